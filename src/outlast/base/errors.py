@@ -1,0 +1,228 @@
+"""Every error that Outlast raises, in one tree.
+
+OutlastError
+|-- ConfigError                 settings, key file or providers are not what they should be
+|-- ProviderError               one place that stores bytes said no, or said nothing
+|   |-- NotFound                there is no such object
+|   |-- Exists                  `create`: there is one already
+|   |-- Conflict                `replace`: it is not the one that you think
+|   |-- Unsupported             this provider cannot do that at all
+|   |-- Denied                  credential or rights refused; asking again will not help
+|   |-- Full                    no space, no quota
+|   |-- Estranged               the provider answers, but it has lost its marker or is another store's
+|   `-- Unavailable             refused, hanging, erring, throttled, breaker open: ask again later
+|-- CodingError
+|   |-- BadShares               some shares are damaged: which, and too few others remain
+|   `-- Tampered                a seal does not verify: altered, swapped, or the wrong key
+|-- QuorumError
+|   |-- NoMajority              too few voters answered in time
+|   `-- ForkedLog               two histories: a provider was rolled back, or the voters are not ours
+`-- StoreError                  what a caller of the store may meet and should handle
+    |-- StoreUnavailable        the store cannot do this now; nothing was acknowledged
+    |-- StoreCorrupt            data or catalog cannot be read back as written
+    |-- NoSuchBucket, BucketExists, BucketNotEmpty, BadBucketName
+    |-- NoSuchKey, KeyTooLong
+    |-- PreconditionFailed      a conditional write or delete lost
+    |-- NoSuchUpload, InvalidPart, InvalidPartOrder, PartTooSmall
+    |-- EntityTooLarge
+    `-- NoSuchAccessKey, AccessKeyExists
+
+`ProviderError.cause` tells why in one word, for health, metrics and messages.
+"""
+
+from enum import StrEnum
+
+
+class OutlastError(Exception):
+    """The root of the tree."""
+
+
+class ConfigError(OutlastError):
+    """Settings, key file or providers are not what they should be. `remedy` says what to do about it."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+class Cause(StrEnum):
+    """Why a provider failed, as far as can be told."""
+
+    MISSING = "missing"
+    EXISTS = "exists"
+    CONFLICT = "conflict"
+    UNSUPPORTED = "unsupported"
+    DENIED = "denied"
+    FULL = "full"
+    ESTRANGED = "estranged"
+    REFUSED = "refused"
+    DNS = "dns"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    THROTTLED = "throttled"
+    SERVER = "server"
+    RESET = "reset"
+    SATURATED = "saturated"
+    BREAKER = "breaker"
+    CORRUPT = "corrupt"
+    UNKNOWN = "unknown"
+
+
+class ProviderError(OutlastError):
+    """A provider said no, or said nothing. `provider` is its name in this store, `verb` what was asked."""
+
+    cause = Cause.UNKNOWN
+
+    def __init__(self, provider: str, verb: str, detail: str = "", cause: Cause | None = None) -> None:
+        super().__init__(provider, verb, detail)
+        self.provider = provider
+        self.verb = verb
+        self.detail = detail
+        if cause is not None:
+            self.cause = cause
+
+    def __str__(self) -> str:
+        detail = f": {self.detail}" if self.detail else ""
+        return f"{self.provider}: {self.verb}: {self.cause}{detail}"
+
+
+class NotFound(ProviderError):  # noqa: N818  the field's word
+    """There is no such object."""
+
+    cause = Cause.MISSING
+
+
+class Exists(ProviderError):  # noqa: N818  the field's word
+    """`create` found an object in the place."""
+
+    cause = Cause.EXISTS
+
+
+class Conflict(ProviderError):  # noqa: N818  the field's word
+    """`replace` found another object than the one named by its etag, or none."""
+
+    cause = Cause.CONFLICT
+
+
+class Unsupported(ProviderError):  # noqa: N818  the field's word
+    """This provider cannot do that at all."""
+
+    cause = Cause.UNSUPPORTED
+
+
+class Denied(ProviderError):  # noqa: N818  the field's word
+    """The credential or its rights were refused."""
+
+    cause = Cause.DENIED
+
+
+class Full(ProviderError):  # noqa: N818  the field's word
+    """No space or no quota is left."""
+
+    cause = Cause.FULL
+
+
+class Estranged(ProviderError):  # noqa: N818  the field's word
+    """The provider answers, but its marker is gone or names another store: it was erased or swapped."""
+
+    cause = Cause.ESTRANGED
+
+
+class Unavailable(ProviderError):  # noqa: N818  the field's word
+    """No (useful) answer this time. For a `put`, `create` or `replace` it may have happened all the same."""
+
+
+class CodingError(OutlastError):
+    """Bytes cannot be turned back into what was written."""
+
+
+class BadShares(CodingError):
+    """Shares with the indices in `bad` are damaged."""
+
+    def __init__(self, bad: frozenset[int], message: str = "") -> None:
+        super().__init__(message or f"damaged shares: {sorted(bad)}")
+        self.bad = bad
+
+
+class Tampered(CodingError):  # noqa: N818  the field's word
+    """A seal does not verify."""
+
+
+class QuorumError(OutlastError):
+    """The voters did not agree, or not in time."""
+
+
+class NoMajority(QuorumError):  # noqa: N818  the field's word
+    """Too few voters answered in time. What was proposed may still be decided later."""
+
+
+class ForkedLog(QuorumError):  # noqa: N818  the field's word
+    """The log's hash chain is broken."""
+
+
+class StoreError(OutlastError):
+    """What a caller of the store may meet."""
+
+
+class StoreUnavailable(StoreError):  # noqa: N818  the field's word
+    """The store cannot do this now. Nothing was acknowledged."""
+
+
+class StoreCorrupt(StoreError):  # noqa: N818  the field's word
+    """Something written cannot be read back, though enough providers answered."""
+
+
+class NoSuchBucket(StoreError):  # noqa: N818  S3's name
+    """There is no bucket of that name."""
+
+
+class BucketExists(StoreError):  # noqa: N818  the field's word
+    """There is a bucket of that name already."""
+
+
+class BucketNotEmpty(StoreError):  # noqa: N818  S3's name
+    """The bucket still holds objects."""
+
+
+class BadBucketName(StoreError):  # noqa: N818  S3's name
+    """The name breaks S3's rules for bucket names."""
+
+
+class NoSuchKey(StoreError):  # noqa: N818  S3's name
+    """There is no object of that key."""
+
+
+class KeyTooLong(StoreError):  # noqa: N818  S3's name
+    """The key is longer than `limits.key_bytes_max`."""
+
+
+class PreconditionFailed(StoreError):  # noqa: N818  S3's name
+    """The condition of a write, delete or read does not hold."""
+
+
+class NoSuchUpload(StoreError):  # noqa: N818  S3's name
+    """There is no such multipart upload: never begun, completed, or aborted."""
+
+
+class InvalidPart(StoreError):  # noqa: N818  S3's name
+    """A part named on completion was not uploaded, or has another ETag."""
+
+
+class InvalidPartOrder(StoreError):  # noqa: N818  S3's name
+    """The parts named on completion are not in ascending order."""
+
+
+class PartTooSmall(StoreError):  # noqa: N818  the field's word
+    """A part other than the last is smaller than `limits.part_bytes_min`."""
+
+
+class EntityTooLarge(StoreError):  # noqa: N818  S3's name
+    """The object or part is larger than S3 allows."""
+
+
+class NoSuchAccessKey(StoreError):  # noqa: N818  the field's word
+    """There is no access key of that name or id."""
+
+
+class AccessKeyExists(StoreError):  # noqa: N818  the field's word
+    """There is an access key of that name already."""

@@ -1,0 +1,40 @@
+"""Every bound, in one place, each with its reason. Unit last in the name."""
+
+KIB = 1 << 10
+MIB = 1 << 20
+GIB = 1 << 30
+
+# Names and sizes that S3 fixes.
+key_bytes_max = 1024
+metadata_bytes_max = 2 * KIB
+object_bytes_max = 5 * (1 << 40)
+put_bytes_max = 5 * GIB
+part_bytes_min = 5 * MIB
+parts_max = 10_000
+list_keys_max = 1000
+delete_keys_max = 1000
+
+# Provider object names stay within the rules of every provider.
+provider_key_bytes_max = 512
+
+# A stripe is what is sealed and coded at once: large enough that per-call costs vanish beside 8 GB/s
+# of coding, small enough that a ranged read does not fetch much more than it was asked for.
+stripe_bytes = 1 * MIB
+# An extent is the unit of placement. 16 MiB keeps a fragment in a size that every cloud moves well.
+extent_bytes_max = 16 * MIB
+# Up to this size an object travels inside the log, in the same round trip that makes it exist.
+inline_bytes_max = 128 * KIB
+# One slot's batch: larger ones would hold up those who wait behind them.
+batch_bytes_max = 4 * MIB
+
+# Plaintext that writers may hold at once over all requests; with m/k parity and buffers in flight a
+# gateway stays well under 300 MiB.
+write_buffer_bytes_max = 48 * MIB
+# What one reader fetches at a time, and may hold ahead of a slow client.
+read_window_bytes = 4 * MIB
+
+# A log operation that takes longer than this counts as failed, also when its answer comes later.
+# Re-admission of a voter waits for at least twice as long (docs/decisions, amnesia).
+log_operation_s_max = 5.0
+# How long a request waits for the store before it is told 503.
+request_wait_s_max = 15.0

@@ -1,0 +1,296 @@
+"""What the log agrees on: the records of the catalog.
+
+A record is a wish with its condition. It is judged when it is applied, in the log's order, by every
+gateway alike; that judgement is what makes conditional writes linearizable. Records are MessagePack
+arrays (`msgspec`, `array_like`), tagged by their first element. `docs/formats/` is their specification.
+
+Times are milliseconds since the Unix epoch; identifiers are 16 random bytes; keys are Unicode as S3 has
+them. ETags are without quotation marks.
+"""
+
+from typing import Literal, TypeAlias
+
+from outlast.base.wire import Struct
+from outlast.placement.members import Member, Policy
+
+# ---------------------------------------------------------------- values
+
+
+class Condition(Struct):
+    """What must hold when the record is applied.
+
+    `absent`: there is no object of that key (`If-None-Match: *`); `etag` is ignored.
+    `match`: there is one and its ETag is `etag`, or any when `etag` is `*` (`If-Match`).
+    """
+
+    kind: Literal["absent", "match"]
+    etag: str = ""
+
+
+class Checksum(Struct):
+    """An S3 additional checksum: `algorithm` as S3 spells it (CRC32C, ...), `value` in base64 (with `-N` if composite)."""
+
+    algorithm: Literal["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"]
+    value: str
+    kind: Literal["FULL_OBJECT", "COMPOSITE"] = "FULL_OBJECT"
+
+
+class Extent(Struct):
+    """Where at most 16 MiB of plaintext lie.
+
+    `key` is the data key, wrapped; fragment `i` of the `k + m` is at provider `places[i]`, under the name
+    that `coding.extent.fragment_key(id, i)` gives; bit `i` of `missing` says that it is not known to be there.
+    """
+
+    id: bytes
+    size: int
+    key: bytes
+    k: int
+    m: int
+    places: tuple[str, ...]
+    missing: int = 0
+
+
+class Body(Struct):
+    """The content of an object or a part as its writer hands it over: inline, or in new extents, in order."""
+
+    size: int
+    md5: bytes
+    inline: bytes | None = None
+    extents: tuple[Extent, ...] = ()
+
+
+class Attributes(Struct):
+    """What a client said about an object: `headers` (lower-case names: content-type, cache-control,
+    content-disposition, content-encoding, content-language, expires), `metadata` (x-amz-meta-*, without the prefix)."""
+
+    headers: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+
+
+class Version(Struct):
+    """One version of an object, without its content. `parts` are the parts' sizes, for `partNumber`."""
+
+    id: bytes
+    etag: str
+    size: int
+    modified: int
+    attributes: Attributes
+    checksum: Checksum | None = None
+    parts: tuple[int, ...] = ()
+
+
+# ---------------------------------------------------------------- records
+
+
+class Record(Struct, tag_field="type"):
+    """One change of the catalog."""
+
+
+class Genesis(Record, tag=0):
+    """The first record of slot 0: which store this is."""
+
+    store: bytes
+    created: int
+    policy: Policy
+    members: tuple[Member, ...]
+    voters: tuple[str, ...]
+
+
+class BucketCreated(Record, tag=1):
+    """Outcome: None; `BucketExists`."""
+
+    name: str
+    at: int
+
+
+class BucketDeleted(Record, tag=2):
+    """Outcome: None; `NoSuchBucket`, `BucketNotEmpty` (objects or uploads under way)."""
+
+    name: str
+
+
+class ObjectPut(Record, tag=3):
+    """Outcome: the `Version`; `NoSuchBucket`, `PreconditionFailed` (also for `match` of a missing object: `NoSuchKey`)."""
+
+    bucket: str
+    key: str
+    version: Version
+    body: Body
+    condition: Condition | None = None
+
+
+class ObjectCopied(Record, tag=4):
+    """A copy shares its source's extents; nothing moves. `source_version` must still be there.
+
+    `attributes` None: those of the source. Outcome: the new `Version`; `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`.
+    """
+
+    source_bucket: str
+    source_key: str
+    source_version: bytes
+    bucket: str
+    key: str
+    version_id: bytes
+    at: int
+    attributes: Attributes | None = None
+    condition: Condition | None = None
+
+
+class ObjectDeleted(Record, tag=5):
+    """Outcome: True if there was one; `NoSuchBucket`, and with a condition `NoSuchKey`, `PreconditionFailed`."""
+
+    bucket: str
+    key: str
+    condition: Condition | None = None
+
+
+class ObjectsDeleted(Record, tag=6):
+    """Many keys of one bucket. Outcome: the number that there were; `NoSuchBucket`."""
+
+    bucket: str
+    keys: tuple[str, ...]
+
+
+class UploadCreated(Record, tag=7):
+    """A multipart upload begins. `algorithm`/`kind`: the checksum asked for. Outcome: None; `NoSuchBucket`."""
+
+    bucket: str
+    key: str
+    upload: bytes
+    at: int
+    attributes: Attributes
+    algorithm: str = ""
+    kind: str = ""
+
+
+class PartPut(Record, tag=8):
+    """Part `number` of an upload, replacing an earlier one. Outcome: None; `NoSuchUpload`."""
+
+    bucket: str
+    key: str
+    upload: bytes
+    number: int
+    at: int
+    body: Body
+    checksum: Checksum | None = None
+
+
+class PartCopied(Record, tag=9):
+    """A part that shares bytes [start, start+length) of a version. `md5` was computed by reading them.
+
+    Outcome: None; `NoSuchUpload`, `NoSuchKey` (that version is gone).
+    """
+
+    bucket: str
+    key: str
+    upload: bytes
+    number: int
+    at: int
+    source_bucket: str
+    source_key: str
+    source_version: bytes
+    start: int
+    length: int
+    md5: bytes
+
+
+class UploadCompleted(Record, tag=10):
+    """The parts named, in order, become the object; the others are dropped.
+
+    `parts`: (number, etag). `checksum`: as the gateway computed or checked it. Outcome: the `Version`;
+    `NoSuchUpload`, `InvalidPart`, `InvalidPartOrder`, `PartTooSmall`, `PreconditionFailed`, `NoSuchKey`.
+    """
+
+    bucket: str
+    key: str
+    upload: bytes
+    version_id: bytes
+    at: int
+    parts: tuple[tuple[int, str], ...]
+    checksum: Checksum | None = None
+    condition: Condition | None = None
+
+
+class UploadAborted(Record, tag=11):
+    """Outcome: None; `NoSuchUpload`."""
+
+    bucket: str
+    key: str
+    upload: bytes
+
+
+class AccessKeyCreated(Record, tag=12):
+    """`secret` is sealed. `bucket` "": all buckets. Outcome: None; `AccessKeyExists`."""
+
+    name: str
+    id: str
+    secret: bytes
+    bucket: str
+    read_only: bool
+    at: int
+
+
+class AccessKeyDeleted(Record, tag=13):
+    """Outcome: None; `NoSuchAccessKey`."""
+
+    name: str
+
+
+class FragmentsLost(Record, tag=14):
+    """These fragments (a bit each) are not where the catalog says. Outcome: True if the extent is still known."""
+
+    extent: bytes
+    missing: int
+
+
+class FragmentRestored(Record, tag=15):
+    """Fragment `index` is (again) at `place`. Outcome: True if the extent is still known."""
+
+    extent: bytes
+    index: int
+    place: str
+
+
+class ExtentsCollected(Record, tag=16):
+    """The fragments of these dead extents have been deleted. Outcome: None."""
+
+    extents: tuple[bytes, ...]
+
+
+class ProviderReattached(Record, tag=17):
+    """A provider that lost its marker gets a new one, with a new incarnation (docs/decisions, amnesia). Outcome: None."""
+
+    provider: str
+    incarnation: bytes
+
+
+class DrillSet(Record, tag=18):
+    """From now until `until` every gateway treats `provider` as failing in `shape`; "" ends it. Outcome: None."""
+
+    provider: str
+    shape: str
+    until: int
+
+
+AnyRecord: TypeAlias = (
+    Genesis
+    | BucketCreated
+    | BucketDeleted
+    | ObjectPut
+    | ObjectCopied
+    | ObjectDeleted
+    | ObjectsDeleted
+    | UploadCreated
+    | PartPut
+    | PartCopied
+    | UploadCompleted
+    | UploadAborted
+    | AccessKeyCreated
+    | AccessKeyDeleted
+    | FragmentsLost
+    | FragmentRestored
+    | ExtentsCollected
+    | ProviderReattached
+    | DrillSet
+)

@@ -1,0 +1,108 @@
+"""What a provider is: a place that keeps named bytes, and seven verbs.
+
+The prose below is a promise that every provider keeps, and the conformance suite
+(`outlast.testing.conformance`) is its proof: memory, disk, cloud and every wrapper run it.
+
+Names are ASCII, use `/` between parts, never begin or end with it, have no empty, `.` or `..` part,
+and are at most `limits.provider_key_bytes_max` long. Sizes are in bytes. Every verb may raise
+`Unavailable`, `Denied` or `Estranged`; the other errors are named at the verb.
+
+Lost answers. A `put`, `create` or `replace` that raised `Unavailable` may have happened, and may even
+happen a little later. Callers put something of their own into the value (a writer's nonce), and read
+back when it matters. No provider emulates a condition by looking first and writing then.
+
+Cancelling a call gives up the answer, not the deed.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+Data: TypeAlias = bytes | Sequence[Buffer]
+"""What is written: bytes, or several buffers that are written one after another without being joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What `get` returns. `etag` names this exact content; it is None for a ranged `get`."""
+
+    data: bytes
+    etag: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What `head` returns."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object in a listing."""
+
+    key: str
+    size: int
+
+
+class Provider(Protocol):
+    """One place that stores bytes and can fail on its own."""
+
+    @property
+    def name(self) -> str:
+        """The provider's name in this store, for messages and metrics."""
+        ...
+
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        """The object's bytes, or those in [start, stop) of it; short where the object ends before `stop`.
+
+        One `get` sees one write: never a mixture of two. After a write has been acknowledged to anyone,
+        every later `get` sees it or a newer one. Raises `NotFound`.
+        """
+        ...
+
+    async def put(self, key: str, data: Data) -> None:
+        """Write the object whole, whether or not there is one. Atomic, durable on return, idempotent. Raises `Full`."""
+        ...
+
+    async def create(self, key: str, data: Data) -> str:
+        """Write the object if there is none, in one atomic step, durable on return; its etag.
+
+        Of any number of creators at once exactly one succeeds. Raises `Exists`, `Full`, and
+        `Unsupported` where the provider has no such condition.
+        """
+        ...
+
+    async def replace(self, key: str, data: Data, etag: str) -> str:
+        """Write the object if the present one has this `etag`, in one atomic step, durable on return; the new etag.
+
+        Raises `Conflict` (another etag, or no object), `Full`, and `Unsupported`.
+        """
+        ...
+
+    async def head(self, key: str) -> Stat:
+        """The object's size. Sees what `get` would see. Raises `NotFound`."""
+        ...
+
+    def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
+        """All objects whose names begin with `prefix` and sort after `start_after`, in ascending order of names."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Remove the object. Removing what is not there is no error."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of threads and connections. No verb may be called afterwards."""
+        ...
+
+
+def chunks_of(data: Data) -> Sequence[Buffer]:
+    """The buffers of `data`."""
+    return (data,) if isinstance(data, bytes) else data
+
+
+def joined(data: Data) -> bytes:
+    """`data` as one bytes object."""
+    return data if isinstance(data, bytes) else b"".join(data)
