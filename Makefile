@@ -1,0 +1,85 @@
+# make demo    a store over four directories that loses two of them, one after the other; ends by itself
+# make test    everything that CI runs: format, lint, types, import layers, tests
+# make fast    the same without the slow tests
+# make bench   measures the store beside the limits of this machine; writes build/bench.json
+# make format  formats and mends what ruff can mend
+# make docs    writes anew the pages that are generated from the code
+# make lock    resolves the dependencies anew (requirements/*.txt, with hashes)
+#
+# Everything is set up by itself in .venv from the locked requirements; nothing outside of this folder
+# is touched, but for Debian's rclone and restic, which `make test` installs when it may.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+UV     := $(BIN)/uv
+# As many test processes as cores; tests marked with one xdist_group stay in one process.
+PYTEST ?= $(BIN)/pytest -n auto --dist loadgroup
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test fast bench format docs lock setup clients checks
+
+help:
+	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
+
+demo: $(VENV)/.runtime
+	@$(BIN)/python -m outlast demo
+
+test: setup clients checks
+	$(PYTEST)
+
+fast: setup checks
+	$(PYTEST) -m "not slow"
+
+bench: setup
+	$(BIN)/python -m bench
+
+checks: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: setup
+	$(BIN)/python -m outlast.cli.reference docs/cli.md
+
+setup: $(VENV)/.runtime $(VENV)/.dev
+
+$(UV): requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Outlast needs Python 3.11 or newer; say which by: make PYTHON=/path/to/python3.11 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $(UV)
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml $(UV)
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/runtime.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The real clients that some tests drive. Where they cannot be had, those tests say that they are skipped
+# (and fail when CI=true).
+clients:
+	@missing=$$(for tool in rclone restic; do command -v $$tool >/dev/null || echo $$tool; done); \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -qq --yes --no-install-recommends $$missing && exit 0; \
+	fi; \
+	echo "*** not installed and not installable here:" $$missing; \
+	echo "*** the tests that drive them are SKIPPED (as root: apt-get install" $$missing")"
+
+# The index that is used is the one of whoever runs this; it does not get into the files.
+COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command "make lock"
+
+lock: $(UV)
+	echo uv | $(UV) $(COMPILE) - -o requirements/uv.txt
+	$(UV) $(COMPILE) pyproject.toml --group build -o requirements/runtime.txt
+	$(UV) $(COMPILE) pyproject.toml --group build --group dev -c requirements/runtime.txt -o requirements/dev.txt
