@@ -1,0 +1,114 @@
+"""A folder of this machine for the local catalog, one for each process that has the store open.
+
+Nothing in it is needed: a catalog can always be rebuilt from the providers. It is kept because
+catching up from yesterday's catalog is quicker than reading the whole log.
+
+The layout is `ROOT/outlast/STORE/N/catalog.sqlite`, with `N` the first number that no living process
+has locked. A process that finds only numbers without a catalog copies a sibling's, while that sibling
+goes on: SQLite's online backup gives one moment of it, and the log supplies the rest.
+
+The lock is an flock on `N/lock`: the kernel lets go of it however the process ends, so there are no
+stale locks to break.
+"""
+
+import fcntl
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from outlast.base.errors import ConfigError
+
+CATALOG_NAME = "catalog.sqlite"
+# More processes than this with one store open on one machine are a fault of whoever starts them.
+slots_max = 1000
+
+
+def default_state_dir() -> Path:
+    """The platform's own place for state: `~/.local/state/outlast` on Linux; `OUTLAST_STATE_DIR` overrides."""
+    override = os.environ.get("OUTLAST_STATE_DIR", "")
+    return Path(override) if override else Path(platformdirs.user_state_dir("outlast"))
+
+
+@dataclass(slots=True)
+class StateDir:
+    """A claimed folder. `catalog` is where the local catalog is or will be."""
+
+    path: Path
+    _lock: int
+
+    @property
+    def catalog(self) -> Path:
+        return self.path / CATALOG_NAME
+
+    def discard_catalog(self) -> None:
+        """Remove the catalog (damaged, or of another version), with SQLite's own files beside it."""
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            self.catalog.with_name(CATALOG_NAME + suffix).unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Let the next process have it."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def claim_state_dir(root: Path, store: bytes) -> StateDir:
+    """Lock the first free folder for `store` under `root`, seeding it from a sibling. Raises `ConfigError`."""
+    home = root / store.hex()
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        claimed = _first_free(home)
+    except OSError as error:
+        raise ConfigError(
+            f"no local state can be kept in {home}: {error}",
+            "name a folder that can be written, with --state-dir or OUTLAST_STATE_DIR",
+        ) from error
+    if not claimed.catalog.exists():
+        _seed(claimed, home)
+    return claimed
+
+
+def _first_free(home: Path) -> StateDir:
+    for number in range(slots_max):
+        folder = home / str(number)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        return StateDir(folder, lock)
+    raise ConfigError(f"{slots_max} processes have this store open here", "end some of them")
+
+
+def _seed(claimed: StateDir, home: Path) -> None:
+    """Copy the newest sibling's catalog. Best effort: without it the catalog is built from the log."""
+    siblings = [path for path in home.glob(f"*/{CATALOG_NAME}") if path.parent != claimed.path]
+    for sibling in sorted(siblings, key=_age, reverse=True):
+        try:
+            _backup(sibling, claimed.catalog)
+        except (sqlite3.Error, OSError):
+            claimed.discard_catalog()
+        else:
+            return
+
+
+def _age(path: Path) -> tuple[float, str]:
+    try:
+        return path.stat().st_mtime, path.parent.name
+    except OSError:
+        return 0.0, path.parent.name
+
+
+def _backup(source: Path, target: Path) -> None:
+    before = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
+    after = sqlite3.connect(target)
+    try:
+        before.backup(after)
+    finally:
+        before.close()
+        after.close()

@@ -1,0 +1,80 @@
+"""`outlast.toml`: what is written is read back, and every mistake is named with its remedy."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from outlast.assembly.settings import check_provider_name, load_settings, render_settings
+from outlast.base.errors import ConfigError
+
+STORE = bytes(range(16))
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "outlast.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    providers = {"attic": "file:///srv/attic?operator=Home", "cellar-2": "file:///srv/cellar"}
+    settings = load_settings(write(tmp_path, render_settings(STORE, "outlast.key", providers)))
+    assert settings.store == STORE
+    assert settings.providers == providers
+    assert settings.key_file == tmp_path / "outlast.key"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_text_can_stand_in_a_url(tmp_path_factory: pytest.TempPathFactory, url: str) -> None:
+    folder = tmp_path_factory.mktemp("settings")
+    settings = load_settings(write(folder, render_settings(STORE, "k", {"a": url})))
+    assert settings.providers["a"] == url
+
+
+def test_an_absolute_key_file_stays_where_it_is(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, render_settings(STORE, "/etc/keys/k", {"a": "memory:"})))
+    assert settings.key_file == Path("/etc/keys/k")
+
+
+def test_a_missing_file_names_init(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(tmp_path / "outlast.toml")
+    assert "outlast init" in caught.value.remedy
+
+
+GOOD = render_settings(STORE, "outlast.key", {"a": "memory:"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("store = ", "not TOML"),
+        (GOOD.replace("key_file", "keyfile"), "unknown setting 'keyfile'"),
+        (GOOD.replace('"outlast.key"', "7"), "key_file"),
+        (GOOD.replace(STORE.hex(), "00"), "store"),
+        (GOOD.replace(STORE.hex(), "x" * 32), "store"),
+        (f'store = "{STORE.hex()}"\nkey_file = "k"\n', "no providers"),
+        (GOOD.replace("url =", "uri ="), "[providers.a]"),
+        (GOOD.replace("[providers.a]", '[providers."A/../b"]'), "cannot name a provider"),
+    ],
+)
+def test_a_mistake_is_named_with_a_remedy(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(write(tmp_path, text))
+    assert said in str(caught.value)
+    assert caught.value.remedy
+
+
+def test_bytes_that_are_not_utf8_are_a_config_error(tmp_path: Path) -> None:
+    path = tmp_path / "outlast.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError):
+        load_settings(path)
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a b", "a/b", "..", "a" * 33, "ä"])
+def test_names_that_could_break_keys_or_files_are_refused(name: str) -> None:
+    with pytest.raises(ConfigError):
+        check_provider_name(name)

@@ -1,0 +1,93 @@
+"""Local state: each process has its own, takes over what a dead one left, and starts from a sibling's."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from outlast.assembly.state_dir import claim_state_dir, default_state_dir
+from outlast.base.errors import ConfigError
+
+STORE = b"\x01" * 16
+
+
+def fill(path: Path, value: int) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("create table t (x)")
+        database.execute("insert into t values (?)", (value,))
+
+
+def content(path: Path) -> list[tuple[int]]:
+    with closing(sqlite3.connect(path)) as database:
+        return database.execute("select x from t").fetchall()
+
+
+def test_two_at_once_get_two_folders(tmp_path: Path) -> None:
+    first, second = claim_state_dir(tmp_path, STORE), claim_state_dir(tmp_path, STORE)
+    assert first.path.name == "0"
+    assert second.path.name == "1"
+    first.release()
+    second.release()
+
+
+def test_a_released_folder_is_taken_again_with_its_catalog(tmp_path: Path) -> None:
+    first = claim_state_dir(tmp_path, STORE)
+    fill(first.catalog, 7)
+    first.release()
+    again = claim_state_dir(tmp_path, STORE)
+    assert again.path == first.path
+    assert content(again.catalog) == [(7,)]
+    again.release()
+
+
+def test_a_new_folder_starts_from_a_sibling_that_is_in_use(tmp_path: Path) -> None:
+    first = claim_state_dir(tmp_path, STORE)
+    fill(first.catalog, 8)
+    with closing(sqlite3.connect(first.catalog)) as in_use:
+        in_use.execute("pragma journal_mode = wal")
+        in_use.execute("insert into t values (9)")
+        in_use.commit()
+        second = claim_state_dir(tmp_path, STORE)
+        assert content(second.catalog) == [(8,), (9,)]
+    first.release()
+    second.release()
+
+
+def test_a_damaged_sibling_is_not_copied(tmp_path: Path) -> None:
+    first = claim_state_dir(tmp_path, STORE)
+    first.catalog.write_bytes(b"no database at all" * 1000)
+    second = claim_state_dir(tmp_path, STORE)
+    assert not second.catalog.exists()
+    first.release()
+    second.release()
+
+
+def test_other_stores_are_kept_apart(tmp_path: Path) -> None:
+    mine, other = claim_state_dir(tmp_path, STORE), claim_state_dir(tmp_path, b"\x02" * 16)
+    assert mine.path.parent != other.path.parent
+    mine.release()
+    other.release()
+
+
+def test_a_discarded_catalog_is_gone_with_its_side_files(tmp_path: Path) -> None:
+    claimed = claim_state_dir(tmp_path, STORE)
+    fill(claimed.catalog, 1)
+    claimed.catalog.with_name("catalog.sqlite-wal").write_bytes(b"x")
+    claimed.discard_catalog()
+    assert [path.name for path in claimed.path.iterdir()] == ["lock"]
+    claimed.release()
+
+
+def test_a_root_that_cannot_be_written_names_the_option(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError) as caught:
+        claim_state_dir(tmp_path / "file", STORE)
+    assert "--state-dir" in caught.value.remedy
+
+
+def test_the_environment_names_the_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OUTLAST_STATE_DIR", str(tmp_path))
+    assert default_state_dir() == tmp_path
+    monkeypatch.delenv("OUTLAST_STATE_DIR")
+    assert default_state_dir().name == "outlast"
