@@ -86,49 +86,49 @@ class ProviderError(OutlastError):
         return f"{self.provider}: {self.verb}: {self.cause}{detail}"
 
 
-class NotFound(ProviderError):  # noqa: N818  the field's word
+class NotFound(ProviderError):
     """There is no such object."""
 
     cause = Cause.MISSING
 
 
-class Exists(ProviderError):  # noqa: N818  the field's word
+class Exists(ProviderError):
     """`create` found an object in the place."""
 
     cause = Cause.EXISTS
 
 
-class Conflict(ProviderError):  # noqa: N818  the field's word
+class Conflict(ProviderError):
     """`replace` found another object than the one named by its etag, or none."""
 
     cause = Cause.CONFLICT
 
 
-class Unsupported(ProviderError):  # noqa: N818  the field's word
+class Unsupported(ProviderError):
     """This provider cannot do that at all."""
 
     cause = Cause.UNSUPPORTED
 
 
-class Denied(ProviderError):  # noqa: N818  the field's word
+class Denied(ProviderError):
     """The credential or its rights were refused."""
 
     cause = Cause.DENIED
 
 
-class Full(ProviderError):  # noqa: N818  the field's word
+class Full(ProviderError):
     """No space or no quota is left."""
 
     cause = Cause.FULL
 
 
-class Estranged(ProviderError):  # noqa: N818  the field's word
+class Estranged(ProviderError):
     """The provider answers, but its marker is gone or names another store: it was erased or swapped."""
 
     cause = Cause.ESTRANGED
 
 
-class Unavailable(ProviderError):  # noqa: N818  the field's word
+class Unavailable(ProviderError):
     """No (useful) answer this time. For a `put`, `create` or `replace` it may have happened all the same."""
 
 
@@ -144,7 +144,7 @@ class BadShares(CodingError):
         self.bad = bad
 
 
-class Tampered(CodingError):  # noqa: N818  the field's word
+class Tampered(CodingError):
     """A seal does not verify."""
 
 
@@ -152,11 +152,11 @@ class QuorumError(OutlastError):
     """The voters did not agree, or not in time."""
 
 
-class NoMajority(QuorumError):  # noqa: N818  the field's word
+class NoMajority(QuorumError):
     """Too few voters answered in time. What was proposed may still be decided later."""
 
 
-class ForkedLog(QuorumError):  # noqa: N818  the field's word
+class ForkedLog(QuorumError):
     """The log's hash chain is broken."""
 
 
@@ -164,65 +164,65 @@ class StoreError(OutlastError):
     """What a caller of the store may meet."""
 
 
-class StoreUnavailable(StoreError):  # noqa: N818  the field's word
+class StoreUnavailable(StoreError):
     """The store cannot do this now. Nothing was acknowledged."""
 
 
-class StoreCorrupt(StoreError):  # noqa: N818  the field's word
+class StoreCorrupt(StoreError):
     """Something written cannot be read back, though enough providers answered."""
 
 
-class NoSuchBucket(StoreError):  # noqa: N818  S3's name
+class NoSuchBucket(StoreError):
     """There is no bucket of that name."""
 
 
-class BucketExists(StoreError):  # noqa: N818  the field's word
+class BucketExists(StoreError):
     """There is a bucket of that name already."""
 
 
-class BucketNotEmpty(StoreError):  # noqa: N818  S3's name
+class BucketNotEmpty(StoreError):
     """The bucket still holds objects."""
 
 
-class BadBucketName(StoreError):  # noqa: N818  S3's name
+class BadBucketName(StoreError):
     """The name breaks S3's rules for bucket names."""
 
 
-class NoSuchKey(StoreError):  # noqa: N818  S3's name
+class NoSuchKey(StoreError):
     """There is no object of that key."""
 
 
-class KeyTooLong(StoreError):  # noqa: N818  S3's name
+class KeyTooLong(StoreError):
     """The key is longer than `limits.key_bytes_max`."""
 
 
-class PreconditionFailed(StoreError):  # noqa: N818  S3's name
+class PreconditionFailed(StoreError):
     """The condition of a write, delete or read does not hold."""
 
 
-class NoSuchUpload(StoreError):  # noqa: N818  S3's name
+class NoSuchUpload(StoreError):
     """There is no such multipart upload: never begun, completed, or aborted."""
 
 
-class InvalidPart(StoreError):  # noqa: N818  S3's name
+class InvalidPart(StoreError):
     """A part named on completion was not uploaded, or has another ETag."""
 
 
-class InvalidPartOrder(StoreError):  # noqa: N818  S3's name
+class InvalidPartOrder(StoreError):
     """The parts named on completion are not in ascending order."""
 
 
-class PartTooSmall(StoreError):  # noqa: N818  the field's word
+class PartTooSmall(StoreError):
     """A part other than the last is smaller than `limits.part_bytes_min`."""
 
 
-class EntityTooLarge(StoreError):  # noqa: N818  S3's name
+class EntityTooLarge(StoreError):
     """The object or part is larger than S3 allows."""
 
 
-class NoSuchAccessKey(StoreError):  # noqa: N818  the field's word
+class NoSuchAccessKey(StoreError):
     """There is no access key of that name or id."""
 
 
-class AccessKeyExists(StoreError):  # noqa: N818  the field's word
+class AccessKeyExists(StoreError):
     """There is an access key of that name already."""
