@@ -27,7 +27,7 @@ slots_max = 1000
 
 
 def default_state_dir() -> Path:
-    """The platform's own place for state: `~/.local/state/outlast` on Linux; `OUTLAST_STATE_DIR` overrides."""
+    """The platform's own place for state (`OUTLAST_STATE_DIR` overrides it)."""
     override = os.environ.get("OUTLAST_STATE_DIR", "")
     return Path(override) if override else Path(platformdirs.user_state_dir("outlast"))
 
@@ -56,7 +56,7 @@ class StateDir:
 
 
 def claim_state_dir(root: Path, store: bytes) -> StateDir:
-    """Lock the first free folder for `store` under `root`, seeding it from a sibling. Raises `ConfigError`."""
+    """Lock the first free folder for `store` under `root`, seeded from a sibling. Raises `ConfigError`."""
     home = root / store.hex()
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
