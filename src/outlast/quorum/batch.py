@@ -1,0 +1,57 @@
+"""What a slot's value is: a batch of opaque records, chained to the one before, and sealed.
+
+The chain: each batch carries the hash of the sealed value before it. One accepted value at slot s+1
+therefore proves which value was decided at slot s, and a history cannot be changed, cut in the middle or
+reordered without every later value showing it. The seal (a store key, bound to the slot's number)
+proves that a gateway of this store wrote it, and hides it from the providers.
+"""
+
+import hashlib
+from typing import Protocol
+
+import msgspec
+
+from outlast.base.wire import Struct
+
+GENESIS_HASH = bytes(32)
+"""What slot 0 names as the hash before it."""
+
+
+class Batch(Struct):
+    """`sequence` counts a gateway's batches: (gateway, sequence) names a batch wherever it is decided."""
+
+    previous: bytes
+    gateway: bytes
+    sequence: int
+    records: tuple[bytes, ...]
+
+
+class Seal(Protocol):
+    """Seals and opens values; `open` raises `Tampered`. The log is given one, and knows no more of keys."""
+
+    def seal(self, plaintext: bytes, aad: bytes) -> bytes: ...
+
+    def open(self, sealed: bytes, aad: bytes) -> bytes: ...
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Batch)
+
+
+def _bound_to(slot: int) -> bytes:
+    return b"outlast log/main/%016x" % slot
+
+
+def seal_batch(seal: Seal, slot: int, batch: Batch) -> bytes:
+    """The value that stands for `batch` at `slot`, and nowhere else."""
+    return seal.seal(_encoder.encode(batch), _bound_to(slot))
+
+
+def open_batch(seal: Seal, slot: int, value: bytes) -> Batch:
+    """The batch in `value`. Raises `Tampered` if it was not sealed for this slot by this store."""
+    return _decoder.decode(seal.open(value, _bound_to(slot)))
+
+
+def value_hash(value: bytes) -> bytes:
+    """The link of the chain: SHA-256 of a sealed value (32 bytes)."""
+    return hashlib.sha256(value).digest()

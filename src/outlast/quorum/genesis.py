@@ -1,0 +1,55 @@
+"""Slot 0: the record that says which store this is, written once by `outlast init`.
+
+A gateway knows only providers and a key when it starts. It reads slot 0 from any of them; the seal proves
+that the store's key wrote it, and what it says (members, voters, policy) is where everything else begins.
+The markers are not attested here: which incarnation they should have is in that record.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from outlast.base.errors import Cause, NotFound, ProviderError, QuorumError, Unavailable
+from outlast.providers.protocol import Provider
+from outlast.quorum.ballot import Ballot, SlotState, decode_state, encode_state
+from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, open_batch, seal_batch
+from outlast.quorum.voter import slot_key
+
+
+async def write_genesis(voters: Sequence[Provider], seal: Seal, gateway: bytes, record: bytes) -> None:
+    """Decide slot 0 at all `voters`. Raises `Exists` if one of them has a slot 0 already, or `ProviderError`."""
+    ballot = Ballot(0, gateway)
+    value = seal_batch(seal, 0, Batch(GENESIS_HASH, gateway, 0, (record,)))
+    data = encode_state(SlotState(ballot, ballot, value))
+    for voter in voters:
+        await voter.create(slot_key(0), data)
+
+
+async def read_genesis(providers: Sequence[Provider], seal: Seal) -> bytes | None:
+    """The genesis record, from the first provider that has it; None if all answered that they have none.
+
+    Raises `Tampered` if it was written under another key, and the last `ProviderError` if nobody had it and
+    somebody did not answer.
+    """
+    failure: ProviderError | None = None
+    for provider in providers:
+        try:
+            blob = await provider.get(slot_key(0))
+            state = decode_state(blob.data)
+        except NotFound:
+            continue
+        except ProviderError as error:
+            failure = error
+            continue
+        except msgspec.DecodeError as error:
+            failure = Unavailable(provider.name, "get", f"slot 0 is damaged: {error}", Cause.CORRUPT)
+            continue
+        if state.value is None:
+            continue
+        records = open_batch(seal, 0, state.value).records
+        if len(records) != 1:
+            raise QuorumError(f"{provider.name}: slot 0 holds {len(records)} records, not one")
+        return records[0]
+    if failure is not None:
+        raise failure
+    return None

@@ -1,0 +1,62 @@
+"""Giving a voter the slots that it missed (it was away) or lost (it was erased).
+
+Only decided values are written, so nothing here can change a decision: a voter that holds something else
+for a decided slot, or nothing, takes the decided value, as it would have from a late phase 2. A promise
+above the decided ballot is kept; whoever made it will adopt the same value.
+"""
+
+from collections.abc import Sequence
+
+from outlast.base.errors import Conflict, Exists, NotFound
+from outlast.providers.protocol import Provider
+from outlast.quorum.ballot import SlotState, decode_state, encode_state
+from outlast.quorum.batch import GENESIS_HASH
+from outlast.quorum.replay import Open, replay
+from outlast.quorum.voter import Voter, slot_key
+
+
+async def refill(
+    target: Provider,
+    others: Sequence[Voter],
+    open_value: Open,
+    slot: int = 0,
+    previous: bytes = GENESIS_HASH,
+    until: int | None = None,
+) -> int:
+    """Write to `target` the decided slots from `slot` on, up to `until` or as far as `others` prove them.
+
+    The number of slots that it did not hold. Raises `ProviderError` of the target. The target is a bare
+    provider: it need not be attested, since nothing is concluded from what it holds.
+    """
+    written = 0
+    async for number, state in replay(others, open_value, slot, previous):
+        if until is not None and number > until:
+            break
+        written += await _settle(target, number, state)
+    return written
+
+
+async def _settle(target: Provider, slot: int, decided: SlotState) -> bool:
+    """Make `target` hold the decided value; whether it had to be written."""
+    assert decided.accepted is not None
+    fresh = SlotState(decided.accepted, decided.accepted, decided.value)
+    while True:
+        try:
+            await target.create(slot_key(slot), encode_state(fresh))
+            return True
+        except Exists:
+            pass
+        try:
+            blob = await target.get(slot_key(slot))
+        except NotFound:
+            continue
+        held = decode_state(blob.data)
+        if held.value == decided.value:
+            return False
+        assert blob.etag is not None
+        kept = SlotState(max(held.promised, decided.accepted), decided.accepted, decided.value)
+        try:
+            await target.replace(slot_key(slot), encode_state(kept), blob.etag)
+            return True
+        except Conflict:
+            continue

@@ -1,0 +1,66 @@
+"""Learning many slots at once by following the hash chain.
+
+A voter's accepted value at slot s is the decided one if the accepted value at s+1 names its hash, since
+nobody proposes at s+1 before knowing what s decided. So a run of slots can be read from one voter, many
+at a time, and only the newest needs a majority. Where a voter has a hole, or holds a value that lost,
+another voter's copy carries on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from outlast.base.errors import ProviderError, Tampered
+from outlast.quorum.ballot import SlotState
+from outlast.quorum.batch import Batch, value_hash
+from outlast.quorum.voter import Voter
+
+# Slots read ahead at a time: enough to hide a cloud's round trip, few enough to bound memory
+# (a slot is at most `limits.batch_bytes_max`, nearly always far less).
+WINDOW_SLOTS = 16
+
+Open = Callable[[int, bytes], Batch]
+"""(slot, value) -> its batch; raises `Tampered`."""
+
+
+async def replay(
+    voters: Sequence[Voter], open_value: Open, slot: int, previous: bytes
+) -> AsyncIterator[tuple[int, SlotState]]:
+    """The decided states from `slot` on, as far as the chain proves them: all but the newest.
+
+    `previous` is the hash of the value before `slot`. Yields (slot, state), `state.value` being the
+    decided value.
+    """
+    stuck = 0
+    source = 0
+    while stuck < len(voters):
+        advanced = False
+        async for number, state in _run(voters[source % len(voters)], open_value, slot, previous):
+            assert state.value is not None
+            yield number, state
+            slot, previous, advanced = number + 1, value_hash(state.value), True
+        source += 1
+        stuck = 0 if advanced else stuck + 1
+
+
+async def _run(
+    voter: Voter, open_value: Open, slot: int, previous: bytes
+) -> AsyncIterator[tuple[int, SlotState]]:
+    """What one voter alone can prove, until its first hole, wrong value or failure."""
+    before: SlotState | None = None
+    while True:
+        window = await asyncio.gather(*(_accepted(voter, slot + i) for i in range(WINDOW_SLOTS)))
+        for number, state in enumerate(window, slot):
+            if state is None or state.value is None or open_value(number, state.value).previous != previous:
+                return
+            if before is not None:
+                yield number - 1, before
+            before, previous = state, value_hash(state.value)
+        slot += WINDOW_SLOTS
+
+
+async def _accepted(voter: Voter, slot: int) -> SlotState | None:
+    try:
+        held = await voter.read(slot)
+    except (ProviderError, Tampered):
+        return None  # another voter may do better; a majority is asked about the newest slot anyway
+    return None if held is None or held[0].accepted is None else held[0]

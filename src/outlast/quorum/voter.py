@@ -1,0 +1,96 @@
+"""One provider as a passive acceptor, and the proof that it has not forgotten its promises.
+
+Paxos rests on acceptors that remember. A provider that was erased answers "nothing there" about slots
+that it has voted in; counting such an answer could decide a slot twice. So every answer is *attested*:
+together with the operation the voter's marker is read, and the answer counts only if the marker is there
+with the incarnation that the catalog expects. An erased, emptied, swapped or re-mounted provider has no
+marker or an old one, and its answers are errors (`Estranged`) until it is reattached, which gives it a
+new incarnation through the log (docs/decisions/0003-amnesia.md).
+
+The marker is read beside the operation, not after it: a provider erased between the two reads, within
+one round trip, is not noticed in that operation. The alternative costs every commit a round trip.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import msgspec
+
+from outlast.base import limits
+from outlast.base.errors import Cause, Estranged, NotFound, Unavailable
+from outlast.providers.marker import read_marker
+from outlast.providers.protocol import Provider
+from outlast.quorum.ballot import SlotState, decode_state, encode_state
+
+T = TypeVar("T")
+
+Held = tuple[SlotState, str]
+"""A state and the etag by which it can be replaced."""
+
+
+def slot_key(slot: int) -> str:
+    """The name of a slot's object at every voter."""
+    return f"log/main/{slot:016x}"
+
+
+class Voter:
+    """The acceptor at one provider.
+
+    `check(slot, value)` raises `Tampered` for a value that no gateway of this store sealed; such an
+    answer is the voter's failure. Every method raises `ProviderError` or `Tampered`.
+    """
+
+    def __init__(self, provider: Provider, incarnation: bytes) -> None:
+        self.name = provider.name
+        self.provider = provider
+        self.incarnation = incarnation
+        self.check: Callable[[int, bytes], object] = lambda slot, value: None
+
+    async def read(self, slot: int) -> Held | None:
+        """What the voter holds for the slot; None for nothing."""
+        return await self._attested(self._read(slot))
+
+    async def create(self, slot: int, state: SlotState) -> Held:
+        """Give the slot its first state. Raises `Exists`."""
+        etag = await self._attested(self.provider.create(slot_key(slot), encode_state(state)))
+        return state, etag
+
+    async def replace(self, slot: int, state: SlotState, etag: str) -> Held:
+        """Give the slot its next state. Raises `Conflict`."""
+        new = await self._attested(self.provider.replace(slot_key(slot), encode_state(state), etag))
+        return state, new
+
+    async def _read(self, slot: int) -> Held | None:
+        try:
+            blob = await self.provider.get(slot_key(slot))
+        except NotFound:
+            return None
+        try:
+            state = decode_state(blob.data)
+        except msgspec.DecodeError as error:
+            raise Unavailable(self.name, "get", f"slot {slot} is damaged: {error}", Cause.CORRUPT) from error
+        if state.value is not None:
+            self.check(slot, state.value)
+        assert blob.etag is not None
+        return state, blob.etag
+
+    async def _attested(self, operation: Awaitable[T]) -> T:
+        marker = asyncio.ensure_future(self._attest())
+        try:
+            async with asyncio.timeout(limits.log_operation_s_max):
+                result = await operation
+                await marker
+                return result
+        except TimeoutError as error:
+            raise Unavailable(self.name, "vote", "no answer in time", Cause.TIMEOUT) from error
+        finally:
+            if not marker.done():
+                marker.cancel()
+            elif not marker.cancelled():
+                marker.exception()  # seen: the operation's own error is the one to raise
+
+    async def _attest(self) -> None:
+        marker = await read_marker(self.provider)
+        if marker is None or marker.incarnation != self.incarnation:
+            raise Estranged(self.name, "vote", "its marker is missing or old: erased, swapped or re-mounted")
