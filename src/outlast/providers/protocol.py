@@ -3,9 +3,12 @@
 The prose below is a promise that every provider keeps, and the conformance suite
 (`outlast.testing.conformance`) is its proof: memory, disk, cloud and every wrapper run it.
 
-Names are ASCII, use `/` between parts, never begin or end with it, have no empty, `.` or `..` part,
-and are at most `limits.provider_key_bytes_max` long. Sizes are in bytes. Every verb may raise
-`Unavailable`, `Denied` or `Estranged`; the other errors are named at the verb.
+Names (`providers.names`) are letters, digits, `-`, `_` and `.`, with `/` between parts, of which none is
+empty or begins with `.`; they are at most `limits.provider_key_bytes_max` long; another is a `ValueError`.
+No name may be both an object and the folder of others; providers that keep files raise `Unsupported`.
+
+Sizes are in bytes. Every verb may raise `Unavailable`, `Denied` or `Estranged`; the other errors are
+named at the verb.
 
 Lost answers. A `put`, `create` or `replace` that raised `Unavailable` may have happened, and may even
 happen a little later. Callers put something of their own into the value (a writer's nonce), and read
@@ -63,7 +66,10 @@ class Provider(Protocol):
         ...
 
     async def put(self, key: str, data: Data) -> None:
-        """Write the object whole, whether or not there is one. Atomic, durable on return, idempotent. Raises `Full`."""
+        """Write the object whole, whether or not there is one. Atomic, durable on return, idempotent.
+
+        Raises `Full`.
+        """
         ...
 
     async def create(self, key: str, data: Data) -> str:
@@ -75,9 +81,10 @@ class Provider(Protocol):
         ...
 
     async def replace(self, key: str, data: Data, etag: str) -> str:
-        """Write the object if the present one has this `etag`, in one atomic step, durable on return; the new etag.
+        """Write the object if the present one has this `etag`, in one atomic step; the new etag.
 
-        Raises `Conflict` (another etag, or no object), `Full`, and `Unsupported`.
+        Durable on return. Of any number of replacers of one content at once exactly one succeeds. Raises
+        `Conflict` (another etag, or no object), `Full`, and `Unsupported`.
         """
         ...
 
@@ -86,11 +93,17 @@ class Provider(Protocol):
         ...
 
     def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
-        """All objects whose names begin with `prefix` and sort after `start_after`, in ascending order of names."""
+        """All objects whose names begin with `prefix` and sort after `start_after`, in order of names.
+
+        Objects written or deleted during the listing may or may not be in it; all others are, once.
+        """
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove the object. Removing what is not there is no error."""
+        """Remove the object. Removing what is not there is no error.
+
+        Not durable: after a power cut the object may be back.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,1 +1,1 @@
-"""Wrap."""
+"""Wrappers: providers around a provider, one concern each."""

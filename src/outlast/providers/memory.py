@@ -1,0 +1,123 @@
+"""A provider in this process's memory: for tests, the simulator and trying things out.
+
+It keeps every promise of the protocol and is as strict as the real ones: names are checked, etags are
+those of the content (so an ABA swap passes unnoticed, as it does on S3), and a name cannot also be the
+folder of another, as on a disk. It needs no threads; with a `clock` each verb gives others a turn before
+and after the deed, which is where a real provider lets others in and where answers get lost.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import AsyncIterator
+
+from outlast.base.clock import Clock
+from outlast.base.errors import Conflict, Exists, NotFound, Unsupported
+from outlast.providers.names import check_key, check_prefix, check_span, content_etag
+from outlast.providers.protocol import Blob, Data, Entry, Stat, joined
+
+
+class MemoryProvider:
+    """Objects in a dict. Several stores may share one instance, as gateways share a provider."""
+
+    def __init__(self, name: str, clock: Clock | None = None) -> None:
+        self._name = name
+        self._clock = clock
+        self._objects: dict[str, bytes] = {}
+        self._sorted: list[str] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def wipe(self) -> None:
+        """Forget everything, as a disk does that was formatted."""
+        self._objects.clear()
+        self._sorted.clear()
+
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        check_key(key)
+        await self._turn()
+        data = self._find("get", key)
+        await self._turn()
+        if span is None:
+            return Blob(data, content_etag(data))
+        check_span(span)
+        return Blob(data[span[0] : span[1]], None)
+
+    async def put(self, key: str, data: Data) -> None:
+        check_key(key)
+        await self._turn()
+        self._store("put", key, joined(data))
+        await self._turn()
+
+    async def create(self, key: str, data: Data) -> str:
+        check_key(key)
+        content = joined(data)
+        await self._turn()
+        if key in self._objects:
+            raise Exists(self._name, "create", key)
+        self._store("create", key, content)
+        await self._turn()
+        return content_etag(content)
+
+    async def replace(self, key: str, data: Data, etag: str) -> str:
+        check_key(key)
+        content = joined(data)
+        await self._turn()
+        present = self._objects.get(key)
+        if present is None or content_etag(present) != etag:
+            raise Conflict(self._name, "replace", key)
+        self._store("replace", key, content)
+        await self._turn()
+        return content_etag(content)
+
+    async def head(self, key: str) -> Stat:
+        check_key(key)
+        await self._turn()
+        return Stat(len(self._find("head", key)))
+
+    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
+        check_prefix(prefix)
+        await self._turn()
+        last = start_after
+        first = bisect_left(self._sorted, prefix)
+        while True:
+            # Looked up anew each time: others write while the consumer holds an entry.
+            at = max(first, bisect_right(self._sorted, last))
+            if at >= len(self._sorted) or not self._sorted[at].startswith(prefix):
+                return
+            last = self._sorted[at]
+            yield Entry(last, len(self._objects[last]))
+            first = 0
+
+    async def delete(self, key: str) -> None:
+        check_key(key)
+        await self._turn()
+        if self._objects.pop(key, None) is not None:
+            del self._sorted[bisect_left(self._sorted, key)]
+        await self._turn()
+
+    async def close(self) -> None:
+        """Nothing to let go of; what is stored stays for the next who opens it."""
+
+    async def _turn(self) -> None:
+        if self._clock is not None:
+            await self._clock.sleep(0)
+
+    def _find(self, verb: str, key: str) -> bytes:
+        data = self._objects.get(key)
+        if data is None:
+            raise NotFound(self._name, verb, key)
+        return data
+
+    def _store(self, verb: str, key: str, data: bytes) -> None:
+        if key not in self._objects:
+            self._refuse_folder(verb, key)
+            insort(self._sorted, key)
+        self._objects[key] = data
+
+    def _refuse_folder(self, verb: str, key: str) -> None:
+        at = bisect_left(self._sorted, key + "/")
+        folder = at < len(self._sorted) and self._sorted[at].startswith(key + "/")
+        parts = key.split("/")
+        if folder or any("/".join(parts[:n]) in self._objects for n in range(1, len(parts))):
+            raise Unsupported(self._name, verb, f"{key}: a name cannot be an object and a folder")
