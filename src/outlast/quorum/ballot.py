@@ -21,14 +21,14 @@ import msgspec
 from outlast.base.wire import Struct
 
 
-class Ballot(Struct, order=True):
+class Ballot(Struct, frozen=True, order=True):
     """The name of one attempt: rounds first, then the gateway's id (16 bytes), so that no two are equal."""
 
     round: int
     gateway: bytes
 
 
-class SlotState(Struct):
+class SlotState(Struct, frozen=True):
     """What a voter holds for one slot: the highest ballot promised, and what was accepted last."""
 
     promised: Ballot
@@ -56,7 +56,7 @@ def accept(state: SlotState | None, ballot: Ballot, value: bytes) -> SlotState |
 
 
 def adopted(states: Iterable[SlotState | None]) -> bytes | None:
-    """The value that a proposer must carry on, given a majority's states: that of the highest accepted ballot."""
+    """The value that a proposer must carry on, given a majority's states: the highest ballot's."""
     best: SlotState | None = None
     for state in states:
         if state is None or state.accepted is None:

@@ -17,7 +17,7 @@ GENESIS_HASH = bytes(32)
 """What slot 0 names as the hash before it."""
 
 
-class Batch(Struct):
+class Batch(Struct, frozen=True):
     """`sequence` counts a gateway's batches: (gateway, sequence) names a batch wherever it is decided."""
 
     previous: bytes

@@ -17,7 +17,7 @@ from outlast.quorum.voter import slot_key
 
 
 async def write_genesis(voters: Sequence[Provider], seal: Seal, gateway: bytes, record: bytes) -> None:
-    """Decide slot 0 at all `voters`. Raises `Exists` if one of them has a slot 0 already, or `ProviderError`."""
+    """Decide slot 0 at all `voters`. Raises `Exists` if one of them has one already, or `ProviderError`."""
     ballot = Ballot(0, gateway)
     value = seal_batch(seal, 0, Batch(GENESIS_HASH, gateway, 0, (record,)))
     data = encode_state(SlotState(ballot, ballot, value))

@@ -16,62 +16,43 @@ one, and otherwise asks; all that wait share one question.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias, TypeVar
 
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.concurrency import Background, cancel_and_wait
 from outlast.base.entropy import Entropy
-from outlast.base.errors import ForkedLog, NoMajority, OutlastError, ProviderError
+from outlast.base.errors import ForkedLog, NoMajority, ProviderError
 from outlast.quorum.ballot import Ballot, SlotState
 from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, open_batch, seal_batch, value_hash
 from outlast.quorum.refill import refill
 from outlast.quorum.replay import replay
 from outlast.quorum.slot import Slot
 from outlast.quorum.voter import Voter
+from outlast.quorum.waiting import Pinned, Waiter, Writer
 
-Apply: TypeAlias = Callable[[int, bytes, Sequence[bytes]], list[object]]
+T = TypeVar("T")
+
+Apply: TypeAlias = Callable[[int, bytes, Sequence[bytes]], Sequence[object]]
 """(slot, hash of its value, records) -> one outcome a record. Called once a slot, in order."""
-
-Waiter: TypeAlias = "asyncio.Future[object]"
 
 # How long a request keeps trying while no majority answers, before it is told so.
 NO_MAJORITY_PATIENCE_S = 2.0
-# Back-off after losing a slot to another gateway: this many of the last round trips, doubled each time.
+# Back-off after losing a slot to another gateway: some of the last round trips, doubled each time.
 BACKOFF_S_MIN = 0.002
 BACKOFF_S_MAX = 0.5
 # How often an accepted but undecided value is given time to be decided by its proposer.
 GRACE_ROUNDS = 2
-
-
-@dataclass(slots=True)
-class Entry:
-    """A record that waits for its slot."""
-
-    record: bytes
-    outcome: Waiter
-    since: float
-
-
-@dataclass(slots=True)
-class Pinned:
-    """The one value that this gateway proposes for `slot`, and who waits for it."""
-
-    slot: int
-    value: bytes
-    sequence: int
-    entries: list[Entry]
-    riders: list[Waiter] = field(default_factory=list)
-    shown: bool = False
+# Values opened and not applied yet that are kept, so that copies from several voters are opened once.
+OPENED_MAX = 64
 
 
 class Log:
     """The log as one gateway sees it. `slot` and `hash` are where the local catalog stands.
 
     `gateway` (16 bytes) is fresh at every start of a process. `append` and `sync` raise `NoMajority`; a
-    record whose `append` raised may still be decided later.
+    record whose `append` raised may still be decided later. An error of `apply` is raised to those who wait.
     """
 
     def __init__(
@@ -94,17 +75,18 @@ class Log:
         self._apply = apply
         self._owner = b""
         self._sequence = 0
-        self._opened: dict[bytes, Batch] = {}
-        self._queue: deque[Entry] = deque()
+        self._round_used = (-1, 0)
+        self._round_trip_s = BACKOFF_S_MIN
+        self._queue: deque[Writer] = deque()
         self._riders: list[Waiter] = []
         self._pinned: Pinned | None = None
         self._turn = asyncio.Lock()
         self._committer: asyncio.Task[None] | None = None
         self._asker: asyncio.Task[None] | None = None
         self._background = Background(report)
+        self._opened: dict[int, tuple[bytes, Batch]] = {}
         self._behind: dict[str, tuple[int, bytes]] = {}
         self._refilling: set[str] = set()
-        self._round_trip_s = BACKOFF_S_MIN
         for voter in self.voters:
             voter.check = self._open
 
@@ -112,61 +94,75 @@ class Log:
 
     async def append(self, record: bytes) -> object:
         """Have `record` decided and applied; its outcome. Raises `NoMajority`."""
-        entry = Entry(record, asyncio.get_running_loop().create_future(), self._clock.monotonic())
-        self._queue.append(entry)
+        writer = Writer(self._clock.monotonic(), record=record)
+        self._queue.append(writer)
         self._wake()
-        return await _answer(entry.outcome)
+        return await writer.answer()
 
     async def sync(self) -> None:
         """Return when everything acknowledged to anybody before this call is applied. Raises `NoMajority`."""
-        rider: Waiter = asyncio.get_running_loop().create_future()
+        rider = Waiter(self._clock.monotonic())
         self._riders.append(rider)
         self._wake()
-        await _answer(rider)
+        await rider.answer()
+
+    def expect(self, name: str, incarnation: bytes) -> None:
+        """From now on the voter `name` counts only with this incarnation in its marker."""
+        for voter in self.voters:
+            if voter.name == name:
+                voter.incarnation = incarnation
 
     @property
     def behind(self) -> dict[str, int]:
-        """Voters known to miss slots, and the first one that each misses."""
+        """Voters known to miss slots, and the first that each misses."""
         return {voter: slot for voter, (slot, _) in self._behind.items()}
 
     async def refill(self, name: str) -> int:
-        """Give the voter `name` every decided slot that it lacks; how many those were. Raises `ProviderError`."""
-        target = next(voter for voter in self.voters if voter.name == name)
-        others = [voter for voter in self.voters if voter is not target]
+        """Give the voter `name` every decided slot that it lacks; how many. Raises `ProviderError`."""
         await self.sync()
-        written = await refill(target.provider, others, self._open, until=self.slot)
-        self._behind.pop(name, None)
-        return written
+        gap = self._behind.pop(name, None)
+        try:
+            return await self._refill(name, 0, GENESIS_HASH)
+        except ProviderError:
+            if gap is not None:
+                self._behind[name] = gap
+            raise
 
     async def close(self) -> None:
         """End what runs. Those who still wait are told `NoMajority`."""
         tasks = [task for task in (self._committer, self._asker) if task is not None]
         await cancel_and_wait(tasks)
         await self._background.close()
-        for waiter in self._waiting():
-            if not waiter.done():
-                waiter.set_exception(NoMajority("the log was closed"))
+        self._tell_all(NoMajority("the log was closed"))
 
     # ------------------------------------------------------------ writing
 
     def _wake(self) -> None:
         """See to it that somebody works for those who wait."""
-        committing = self._committer is not None and not self._committer.done()
-        if not committing and (self._queue or self._pinned_waits()):
+        if self._committer is not None:
+            return  # it looks at the queue before it ends, and then wakes who reads
+        if self._work_waits():
             self._committer = asyncio.ensure_future(self._commit_all())
-        elif not committing and self._riders and (self._asker is None or self._asker.done()):
+        elif self._riders and self._asker is None:
             self._asker = asyncio.ensure_future(self._ask_all())
+
+    def _work_waits(self) -> bool:
+        while self._queue and not self._queue[0].waits:
+            self._queue.popleft()
+        return bool(self._queue) or (
+            self._pinned is not None and any(writer.waits for writer in self._pinned.writers)
+        )
 
     async def _commit_all(self) -> None:
         """Settle slot after slot until nobody waits."""
-        while self._queue or self._pinned_waits():
+        while self._work_waits():
             try:
                 async with self._turn:
                     await self._commit_one()
             except NoMajority as error:
                 self._tell_impatient(error)
                 await self._clock.sleep(self._backoff(3))
-            except OutlastError as error:
+            except Exception as error:  # whatever it is, those who wait must hear of it
                 self._tell_all(error)
         self._committer = None
         self._wake()
@@ -174,31 +170,30 @@ class Log:
     async def _commit_one(self) -> None:
         """Settle the next slot with what waits now."""
         mine = self._pin()
-        first = not mine.shown
+        fast = not mine.shown and self._owner == self._gateway
         mine.shown = True
-        fast = first and self._owner == self._gateway
         state = await self._decide(mine.slot, mine.value, fast)
         assert state is not None
         self._learned(mine.slot, state)
 
     def _pin(self) -> Pinned:
         """The value to propose for the next slot: the one shown already, or a new one from the queue."""
-        slot = self.slot + 1
         if self._pinned is not None:
-            assert self._pinned.slot == slot
+            assert self._pinned.slot == self.slot + 1
             return self._pinned
-        entries: list[Entry] = []
+        writers: list[Writer] = []
         size = 0
-        while self._queue and (not entries or size + len(self._queue[0].record) <= limits.batch_bytes_max):
-            entry = self._queue.popleft()
-            if not entry.outcome.done():
-                entries.append(entry)
-                size += len(entry.record)
+        while self._queue and (not writers or size + len(self._queue[0].record) <= limits.batch_bytes_max):
+            writer = self._queue.popleft()
+            if writer.waits:
+                writers.append(writer)
+                size += len(writer.record)
         self._sequence += 1
-        batch = Batch(self.hash, self._gateway, self._sequence, tuple(entry.record for entry in entries))
-        value = seal_batch(self._seal, slot, batch)
-        self._keep_opened(value, batch)
-        self._pinned = Pinned(slot, value, self._sequence, entries, self._riders)
+        records = tuple(writer.record for writer in writers)
+        batch = Batch(self.hash, self._gateway, self._sequence, records)
+        value = seal_batch(self._seal, self.slot + 1, batch)
+        self._opened[self.slot + 1] = value, batch
+        self._pinned = Pinned(self.slot + 1, value, writers, self._riders)
         self._riders = []
         return self._pinned
 
@@ -207,13 +202,13 @@ class Log:
 
         With no `value`: None if a majority holds nothing accepted. Raises `NoMajority`.
         """
-        slot = Slot(number, self.voters, self._background)
-        begun = self._clock.monotonic()
+        slot = self._slot(number)
+        losses = 0
         state = None
         if fast:
             assert value is not None
-            state = await slot.fast(Ballot(0, self._gateway), value)
-        losses = 1 if fast else 0
+            state = await self._timed(slot.fast(Ballot(0, self._gateway), value))
+            losses = 1
         while state is None:
             if slot.tally.hopeless():
                 raise NoMajority(f"slot {number}: {slot.tally.reasons()}")
@@ -221,21 +216,21 @@ class Log:
                 await self._clock.sleep(self._backoff(losses))
                 await slot.ask()
                 state = slot.tally.decided()
-                if state is not None:
-                    break
-            ballot = Ballot(slot.tally.highest_round() + 1, self._gateway)
-            begun = self._clock.monotonic()
-            state = await slot.attempt(ballot, value)
+            if state is None:
+                ballot = self._next_ballot(slot)
+                state = await self._timed(slot.attempt(ballot, value))
+                losses += 1
             if state is None and value is None and slot.tally.open():
                 return None
-            losses += 1
-        self._round_trip_s = max(BACKOFF_S_MIN, self._clock.monotonic() - begun)
-        self._note_missed(slot)
+        self._note_returned(slot)
         return state
 
-    def _backoff(self, losses: int) -> float:
-        longest = min(BACKOFF_S_MAX, self._round_trip_s * 2.0 ** min(losses, 8))
-        return self._entropy.uniform(longest / 4, longest)
+    def _next_ballot(self, slot: Slot) -> Ballot:
+        """A ballot above all seen, and never one used before: one ballot stands for one value."""
+        number, used = self._round_used
+        lowest = used if number == slot.number else 0
+        self._round_used = slot.number, max(lowest, slot.tally.highest_round()) + 1
+        return Ballot(self._round_used[1], self._gateway)
 
     # ------------------------------------------------------------ learning
 
@@ -252,17 +247,17 @@ class Log:
         digest = value_hash(state.value)
         outcomes = self._apply(number, digest, batch.records)
         self.slot, self.hash, self._owner = number, digest, batch.gateway
-        self._opened.clear()
+        self._opened.pop(number, None)
         pinned, self._pinned = self._pinned, None
         if pinned is None:
             return
         if pinned.value == state.value:
-            for entry, outcome in zip(pinned.entries, outcomes, strict=True):
-                _tell(entry.outcome, outcome)
+            for writer, outcome in zip(pinned.writers, outcomes, strict=True):
+                writer.tell(outcome)
             for rider in pinned.riders:
-                _tell(rider, None)
+                rider.tell(None)
         else:
-            self._queue.extendleft(reversed(pinned.entries))
+            self._queue.extendleft(reversed(pinned.writers))
             self._riders = pinned.riders + self._riders
 
     async def _ask_all(self) -> None:
@@ -275,119 +270,126 @@ class Log:
                 self._riders = riders + self._riders
                 self._tell_impatient(error)
                 await self._clock.sleep(self._backoff(3))
-                continue
-            except OutlastError as error:
+            except Exception as error:  # whatever it is, those who wait must hear of it
                 for rider in riders:
-                    _fail(rider, error)
-                continue
-            if current:
-                for rider in riders:
-                    _tell(rider, None)
+                    rider.fail(error)
             else:
-                self._riders = riders + self._riders
+                if current:
+                    for rider in riders:
+                        rider.tell(None)
+                else:
+                    self._riders = riders + self._riders
         self._asker = None
         self._wake()
 
     async def _ask_once(self) -> bool:
         """Whether the local catalog was current when asked; if not, it is brought further."""
-        number = self.slot + 1
-        slot = Slot(number, self.voters, self._background)
-        await slot.ask()
+        slot = self._slot(self.slot + 1)
+        await self._timed(slot.ask())
         if slot.tally.open():
             return True
-        if slot.tally.hopeless():
-            raise NoMajority(f"slot {number}: {slot.tally.reasons()}")
         async with self._turn:
-            if self.slot + 1 == number:
+            if self.slot + 1 == slot.number:
                 await self._catch_up(slot)
         return False
 
     async def _catch_up(self, slot: Slot) -> None:
-        """Learn the slot that was asked about, and all that follow it."""
-        learned = 0
+        """Learn the slot that was asked about, and all that follow it. Raises `NoMajority`."""
         grace = 0
         while not slot.tally.open():
             state = slot.tally.decided()
-            if state is None and grace >= GRACE_ROUNDS:
-                state = await self._decide(slot.number, None, fast=False)
-                if state is None:
-                    return
-            if state is None:
+            if state is None and not await self._replay():
                 if slot.tally.hopeless():
                     raise NoMajority(f"slot {slot.number}: {slot.tally.reasons()}")
                 grace += 1
-                await self._clock.sleep(self._backoff(grace))
-            else:
+                if grace > GRACE_ROUNDS:
+                    state = await self._decide(slot.number, None, fast=False)
+                else:
+                    await self._clock.sleep(self._backoff(grace))
+            if state is not None:
                 self._learned(slot.number, state)
-                learned, grace = learned + 1, 0
-                if learned > 1:  # far behind: many slots a round trip
-                    await self._replay()
-            slot = Slot(self.slot + 1, self.voters, self._background)
+                await self._replay()
+            slot = self._slot(self.slot + 1)
             await slot.ask()
 
-    async def _replay(self) -> None:
+    async def _replay(self) -> bool:
+        """Learn all that the hash chain proves; whether there was anything."""
+        before = self.slot
         async for number, state in replay(self.voters, self._open, self.slot + 1, self.hash):
             self._learned(number, state)
+        return self.slot > before
 
     def _open(self, slot: int, value: bytes) -> Batch:
-        """The batch in a value; the same value, from several voters, is opened once."""
-        batch = self._opened.get(value)
-        if batch is None:
-            batch = open_batch(self._seal, slot, value)
-            self._keep_opened(value, batch)
+        """The batch in a value. Raises `Tampered`."""
+        kept = self._opened.get(slot)
+        if kept is not None and kept[0] == value:
+            return kept[1]
+        batch = open_batch(self._seal, slot, value)
+        if slot > self.slot:
+            if len(self._opened) >= OPENED_MAX:
+                self._opened.clear()
+            self._opened[slot] = value, batch
         return batch
-
-    def _keep_opened(self, value: bytes, batch: Batch) -> None:
-        if len(self._opened) >= 64:
-            self._opened.clear()
-        self._opened[value] = batch
 
     # ------------------------------------------------------------ voters that fell behind
 
-    def _note_missed(self, slot: Slot) -> None:
-        """Remember which voters failed this slot; have those that vote again catch up."""
+    def _slot(self, number: int) -> Slot:
+        before = self.hash
+
+        def failed(voter: Voter) -> None:
+            self._behind.setdefault(voter.name, (number, before))
+
+        return Slot(number, self.voters, self._background, failed)
+
+    def _note_returned(self, slot: Slot) -> None:
+        """Have a voter catch up that votes again after it was away."""
         for voter in self.voters:
-            if voter.name in slot.tally.failures:
-                self._behind.setdefault(voter.name, (slot.number, self.hash))
-            elif voter.name in slot.tally.states and voter.name in self._behind:
-                self._refill_soon(voter)
+            name = voter.name
+            if name in self._behind and name in slot.tally.states and name not in self._refilling:
+                self._refilling.add(name)
+                self._background.spawn(self._refill_behind(name))
 
-    def _refill_soon(self, voter: Voter) -> None:
-        if voter.name in self._refilling:
-            return
-        self._refilling.add(voter.name)
-        self._background.spawn(self._refill_behind(voter))
-
-    async def _refill_behind(self, voter: Voter) -> None:
-        """Fill the gap of a voter that was away. If it fails again, the next vote that succeeds tries anew."""
-        others = [other for other in self.voters if other is not voter]
-        first, previous = self._behind[voter.name]
+    async def _refill_behind(self, name: str) -> None:
+        gap = self._behind.pop(name)
         try:
-            await refill(voter.provider, others, self._open, first, previous, until=self.slot)
-            self._behind.pop(voter.name, None)
+            await self._refill(name, *gap)
         except ProviderError:
-            pass  # it went away again; it stays in `behind`
+            self._behind[name] = gap  # away again; its next vote tries anew
         finally:
-            self._refilling.discard(voter.name)
+            self._refilling.discard(name)
 
-    # ------------------------------------------------------------ those who wait
+    async def _refill(self, name: str, slot: int, previous: bytes) -> int:
+        target = next(voter for voter in self.voters if voter.name == name)
+        others = [voter for voter in self.voters if voter is not target]
+        return await refill(target.provider, others, self._open, slot, previous, until=self.slot)
 
-    def _pinned_waits(self) -> bool:
-        return self._pinned is not None and any(not entry.outcome.done() for entry in self._pinned.entries)
+    # ------------------------------------------------------------ pace and bad news
 
-    def _waiting(self) -> Iterable[Waiter]:
-        pinned = self._pinned
-        if pinned is not None:
-            yield from (entry.outcome for entry in pinned.entries)
-            yield from pinned.riders
-        yield from (entry.outcome for entry in self._queue)
-        yield from self._riders
+    async def _timed(self, work: Awaitable[T]) -> T:
+        """Do `work`, and remember how long a round takes; back-off is counted in it."""
+        begun = self._clock.monotonic()
+        result = await work
+        self._round_trip_s = self._clock.monotonic() - begun
+        return result
 
-    def _tell_all(self, error: OutlastError) -> None:
-        for waiter in list(self._waiting()):
-            _fail(waiter, error)
-        self._riders = []
+    def _backoff(self, losses: int) -> float:
+        longest = max(BACKOFF_S_MIN, min(BACKOFF_S_MAX, self._round_trip_s * 2.0 ** min(losses, 8)))
+        return self._entropy.uniform(longest / 4, longest)
+
+    def _waiting(self) -> list[Waiter]:
+        pinned = [] if self._pinned is None else [*self._pinned.writers, *self._pinned.riders]
+        return [*pinned, *self._queue, *self._riders]
 
     def _tell_impatient(self, error: NoMajority) -> None:
         """Tell those who have waited long enough. Their records may be decided all the same."""
-        raise NotImplementedError
+        latest = self._clock.monotonic() - NO_MAJORITY_PATIENCE_S
+        for waiter in self._waiting():
+            if waiter.since <= latest:
+                waiter.fail(error)
+        self._riders = [rider for rider in self._riders if rider.waits]
+
+    def _tell_all(self, error: Exception) -> None:
+        for waiter in self._waiting():
+            waiter.fail(error)
+        self._queue.clear()
+        self._riders = []

@@ -39,17 +39,16 @@ async def refill(
 async def _settle(target: Provider, slot: int, decided: SlotState) -> bool:
     """Make `target` hold the decided value; whether it had to be written."""
     assert decided.accepted is not None
-    fresh = SlotState(decided.accepted, decided.accepted, decided.value)
     while True:
-        try:
-            await target.create(slot_key(slot), encode_state(fresh))
-            return True
-        except Exists:
-            pass
         try:
             blob = await target.get(slot_key(slot))
         except NotFound:
-            continue
+            fresh = SlotState(decided.accepted, decided.accepted, decided.value)
+            try:
+                await target.create(slot_key(slot), encode_state(fresh))
+            except Exists:
+                continue
+            return True
         held = decode_state(blob.data)
         if held.value == decided.value:
             return False
@@ -57,6 +56,6 @@ async def _settle(target: Provider, slot: int, decided: SlotState) -> bool:
         kept = SlotState(max(held.promised, decided.accepted), decided.accepted, decided.value)
         try:
             await target.replace(slot_key(slot), encode_state(kept), blob.etag)
-            return True
         except Conflict:
             continue
+        return True

@@ -3,7 +3,8 @@
 A voter's accepted value at slot s is the decided one if the accepted value at s+1 names its hash, since
 nobody proposes at s+1 before knowing what s decided. So a run of slots can be read from one voter, many
 at a time, and only the newest needs a majority. Where a voter has a hole, or holds a value that lost,
-another voter's copy carries on.
+another voter's copy carries on. The seal and the chain are proof enough, so these reads need no
+attestation: this is also how a gateway learns of voters' new incarnations.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from outlast.quorum.voter import Voter
 
 # Slots read ahead at a time: enough to hide a cloud's round trip, few enough to bound memory
 # (a slot is at most `limits.batch_bytes_max`, nearly always far less).
-WINDOW_SLOTS = 16
+WINDOW_SLOTS = 8
 
 Open = Callable[[int, bytes], Batch]
 """(slot, value) -> its batch; raises `Tampered`."""
@@ -60,7 +61,7 @@ async def _run(
 
 async def _accepted(voter: Voter, slot: int) -> SlotState | None:
     try:
-        held = await voter.read(slot)
+        held = await voter.peek(slot)
     except (ProviderError, Tampered):
         return None  # another voter may do better; a majority is asked about the newest slot anyway
     return None if held is None or held[0].accepted is None else held[0]

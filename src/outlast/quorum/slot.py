@@ -38,11 +38,21 @@ class OutvotedError(OutlastError):
 
 
 class Slot:
-    """What one gateway knows of one slot. `tally` gathers the answers over all attempts."""
+    """What one gateway knows of one slot. `tally` gathers the answers over all attempts.
 
-    def __init__(self, number: int, voters: Sequence[Voter], background: Background) -> None:
+    `failed` is told of every voter that did not answer, also long after the decision.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        voters: Sequence[Voter],
+        background: Background,
+        failed: Callable[[Voter], None] = lambda voter: None,
+    ) -> None:
         self.number = number
         self.tally = Tally(len(voters))
+        self._failed = failed
         self._voters = voters
         self._background = background
         self._held: dict[str, Held | None] = {}
@@ -137,9 +147,7 @@ class Slot:
         self, tasks: Sequence["asyncio.Task[None]"], lost: Callable[[], bool]
     ) -> SlotState | None:
         """Wait until the slot is decided or cannot be in this attempt; late voters go on behind our back."""
-        await wait_first(
-            tasks, lambda: self.tally.decided() is not None or self.tally.hopeless() or lost()
-        )
+        await wait_first(tasks, lambda: self.tally.decided() is not None or self.tally.hopeless() or lost())
         for task in tasks:
             if not task.done():
                 self._background.spawn(task)
@@ -184,6 +192,7 @@ class Slot:
                 await work(voter)
             except (ProviderError, Tampered) as error:
                 tally.failed(voter.name, error)
+                self._failed(voter)
 
         return [asyncio.ensure_future(vote(voter)) for voter in self._voters]
 

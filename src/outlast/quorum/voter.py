@@ -29,6 +29,10 @@ Held = tuple[SlotState, str]
 """A state and the etag by which it can be replaced."""
 
 
+# A voter that is slower than the others works off their decisions in the background; this many at a time.
+OPERATIONS_MAX = 16
+
+
 def slot_key(slot: int) -> str:
     """The name of a slot's object at every voter."""
     return f"log/main/{slot:016x}"
@@ -45,20 +49,26 @@ class Voter:
         self.name = provider.name
         self.provider = provider
         self.incarnation = incarnation
+        self._under_way = 0
         self.check: Callable[[int, bytes], object] = lambda slot, value: None
 
     async def read(self, slot: int) -> Held | None:
         """What the voter holds for the slot; None for nothing."""
-        return await self._attested(self._read(slot))
+        return await self._attested(lambda: self._read(slot))
+
+    async def peek(self, slot: int) -> Held | None:
+        """As `read`, without attestation: proves nothing by what is missing."""
+        return await self._read(slot)
 
     async def create(self, slot: int, state: SlotState) -> Held:
         """Give the slot its first state. Raises `Exists`."""
-        etag = await self._attested(self.provider.create(slot_key(slot), encode_state(state)))
+        etag = await self._attested(lambda: self.provider.create(slot_key(slot), encode_state(state)))
         return state, etag
 
     async def replace(self, slot: int, state: SlotState, etag: str) -> Held:
         """Give the slot its next state. Raises `Conflict`."""
-        new = await self._attested(self.provider.replace(slot_key(slot), encode_state(state), etag))
+        data = encode_state(state)
+        new = await self._attested(lambda: self.provider.replace(slot_key(slot), data, etag))
         return state, new
 
     async def _read(self, slot: int) -> Held | None:
@@ -75,16 +85,20 @@ class Voter:
         assert blob.etag is not None
         return state, blob.etag
 
-    async def _attested(self, operation: Awaitable[T]) -> T:
+    async def _attested(self, operation: Callable[[], Awaitable[T]]) -> T:
+        if self._under_way >= OPERATIONS_MAX:
+            raise Unavailable(self.name, "vote", "too many votes under way", Cause.SATURATED)
+        self._under_way += 1
         marker = asyncio.ensure_future(self._attest())
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
-                result = await operation
+                result = await operation()
                 await marker
                 return result
         except TimeoutError as error:
             raise Unavailable(self.name, "vote", "no answer in time", Cause.TIMEOUT) from error
         finally:
+            self._under_way -= 1
             if not marker.done():
                 marker.cancel()
             elif not marker.cancelled():
