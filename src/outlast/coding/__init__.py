@@ -1,1 +1,9 @@
-"""Coding."""
+"""Bytes to fragments and back. Pure: no provider, no clock, no task.
+
+keys          the master key and what is derived from it
+key_text      the key file and the recovery sheet, as text
+seal          secrecy and authenticity: short messages, stripes, data keys
+erasure       k + m: any k of the shares give the bytes back
+geometry      where each stripe's share lies in a fragment
+extent        the whole way: plaintext stripes to fragments, fragments to plaintext stripes
+"""

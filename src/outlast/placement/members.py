@@ -7,7 +7,7 @@ from outlast.base.wire import Struct
 DomainKind: TypeAlias = Literal["operator", "region", "account", "software", "location"]
 
 
-class Domains(Struct):
+class Domains(Struct, frozen=True):
     """What a provider shares with others and can lose together with them. "" is unknown."""
 
     operator: str
@@ -17,7 +17,7 @@ class Domains(Struct):
     location: str = ""
 
 
-class Member(Struct):
+class Member(Struct, frozen=True):
     """One provider as the catalog knows it. `incarnation` is what its marker must say (16 bytes)."""
 
     name: str
@@ -27,7 +27,7 @@ class Member(Struct):
     incarnation: bytes
 
 
-class Policy(Struct):
+class Policy(Struct, frozen=True):
     """How much may be lost: `tolerate` failure domains of the kind `domain`."""
 
     tolerate: int
