@@ -1,0 +1,131 @@
+"""A network between a gateway and its providers, drawn from a seed: slow, lossy, and sometimes very late.
+
+`Link(inner, clock, entropy, weather)` is a provider seen from afar. Each call travels there, is done, and
+travels back; either way it may take its time or be lost. A lost call raises `Unavailable` after
+`weather.patience_s`, whether or not the deed was done, and a stray request is done long after its caller
+has given up: exactly what the provider protocol says of lost answers.
+
+Invariant: what happens once a call has left the gateway is the network's affair. Cancelling the caller, or
+crashing its (simulated) host, does not call a request back.
+
+It is not the fault wrapper: `providers.wrap.fault` is how a provider misbehaves, this is how far away it is.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import copy_context
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.base.errors import Cause, Unavailable
+from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """How a network behaves. Times in seconds, chances in 0..1, each for one way of one call."""
+
+    delay_s: tuple[float, float] = (0.001, 0.02)
+    lost_request: float = 0.0
+    lost_answer: float = 0.0
+    stray_request: float = 0.0
+    """The chance that a request gets no answer and is done all the same, up to `stray_s` later."""
+    stray_s: float = 60.0
+    patience_s: float = 10.0
+    """When the caller of a lost call is told `Unavailable`."""
+
+
+FAIR = Weather()
+STORMY = Weather(delay_s=(0.001, 0.5), lost_request=0.03, lost_answer=0.03, stray_request=0.02)
+
+
+class _Unheard(Exception):
+    """The end of a call of which the caller never hears."""
+
+
+class Link:
+    """A provider at the other end of a network. `weather` and `cut` may be changed at any time."""
+
+    def __init__(self, inner: Provider, clock: Clock, entropy: Entropy, weather: Weather = FAIR) -> None:
+        self.inner = inner
+        self.weather = weather
+        self.cut: Literal["", "requests", "answers"] = ""
+        """What does not get through: requests (nothing is done), or answers (it is done, unheard)."""
+        self._clock = clock
+        self._entropy = entropy
+        self._context = copy_context()
+
+    @property
+    def name(self) -> str:
+        return self.inner.name
+
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        return await self._call("get", lambda: self.inner.get(key, span))
+
+    async def put(self, key: str, data: Data) -> None:
+        await self._call("put", lambda: self.inner.put(key, data))
+
+    async def create(self, key: str, data: Data) -> str:
+        return await self._call("create", lambda: self.inner.create(key, data))
+
+    async def replace(self, key: str, data: Data, etag: str) -> str:
+        return await self._call("replace", lambda: self.inner.replace(key, data, etag))
+
+    async def head(self, key: str) -> Stat:
+        return await self._call("head", lambda: self.inner.head(key))
+
+    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
+        for entry in await self._call("list", lambda: self._listed(prefix, start_after)):
+            yield entry
+
+    async def delete(self, key: str) -> None:
+        await self._call("delete", lambda: self.inner.delete(key))
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    async def _listed(self, prefix: str, start_after: str) -> tuple[Entry, ...]:
+        return tuple([entry async for entry in self.inner.list(prefix, start_after)])
+
+    async def _call(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
+        loop = asyncio.get_running_loop()
+        travel = loop.create_task(self._travel(deed), context=self._context.copy())
+        travel.add_done_callback(_look_at)
+        try:
+            async with asyncio.timeout(self.weather.patience_s):
+                return await asyncio.shield(travel)
+        except TimeoutError:
+            raise Unavailable(self.name, verb, "no answer came", Cause.TIMEOUT) from None
+
+    async def _travel(self, deed: Callable[[], Awaitable[T]]) -> T:
+        await self._clock.sleep(self._entropy.uniform(*self.weather.delay_s))
+        lost = self.cut == "requests" or self._happens(self.weather.lost_request)
+        stray = self._happens(self.weather.stray_request)
+        if stray:
+            await self._clock.sleep(self._entropy.uniform(0, self.weather.stray_s))
+        elif lost:
+            await self._wait_unheard()
+        try:
+            return await deed()
+        finally:
+            if stray or self.cut == "answers" or self._happens(self.weather.lost_answer):
+                await self._wait_unheard()
+            await self._clock.sleep(self._entropy.uniform(*self.weather.delay_s))
+
+    async def _wait_unheard(self) -> None:
+        """Stay under way until the caller has certainly given up."""
+        await self._clock.sleep(self.weather.patience_s)
+        raise _Unheard
+
+    def _happens(self, chance: float) -> bool:
+        return chance > 0 and self._entropy.uniform(0, 1) < chance
+
+
+def _look_at(travel: "asyncio.Task[T]") -> None:
+    """The caller may have gone; then nobody else asks how it ended."""
+    if not travel.cancelled():
+        travel.exception()
