@@ -10,6 +10,8 @@ them. ETags are without quotation marks.
 
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from outlast.base.wire import Struct
 from outlast.placement.members import Member, Policy
 
@@ -28,7 +30,7 @@ class Condition(Struct):
 
 
 class Checksum(Struct):
-    """An S3 additional checksum: `algorithm` as S3 spells it (CRC32C, ...), `value` in base64 (with `-N` if composite)."""
+    """An S3 additional checksum: `value` in base64, with `-N` behind it if composite."""
 
     algorithm: Literal["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"]
     value: str
@@ -39,7 +41,8 @@ class Extent(Struct):
     """Where at most 16 MiB of plaintext lie.
 
     `key` is the data key, wrapped; fragment `i` of the `k + m` is at provider `places[i]`, under the name
-    that `coding.extent.fragment_key(id, i)` gives; bit `i` of `missing` says that it is not known to be there.
+    that `coding.extent.fragment_key(id, i)` gives; bit `i` of `missing` says that it is not known to be
+    there.
     """
 
     id: bytes
@@ -61,11 +64,14 @@ class Body(Struct):
 
 
 class Attributes(Struct):
-    """What a client said about an object: `headers` (lower-case names: content-type, cache-control,
-    content-disposition, content-encoding, content-language, expires), `metadata` (x-amz-meta-*, without the prefix)."""
+    """What a client said about an object.
 
-    headers: dict[str, str] = {}
-    metadata: dict[str, str] = {}
+    `headers` have lower-case names: content-type, cache-control, content-disposition, content-encoding,
+    content-language, expires. `metadata` are x-amz-meta-*, without that prefix.
+    """
+
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Version(Struct):
@@ -111,7 +117,7 @@ class BucketDeleted(Record, tag=2):
 
 
 class ObjectPut(Record, tag=3):
-    """Outcome: the `Version`; `NoSuchBucket`, `PreconditionFailed` (also for `match` of a missing object: `NoSuchKey`)."""
+    """Outcome: the `Version`; `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey` (`match` of none)."""
 
     bucket: str
     key: str
@@ -123,7 +129,8 @@ class ObjectPut(Record, tag=3):
 class ObjectCopied(Record, tag=4):
     """A copy shares its source's extents; nothing moves. `source_version` must still be there.
 
-    `attributes` None: those of the source. Outcome: the new `Version`; `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`.
+    `attributes` None: those of the source. Outcome: the new `Version`; `NoSuchBucket`, `NoSuchKey`,
+    `PreconditionFailed`.
     """
 
     source_bucket: str
@@ -138,11 +145,12 @@ class ObjectCopied(Record, tag=4):
 
 
 class ObjectDeleted(Record, tag=5):
-    """Outcome: True if there was one; `NoSuchBucket`, and with a condition `NoSuchKey`, `PreconditionFailed`."""
+    """Outcome: True if there was one; `NoSuchBucket`; with a condition `NoSuchKey`, `PreconditionFailed`."""
 
     bucket: str
     key: str
     condition: Condition | None = None
+    at: int = 0
 
 
 class ObjectsDeleted(Record, tag=6):
@@ -150,10 +158,11 @@ class ObjectsDeleted(Record, tag=6):
 
     bucket: str
     keys: tuple[str, ...]
+    at: int = 0
 
 
 class UploadCreated(Record, tag=7):
-    """A multipart upload begins. `algorithm`/`kind`: the checksum asked for. Outcome: None; `NoSuchBucket`."""
+    """A multipart upload begins. `algorithm`, `kind`: the checksum wanted. Outcome: None; `NoSuchBucket`."""
 
     bucket: str
     key: str
@@ -218,6 +227,7 @@ class UploadAborted(Record, tag=11):
     bucket: str
     key: str
     upload: bytes
+    at: int = 0
 
 
 class AccessKeyCreated(Record, tag=12):
@@ -238,7 +248,7 @@ class AccessKeyDeleted(Record, tag=13):
 
 
 class FragmentsLost(Record, tag=14):
-    """These fragments (a bit each) are not where the catalog says. Outcome: True if the extent is still known."""
+    """These fragments (a bit each) are not in their places. Outcome: True if the extent is still known."""
 
     extent: bytes
     missing: int
@@ -259,14 +269,17 @@ class ExtentsCollected(Record, tag=16):
 
 
 class ProviderReattached(Record, tag=17):
-    """A provider that lost its marker gets a new one, with a new incarnation (docs/decisions, amnesia). Outcome: None."""
+    """A provider that lost its marker gets a new one, with a new incarnation (docs/decisions, amnesia).
+
+    Outcome: None.
+    """
 
     provider: str
     incarnation: bytes
 
 
 class DrillSet(Record, tag=18):
-    """From now until `until` every gateway treats `provider` as failing in `shape`; "" ends it. Outcome: None."""
+    """Until `until` every gateway treats `provider` as failing in `shape`; "" ends it. Outcome: None."""
 
     provider: str
     shape: str

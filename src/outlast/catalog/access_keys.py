@@ -1,0 +1,40 @@
+"""The S3 access keys, with their secrets sealed: the catalog cannot open them and need not."""
+
+import msgspec
+
+from outlast.catalog.database import Database
+from outlast.catalog.records import AccessKeyCreated
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AccessKeyCreated] = msgspec.msgpack.Decoder(AccessKeyCreated)
+
+
+class AccessKeys:
+    """The table of access keys; a row has the record that created it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, id: str) -> AccessKeyCreated | None:
+        """The access key with this id."""
+        row = self._database.row("SELECT value FROM access_keys WHERE id = ?", id)
+        return None if row is None else _decoder.decode(row[0])
+
+    def all(self) -> list[AccessKeyCreated]:
+        """All access keys in the order of their names."""
+        rows = self._database.rows("SELECT value FROM access_keys ORDER BY name")
+        return [_decoder.decode(value) for (value,) in rows]
+
+    def taken(self, name: str, id: str) -> bool:
+        """Whether there is one of that name or id."""
+        return self._database.row("SELECT 1 FROM access_keys WHERE name = ? OR id = ?", name, id) is not None
+
+    def add(self, key: AccessKeyCreated) -> None:
+        """Enter an access key."""
+        self._database.run("INSERT INTO access_keys VALUES (?, ?, ?)", key.name, key.id, _encoder.encode(key))
+
+    def remove(self, name: str) -> bool:
+        """Remove the access key of that name; whether there was one."""
+        found = self._database.row("SELECT 1 FROM access_keys WHERE name = ?", name) is not None
+        self._database.run("DELETE FROM access_keys WHERE name = ?", name)
+        return found

@@ -1,0 +1,58 @@
+"""The catalog: wishes go into the log, outcomes come back, reads see what has been applied.
+
+The log agrees on the order of records and hands each decided batch to `State.apply`; it gives back the
+outcome of the record that was appended. Nothing else changes the state.
+"""
+
+from typing import Any, Protocol
+
+from outlast.base.errors import ForkedLog, NoMajority, StoreCorrupt, StoreError, StoreUnavailable
+from outlast.catalog.records import AnyRecord
+from outlast.catalog.state import State
+from outlast.catalog.wire import encode
+
+
+class Log(Protocol):
+    """What the catalog needs of the log."""
+
+    async def append(self, record: bytes) -> Any:
+        """Have the record decided and applied; its outcome. Raises `NoMajority`, `ForkedLog`."""
+        ...
+
+    async def sync(self) -> None:
+        """Return when all that was decided before the call is applied. Raises `NoMajority`, `ForkedLog`."""
+        ...
+
+
+class Catalog:
+    """The log and the state that it leads to."""
+
+    def __init__(self, log: Log, state: State) -> None:
+        """`log` must have been given `state.apply` as what it does with a decided batch."""
+        self._log = log
+        self.state = state
+
+    async def commit(self, record: AnyRecord) -> Any:
+        """Have the record decided and applied; its outcome, as the record's docstring says.
+
+        Raises the `StoreError` with which the wish was refused. Raises `StoreUnavailable` where the voters
+        do not agree in time: the record may be decided later all the same.
+        """
+        try:
+            outcome = await self._log.append(encode(record))
+        except NoMajority as error:
+            raise StoreUnavailable(f"the change could not be agreed on: {error}") from error
+        except ForkedLog as error:
+            raise StoreCorrupt(str(error)) from error
+        if isinstance(outcome, StoreError):
+            raise outcome
+        return outcome
+
+    async def sync(self) -> None:
+        """Return when the state has all that was acknowledged before the call. Raises `StoreUnavailable`."""
+        try:
+            await self._log.sync()
+        except NoMajority as error:
+            raise StoreUnavailable(f"cannot tell what is newest: {error}") from error
+        except ForkedLog as error:
+            raise StoreCorrupt(str(error)) from error

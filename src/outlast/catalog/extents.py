@@ -1,0 +1,129 @@
+"""The extents, and how many contents refer to each.
+
+An extent whose last reference goes is dead: nobody can refer to it again, since every new reference is
+taken from a content that has one. Its row stays until its fragments have been deleted. The extents of a
+write that was refused (a lost condition, no such bucket) are entered as dead too, for otherwise nobody
+would know of their fragments.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from outlast.catalog.database import Database
+from outlast.catalog.records import Extent
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Extent] = msgspec.msgpack.Decoder(Extent)
+
+
+class DeadExtent(NamedTuple):
+    """An extent that nothing refers to since `died` (ms since the Unix epoch, by the log's own times)."""
+
+    extent: Extent
+    died: int
+
+
+class Extents:
+    """The table of extents."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, extents: Iterable[Extent], died: int | None = None) -> None:
+        """Enter new extents, each with one reference, or as dead."""
+        refs = 1 if died is None else 0
+        self._database.run_many(
+            "INSERT INTO extents (extent, refs, died, missing, value) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (extent) DO UPDATE SET refs = refs + excluded.refs,"
+            " died = CASE WHEN refs + excluded.refs = 0 THEN died END",
+            [(extent.id, refs, died, extent.missing, _encoder.encode(extent)) for extent in extents],
+        )
+
+    def hold(self, ids: Sequence[bytes]) -> None:
+        """Count one more reference for each entry of `ids`."""
+        self._database.run_many("UPDATE extents SET refs = refs + 1 WHERE extent = ?", [(id,) for id in ids])
+
+    def release(self, ids: Sequence[bytes], died: int) -> None:
+        """Count one reference less for each entry of `ids`; without any, the extent died at `died`."""
+        self._database.run_many(
+            "UPDATE extents SET refs = refs - 1, died = CASE WHEN refs = 1 THEN ? END WHERE extent = ?",
+            [(died, id) for id in ids],
+        )
+
+    def find(self, id: bytes) -> Extent | None:
+        """The extent with this id, dead or alive."""
+        row = self._database.row("SELECT value FROM extents WHERE extent = ?", id)
+        return None if row is None else _decoder.decode(row[0])
+
+    def lost(self, id: bytes, missing: int) -> bool:
+        """Note that fragments (a bit each) are not in their places; whether the extent is known."""
+        extent = self.find(id)
+        if extent is None:
+            return False
+        every = (1 << (extent.k + extent.m)) - 1
+        return self._change(extent, missing=extent.missing | (missing & every))
+
+    def restored(self, id: bytes, index: int, place: str) -> bool:
+        """Note that fragment `index` is at `place`; whether the extent is known and has such a fragment."""
+        extent = self.find(id)
+        if extent is None or not 0 <= index < len(extent.places):
+            return False
+        places = (*extent.places[:index], place, *extent.places[index + 1 :])
+        return self._change(extent, places=places, missing=extent.missing & ~(1 << index))
+
+    def _change(self, extent: Extent, **changes: Any) -> bool:
+        changed = msgspec.structs.replace(extent, **changes)
+        if changed != extent:
+            self._database.run(
+                "UPDATE extents SET missing = ?, value = ? WHERE extent = ?",
+                changed.missing,
+                _encoder.encode(changed),
+                extent.id,
+            )
+        return True
+
+    def collected(self, ids: Sequence[bytes]) -> None:
+        """Forget dead extents. One that is alive after all stays."""
+        self._database.run_many(
+            "DELETE FROM extents WHERE extent = ? AND died IS NOT NULL", [(id,) for id in ids]
+        )
+
+    def alive(self, after: bytes, limit: int) -> list[Extent]:
+        """Extents in use, in the order of their ids."""
+        rows = self._database.rows(
+            "SELECT value FROM extents WHERE extent > ? AND died IS NULL ORDER BY extent LIMIT ?",
+            after,
+            limit,
+        )
+        return [_decoder.decode(value) for (value,) in rows]
+
+    def degraded(self, after: bytes, limit: int) -> list[Extent]:
+        """Extents in use that miss a fragment, in the order of their ids."""
+        rows = self._database.rows(
+            "SELECT value FROM extents WHERE missing != 0 AND died IS NULL AND extent > ?"
+            " ORDER BY extent LIMIT ?",
+            after,
+            limit,
+        )
+        return [_decoder.decode(value) for (value,) in rows]
+
+    def dead(self, limit: int, died_before: int | None) -> list[DeadExtent]:
+        """Extents that nothing refers to, the longest dead first."""
+        rows = self._database.rows(
+            "SELECT value, died FROM extents WHERE died IS NOT NULL AND died < ? ORDER BY died, id LIMIT ?",
+            (1 << 62) if died_before is None else died_before,
+            limit,
+        )
+        return [DeadExtent(_decoder.decode(value), died) for value, died in rows]
+
+    def counts(self) -> tuple[int, int, int]:
+        """How many are in use, how many of these miss a fragment, and how many are dead."""
+        row = self._database.row(
+            "SELECT (SELECT count(*) FROM extents),"
+            " (SELECT count(*) FROM extents WHERE missing != 0 AND died IS NULL),"
+            " (SELECT count(*) FROM extents WHERE died IS NOT NULL)"
+        )
+        assert row is not None
+        return row[0] - row[2], row[1], row[2]

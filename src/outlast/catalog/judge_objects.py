@@ -1,0 +1,125 @@
+"""Judgement of records about objects."""
+
+import msgspec
+
+from outlast.base.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StoreError
+from outlast.catalog.content import Stored, extent_ids, stored
+from outlast.catalog.records import (
+    Condition,
+    ObjectCopied,
+    ObjectDeleted,
+    ObjectPut,
+    ObjectsDeleted,
+    Version,
+)
+from outlast.catalog.tables import Tables
+
+
+def refusal(condition: Condition | None, etag: str | None, key: str) -> StoreError | None:
+    """Why the condition does not hold for an object with `etag` (None: no object), or None if it does."""
+    if condition is None:
+        return None
+    if condition.kind == "absent":
+        return None if etag is None else PreconditionFailed(f"there is an object {key!r} already")
+    if etag is None:
+        return NoSuchKey(f"there is no object {key!r}")
+    if condition.etag in ("*", etag):
+        return None
+    return PreconditionFailed(f"the ETag of {key!r} is {etag!r}")
+
+
+def no_bucket(name: str) -> NoSuchBucket:
+    """The refusal of a record about a bucket that is not there."""
+    return NoSuchBucket(f"there is no bucket {name!r}")
+
+
+def put_version(tables: Tables, bucket: int, key: bytes, version: Version, content: Stored) -> None:
+    """Make `version` the newest in place of what is there. References of `content` are already counted."""
+    if (old := tables.objects.current(bucket, key)) is None:
+        tables.buckets.grow(bucket, 1, version.size)
+    else:
+        tables.buckets.grow(bucket, 0, version.size - old.size)
+        tables.objects.drop(old.content, tables.latest)
+    tables.objects.put(bucket, key, version, content)
+
+
+def delete_object(tables: Tables, bucket: int, key: bytes) -> bool:
+    """Delete the object; whether there was one."""
+    if (old := tables.objects.current(bucket, key)) is None:
+        return False
+    tables.buckets.grow(bucket, -1, -old.size)
+    tables.objects.drop(old.content, tables.latest)
+    tables.objects.remove(bucket, key)
+    return True
+
+
+def refused_by(tables: Tables, bucket: int, key: str, condition: Condition | None) -> StoreError | None:
+    """Why the condition does not hold for what is at `key` now."""
+    if condition is None:
+        return None
+    current = tables.objects.current(bucket, key.encode())
+    return refusal(condition, None if current is None else current.etag, key)
+
+
+def object_put(tables: Tables, record: ObjectPut) -> Version | StoreError:
+    """See `ObjectPut`. The extents of a refused write are entered as dead, to be collected."""
+    tables.saw(record.version.modified)
+    bucket = tables.buckets.id_of(record.bucket)
+    if bucket is None:
+        refused: StoreError | None = no_bucket(record.bucket)
+    else:
+        refused = refused_by(tables, bucket, record.key, record.condition)
+    if bucket is None or refused is not None:
+        tables.extents.add(record.body.extents, died=tables.latest)
+        assert refused is not None
+        return refused
+    if record.body.extents:
+        tables.extents.add(record.body.extents)
+    put_version(tables, bucket, record.key.encode(), record.version, stored(record.body))
+    return record.version
+
+
+def source_of(tables: Tables, bucket: str, key: str, version: bytes) -> tuple[Version, Stored] | StoreError:
+    """The version to copy from, or why it cannot be."""
+    if (number := tables.buckets.id_of(bucket)) is None:
+        return no_bucket(bucket)
+    found = tables.objects.stored(number, key.encode())
+    if found is None or found[0].id != version:
+        return NoSuchKey(f"the version of {key!r} to copy from is gone")
+    return found
+
+
+def object_copied(tables: Tables, record: ObjectCopied) -> Version | StoreError:
+    """See `ObjectCopied`."""
+    tables.saw(record.at)
+    if (bucket := tables.buckets.id_of(record.bucket)) is None:
+        return no_bucket(record.bucket)
+    source = source_of(tables, record.source_bucket, record.source_key, record.source_version)
+    if isinstance(source, StoreError):
+        return source
+    if (refused := refused_by(tables, bucket, record.key, record.condition)) is not None:
+        return refused
+    old, content = source
+    attributes = old.attributes if record.attributes is None else record.attributes
+    version = msgspec.structs.replace(old, id=record.version_id, modified=record.at, attributes=attributes)
+    tables.extents.hold(extent_ids(content))
+    put_version(tables, bucket, record.key.encode(), version, content)
+    return version
+
+
+def object_deleted(tables: Tables, record: ObjectDeleted) -> bool | StoreError:
+    """See `ObjectDeleted`."""
+    tables.saw(record.at)
+    if (bucket := tables.buckets.id_of(record.bucket)) is None:
+        return no_bucket(record.bucket)
+    if (refused := refused_by(tables, bucket, record.key, record.condition)) is not None:
+        return refused
+    return delete_object(tables, bucket, record.key.encode())
+
+
+def objects_deleted(tables: Tables, record: ObjectsDeleted) -> int | StoreError:
+    """See `ObjectsDeleted`."""
+    tables.saw(record.at)
+    if (bucket := tables.buckets.id_of(record.bucket)) is None:
+        return no_bucket(record.bucket)
+    return sum(delete_object(tables, bucket, key.encode()) for key in record.keys)

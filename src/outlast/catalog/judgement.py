@@ -1,0 +1,113 @@
+"""What a record does to the catalog, and what becomes of the wish in it.
+
+Judgements are functions of the tables and the record alone: no clock, no chance, no order of a set. So
+every gateway comes to the same outcome for the same log. A wish that cannot be granted is an outcome too:
+a `StoreError` that is returned, never raised, and changes nothing but the list of dead extents.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from outlast.base.errors import (
+    AccessKeyExists,
+    BucketExists,
+    BucketNotEmpty,
+    NoSuchAccessKey,
+    StoreCorrupt,
+    StoreError,
+)
+from outlast.catalog import judge_objects, judge_uploads, records
+from outlast.catalog.judge_objects import no_bucket
+from outlast.catalog.records import AnyRecord, Version
+from outlast.catalog.tables import Tables
+
+Outcome: TypeAlias = Version | StoreError | bool | int | None
+
+
+def judge(tables: Tables, record: AnyRecord) -> Outcome:
+    """Apply one record."""
+    return _JUDGEMENTS[type(record)](tables, record)
+
+
+def _genesis(tables: Tables, record: records.Genesis) -> StoreError | None:
+    if tables.facts.genesis is not None:
+        return StoreCorrupt("the store has been created already")
+    tables.saw(record.created)
+    tables.facts.set_genesis(record)
+    return None
+
+
+def _bucket_created(tables: Tables, record: records.BucketCreated) -> StoreError | None:
+    tables.saw(record.at)
+    if tables.buckets.id_of(record.name) is not None:
+        return BucketExists(f"there is a bucket {record.name!r} already")
+    tables.buckets.add(record.name, record.at)
+    return None
+
+
+def _bucket_deleted(tables: Tables, record: records.BucketDeleted) -> StoreError | None:
+    if (bucket := tables.buckets.id_of(record.name)) is None:
+        return no_bucket(record.name)
+    if tables.objects.any(bucket):
+        return BucketNotEmpty(f"the bucket {record.name!r} holds objects")
+    if tables.uploads.any(bucket):
+        return BucketNotEmpty(f"the bucket {record.name!r} has multipart uploads under way")
+    tables.buckets.remove(record.name)
+    return None
+
+
+def _access_key_created(tables: Tables, record: records.AccessKeyCreated) -> StoreError | None:
+    tables.saw(record.at)
+    if tables.access_keys.taken(record.name, record.id):
+        return AccessKeyExists(f"there is an access key {record.name!r} already")
+    tables.access_keys.add(record)
+    return None
+
+
+def _access_key_deleted(tables: Tables, record: records.AccessKeyDeleted) -> StoreError | None:
+    if not tables.access_keys.remove(record.name):
+        return NoSuchAccessKey(f"there is no access key {record.name!r}")
+    return None
+
+
+def _fragments_lost(tables: Tables, record: records.FragmentsLost) -> bool:
+    return tables.extents.lost(record.extent, record.missing)
+
+
+def _fragment_restored(tables: Tables, record: records.FragmentRestored) -> bool:
+    return tables.extents.restored(record.extent, record.index, record.place)
+
+
+def _extents_collected(tables: Tables, record: records.ExtentsCollected) -> None:
+    tables.extents.collected(record.extents)
+
+
+def _provider_reattached(tables: Tables, record: records.ProviderReattached) -> None:
+    tables.facts.set_incarnation(record.provider, record.incarnation)
+
+
+def _drill_set(tables: Tables, record: records.DrillSet) -> None:
+    tables.facts.set_drill(record)
+
+
+_JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
+    records.Genesis: _genesis,
+    records.BucketCreated: _bucket_created,
+    records.BucketDeleted: _bucket_deleted,
+    records.ObjectPut: judge_objects.object_put,
+    records.ObjectCopied: judge_objects.object_copied,
+    records.ObjectDeleted: judge_objects.object_deleted,
+    records.ObjectsDeleted: judge_objects.objects_deleted,
+    records.UploadCreated: judge_uploads.upload_created,
+    records.PartPut: judge_uploads.part_put,
+    records.PartCopied: judge_uploads.part_copied,
+    records.UploadCompleted: judge_uploads.upload_completed,
+    records.UploadAborted: judge_uploads.upload_aborted,
+    records.AccessKeyCreated: _access_key_created,
+    records.AccessKeyDeleted: _access_key_deleted,
+    records.FragmentsLost: _fragments_lost,
+    records.FragmentRestored: _fragment_restored,
+    records.ExtentsCollected: _extents_collected,
+    records.ProviderReattached: _provider_reattached,
+    records.DrillSet: _drill_set,
+}

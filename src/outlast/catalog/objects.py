@@ -1,0 +1,138 @@
+"""The objects: for each bucket and key the newest version, what lists show of it, and its content."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from outlast.catalog.content import (
+    Content,
+    Found,
+    Inline,
+    Piece,
+    Stored,
+    decode_content,
+    encode_content,
+    extent_ids,
+    overlapping,
+)
+from outlast.catalog.database import Database
+from outlast.catalog.extents import Extents
+from outlast.catalog.records import Checksum, Version
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Version] = msgspec.msgpack.Decoder(Version)
+
+CHECKSUMS = (
+    ("", ""),
+    *((name, kind) for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
+      for kind in ("FULL_OBJECT", "COMPOSITE")),
+)  # fmt: skip
+"""What a list shows of a checksum. The rows have the number: it is smaller and quicker to read."""
+
+_NUMBERS = {pair: number for number, pair in enumerate(CHECKSUMS)}
+
+
+def checksum_number(checksum: Checksum | None) -> int:
+    """Where the checksum's algorithm and kind are in `CHECKSUMS`."""
+    return 0 if checksum is None else _NUMBERS[checksum.algorithm, checksum.kind]
+
+
+class Current(NamedTuple):
+    """What a change needs to know of the object that it changes. `content` is a row's id."""
+
+    etag: str
+    size: int
+    content: int
+
+
+class Objects:
+    """The tables of objects and contents."""
+
+    def __init__(self, database: Database, extents: Extents) -> None:
+        self._database = database
+        self._extents = extents
+
+    def current(self, bucket: int, key: bytes) -> Current | None:
+        """What is there now."""
+        row = self._database.row(
+            "SELECT etag, size, content FROM objects WHERE bucket = ? AND key = ?", bucket, key
+        )
+        return None if row is None else Current(*row)
+
+    def version(self, bucket: int, key: bytes) -> Version | None:
+        """The newest version, without its content."""
+        row = self._database.row(
+            "SELECT version FROM objects JOIN contents ON contents.id = objects.content"
+            " WHERE bucket = ? AND key = ?",
+            bucket,
+            key,
+        )
+        return None if row is None else _decoder.decode(row[0])
+
+    def stored(self, bucket: int, key: bytes) -> tuple[Version, Stored] | None:
+        """The newest version and its content with references."""
+        row = self._database.row(
+            "SELECT version, contents.content FROM objects JOIN contents ON contents.id = objects.content"
+            " WHERE bucket = ? AND key = ?",
+            bucket,
+            key,
+        )
+        return None if row is None else (_decoder.decode(row[0]), decode_content(row[1]))
+
+    def find(self, bucket: int, key: bytes, span: tuple[int, int] | None) -> Found | None:
+        """The newest version with its content, or with the parts of it that `span` touches."""
+        if (found := self.stored(bucket, key)) is None:
+            return None
+        version, content = found
+        if span is None:
+            return Found(version, self._resolve(content))
+        offset, parts = overlapping(content, *span)
+        return Found(version, self._resolve(parts), offset)
+
+    def _resolve(self, content: Stored) -> Content:
+        pieces: list[Inline | Piece] = []
+        for part in content:
+            if isinstance(part, bytes):
+                pieces.append(Inline(part))
+            else:
+                extent = self._extents.find(part.extent)
+                assert extent is not None, "a content refers to an extent that is not in the catalog"
+                pieces.append(Piece(extent, part.start, part.length))
+        return tuple(pieces)
+
+    def put(self, bucket: int, key: bytes, version: Version, content: Stored) -> None:
+        """Make `version` the newest. The references of `content` have been counted by the caller."""
+        row = self._database.run(
+            "INSERT INTO contents (extents, version, content) VALUES (?, ?, ?)",
+            len(extent_ids(content)),
+            _encoder.encode(version),
+            encode_content(content),
+        )
+        self._database.run(
+            "REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
+            bucket,
+            key,
+            version.etag,
+            version.size,
+            version.modified,
+            checksum_number(version.checksum),
+            row,
+        )
+
+    def remove(self, bucket: int, key: bytes) -> None:
+        """Take the key's row away; its content is `drop`ped by the caller."""
+        self._database.run("DELETE FROM objects WHERE bucket = ? AND key = ?", bucket, key)
+
+    def drop(self, content: int, died: int) -> None:
+        """Delete a content and release its extents."""
+        row = self._database.row("SELECT extents FROM contents WHERE id = ?", content)
+        assert row is not None, "an object without a content"
+        if row[0]:
+            row = self._database.row("SELECT content FROM contents WHERE id = ?", content)
+            assert row is not None
+            self._extents.release(extent_ids(decode_content(row[0])), died)
+        self._database.run("DELETE FROM contents WHERE id = ?", content)
+
+    def any(self, bucket: int) -> bool:
+        """Whether the bucket has an object."""
+        return self._database.row("SELECT 1 FROM objects WHERE bucket = ? LIMIT 1", bucket) is not None

@@ -1,0 +1,66 @@
+"""The tables of the local catalog.
+
+The file is a cache: the log's records, applied in order, give it again. Its layout is therefore nobody's
+format and may change with every version; `VERSION` says which one a file has, and a file of another one is
+thrown away and built anew. (The formats that last are the records' and the snapshots'.)
+
+- Keys are BLOBs of UTF-8, so that SQLite's `memcmp` order is S3's order and NUL is a character like others.
+- `objects` has what a listing shows, in small rows; `contents` has the rest, so that listing 1,000 objects
+  does not read 1,000 inline bodies. In `contents` the version comes before the content: a `head` does not
+  read the body either.
+- An object's row names its newest version. Keeping older ones is a second table beside `objects` that
+  points into `contents` too.
+- `extents.refs` counts references from contents and parts; at zero `died` says when, and the row stays
+  until its fragments have been deleted.
+"""
+
+import re
+
+APPLICATION = 0x4F55544C
+"""SQLite's application_id of our files: OUTL."""
+
+VERSION = 1
+
+TABLES = """
+CREATE TABLE position (slot INTEGER NOT NULL, hash BLOB NOT NULL, latest INTEGER NOT NULL);
+INSERT INTO position VALUES (-1, x'', 0);
+
+CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE buckets (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
+    objects INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0);
+
+CREATE TABLE objects (
+    bucket INTEGER NOT NULL, key BLOB NOT NULL, etag TEXT NOT NULL, size INTEGER NOT NULL,
+    modified INTEGER NOT NULL, checksum INTEGER NOT NULL, content INTEGER NOT NULL,
+    PRIMARY KEY (bucket, key)) WITHOUT ROWID;
+
+CREATE TABLE contents (
+    id INTEGER PRIMARY KEY, extents INTEGER NOT NULL, version BLOB NOT NULL, content BLOB NOT NULL);
+
+CREATE TABLE extents (
+    id INTEGER PRIMARY KEY, extent BLOB NOT NULL UNIQUE, refs INTEGER NOT NULL, died INTEGER,
+    missing INTEGER NOT NULL, value BLOB NOT NULL);
+CREATE INDEX extents_dead ON extents (died) WHERE died IS NOT NULL;
+CREATE INDEX extents_degraded ON extents (extent) WHERE missing != 0 AND died IS NULL;
+
+CREATE TABLE uploads (
+    bucket INTEGER NOT NULL, key BLOB NOT NULL, upload BLOB NOT NULL, created INTEGER NOT NULL,
+    algorithm TEXT NOT NULL, kind TEXT NOT NULL, attributes BLOB NOT NULL,
+    PRIMARY KEY (bucket, key, upload)) WITHOUT ROWID;
+
+CREATE TABLE parts (
+    id INTEGER PRIMARY KEY, upload BLOB NOT NULL, number INTEGER NOT NULL, etag TEXT NOT NULL,
+    size INTEGER NOT NULL, modified INTEGER NOT NULL, checksum BLOB NOT NULL, content BLOB NOT NULL,
+    UNIQUE (upload, number));
+
+CREATE TABLE access_keys (
+    name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, value BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE drills (
+    provider TEXT PRIMARY KEY, shape TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+NAMES = tuple(re.findall(r"CREATE TABLE (\w+)", TABLES))
+"""The names of the tables."""

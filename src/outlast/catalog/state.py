@@ -1,0 +1,252 @@
+"""The catalog's state: the log's records applied in order, in a local SQLite file.
+
+The file is a cache. It says itself how far it has come: the position is written in the same transaction
+as what the slot's records did, so that after a crash the next slot is applied once, neither again nor
+never. Whoever finds it damaged deletes it and applies the log from the start.
+
+Reads are plain functions that answer in microseconds from the caller's thread, and show the state as of
+the last applied slot. To show the newest, `Catalog.sync` first.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from outlast.catalog.buckets import Bucket
+from outlast.catalog.content import Found
+from outlast.catalog.database import Database
+from outlast.catalog.extents import DeadExtent
+from outlast.catalog.judge_objects import no_bucket
+from outlast.catalog.judgement import Outcome, judge
+from outlast.catalog.listing import Listing, Lists, UploadListing
+from outlast.catalog.records import AccessKeyCreated, AnyRecord, DrillSet, Extent, Genesis, Version
+from outlast.catalog.tables import Tables
+from outlast.catalog.uploads import Part, Upload
+from outlast.catalog.wire import decode
+from outlast.placement.members import Member, Policy
+
+Observer: TypeAlias = Callable[[AnyRecord, Outcome], None]
+
+
+class Position(NamedTuple):
+    """The last applied slot and the hash of its value: (-1, b"") when there is none."""
+
+    slot: int
+    hash: bytes
+
+
+class Counts(NamedTuple):
+    """How much the store holds. `bytes` are those of objects; `degraded` extents miss a fragment."""
+
+    buckets: int
+    objects: int
+    bytes: int
+    uploads: int
+    extents: int
+    degraded: int
+    dead: int
+
+
+class State:
+    """The tables as one value. Not for several threads at once."""
+
+    def __init__(self, path: Path | str) -> None:
+        """Open the file at `path`, made if there is none; `":memory:"` for none at all.
+
+        Raises `StoreCorrupt` for a file that is damaged, of another version, or not a catalog: delete it
+        and open again. Raises `StoreUnavailable` where the file cannot be written.
+        """
+        self._database = Database(path)
+        self._tables = Tables(self._database)
+        self._lists = Lists(self._database)
+        self._observers: list[Observer] = []
+        self._load()
+
+    def _load(self) -> None:
+        row = self._database.row("SELECT slot, hash, latest FROM position")
+        assert row is not None
+        self._position = Position(row[0], row[1])
+        self._tables.latest = row[2]
+        self._tables.buckets.reload()
+        self._tables.facts.reload()
+
+    @property
+    def position(self) -> Position:
+        """How far the log has been applied."""
+        return self._position
+
+    def apply(self, slot: int, hash: bytes, records: Sequence[bytes]) -> list[Outcome]:
+        """Apply the batch that was decided for `slot`, in one transaction; an outcome for each record.
+
+        An outcome is what the record's docstring says, a `StoreError` if the wish was refused (returned,
+        not raised). `slot` must be the next one. Raises `ConfigError` for records of a newer version;
+        after any error that is raised the state is as it was.
+        """
+        if slot != self._position.slot + 1:
+            raise ValueError(f"slot {slot} does not follow slot {self._position.slot}")
+        batch = [decode(record) for record in records]
+        try:
+            outcomes = self._apply(slot, hash, batch)
+        except BaseException:
+            self._load()
+            raise
+        for observer in self._observers:
+            for record, outcome in zip(batch, outcomes, strict=True):
+                observer(record, outcome)
+        return outcomes
+
+    def _apply(self, slot: int, hash: bytes, batch: list[AnyRecord]) -> list[Outcome]:
+        with self._database.transaction():
+            outcomes = [judge(self._tables, record) for record in batch]
+            self._tables.buckets.flush()
+            self._database.run(
+                "UPDATE position SET slot = ?, hash = ?, latest = ?", slot, hash, self._tables.latest
+            )
+        self._position = Position(slot, hash)
+        return outcomes
+
+    def on_applied(self, observer: Observer) -> None:
+        """Call `observer` with each record and its outcome, after the transaction that applied it."""
+        self._observers.append(observer)
+
+    def fingerprint(self) -> bytes:
+        """32 bytes that are the same for two states exactly when everything in them is. Reads all of it."""
+        return self._database.fingerprint()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    # ------------------------------------------------------------ buckets and objects
+
+    def _bucket(self, name: str) -> int:
+        if (bucket := self._tables.buckets.id_of(name)) is None:
+            raise no_bucket(name)
+        return bucket
+
+    def bucket(self, name: str) -> Bucket | None:
+        """The bucket of that name."""
+        return self._tables.buckets.find(name)
+
+    def buckets(self) -> list[Bucket]:
+        """All buckets in the order of their names."""
+        return self._tables.buckets.all()
+
+    def version(self, bucket: str, key: str, version_id: bytes | None = None) -> Version | None:
+        """The newest version of the object, or the one with this id. Raises `NoSuchBucket`."""
+        version = self._tables.objects.version(self._bucket(bucket), key.encode())
+        return version if version is None or version_id in (None, version.id) else None
+
+    def find(
+        self,
+        bucket: str,
+        key: str,
+        version_id: bytes | None = None,
+        span: tuple[int, int] | None = None,
+    ) -> Found | None:
+        """The newest version of the object, or the one with this id, with its content.
+
+        With `span` only the pieces that share bytes with [start, stop) of it are given, whole;
+        `Found.offset` says where the first begins. Raises `NoSuchBucket`.
+        """
+        found = self._tables.objects.find(self._bucket(bucket), key.encode(), span)
+        return found if found is None or version_id in (None, found.version.id) else None
+
+    def list_objects(
+        self, bucket: str, prefix: str = "", delimiter: str = "", start_after: str = "", limit: int = 1000
+    ) -> Listing:
+        """A page of at most `limit` objects and common prefixes, in the order of UTF-8 bytes.
+
+        Raises `NoSuchBucket`.
+        """
+        return self._lists.objects(self._bucket(bucket), prefix, delimiter, start_after, limit)
+
+    # ------------------------------------------------------------ uploads
+
+    def uploads(
+        self,
+        bucket: str,
+        prefix: str = "",
+        delimiter: str = "",
+        key_marker: str = "",
+        upload_marker: bytes = b"",
+        limit: int = 1000,
+    ) -> UploadListing:
+        """A page of uploads under way, by key and then id, after the markers. Raises `NoSuchBucket`."""
+        number = self._bucket(bucket)
+        return self._lists.uploads(number, prefix, delimiter, key_marker, upload_marker, limit)
+
+    def upload(self, bucket: str, key: str, upload: bytes) -> Upload | None:
+        """The upload under way of that key and id. Raises `NoSuchBucket`."""
+        return self._tables.uploads.find(self._bucket(bucket), key.encode(), upload)
+
+    def parts(self, upload: bytes, after: int = 0, limit: int = 1000) -> list[Part]:
+        """The upload's parts with numbers above `after`, in order."""
+        return self._tables.uploads.parts(upload, after, limit)
+
+    # ------------------------------------------------------------ access keys
+
+    def access_key(self, id: str) -> AccessKeyCreated | None:
+        """The access key with this id, as it was created (its secret sealed)."""
+        return self._tables.access_keys.find(id)
+
+    def access_keys(self) -> list[AccessKeyCreated]:
+        """All access keys in the order of their names."""
+        return self._tables.access_keys.all()
+
+    # ------------------------------------------------------------ extents
+
+    def extent(self, id: bytes) -> Extent | None:
+        """The extent with this id, in use or dead."""
+        return self._tables.extents.find(id)
+
+    def extents(self, after: bytes = b"", limit: int = 1000) -> list[Extent]:
+        """Extents in use with ids above `after`, in the order of their ids."""
+        return self._tables.extents.alive(after, limit)
+
+    def degraded_extents(self, after: bytes = b"", limit: int = 1000) -> list[Extent]:
+        """Extents in use that are known to miss a fragment, with ids above `after`, in order."""
+        return self._tables.extents.degraded(after, limit)
+
+    def dead_extents(self, limit: int = 1000, died_before: int | None = None) -> list[DeadExtent]:
+        """Extents that nothing refers to, the longest dead first; with `died_before` (ms) only older ones."""
+        return self._tables.extents.dead(limit, died_before)
+
+    # ------------------------------------------------------------ the store itself
+
+    @property
+    def genesis(self) -> Genesis | None:
+        """The store as it was created, with its members as they are now; None before slot 0."""
+        return self._tables.facts.genesis
+
+    def _created(self) -> Genesis:
+        genesis = self._tables.facts.genesis
+        assert genesis is not None, "asked for members or policy before slot 0 was applied"
+        return genesis
+
+    def members(self) -> tuple[Member, ...]:
+        """The providers, with their present incarnations."""
+        return self._created().members
+
+    def policy(self) -> Policy:
+        """How much may be lost."""
+        return self._created().policy
+
+    def voters(self) -> tuple[str, ...]:
+        """The names of the providers that vote."""
+        return self._created().voters
+
+    def drills(self) -> tuple[DrillSet, ...]:
+        """The drills that were begun and not ended. Their `until` may have passed."""
+        return self._tables.facts.drills
+
+    def counts(self) -> Counts:
+        """How much the store holds."""
+        buckets = self._tables.buckets.all()
+        return Counts(
+            len(buckets),
+            sum(bucket.objects for bucket in buckets),
+            sum(bucket.bytes for bucket in buckets),
+            self._tables.uploads.count(),
+            *self._tables.extents.counts(),
+        )

@@ -1,0 +1,132 @@
+"""Multipart uploads under way, and the parts that they have so far."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from outlast.catalog.content import Stored, decode_content, encode_content, extent_ids
+from outlast.catalog.database import Database
+from outlast.catalog.extents import Extents
+from outlast.catalog.records import Attributes, Checksum
+
+_encoder = msgspec.msgpack.Encoder()
+_attributes: msgspec.msgpack.Decoder[Attributes] = msgspec.msgpack.Decoder(Attributes)
+_checksum: msgspec.msgpack.Decoder[Checksum | None] = msgspec.msgpack.Decoder(Checksum | None)
+
+
+class Upload(NamedTuple):
+    """An upload under way. `created` in ms since the Unix epoch."""
+
+    key: str
+    id: bytes
+    created: int
+    algorithm: str
+    kind: str
+    attributes: Attributes
+
+
+class Part(NamedTuple):
+    """A part of an upload. `modified` in ms since the Unix epoch."""
+
+    number: int
+    etag: str
+    size: int
+    modified: int
+    checksum: Checksum | None
+
+
+class Uploads:
+    """The tables of uploads and parts."""
+
+    def __init__(self, database: Database, extents: Extents) -> None:
+        self._database = database
+        self._extents = extents
+
+    def add(self, bucket: int, key: bytes, upload: Upload) -> None:
+        """Begin an upload."""
+        self._database.run(
+            "INSERT OR IGNORE INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?)",
+            bucket,
+            key,
+            upload.id,
+            upload.created,
+            upload.algorithm,
+            upload.kind,
+            _encoder.encode(upload.attributes),
+        )
+
+    def find(self, bucket: int, key: bytes, upload: bytes) -> Upload | None:
+        """The upload of that key and id."""
+        row = self._database.row(
+            "SELECT key, upload, created, algorithm, kind, attributes FROM uploads"
+            " WHERE bucket = ? AND key = ? AND upload = ?",
+            bucket,
+            key,
+            upload,
+        )
+        return None if row is None else upload_of(row)
+
+    def put_part(self, upload: bytes, part: Part, content: Stored, died: int) -> None:
+        """Enter a part in place of an earlier one of its number."""
+        self.drop_part(upload, part.number, died)
+        self._database.run(
+            "INSERT INTO parts (upload, number, etag, size, modified, checksum, content)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            upload,
+            part.number,
+            part.etag,
+            part.size,
+            part.modified,
+            _encoder.encode(part.checksum),
+            encode_content(content),
+        )
+
+    def drop_part(self, upload: bytes, number: int, died: int) -> None:
+        """Delete a part, if there is one, and release its extents."""
+        content = self.content(upload, number)
+        if content is not None:
+            self._extents.release(extent_ids(content), died)
+            self._database.run("DELETE FROM parts WHERE upload = ? AND number = ?", upload, number)
+
+    def content(self, upload: bytes, number: int) -> Stored | None:
+        """A part's content."""
+        row = self._database.row("SELECT content FROM parts WHERE upload = ? AND number = ?", upload, number)
+        return None if row is None else decode_content(row[0])
+
+    def parts(self, upload: bytes, after: int, limit: int) -> list[Part]:
+        """The upload's parts with numbers above `after`, in order."""
+        rows = self._database.rows(
+            "SELECT number, etag, size, modified, checksum FROM parts WHERE upload = ? AND number > ?"
+            " ORDER BY number LIMIT ?",
+            upload,
+            after,
+            limit,
+        )
+        return [
+            Part(number, etag, size, modified, _checksum.decode(checksum))
+            for number, etag, size, modified, checksum in rows
+        ]
+
+    def remove(self, bucket: int, key: bytes, upload: bytes) -> None:
+        """Forget an upload and its parts. What they refer to is the caller's business."""
+        self._database.run("DELETE FROM parts WHERE upload = ?", upload)
+        self._database.run(
+            "DELETE FROM uploads WHERE bucket = ? AND key = ? AND upload = ?", bucket, key, upload
+        )
+
+    def any(self, bucket: int) -> bool:
+        """Whether the bucket has an upload under way."""
+        return self._database.row("SELECT 1 FROM uploads WHERE bucket = ? LIMIT 1", bucket) is not None
+
+    def count(self) -> int:
+        """How many uploads are under way."""
+        row = self._database.row("SELECT count(*) FROM uploads")
+        assert row is not None
+        count: int = row[0]
+        return count
+
+
+def upload_of(row: tuple[bytes, bytes, int, str, str, bytes]) -> Upload:
+    """An `Upload` from its row."""
+    key, upload, created, algorithm, kind, attributes = row
+    return Upload(key.decode(), upload, created, algorithm, kind, _attributes.decode(attributes))
