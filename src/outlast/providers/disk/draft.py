@@ -1,0 +1,161 @@
+"""Files that are written first and named later.
+
+A draft is a file without a name where the system has such files (`O_TMPFILE`: nothing to clean up after a
+crash), else one under `.tmp`. It gets its final name in one step by `link`, or by renaming a temporary
+name of it. The folders that it is to appear in are made here, and made durable.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import NamedTuple
+
+from outlast.base.clock import Clock
+from outlast.providers.disk import files
+from outlast.providers.protocol import Data
+
+# Temporary names older than this belong to nobody: they live for microseconds, or while a file is written.
+leftover_s_min = 3600.0
+# Folders known to be durable themselves. Forgetting them costs an fsync each.
+settled_folders_max = 65_536
+
+TEMPORARY = ".tmp"
+
+
+class Draft(NamedTuple):
+    """An open file that is written but has not its final name; `path` is its temporary one, if it has one."""
+
+    file: int
+    path: str | None
+
+    def link(self, path: str) -> None:
+        """Give it the final name `path`. Raises FileExistsError if that is taken."""
+        if self.path is None:
+            files.link(self.file, path)
+        else:
+            os.link(self.path, path)
+
+
+class Drafts:
+    """Makes drafts for objects below the directory `root`."""
+
+    def __init__(self, root: str, clock: Clock) -> None:
+        self._root = root
+        self._clock = clock
+        self._nameless = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
+        self._settled: set[str] = set()
+        self._numbers = count()
+        self._swept = False
+
+    @contextmanager
+    def written(self, folder: str, data: Data) -> Iterator[Draft]:
+        """`data` in a durable file, to be named in `folder` by the block; then that name is durable too."""
+        draft = self._open(folder)
+        try:
+            files.write(draft.file, data)
+            files.mark_unsettled(draft.file)
+            yield draft
+            files.fsync_folder(folder)
+        finally:
+            os.close(draft.file)
+            if draft.path is not None:
+                _unlink_if_there(draft.path)
+
+    def _open(self, folder: str) -> Draft:
+        if folder not in self._settled:
+            self._settle(folder)
+        try:
+            return self._open_in(folder)
+        except FileNotFoundError:
+            # The folder is gone since: the directory is being emptied, or was, by other means than ours.
+            self._settle(folder)
+            return self._open_in(folder)
+
+    def _open_in(self, folder: str) -> Draft:
+        if self._nameless:
+            try:
+                return Draft(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600), None)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
+                    raise
+                self._nameless = False  # this file system cannot
+        return self._open_named()
+
+    def _open_named(self) -> Draft:
+        while True:
+            path = self._temporary_path()
+            try:
+                return Draft(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), path)
+            except FileExistsError:
+                continue  # another process counts in the same way; the next number may be free
+
+    @contextmanager
+    def named(self, draft: Draft) -> Iterator[str]:
+        """A temporary name of `draft`, which can be renamed, as only names can."""
+        if draft.path is not None:
+            yield draft.path
+            return
+        while True:
+            path = self._temporary_path()
+            try:
+                files.link(draft.file, path)
+                break
+            except FileExistsError:
+                continue
+        try:
+            yield path
+        finally:
+            _unlink_if_there(path)
+
+    def _temporary_path(self) -> str:
+        folder = own_folder(self._root, TEMPORARY)
+        if not self._swept:
+            self._swept = True
+            sweep(folder, self._clock.now() - leftover_s_min)
+        return f"{folder}/{os.getpid():x}-{next(self._numbers):x}"
+
+    def _settle(self, folder: str) -> None:
+        """See to it that `folder`, below the root, is there and durable, whoever made it."""
+        if folder != self._root:
+            parent = folder.rpartition("/")[0]
+            self._settle(parent)
+            _make_folder(folder)
+            files.fsync_folder(parent)
+        if len(self._settled) >= settled_folders_max:
+            self._settled.clear()
+        self._settled.add(folder)
+
+
+def own_folder(root: str, name: str) -> str:
+    """The path of a folder for the provider's bookkeeping, made if need be; never the root itself."""
+    path = f"{root}/{name}"
+    if not os.path.isdir(path):
+        _make_folder(path)
+    return path
+
+
+def sweep(folder: str, before: float) -> None:
+    """Remove what crashed writers left in `folder` before that Unix time."""
+    with os.scandir(folder) as items:
+        for item in items:
+            try:
+                if item.stat(follow_symlinks=False).st_mtime < before:
+                    os.unlink(item.path)
+            except FileNotFoundError:
+                continue  # somebody else sweeps as well
+
+
+def _make_folder(path: str) -> None:
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass  # somebody else was faster, or it was there all the time
+
+
+def _unlink_if_there(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass  # it was renamed to its final name

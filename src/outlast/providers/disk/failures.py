@@ -1,0 +1,29 @@
+"""What an error of the operating system means in the words of the provider protocol."""
+
+import errno
+import os
+
+from outlast.base.errors import Cause, Denied, Full, NotFound, ProviderError, Unavailable, Unsupported
+
+_full = {errno.ENOSPC, errno.EDQUOT}
+_denied = {errno.EACCES, errno.EPERM, errno.EROFS}
+_absent = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
+_reads = {"get", "head", "list"}
+
+
+def failure(provider: str, verb: str, key: str, root: str, error: OSError) -> ProviderError:
+    """The `ProviderError` for `error`, met in `verb` of `key`. Looks whether `root` is there."""
+    reason = error.strerror or str(error)
+    detail = f"{key}: {reason}" if key else reason
+    if error.errno in _full:
+        return Full(provider, verb, detail)
+    if error.errno in _denied:
+        return Denied(provider, verb, detail)
+    if error.errno in _absent:
+        if not os.path.isdir(root):
+            return Unavailable(provider, verb, f"there is no directory {root}", Cause.REFUSED)
+        if verb in _reads:
+            return NotFound(provider, verb, key)
+        if error.errno != errno.ENOENT:
+            return Unsupported(provider, verb, f"{key}: a name cannot be an object and a folder")
+    return Unavailable(provider, verb, detail, Cause.SERVER)

@@ -1,0 +1,95 @@
+"""A few threads for one provider's blocking calls, bounded, and never waited for.
+
+The loop's common pool will not do: one hanging disk would fill it and hang everything. A standard
+executor of its own would not either: it joins its threads when the interpreter exits, so that a call
+stuck in the kernel would keep the process from ending, and each call costs twice as much.
+
+Invariant: at most `threads` calls run and `waiting_max` wait; the next is refused at once. A call whose
+caller has gone before it began is not made.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from outlast.base.errors import OutlastError
+
+T = TypeVar("T")
+
+
+class Saturated(OutlastError):
+    """All threads are busy and enough calls wait already."""
+
+
+class _Call(NamedTuple):
+    loop: asyncio.AbstractEventLoop
+    answer: "asyncio.Future[Any]"
+    function: Callable[..., Any]
+    arguments: tuple[object, ...]
+
+
+class Lane:
+    """Runs blocking functions for one event loop at a time, in `threads` threads that start when needed."""
+
+    def __init__(self, name: str, threads: int, waiting_max: int) -> None:
+        self._name = name
+        self._threads = threads
+        self._waiting_max = waiting_max
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._started = False
+        self._closed = False
+
+    def run(self, function: Callable[..., T], *arguments: object) -> "asyncio.Future[T]":
+        """The future result of `function(*arguments)`. Raises `Saturated`."""
+        assert not self._closed, f"{self._name} is closed"
+        if self._calls.qsize() >= self._waiting_max:
+            raise Saturated(self._name)
+        if not self._started:
+            self._start()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._calls.put(_Call(loop, answer, function, arguments))
+        return answer
+
+    def close(self) -> None:
+        """Let the threads end after what is queued. A thread that hangs is left to the kernel."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._started:
+            for _ in range(self._threads):
+                self._calls.put(None)
+
+    def _start(self) -> None:
+        self._started = True
+        for number in range(self._threads):
+            threading.Thread(
+                target=_work, args=(self._calls,), name=f"{self._name}-{number}", daemon=True
+            ).start()
+
+
+def _work(calls: "SimpleQueue[_Call | None]") -> None:
+    while (call := calls.get()) is not None:
+        if call.answer.cancelled():
+            continue
+        try:
+            result, error = call.function(*call.arguments), None
+        except BaseException as raised:  # whatever it is, it belongs to the caller
+            result, error = None, raised
+        try:
+            call.loop.call_soon_threadsafe(_deliver, call.answer, result, error)
+        except RuntimeError:
+            pass  # the loop has closed: nobody waits for the answer
+        # Do not keep the last call's buffers alive while waiting for the next.
+        del call, result, error
+
+
+def _deliver(answer: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
+    if answer.done():
+        return
+    if error is None:
+        answer.set_result(result)
+    else:
+        answer.set_exception(error)

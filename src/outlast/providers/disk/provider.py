@@ -1,0 +1,141 @@
+"""The asynchronous face of a directory: each verb is one hop to a thread of the provider's own and back.
+
+Small and large transfers have lanes of their own, so that a log slot of a few kilobytes does not queue
+behind megabytes of fragments. A disk that hangs stops its own lanes only; when they are full, calls fail
+at once with the cause `saturated`.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from outlast.base import limits
+from outlast.base.clock import Clock, SystemClock
+from outlast.base.errors import Cause, Unavailable
+from outlast.providers.disk.failures import failure
+from outlast.providers.disk.files import Busy
+from outlast.providers.disk.lane import Lane, Saturated
+from outlast.providers.disk.tree import Tree
+from outlast.providers.names import check_key, check_prefix, check_span
+from outlast.providers.protocol import Blob, Data, Entry, Stat
+
+T = TypeVar("T")
+
+# Threads of each lane. Writers mostly wait for fsync, which the file system does for several at once.
+lane_threads = 8
+# Calls that may wait for a thread. At 2,000 fsyncs a second this is a quarter of a second's work.
+lane_waiting_max = 512
+# From this size on a transfer takes the lane for large ones.
+large_bytes_min = 256 * limits.KIB
+# Entries of a listing that one hop fetches.
+page_entries = 1000
+# How long to wait for a lock whose holder does not run, and how often to look.
+busy_s_max = 2.0
+busy_pause_s = 0.002
+
+
+class DiskProvider:
+    """Objects as files under `root`, which must be there: `prepare` makes it, no other verb does."""
+
+    def __init__(self, name: str, root: Path, clock: Clock | None = None) -> None:
+        self._name = name
+        self._root = str(root.absolute())
+        self._clock = clock or SystemClock()
+        self._tree = Tree(name, self._root, self._clock)
+        self._small = Lane(f"{name}-small", lane_threads, lane_waiting_max)
+        self._large = Lane(f"{name}-large", lane_threads, lane_waiting_max)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def root(self) -> Path:
+        return Path(self._root)
+
+    async def prepare(self) -> None:
+        """Create the root directory if it is not there yet. For making a store, or taking a disk back."""
+        await self._run(self._small, "prepare", "", self._tree.prepare)
+
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        check_key(key)
+        lane = self._small
+        if span is not None:
+            check_span(span)
+            lane = self._lane(span[1] - span[0])
+        return await self._run(lane, "get", key, self._tree.get, key, span)
+
+    async def put(self, key: str, data: Data) -> None:
+        check_key(key)
+        await self._run(self._lane_for(data), "put", key, self._tree.put, key, data)
+
+    async def create(self, key: str, data: Data) -> str:
+        check_key(key)
+        return await self._run(self._lane_for(data), "create", key, self._tree.create, key, data)
+
+    async def replace(self, key: str, data: Data, etag: str) -> str:
+        check_key(key)
+        return await self._run(self._lane_for(data), "replace", key, self._tree.replace, key, data, etag)
+
+    async def head(self, key: str) -> Stat:
+        check_key(key)
+        return await self._run(self._small, "head", key, self._tree.head, key)
+
+    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
+        check_prefix(prefix)
+        entries = self._tree.walk(prefix, start_after)
+        while page := await self._run(self._large, "list", prefix, _next_page, entries):
+            for entry in page:
+                yield entry
+
+    async def delete(self, key: str) -> None:
+        check_key(key)
+        await self._run(self._small, "delete", key, self._tree.delete, key)
+
+    async def close(self) -> None:
+        self._small.close()
+        self._large.close()
+
+    def _lane(self, size: int) -> Lane:
+        return self._large if size >= large_bytes_min else self._small
+
+    def _lane_for(self, data: Data) -> Lane:
+        return self._lane(len(data) if isinstance(data, bytes) else sum(map(len, data)))
+
+    async def _run(
+        self, lane: Lane, verb: str, key: str, function: Callable[..., T], *arguments: object
+    ) -> T:
+        try:
+            return await lane.run(self._translated, verb, key, function, arguments)
+        except Saturated:
+            raise Unavailable(self._name, verb, "too many calls wait", Cause.SATURATED) from None
+        except Busy:
+            return await self._run_when_free(lane, verb, key, function, *arguments)
+
+    async def _run_when_free(
+        self, lane: Lane, verb: str, key: str, function: Callable[..., T], *arguments: object
+    ) -> T:
+        deadline = self._clock.monotonic() + busy_s_max
+        while self._clock.monotonic() < deadline:
+            await self._clock.sleep(busy_pause_s)
+            try:
+                return await lane.run(self._translated, verb, key, function, arguments)
+            except Saturated:
+                break
+            except Busy:
+                continue
+        raise Unavailable(self._name, verb, f"{key}: locked by another process", Cause.TIMEOUT)
+
+    def _translated(
+        self, verb: str, key: str, function: Callable[..., T], arguments: tuple[object, ...]
+    ) -> T:
+        """In the thread: run, and say what went wrong in the protocol's words."""
+        try:
+            return function(*arguments)
+        except OSError as error:
+            raise failure(self._name, verb, key, self._root, error) from error
+
+
+def _next_page(entries: Iterator[Entry]) -> list[Entry]:
+    return list(islice(entries, page_entries))
