@@ -40,7 +40,7 @@ def signing_key(secret: str, date: str, region: str) -> bytes:
 
 def canonical_header(name: str, values: Sequence[str]) -> str:
     """One line of canonical headers: values trimmed, runs of blanks made one, joined by commas."""
-    text = ",".join([value.strip(" \t") for value in values])
+    text = values[0].strip(" \t") if len(values) == 1 else ",".join([v.strip(" \t") for v in values])
     if "  " in text or "\t" in text:
         text = _BLANKS.sub(" ", text)
     return f"{name}:{text}\n"
