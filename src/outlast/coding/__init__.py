@@ -6,4 +6,5 @@ seal          secrecy and authenticity: short messages, stripes, data keys
 erasure       k + m: any k of the shares give the bytes back
 geometry      where each stripe's share lies in a fragment
 extent        the whole way: plaintext stripes to fragments, fragments to plaintext stripes
+memory        a setting of the C library that the speed of all this hangs on
 """

@@ -14,7 +14,7 @@ the extent is not stored in the fragments; it comes from the catalog, and is bou
 Nothing here knows of providers: fragment `i` is whatever the caller got from the place of fragment `i`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from awscrt.checksums import crc32c
@@ -89,26 +89,33 @@ class ExtentDecoder:
 
     def decode(self, stripes: range, parts: Mapping[int, Buffer]) -> list[bytes]:
         """The plaintext of each of `stripes`; every part is the `fragment_span` of its fragment."""
-        return [self._opened(stripe, row)[1] for stripe, row in self._checked(stripes, parts)]
+        rows = self._checked(stripes, parts)
+        try:
+            return [self._seal.open(stripe, self._sealed(stripe, row)) for stripe, row in rows]
+        except Tampered:
+            raise BadShares(self._liars(rows)) from None
 
     def rebuild_fragment(self, index: int, parts: Mapping[int, Buffer]) -> list[Buffer]:
         """Fragment `index` as it was first written, in buffers, from whole fragments.
 
         The seals are verified on the way, so that a forged share never finds its way into a new fragment.
         """
+        rows = self._checked(self._whole, parts)
         fragment: list[Buffer] = []
-        for stripe, row in self._checked(self._whole, parts):
-            share = self._erasure.encode(self._opened(stripe, row)[0])[index]
+        for stripe, row in rows:
+            sealed = self._sealed(stripe, row)
+            try:
+                self._seal.open(stripe, sealed)
+            except Tampered:
+                raise BadShares(self._liars(rows)) from None
+            share = self._erasure.encode(sealed)[index]
             fragment += (_check(self._seeds[index], stripe.to_bytes(4, "big"), share), share)
         return fragment
 
     def verify(self, parts: Mapping[int, Buffer]) -> None:
         """Compare whole fragments with what they must be, to the byte. Finds forgery as well as damage."""
-        bad: set[int] = set()
-        for stripe, row in self._checked(self._whole, parts):
-            bad |= self._differing(self._found(stripe, row), row)
-        if bad:
-            raise BadShares(frozenset(bad))
+        if bad := self._liars(self._checked(self._whole, parts)):
+            raise BadShares(bad)
 
     def intact(self, index: int, fragment: Buffer) -> bool:
         """Whether one whole fragment has its length and its checks hold. Finds damage, not forgery."""
@@ -138,26 +145,26 @@ class ExtentDecoder:
             raise BadShares(frozenset(bad))
         return rows
 
-    def _opened(self, stripe: int, row: Mapping[int, memoryview]) -> tuple[Buffer, bytes]:
-        """The stripe sealed, and open. Raises `BadShares` or `Tampered`."""
-        sealed = self._erasure.decode(row, self._geometry.sealed_bytes(stripe))
-        try:
-            return sealed, self._seal.open(stripe, sealed)
-        except Tampered:
-            raise BadShares(self._differing(self._found(stripe, row), row)) from None
+    def _sealed(self, stripe: int, row: Mapping[int, memoryview]) -> Buffer:
+        """The sealed stripe from the first k shares; not verified."""
+        return self._erasure.decode(row, self._geometry.sealed_bytes(stripe))
 
-    def _found(self, stripe: int, row: Mapping[int, memoryview]) -> bytes:
+    def _liars(self, rows: Sequence[tuple[int, dict[int, memoryview]]]) -> frozenset[int]:
+        """Whose shares are not what they must be, though their checks hold. Raises `Tampered`."""
+        return frozenset().union(*(self._differing(self._found(stripe, row), row) for stripe, row in rows))
+
+    def _found(self, stripe: int, row: Mapping[int, memoryview]) -> Buffer:
         """The sealed stripe, from the first choice of k shares whose seal verifies. Raises `Tampered`."""
         for chosen in combinations(sorted(row), self._erasure.k):
-            sealed = self._erasure.decode({i: row[i] for i in chosen}, self._geometry.sealed_bytes(stripe))
+            sealed = self._sealed(stripe, {index: row[index] for index in chosen})
             try:
                 self._seal.open(stripe, sealed)
             except Tampered:
                 continue
-            return bytes(sealed)
+            return sealed
         raise Tampered(f"stripe {stripe}: no choice of {self._erasure.k} of fragments {sorted(row)} verifies")
 
-    def _differing(self, sealed: bytes, row: Mapping[int, memoryview]) -> frozenset[int]:
+    def _differing(self, sealed: Buffer, row: Mapping[int, memoryview]) -> frozenset[int]:
         """Which shares are not what this sealed stripe encodes to."""
         right = self._erasure.encode(sealed)
         return frozenset(index for index, share in row.items() if bytes(share) != bytes(right[index]))

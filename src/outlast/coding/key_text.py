@@ -148,7 +148,9 @@ def _unlocked(fields: Mapping[str, str], passphrase: str, source: str) -> bytes:
 
 
 def _lock(fields: Mapping[str, str], passphrase: str, entropy: Entropy) -> Box:
-    """The box whose key is made from the passphrase. Raises `ValueError` for costs outside of reason."""
+    """The box whose key is made from the passphrase. Raises `ValueError` for what no one would have written."""
+    if fields["kdf"] != "argon2id":
+        raise ValueError("unknown kdf")
     memory_kib, passes, lanes = (int(fields[name]) for name in ("memory-kib", "passes", "lanes"))
     if memory_kib > _MEMORY_KIB_MAX or passes > _PASSES_MAX or lanes > _LANES_MAX:
         raise ValueError("the cost of the passphrase is out of bounds")
