@@ -10,7 +10,7 @@ general HTTP client: no trailers, no upgrades, no pipelining.
 
 import asyncio
 from collections.abc import AsyncIterable, Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 Sink: TypeAlias = Callable[[memoryview], float | None]
 """Takes a piece of a body. What it returns is how many seconds to wait before reading on (a slow client)."""
@@ -242,8 +242,7 @@ class Connection(asyncio.BufferedProtocol):
     # -- asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
 
     def connection_lost(self, error: Exception | None) -> None:
         self._writable.set()
