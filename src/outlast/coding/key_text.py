@@ -148,7 +148,7 @@ def _unlocked(fields: Mapping[str, str], passphrase: str, source: str) -> bytes:
 
 
 def _lock(fields: Mapping[str, str], passphrase: str, entropy: Entropy) -> Box:
-    """The box whose key is made from the passphrase. Raises `ValueError` for what no one would have written."""
+    """The box whose key is made from the passphrase. Raises `ValueError` for what is out of reason."""
     if fields["kdf"] != "argon2id":
         raise ValueError("unknown kdf")
     memory_kib, passes, lanes = (int(fields[name]) for name in ("memory-kib", "passes", "lanes"))
