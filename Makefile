@@ -23,7 +23,7 @@ help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
 
 demo: $(VENV)/.runtime
-	@$(BIN)/python -m outlast demo
+	@$(BIN)/python -m outlast demo --dir build/demo
 
 test: setup clients checks
 	$(PYTEST)

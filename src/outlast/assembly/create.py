@@ -1,0 +1,126 @@
+"""Making a store: what `outlast init` does once it knows what the providers can do.
+
+The order makes a failure harmless at every step: first the key file (without which nothing that follows
+could be read), then the markers, then slot 0 at every voter, and last `outlast.toml`, from which on the
+store is there. If a step fails, what the earlier ones wrote is taken back.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from outlast.assembly.settings import render_settings, store_id_bytes
+from outlast.assembly.survey import Surveyed, incarnation_bytes
+from outlast.base.clock import Clock, unix_ms
+from outlast.base.entropy import Entropy
+from outlast.base.errors import ConfigError, OutlastError
+from outlast.catalog.records import Genesis
+from outlast.catalog.wire import encode
+from outlast.coding.keys import Keyring, MasterKey
+from outlast.coding.seal import Box
+from outlast.placement.members import Member, Policy
+from outlast.placement.policy import Problem, choose_voters, data_layout, problems
+from outlast.providers.marker import MARKER_KEY, Marker, write_marker
+from outlast.quorum.genesis import write_genesis
+from outlast.quorum.voter import slot_key
+
+gateway_id_bytes = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A store to be. With `problems` it cannot be made; `voters` and `layout` are empty then."""
+
+    store: bytes
+    policy: Policy
+    members: tuple[Member, ...]
+    problems: tuple[Problem, ...]
+    voters: tuple[str, ...]
+    layout: tuple[int, int]
+
+
+def plan_store(surveyed: Sequence[Surveyed], tolerate: int, entropy: Entropy) -> Plan:
+    """What a store over these providers would be, or why it cannot be."""
+    policy = Policy(tolerate)
+    members = tuple(one.member(entropy.bytes(incarnation_bytes)) for one in surveyed)
+    found = tuple(problems(policy, members))
+    store = entropy.bytes(store_id_bytes)
+    if found:
+        return Plan(store, policy, members, found, (), (0, 0))
+    return Plan(store, policy, members, (), choose_voters(policy, members), data_layout(policy, members))
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Where the settings and the key go. `passphrase` "" leaves the key file unlocked."""
+
+    config: Path
+    key: Path
+    passphrase: str = ""
+
+
+async def create_store(
+    plan: Plan, surveyed: Sequence[Surveyed], files: Files, clock: Clock, entropy: Entropy
+) -> MasterKey:
+    """Make the store; its master key. Raises `ConfigError` or `ProviderError`, and then nothing is left."""
+    assert not plan.problems
+    _check_absent(files.config, "outlast.toml is never overwritten: name another with --config")
+    master = MasterKey.create(entropy)
+    if files.passphrase:
+        master.save_locked(files.key, files.passphrase, entropy)
+    else:
+        master.save(files.key)
+    claimed: list[Surveyed] = []
+    try:
+        await _claim(plan, surveyed, claimed)
+        await _begin_log(plan, surveyed, master, clock, entropy)
+        _write_settings(plan, surveyed, files)
+    except BaseException:
+        await _take_back(claimed)
+        files.key.unlink(missing_ok=True)
+        raise
+    return master
+
+
+async def _claim(plan: Plan, surveyed: Sequence[Surveyed], claimed: list[Surveyed]) -> None:
+    """Write the markers. `claimed` gets those that are ours from then on."""
+    for one, member in zip(surveyed, plan.members, strict=True):
+        await write_marker(one.provider, Marker(plan.store, member.name, member.incarnation))
+        claimed.append(one)
+
+
+async def _begin_log(
+    plan: Plan, surveyed: Sequence[Surveyed], master: MasterKey, clock: Clock, entropy: Entropy
+) -> None:
+    """Write slot 0 at every voter."""
+    record = Genesis(plan.store, unix_ms(clock), plan.policy, plan.members, plan.voters)
+    voters = [one.provider for one in surveyed if one.name in plan.voters]
+    seal = Box(Keyring(master, plan.store).log, entropy)
+    await write_genesis(voters, seal, entropy.bytes(gateway_id_bytes), encode(record))
+
+
+def _write_settings(plan: Plan, surveyed: Sequence[Surveyed], files: Files) -> None:
+    folder = files.config.absolute().parent
+    key = files.key.absolute()
+    named = key.name if key.parent == folder else str(key)
+    text = render_settings(plan.store, named, {one.name: one.url for one in surveyed})
+    try:
+        with files.config.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"{files.config} cannot be written: {error}", "name another with --config") from error
+
+
+async def _take_back(claimed: Sequence[Surveyed]) -> None:
+    """Remove what a failed creation wrote to the providers that it had claimed, as far as they let us."""
+    for one in claimed:
+        try:
+            await one.provider.delete(slot_key(0))
+            await one.provider.delete(MARKER_KEY)
+        except OutlastError:
+            continue  # it is this provider that fails; the next `outlast init` says what it still holds
+
+
+def _check_absent(path: Path, remedy: str) -> None:
+    if path.exists():
+        raise ConfigError(f"{path} is there already", remedy)

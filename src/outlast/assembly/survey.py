@@ -1,0 +1,126 @@
+"""What the providers of a store to be can do: measured, one by one, before anything is decided.
+
+A provider that another store has claimed, or that holds anything at all, is refused here: two stores in
+one place would take each other's objects for damage, and a folder named by mistake would be filled.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from outlast.assembly.settings import check_provider_name
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.base.errors import ConfigError, ProviderError
+from outlast.placement.members import Domains, Member
+from outlast.providers.capabilities import Capabilities, probe
+from outlast.providers.disk import DiskProvider
+from outlast.providers.marker import read_marker
+from outlast.providers.protocol import Provider
+from outlast.providers.registry import Location, open_provider, parse_url
+
+incarnation_bytes = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """One provider and what its probe found."""
+
+    provider: Provider
+    url: str
+    location: Location
+    capabilities: Capabilities
+
+    @property
+    def name(self) -> str:
+        return self.provider.name
+
+    @property
+    def votes(self) -> bool:
+        """Whether it may vote: it can, and its role allows it."""
+        return self.capabilities.may_vote and self.location.role != "data"
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether it may hold data: it can, and its role allows it."""
+        return self.capabilities.may_hold_data and self.location.role != "witness"
+
+    @property
+    def why_not(self) -> tuple[str, ...]:
+        """Why it may not do all that a provider can."""
+        role = {
+            "witness": "a witness by its role: holds no data",
+            "data": "for data by its role: does not vote",
+        }
+        said = role.get(self.location.role)
+        return (*self.capabilities.reasons, *((said,) if said else ()))
+
+    def member(self, incarnation: bytes) -> Member:
+        """The provider as the catalog will know it."""
+        domains = Domains(**self.location.domains)
+        return Member(self.name, domains, self.votes, self.holds_data, incarnation)
+
+
+async def survey(urls: Mapping[str, str], clock: Clock, entropy: Entropy) -> list[Surveyed]:
+    """Open and probe every provider, all at once. Raises `ConfigError`; then none stays open."""
+    _check_names(urls)
+    providers = [open_provider(name, url, clock) for name, url in urls.items()]
+    try:
+        surveyed = await asyncio.gather(
+            *(
+                _survey_one(provider, url, entropy)
+                for provider, url in zip(providers, urls.values(), strict=True)
+            )
+        )
+    except BaseException:
+        await close_all(providers)
+        raise
+    return list(surveyed)
+
+
+async def close_all(providers: Sequence[Provider]) -> None:
+    """Let go of all of them."""
+    for provider in providers:
+        await provider.close()
+
+
+def _check_names(urls: Mapping[str, str]) -> None:
+    places: dict[str, str] = {}
+    for name, url in urls.items():
+        check_provider_name(name)
+        place = parse_url(name, url).url
+        if place in places:
+            raise ConfigError(
+                f"{places[place]} and {name} are the same place: {place}",
+                "each provider needs a place of its own; one place twice survives nothing",
+            )
+        places[place] = name
+
+
+async def _survey_one(provider: Provider, url: str, entropy: Entropy) -> Surveyed:
+    try:
+        await _check_unclaimed(provider)
+    except ProviderError as error:
+        raise ConfigError(
+            f"provider {provider.name} ({url}) cannot be used: {error}",
+            "see that it can be reached and written by the user who runs this",
+        ) from error
+    return Surveyed(provider, url, parse_url(provider.name, url), await probe(provider, entropy))
+
+
+async def _check_unclaimed(provider: Provider) -> None:
+    """Raise `ConfigError` if there is anything in the provider already."""
+    if isinstance(provider, DiskProvider):
+        await provider.prepare()
+    marker = await read_marker(provider)
+    if marker is not None:
+        raise ConfigError(
+            f"provider {provider.name} belongs to another store already: {marker.store.hex()},"
+            f" where it is called {marker.provider}",
+            "give it an empty place of its own; to open that store, write its outlast.toml instead",
+        )
+    async for entry in provider.list(""):
+        raise ConfigError(
+            f"provider {provider.name} is not empty: it holds {entry.key}",
+            "name an empty place, for example a new folder in it",
+        )

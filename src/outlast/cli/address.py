@@ -1,0 +1,41 @@
+"""`outlast://BUCKET/KEY`, and what a path on the command line means."""
+
+from dataclasses import dataclass
+
+import typer
+
+SCHEME = "outlast://"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A bucket and a key, or the beginning of keys; `key` may be empty."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.key}"
+
+
+def parse_address(text: str) -> Address:
+    """`outlast://BUCKET/KEY`; the scheme may be left out. Usage error without a bucket. Keys are taken as they are."""
+    bucket, _, key = text.removeprefix(SCHEME).partition("/")
+    if not bucket:
+        raise typer.BadParameter(f"{text!r} names no bucket: outlast://BUCKET/KEY")
+    return Address(bucket, key)
+
+
+def is_remote(text: str) -> bool:
+    """Whether this is in the store rather than a path of this machine."""
+    return text.startswith(SCHEME)
+
+
+def as_folder(key: str) -> str:
+    """`key` as the beginning of the keys "in" it: "a" is "a/", "" stays empty."""
+    return key if not key or key.endswith("/") else key + "/"
+
+
+def inside(relative: str) -> bool:
+    """Whether a key, taken as a path below some folder, is a file in that folder and nowhere else."""
+    return "\0" not in relative and all(part not in ("", ".", "..") for part in relative.split("/"))

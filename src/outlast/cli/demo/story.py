@@ -1,0 +1,193 @@
+"""What happens in the demonstration, in order, and the report of it."""
+
+import asyncio
+import shutil
+import sysconfig
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from outlast.base import limits
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.cli.demo.client import S3Client
+from outlast.cli.demo.gateway import Commands, Gateway
+from outlast.cli.demo.traffic import Traffic
+
+PROVIDERS = ("north", "east", "south", "west")
+BUCKET = "stdlib"
+clients = 16
+# More than this would only make the demonstration longer.
+file_bytes_max = 32 * limits.MIB
+# Long enough to read everything while the provider hangs, and to see it come back.
+hang_s = 25
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Stage:
+    """What the story is played with."""
+
+    folder: Path
+    commands: Commands
+    gateway: Gateway
+    traffic: Traffic
+    clock: Clock
+    say: Say
+
+
+async def play(
+    folder: Path, host: str, port: int, clock: Clock, entropy: Entropy, say: Say
+) -> dict[str, Any]:
+    """Tell the whole story in an empty `folder`; the report. What was started is stopped, whatever happens."""
+    commands = Commands(folder / "outlast.toml", folder / "state")
+    await _create(folder, commands, say)
+    key = await commands.run("key", "create", "demo")
+    gateway = await commands.serve(host, port, folder / "gateway.log")
+    say(f"gateway: {gateway.endpoint}, process {gateway.pid}")
+    try:
+        client = S3Client(
+            gateway.endpoint, key["access_key_id"], key["secret_access_key"], clock, clients + 1
+        )
+        async with client:
+            await client.create_bucket(BUCKET)
+            traffic = Traffic(client, BUCKET, clock, entropy)
+            stage = Stage(folder, commands, gateway, traffic, clock, say)
+            await _load(stage)
+            await _lose_one(stage)
+            await _hang_one(stage)
+    finally:
+        status = await gateway.stop()
+    say(f"gateway: asked to end, ended with status {status}")
+    return report(traffic, key)
+
+
+async def _create(folder: Path, commands: Commands, say: Say) -> None:
+    providers = [f"{name}={(folder / name).absolute().as_uri()}" for name in PROVIDERS]
+    arguments = [argument for provider in providers for argument in ("--provider", provider)]
+    made = await commands.run("init", *arguments, "--tolerate", "1")
+    say(f"store: {len(PROVIDERS)} directories as providers, any one may be lost")
+    for provider in made["providers"]:
+        role = " and ".join(
+            word for word, has in (("votes", provider["votes"]), ("holds data", provider["holds_data"])) if has
+        )
+        say(f"  {provider['name']:6} {role}")
+
+
+async def _load(stage: Stage) -> None:
+    files = await asyncio.to_thread(standard_library)
+    stage.say(f"\n1. Load Python's standard library through S3: {len(files)} files")
+    stage.traffic.begin("load")
+    await stage.traffic.load(files, clients)
+    stage.traffic.begin("read, all well")
+    await stage.traffic.read_all(clients)
+    stage.traffic.end()
+    _say_phases(stage, 2)
+
+
+async def _lose_one(stage: Stage) -> None:
+    victim = stage.folder / PROVIDERS[0]
+    stage.say(f"\n2. Wipe {victim.name}'s directory while everything is read and writes go on")
+
+    async def wipe() -> None:
+        await asyncio.to_thread(_wipe, victim)
+
+    await _read_through(stage, f"{victim.name} wiped", wipe)
+    stage.traffic.start_writing()
+    stage.traffic.begin("repair")
+    repaired = await stage.commands.run("repair")
+    await stage.traffic.stop_writing()
+    stage.traffic.end()
+    _say_phases(stage, 2)
+    stage.say(f"   outlast repair: {repaired['restored']} fragments restored, {repaired['unreachable']} left")
+
+
+async def _hang_one(stage: Stage) -> None:
+    victim = PROVIDERS[1]
+    stage.say(f"\n3. Make {victim} hang: no request to it is answered any more, none is refused")
+
+    async def hang() -> None:
+        await stage.commands.run("drill", victim, "--shape", "hang", "--seconds", str(hang_s))
+
+    begun = stage.clock.monotonic()
+    await _read_through(stage, f"{victim} hangs", hang)
+    await stage.clock.sleep(max(0.0, hang_s - (stage.clock.monotonic() - begun)))
+    stage.traffic.begin(f"{victim} is back")
+    await stage.commands.run("repair")
+    await stage.traffic.read_all(clients)
+    stage.traffic.end()
+    _say_phases(stage, 2)
+
+
+async def _read_through(stage: Stage, name: str, harm: Callable[[], Awaitable[None]]) -> None:
+    """Read everything and go on writing; the harm is done after the first requests are under way."""
+    stage.traffic.begin(name)
+    stage.traffic.start_writing()
+    reading = asyncio.create_task(stage.traffic.read_all(clients))
+    await harm()
+    await reading
+    await stage.traffic.read_all(clients)  # again: everything, with the loss as a fact
+    await stage.traffic.stop_writing()
+    stage.traffic.end()
+
+
+def standard_library() -> list[tuple[str, bytes]]:
+    """(key, content) of the files of this machine's standard library, without what was installed into it."""
+    top = Path(sysconfig.get_path("stdlib"))
+    left_out = {"site-packages", "dist-packages", "__pycache__"}
+    files = [
+        path
+        for path in sorted(top.rglob("*"))
+        if path.is_file()
+        and not left_out.intersection(path.relative_to(top).parts)
+        and path.stat().st_size <= file_bytes_max
+    ]
+    return [(path.relative_to(top).as_posix(), path.read_bytes()) for path in files]
+
+
+def _wipe(folder: Path) -> None:
+    """Remove everything in the folder; it is gone for good."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)  # somebody writes into it meanwhile
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _say_phases(stage: Stage, count: int) -> None:
+    for phase in stage.traffic.phases[-count:]:
+        stage.say(
+            f"   {phase.name:16} {phase.written:6} written {phase.read:6} read {phase.rate:7.1f} MB/s"
+            f"  p50 {phase.percentile_ms(0.5):6.1f} ms  p99 {phase.percentile_ms(0.99):6.1f} ms"
+            f"  failed {len(phase.failures)}, wrong {phase.wrong}"
+        )
+
+
+def report(traffic: Traffic, key: dict[str, str]) -> dict[str, Any]:
+    """The figures, as `--json` gives them."""
+    return {
+        "objects": traffic.objects,
+        "failures_survived": 2,
+        "requests": sum(phase.read + phase.written + len(phase.failures) for phase in traffic.phases),
+        "requests_failed": sum(len(phase.failures) for phase in traffic.phases),
+        "first_failures": [failure for phase in traffic.phases for failure in phase.failures][:5],
+        "wrong_answers": sum(phase.wrong for phase in traffic.phases),
+        "access_key_id": key["access_key_id"],
+        "secret_access_key": key["secret_access_key"],
+        "phases": [
+            {
+                "name": phase.name,
+                "seconds": round(phase.seconds, 2),
+                "written": phase.written,
+                "read": phase.read,
+                "mb_per_s": round(phase.rate, 1),
+                "p50_ms": round(phase.percentile_ms(0.5), 2),
+                "p99_ms": round(phase.percentile_ms(0.99), 2),
+                "failed": len(phase.failures),
+                "wrong": phase.wrong,
+            }
+            for phase in traffic.phases
+        ],
+    }

@@ -1,0 +1,108 @@
+"""Copying whole folders, several files at once, sparing what is there already.
+
+A small file spends its time waiting for disks and for the log; one after the other the waits would add
+up, at once they share them. A file that cannot be copied is told and passed over; a store that cannot
+work ends the copy, because the next file would fare no better.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from pathlib import Path
+
+from outlast.base.errors import NoSuchBucket, StoreError, StoreUnavailable
+from outlast.cli import transfer
+from outlast.cli.address import Address, as_folder, inside
+from outlast.cli.listing import entries
+from outlast.cli.output import message_of
+from outlast.cli.progress import Tally
+from outlast.store import Store
+
+# Files under way at once; more would only lengthen the queues of the disks.
+copies_at_once = 16
+
+
+async def upload_folder(store: Store, folder: Path, target: Address, tally: Tally) -> None:
+    """Copy the files below `folder` to keys that begin with `target`. Symbolic links to folders are not followed."""
+    prefix = as_folder(target.key)
+    there = {entry.key: (entry.size, entry.etag) async for entry in entries(store, target.bucket, prefix)}
+
+    async def one(path: Path) -> None:
+        address = Address(target.bucket, prefix + path.relative_to(folder).as_posix())
+        known = there.get(address.key)
+        if known and await transfer.same_content(store, path, address, *known):
+            tally.spared += 1
+            return
+        await transfer.upload_file(store, path, address, tally.move)
+        tally.copied += 1
+
+    async def jobs() -> AsyncIterator[tuple[str, Awaitable[None]]]:
+        for path in _files_below(folder, tally):
+            yield str(path), one(path)
+
+    await _each(jobs(), tally)
+
+
+def _files_below(folder: Path, tally: Tally) -> Iterator[Path]:
+    """Every file, folder by folder in the order of names, so that two runs go the same way."""
+
+    def unreadable(error: OSError) -> None:
+        tally.fail(str(error.filename), error.strerror or str(error))
+
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
+        folders.sort()
+        for name in sorted(names):
+            path = Path(parent, name)
+            if path.is_file():
+                yield path
+            else:
+                tally.fail(str(path), "is no file (a socket, a device or a link to nothing)")
+
+
+async def download_folder(store: Store, source: Address, folder: Path, tally: Tally) -> None:
+    """Copy the objects whose keys begin with `source` (as a folder) below `folder`, and nowhere else."""
+    prefix = as_folder(source.key)
+
+    async def one(key: str, size: int, etag: str) -> None:
+        address, path = Address(source.bucket, key), folder / key.removeprefix(prefix)
+        if await transfer.same_content(store, path, address, size, etag):
+            tally.spared += 1
+            return
+        await transfer.download_file(store, address, path, tally.move)
+        tally.copied += 1
+
+    async def jobs() -> AsyncIterator[tuple[str, Awaitable[None]]]:
+        async for entry in entries(store, source.bucket, prefix):
+            if entry.key.endswith("/") and entry.size == 0:
+                continue  # a marker that some clients make for an empty folder
+            if inside(entry.key.removeprefix(prefix)):
+                yield entry.key, one(entry.key, entry.size, entry.etag)
+            else:
+                tally.fail(entry.key, "this key is no path below a folder; copy it by itself")
+
+    await _each(jobs(), tally)
+
+
+async def _each(jobs: AsyncIterator[tuple[str, Awaitable[None]]], tally: Tally) -> None:
+    """Do all jobs, `copies_at_once` at a time. Raises the error that makes going on useless."""
+    free = asyncio.Semaphore(copies_at_once)
+
+    async def done(what: str, job: Awaitable[None]) -> None:
+        try:
+            await job
+        except (StoreUnavailable, NoSuchBucket):
+            raise
+        except OSError as error:
+            tally.fail(what, error.strerror or str(error))
+        except (StoreError, UnicodeEncodeError) as error:
+            tally.fail(what, message_of(error))
+        finally:
+            free.release()
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            async for what, job in jobs:
+                await free.acquire()
+                group.create_task(done(what, job))
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None

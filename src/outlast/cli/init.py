@@ -1,0 +1,149 @@
+"""`outlast init`: make a store over some providers.
+
+It measures what each provider can do, says so, and refuses a set that cannot keep the tolerance, with
+the reason and what would mend it.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from outlast.assembly.create import Files, Plan, create_store, plan_store
+from outlast.assembly.survey import Surveyed, close_all, survey
+from outlast.base.clock import SystemClock
+from outlast.base.entropy import SystemEntropy
+from outlast.base.errors import ConfigError
+from outlast.cli.options import DEFAULT_CONFIG, Config, Json
+from outlast.cli.output import print_json, print_line, print_table
+from outlast.cli.session import run
+from outlast.coding.keys import MasterKey
+
+
+def init(
+    provider: Annotated[
+        list[str],
+        typer.Option(
+            "--provider",
+            "-p",
+            metavar="NAME=URL",
+            help="A place that stores bytes, once for each: attic=file:///srv/attic?operator=Home&role=witness",
+        ),
+    ],
+    tolerate: Annotated[int, typer.Option(help="How many providers (operators) may be lost at once.")] = 1,
+    key_file: Annotated[
+        Path | None, typer.Option(help="Where the master key goes.", show_default="outlast.key beside the config")
+    ] = None,
+    lock: Annotated[
+        bool, typer.Option("--lock", help="Lock the key file by a passphrase (OUTLAST_PASSPHRASE, or asked for).")
+    ] = False,
+    recovery_sheet: Annotated[
+        bool, typer.Option("--recovery-sheet", help="Print the master key too, to be kept on paper.")
+    ] = False,
+    config: Config = DEFAULT_CONFIG,
+    json: Json = False,
+) -> None:
+    """Make a store: probe the providers, write outlast.toml and the key file."""
+    urls = _urls(provider)
+    files = Files(config, key_file or config.with_name("outlast.key"), _passphrase() if lock else "")
+
+    async def work() -> None:
+        clock, entropy = SystemClock(), SystemEntropy()
+        surveyed = await survey(urls, clock, entropy)
+        try:
+            plan = plan_store(surveyed, tolerate, entropy)
+            if not json:
+                _tell_survey(surveyed)
+            _refuse_problems(plan)
+            master = await create_store(plan, surveyed, files, clock, entropy)
+        finally:
+            await close_all([one.provider for one in surveyed])
+        sheet = master.sheet() if recovery_sheet else None
+        if json:
+            print_json(_told(plan, surveyed, files, master, sheet))
+        else:
+            _tell_made(plan, files, sheet)
+
+    run(work(), json)
+
+
+def _urls(providers: Sequence[str]) -> dict[str, str]:
+    urls: dict[str, str] = {}
+    for text in providers:
+        name, equals, url = text.partition("=")
+        if not equals or not url:
+            raise typer.BadParameter(f"{text!r} is not NAME=URL")
+        if name in urls:
+            raise typer.BadParameter(f"the name {name!r} is given twice")
+        urls[name] = Path(url).absolute().as_uri() if url.startswith(("/", "./", "../")) else url
+    return urls
+
+
+def _passphrase() -> str:
+    given = os.environ.get("OUTLAST_PASSPHRASE", "")
+    return given or typer.prompt("Passphrase for the key file", hide_input=True, confirmation_prompt=True, err=True)
+
+
+def _tell_survey(surveyed: Sequence[Surveyed]) -> None:
+    print_table(
+        ("provider", "operator", "votes", "holds data", "why not"),
+        [
+            (
+                one.name,
+                str(one.location.domains.get("operator", "")),
+                "yes" if one.votes else "no",
+                "yes" if one.holds_data else "no",
+                "; ".join(one.why_not),
+            )
+            for one in surveyed
+        ],
+    )
+
+
+def _refuse_problems(plan: Plan) -> None:
+    if plan.problems:
+        raise ConfigError(
+            "this set of providers cannot keep the tolerance: " + "; ".join(problem.what for problem in plan.problems),
+            "; ".join(problem.remedy for problem in plan.problems),
+        )
+
+
+def _told(
+    plan: Plan, surveyed: Sequence[Surveyed], files: Files, master: MasterKey, sheet: str | None
+) -> dict[str, Any]:
+    return {
+        "store": plan.store.hex(),
+        "config": str(files.config),
+        "key_file": str(files.key),
+        "key_id": master.id,
+        "tolerate": plan.policy.tolerate,
+        "voters": list(plan.voters),
+        "layout": {"data": plan.layout[0], "parity": plan.layout[1]},
+        "providers": [
+            {
+                "name": one.name,
+                "url": one.url,
+                "domains": dict(one.location.domains),
+                "votes": one.votes,
+                "holds_data": one.holds_data,
+                "reasons": list(one.why_not),
+            }
+            for one in surveyed
+        ],
+        **({"recovery_sheet": sheet} if sheet else {}),
+    }
+
+
+def _tell_made(plan: Plan, files: Files, sheet: str | None) -> None:
+    k, m = plan.layout
+    print_line(
+        f"\nmade store {plan.store.hex()}: any {plan.policy.tolerate} of its {plan.policy.domain}s may be lost"
+        f"\n  each large object: {k} + {m} fragments, any {k} of which suffice; the log: {', '.join(plan.voters)}"
+        f"\n  settings  {files.config}"
+        f"\n  key file  {files.key}: keep copies of it in safe places; without it everything is lost"
+    )
+    if sheet:
+        print_line(f"\n{sheet}")
+    print_line("\nnext: outlast key create NAME, then outlast serve")

@@ -1,0 +1,49 @@
+"""The table of commands, and the program's entry."""
+
+from typing import Annotated
+
+import typer
+
+from outlast import __version__
+from outlast.cli import bucket, key
+from outlast.cli.cat import cat
+from outlast.cli.cp import cp
+from outlast.cli.demo.command import demo
+from outlast.cli.doctor import doctor
+from outlast.cli.drill import drill
+from outlast.cli.init import init
+from outlast.cli.ls import ls
+from outlast.cli.repair import repair
+from outlast.cli.rm import rm
+from outlast.cli.serve import serve
+from outlast.cli.status import status
+
+app = typer.Typer(
+    name="outlast",
+    help="Object storage that outlives any one provider.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback(invoke_without_command=True)
+def outlast(
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+) -> None:
+    """Object storage that outlives any one provider: S3 in front, many independent providers behind."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+for verb in (init, serve, status, doctor, ls, cp, cat, rm, repair, drill, demo):
+    app.command()(verb)
+app.add_typer(bucket.app, name="bucket")
+app.add_typer(key.app, name="key")
+
+
+def main() -> None:
+    """Run the command that the command line names."""
+    app(prog_name="outlast")

@@ -1,0 +1,73 @@
+"""Printing: the result on standard output, for people or as JSON; everything else on standard error.
+
+With `--json` exactly one JSON value is printed on standard output, and an error is one JSON object on
+standard error, so that a script never has to read prose.
+"""
+
+import json as jsonlib
+import sys
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from outlast.base.errors import ConfigError, OutlastError
+from outlast.cli.remedies import remedy_for
+
+
+def print_json(value: object) -> None:
+    """One JSON value, readable by people too."""
+    sys.stdout.write(jsonlib.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_line(text: str = "") -> None:
+    """One line of the result, as it is: no colours, no wrapping, so that it can be piped."""
+    sys.stdout.write(text + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Aligned columns. Columns whose title ends with `>` are numbers, aligned to the right."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def print_note(text: str) -> None:
+    """Something a person may want to know that is not the result: on standard error."""
+    sys.stderr.write(text + "\n")
+
+
+def print_error(error: Exception, json: bool) -> None:
+    """What went wrong, and what to do about it."""
+    remedy = error.remedy if isinstance(error, ConfigError) else remedy_for(error)
+    message = message_of(error)
+    if json:
+        kind = type(error).__name__
+        sys.stderr.write(jsonlib.dumps({"error": kind, "message": message, "remedy": remedy}) + "\n")
+        return
+    sys.stderr.write(f"outlast: {message}\n")
+    if remedy:
+        sys.stderr.write(f"  -> {remedy}\n")
+
+
+def message_of(error: Exception) -> str:
+    """The error in words: its own, or what its class stands for."""
+    text = str(error)
+    if isinstance(error, OutlastError):
+        meaning = (type(error).__doc__ or type(error).__name__).splitlines()[0].rstrip(".")
+        return text if " " in text else f"{meaning}: {text}" if text else meaning
+    return text or type(error).__name__
+
+
+def bytes_text(count: int) -> str:
+    """A size for people: 999 B, 1.5 MiB."""
+    size, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        if size < 1024:
+            break
+        size, unit = size / 1024, larger
+    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"

@@ -1,0 +1,45 @@
+"""What a copy has done so far, counted and, on a terminal, shown."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+
+from outlast.cli.output import print_note
+
+
+@dataclass(slots=True)
+class Tally:
+    """Files and bytes: copied, left as they were because they are there already, and failed, with why."""
+
+    copied: int = 0
+    spared: int = 0
+    bytes: int = 0
+    failures: list[str] = field(default_factory=list)
+    display: Progress | None = None
+
+    def move(self, count: int) -> None:
+        """`count` bytes have passed."""
+        self.bytes += count
+        if self.display is not None:
+            self.display.update(self.display.task_ids[0], completed=self.bytes, files=self.copied)
+
+    def fail(self, what: str, why: str) -> None:
+        """One file could not be copied; the others go on."""
+        self.failures.append(f"{what}: {why}")
+        print_note(f"outlast: {what}: {why}")
+
+
+@contextmanager
+def tally_shown(quiet: bool) -> Iterator[Tally]:
+    """A tally whose numbers move on standard error while the block runs, if that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield Tally()
+        return
+    columns = (TextColumn("{task.fields[files]} files"), TransferSpeedColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        display.add_task("copy", total=None, files=0)
+        yield Tally(display=display)

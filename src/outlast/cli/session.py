@@ -1,0 +1,62 @@
+"""From a command line to an open store, and from an outcome to an exit status.
+
+Every verb is a coroutine that `run` drives to its end: on the fast event loop where there is one, with
+errors told on standard error, and with a clean ending when it is interrupted.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from outlast.assembly.opening import open_store
+from outlast.assembly.settings import load_settings
+from outlast.base.errors import OutlastError
+from outlast.cli.output import print_error
+from outlast.store import Store
+
+FAILED = 1
+INTERRUPTED = 130
+
+
+def run(work: Coroutine[Any, Any, int | None], json: bool = False) -> None:
+    """Drive `work` to its end and leave with its exit status (None: 0). Errors of ours are told, not raised."""
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            status = runner.run(work)
+        sys.stdout.flush()
+    except OutlastError as error:
+        print_error(error, json)
+        status = FAILED
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        status = FAILED
+    if status:
+        raise typer.Exit(status)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _silence_stdout() -> None:
+    """Whoever read our output has gone (`| head`): the interpreter must not complain of it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@asynccontextmanager
+async def store_at(config: Path, state_dir: Path | None) -> AsyncIterator[Store]:
+    """The store that the settings file `config` tells of, open and caught up. Raises `ConfigError`."""
+    async with open_store(load_settings(config), state_dir) as store:
+        yield store
