@@ -27,3 +27,11 @@ def some_members(operators: str = "abcdefg") -> st.SearchStrategy[list[Member]]:
 
 
 policies = st.builds(Policy, tolerate=st.integers(0, 3))
+
+
+@st.composite
+def sound_stores(draw: st.DrawFn) -> tuple[Policy, list[Member]]:
+    """A policy and members that keep it: 2f + 1 that do everything, and some more of any kind."""
+    policy = draw(policies)
+    more = [member for member in draw(some_members()) if member.domains.operator]
+    return policy, draw(st.permutations([*fleet(2 * policy.tolerate + 1), *more]))
