@@ -30,9 +30,9 @@ def judge(tables: Tables, record: AnyRecord) -> Outcome:
 
 
 def _genesis(tables: Tables, record: records.Genesis) -> StoreError | None:
+    tables.saw(record.created)
     if tables.facts.genesis is not None:
         return StoreCorrupt("the store has been created already")
-    tables.saw(record.created)
     tables.facts.set_genesis(record)
     return None
 

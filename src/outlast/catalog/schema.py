@@ -23,7 +23,7 @@ VERSION = 1
 
 TABLES = """
 CREATE TABLE position (slot INTEGER NOT NULL, hash BLOB NOT NULL, latest INTEGER NOT NULL);
-INSERT INTO position VALUES (-1, x'', 0);
+INSERT INTO position VALUES (-1, zeroblob(32), 0);
 
 CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 

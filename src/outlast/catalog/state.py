@@ -29,7 +29,7 @@ Observer: TypeAlias = Callable[[AnyRecord, Outcome], None]
 
 
 class Position(NamedTuple):
-    """The last applied slot and the hash of its value: (-1, b"") when there is none."""
+    """The last applied slot and the hash of its value: (-1, 32 zero bytes) when there is none."""
 
     slot: int
     hash: bytes
