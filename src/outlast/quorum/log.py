@@ -23,10 +23,10 @@ from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.concurrency import Background, cancel_and_wait
 from outlast.base.entropy import Entropy
-from outlast.base.errors import ForkedLog, NoMajority, ProviderError
+from outlast.base.errors import Estranged, ForkedLog, NoMajority, ProviderError
 from outlast.quorum.ballot import Ballot, SlotState
 from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, open_batch, seal_batch, value_hash
-from outlast.quorum.refill import refill
+from outlast.quorum.refill import refill, settle
 from outlast.quorum.replay import replay
 from outlast.quorum.slot import Slot
 from outlast.quorum.voter import Voter
@@ -39,9 +39,10 @@ Apply: TypeAlias = Callable[[int, bytes, Sequence[bytes]], Sequence[object]]
 
 # How long a request keeps trying while no majority answers, before it is told so.
 NO_MAJORITY_PATIENCE_S = 2.0
-# Back-off after losing a slot to another gateway: some of the last round trips, doubled each time.
+# Back-off after losing a slot to another gateway: up to one of the last rounds, doubled at each loss.
 BACKOFF_S_MIN = 0.002
-BACKOFF_S_MAX = 0.5
+BACKOFF_S_MAX = 4.0
+BACKOFF_DOUBLINGS_MAX = 4
 # How often an accepted but undecided value is given time to be decided by its proposer.
 GRACE_ROUNDS = 2
 # Values opened and not applied yet that are kept, so that copies from several voters are opened once.
@@ -74,6 +75,7 @@ class Log:
         self._entropy = entropy
         self._apply = apply
         self._owner = b""
+        self._newest: SlotState | None = None
         self._sequence = 0
         self._round_used = (-1, 0)
         self._round_trip_s = BACKOFF_S_MIN
@@ -161,7 +163,7 @@ class Log:
                     await self._commit_one()
             except NoMajority as error:
                 self._tell_impatient(error)
-                await self._clock.sleep(self._backoff(3))
+                await self._clock.sleep(self._backoff(4))
             except Exception as error:  # whatever it is, those who wait must hear of it
                 self._tell_all(error)
         self._committer = None
@@ -247,6 +249,7 @@ class Log:
         digest = value_hash(state.value)
         outcomes = self._apply(number, digest, batch.records)
         self.slot, self.hash, self._owner = number, digest, batch.gateway
+        self._newest = state
         self._opened.pop(number, None)
         pinned, self._pinned = self._pinned, None
         if pinned is None:
@@ -269,7 +272,7 @@ class Log:
             except NoMajority as error:
                 self._riders = riders + self._riders
                 self._tell_impatient(error)
-                await self._clock.sleep(self._backoff(3))
+                await self._clock.sleep(self._backoff(4))
             except Exception as error:  # whatever it is, those who wait must hear of it
                 for rider in riders:
                     rider.fail(error)
@@ -298,7 +301,7 @@ class Log:
         grace = 0
         while not slot.tally.open():
             state = slot.tally.decided()
-            if state is None and not await self._replay():
+            if state is None and not await self._replay(slot):
                 if slot.tally.hopeless():
                     raise NoMajority(f"slot {slot.number}: {slot.tally.reasons()}")
                 grace += 1
@@ -308,14 +311,24 @@ class Log:
                     await self._clock.sleep(self._backoff(grace))
             if state is not None:
                 self._learned(slot.number, state)
-                await self._replay()
+                await self._replay(slot)
             slot = self._slot(self.slot + 1)
             await slot.ask()
 
-    async def _replay(self) -> bool:
-        """Learn all that the hash chain proves; whether there was anything."""
+    async def _replay(self, asked: Slot) -> bool:
+        """Learn all that the hash chain proves; whether there was anything.
+
+        From the voters that answered just now, and from those whose answers do not count: what is chained
+        and sealed is true wherever it is found, while a voter that hangs would only cost time.
+        """
+        failures = asked.tally.failures
+        answering = [
+            voter
+            for voter in self.voters
+            if voter.name in asked.tally.states or isinstance(failures.get(voter.name), Estranged)
+        ]
         before = self.slot
-        async for number, state in replay(self.voters, self._open, self.slot + 1, self.hash):
+        async for number, state in replay(answering, self._open, self.slot + 1, self.hash):
             self._learned(number, state)
         return self.slot > before
 
@@ -361,7 +374,11 @@ class Log:
     async def _refill(self, name: str, slot: int, previous: bytes) -> int:
         target = next(voter for voter in self.voters if voter.name == name)
         others = [voter for voter in self.voters if voter is not target]
-        return await refill(target.provider, others, self._open, slot, previous, until=self.slot)
+        until, newest = self.slot, self._newest
+        written = await refill(target.provider, others, self._open, slot, previous, until)
+        if newest is not None:  # which no later slot proves yet
+            written += await settle(target.provider, until, newest)
+        return written
 
     # ------------------------------------------------------------ pace and bad news
 
@@ -373,7 +390,10 @@ class Log:
         return result
 
     def _backoff(self, losses: int) -> float:
-        longest = max(BACKOFF_S_MIN, min(BACKOFF_S_MAX, self._round_trip_s * 2.0 ** min(losses, 8)))
+        longest = max(
+            BACKOFF_S_MIN,
+            min(BACKOFF_S_MAX, self._round_trip_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
+        )
         return self._entropy.uniform(longest / 4, longest)
 
     def _waiting(self) -> list[Waiter]:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from outlast.base.errors import Conflict, Exists, NotFound
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import SlotState, decode_state, encode_state
-from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.replay import Open, replay
 from outlast.quorum.voter import Voter, slot_key
 
@@ -19,24 +18,24 @@ async def refill(
     target: Provider,
     others: Sequence[Voter],
     open_value: Open,
-    slot: int = 0,
-    previous: bytes = GENESIS_HASH,
-    until: int | None = None,
+    slot: int,
+    previous: bytes,
+    until: int,
 ) -> int:
-    """Write to `target` the decided slots from `slot` on, up to `until` or as far as `others` prove them.
+    """Write to `target` the decided slots from `slot` to `until`, as far as `others` prove them.
 
-    The number of slots that it did not hold. Raises `ProviderError` of the target. The target is a bare
+    `previous` is the hash before `slot`. The number of slots that it did not hold. Raises `ProviderError` of the target. The target is a bare
     provider: it need not be attested, since nothing is concluded from what it holds.
     """
     written = 0
     async for number, state in replay(others, open_value, slot, previous):
-        if until is not None and number > until:
+        if number > until:
             break
-        written += await _settle(target, number, state)
+        written += await settle(target, number, state)
     return written
 
 
-async def _settle(target: Provider, slot: int, decided: SlotState) -> bool:
+async def settle(target: Provider, slot: int, decided: SlotState) -> bool:
     """Make `target` hold the decided value; whether it had to be written."""
     assert decided.accepted is not None
     while True:

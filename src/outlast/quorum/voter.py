@@ -19,7 +19,7 @@ import msgspec
 
 from outlast.base import limits
 from outlast.base.errors import Cause, Estranged, NotFound, Unavailable
-from outlast.providers.marker import read_marker
+from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import SlotState, decode_state, encode_state
 
@@ -50,6 +50,8 @@ class Voter:
         self.provider = provider
         self.incarnation = incarnation
         self._under_way = 0
+        self._marker: Marker | None = None
+        self._marker_content = b""
         self.check: Callable[[int, bytes], object] = lambda slot, value: None
 
     async def read(self, slot: int) -> Held | None:
@@ -58,7 +60,11 @@ class Voter:
 
     async def peek(self, slot: int) -> Held | None:
         """As `read`, without attestation: proves nothing by what is missing."""
-        return await self._read(slot)
+        try:
+            async with asyncio.timeout(limits.log_operation_s_max):
+                return await self._read(slot)
+        except TimeoutError as error:
+            raise Unavailable(self.name, "get", "no answer in time", Cause.TIMEOUT) from error
 
     async def create(self, slot: int, state: SlotState) -> Held:
         """Give the slot its first state. Raises `Exists`."""
@@ -105,6 +111,16 @@ class Voter:
                 marker.exception()  # seen: the operation's own error is the one to raise
 
     async def _attest(self) -> None:
-        marker = await read_marker(self.provider)
-        if marker is None or marker.incarnation != self.incarnation:
-            raise Estranged(self.name, "vote", "its marker is missing or old: erased, swapped or re-mounted")
+        """The same marker is seen at every operation: it is decoded once."""
+        try:
+            content = (await self.provider.get(MARKER_KEY)).data
+            if content != self._marker_content:
+                self._marker = Marker.decode(content)
+                self._marker_content = content
+        except NotFound as error:
+            raise Estranged(self.name, "vote", "its marker is gone: erased or not mounted") from error
+        except ValueError as error:
+            raise Unavailable(self.name, "vote", f"its marker: {error}", Cause.CORRUPT) from error
+        assert self._marker is not None
+        if self._marker.incarnation != self.incarnation:
+            raise Estranged(self.name, "vote", "its marker is not the one expected: swapped or an old copy")

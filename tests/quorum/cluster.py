@@ -1,0 +1,91 @@
+"""Several gateways' logs over shared memory voters, for the quorum's tests."""
+
+from collections.abc import Sequence
+
+from outlast.base.errors import Cause, Tampered, Unavailable
+from outlast.providers.marker import MARKER_KEY, Marker
+from outlast.providers.memory import MemoryProvider
+from outlast.quorum.batch import GENESIS_HASH
+from outlast.quorum.genesis import write_genesis
+from outlast.quorum.log import Log
+from outlast.quorum.voter import Voter
+from outlast.testing.network import FAIR, Link, Weather
+from outlast.testing.simulation import Simulation
+
+STORE = b"s" * 16
+INCARNATION = b"i" * 16
+
+
+class PlainSeal:
+    """Not a seal at all, but as strict about what belongs where."""
+
+    def seal(self, plaintext: bytes, aad: bytes) -> bytes:
+        return aad + b"|" + plaintext
+
+    def open(self, sealed: bytes, aad: bytes) -> bytes:
+        if not sealed.startswith(aad + b"|"):
+            raise Tampered("not for this slot")
+        return sealed[len(aad) + 1 :]
+
+
+class Gateway:
+    """One log, what it applied, and its own links to the voters."""
+
+    def __init__(self, cluster: "Cluster", name: str, weather: Weather) -> None:
+        sim = cluster.sim
+        self.name = name
+        self.applied: list[bytes] = []
+        self.links = [
+            Link(voter, sim.clock, sim.entropy_of(f"{name}/{voter.name}"), weather)
+            for voter in cluster.voters
+        ]
+        self.log = Log(
+            [Voter(link, INCARNATION) for link in self.links],
+            PlainSeal(),
+            sim.entropy_of(f"{name}/id").bytes(16),
+            sim.clock,
+            sim.entropy_of(name),
+            self._apply,
+            report=cluster.errors.append,
+        )
+
+    def _apply(self, slot: int, digest: bytes, records: Sequence[bytes]) -> list[object]:
+        first = len(self.applied)
+        self.applied.extend(records)
+        return list(range(first, len(self.applied)))
+
+
+class Cluster:
+    """`voters` memory providers with markers and a genesis slot."""
+
+    def __init__(self, sim: Simulation, voters: int = 3) -> None:
+        self.sim = sim
+        self.voters = [MemoryProvider(f"v{i}", sim.clock) for i in range(voters)]
+        self.errors: list[BaseException] = []
+        self._gateways = 0
+
+    async def create(self) -> None:
+        for voter in self.voters:
+            await self.mark(voter)
+        await write_genesis(self.voters, PlainSeal(), b"g" * 16, b"genesis")
+
+    async def mark(self, voter: MemoryProvider, incarnation: bytes = INCARNATION) -> None:
+        await voter.put(MARKER_KEY, Marker(STORE, voter.name, incarnation).encode())
+
+    def gateway(self, weather: Weather = FAIR) -> Gateway:
+        self._gateways += 1
+        return Gateway(self, f"g{self._gateways}", weather)
+
+
+class Broken(MemoryProvider):
+    """A voter that refuses everything while `broken`."""
+
+    broken = False
+
+    async def _turn(self) -> None:
+        if self.broken:
+            raise Unavailable(self.name, "any", "broken", Cause.REFUSED)
+        await super()._turn()
+
+
+__all__ = ["GENESIS_HASH", "INCARNATION", "Broken", "Cluster", "Gateway", "PlainSeal"]

@@ -1,0 +1,309 @@
+"""The log's promises, one by one, in virtual time."""
+
+import asyncio
+
+import pytest
+from cluster import INCARNATION, Broken, Cluster, PlainSeal
+
+from outlast.base.errors import ForkedLog, NoMajority
+from outlast.quorum.ballot import Ballot, SlotState, encode_state
+from outlast.quorum.batch import Batch, seal_batch
+from outlast.quorum.voter import slot_key
+from outlast.testing.network import Weather
+from outlast.testing.simulation import Simulation, simulate
+
+STEADY = Weather(delay_s=(0.01, 0.01))  # a round trip is 20 ms
+
+
+def test_append_returns_the_outcome_of_applying() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway()
+        assert await gateway.log.append(b"one") == 1
+        assert await gateway.log.append(b"two") == 2
+        assert gateway.applied == [b"genesis", b"one", b"two"]
+
+    simulate(1, main)
+
+
+def test_the_owner_of_the_last_slot_needs_one_round_trip_and_others_two() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        first, second = cluster.gateway(STEADY), cluster.gateway(STEADY)
+        await first.log.append(b"takes the log over")
+        begun = sim.clock.monotonic()
+        await first.log.append(b"fast")
+        assert sim.clock.monotonic() - begun == pytest.approx(0.02)
+        await second.log.sync()
+        begun = sim.clock.monotonic()
+        await second.log.append(b"slow")
+        assert sim.clock.monotonic() - begun == pytest.approx(0.04)
+
+    simulate(1, main)
+
+
+def test_sync_needs_one_round_trip_when_nothing_is_new_and_all_share_it() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.sync()
+        begun = sim.clock.monotonic()
+        await asyncio.gather(*(gateway.log.sync() for _ in range(100)))
+        assert sim.clock.monotonic() - begun == pytest.approx(0.02)
+
+    simulate(1, main)
+
+
+def test_all_that_wait_when_a_slot_begins_go_into_it() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.append(b"first")
+        before = gateway.log.slot
+        await asyncio.gather(*(gateway.log.append(b"%d" % i) for i in range(50)))
+        assert gateway.log.slot <= before + 2
+
+    simulate(1, main)
+
+
+def test_a_write_acknowledged_by_one_gateway_is_seen_by_the_next_sync_of_another() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        first, second = cluster.gateway(), cluster.gateway()
+        for i in range(20):
+            writer, reader = (first, second) if i % 2 else (second, first)
+            await writer.log.append(b"%d" % i)
+            await reader.log.sync()
+            assert reader.applied[-1] == b"%d" % i
+
+    simulate(1, main)
+
+
+def test_a_fresh_gateway_learns_a_long_log_many_slots_a_round_trip() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        writer = cluster.gateway()
+        for i in range(200):
+            await writer.log.append(b"%d" % i)
+        fresh = cluster.gateway(STEADY)
+        begun = sim.clock.monotonic()
+        await fresh.log.sync()
+        assert fresh.applied == writer.applied
+        assert sim.clock.monotonic() - begun < 200 * 0.02 / 4
+
+    simulate(1, main)
+
+
+def test_one_silent_voter_of_three_delays_nothing() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.append(b"owner")
+        gateway.links[1].cut = "requests"
+        begun = sim.clock.monotonic()
+        for i in range(10):
+            await gateway.log.append(b"%d" % i)
+            await gateway.log.sync()
+        assert sim.clock.monotonic() - begun == pytest.approx(10 * 0.04)
+
+    simulate(1, main)
+
+
+def test_two_silent_voters_of_three_are_a_clear_error_and_nothing_is_lost_when_they_return() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        cluster.voters = [Broken(f"v{i}", sim.clock) for i in range(3)]
+        await cluster.create()
+        gateway = cluster.gateway()
+        await gateway.log.append(b"before")
+        for voter in cluster.voters[:2]:
+            voter.broken = True
+        begun = sim.clock.monotonic()
+        with pytest.raises(NoMajority, match="broken"):
+            await gateway.log.append(b"during")
+        with pytest.raises(NoMajority):
+            await gateway.log.sync()
+        assert sim.clock.monotonic() - begun < 10
+        for voter in cluster.voters[:2]:
+            voter.broken = False
+        await gateway.log.append(b"after")
+        assert gateway.applied[:2] == [b"genesis", b"before"]
+        assert gateway.applied[-1] == b"after"
+        assert gateway.applied.count(b"during") <= 1
+
+    simulate(1, main)
+
+
+def test_a_voter_that_was_away_gets_the_slots_that_it_missed() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        cluster.voters = [Broken(f"v{i}", sim.clock) for i in range(3)]
+        await cluster.create()
+        gateway = cluster.gateway()
+        cluster.voters[2].broken = True
+        for i in range(20):
+            await gateway.log.append(b"%d" % i)
+        assert gateway.log.behind.keys() == {"v2"}
+        cluster.voters[2].broken = False
+        await gateway.log.append(b"back")
+        await sim.clock.sleep(10)
+        assert not gateway.log.behind
+        for slot in range(gateway.log.slot + 1):
+            await cluster.voters[2].head(slot_key(slot))
+
+    simulate(1, main)
+
+
+def test_an_erased_voter_does_not_count_and_a_reattached_one_does() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        first, second = cluster.gateway(), cluster.gateway()
+        await first.log.append(b"kept")
+        # v1 alone does not know of it; v0 forgets it: a majority {v0, v1} would say that nothing happened.
+        await sim.clock.sleep(1)
+        await cluster.voters[1].delete(slot_key(first.log.slot))
+        cluster.voters[0].wipe()
+        await second.log.sync()
+        assert second.applied[-1] == b"kept"
+        second.links[2].cut = "requests"
+        with pytest.raises(NoMajority, match="marker is gone"):
+            await second.log.sync()
+        second.links[2].cut = ""
+        fresh = b"f" * 16
+        for gateway in (first, second):
+            gateway.log.expect("v0", fresh)
+        assert await second.log.refill("v0") == 2
+        await cluster.mark(cluster.voters[0], fresh)
+        second.links[2].cut = "requests"
+        await second.log.append(b"with the reattached voter")
+
+    simulate(1, main)
+
+
+def test_a_promise_by_somebody_who_died_does_not_hold_the_log_up() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway()
+        await gateway.log.append(b"owner")
+        for voter in cluster.voters:
+            await voter.create(slot_key(2), encode_state(SlotState(Ballot(7, b"dead" * 4))))
+        await gateway.log.append(b"on")
+        assert gateway.applied[-1] == b"on"
+
+    simulate(1, main)
+
+
+def test_a_value_accepted_by_one_voter_whose_proposer_died_is_carried_on_by_a_reader() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        writer, reader = cluster.gateway(), cluster.gateway()
+        await writer.log.append(b"owner")
+        batch = Batch(writer.log.hash, b"dead" * 4, 1, (b"orphan",))
+        value = seal_batch(PlainSeal(), 2, batch)
+        state = SlotState(Ballot(0, b"dead" * 4), Ballot(0, b"dead" * 4), value)
+        await cluster.voters[0].create(slot_key(2), encode_state(state))
+        reader.links[2].cut = "requests"
+        await reader.log.sync()
+        assert reader.applied[-1] == b"orphan"
+        await writer.log.append(b"after")
+        assert writer.applied[-2:] == [b"orphan", b"after"]
+
+    simulate(1, main)
+
+
+def test_a_forged_value_is_the_voters_failure_and_not_adopted() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway()
+        await gateway.log.append(b"owner")
+        forged = SlotState(Ballot(99, b"evil" * 4), Ballot(99, b"evil" * 4), b"forged")
+        await cluster.voters[0].create(slot_key(2), encode_state(forged))
+        await gateway.log.append(b"true")
+        assert gateway.applied[-1] == b"true"
+
+    simulate(1, main)
+
+
+def test_another_history_is_noticed() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway()
+        await gateway.log.append(b"true")
+        value = seal_batch(PlainSeal(), 2, Batch(b"x" * 32, b"evil" * 4, 1, (b"forked",)))
+        state = encode_state(SlotState(Ballot(0, b"evil" * 4), Ballot(0, b"evil" * 4), value))
+        for voter in cluster.voters:
+            await voter.create(slot_key(2), state)
+        with pytest.raises(ForkedLog, match="rolled back"):
+            await gateway.log.sync()
+        with pytest.raises(ForkedLog):
+            await gateway.log.append(b"more")
+
+    simulate(1, main)
+
+
+def test_a_caller_that_gives_up_before_its_slot_begins_is_not_written() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        going = asyncio.ensure_future(gateway.log.append(b"going"))
+        await sim.clock.sleep(0.005)
+        leaving = asyncio.ensure_future(gateway.log.append(b"leaving"))
+        await sim.clock.sleep(0.005)
+        leaving.cancel()
+        await going
+        await gateway.log.append(b"last")
+        assert gateway.applied == [b"genesis", b"going", b"last"]
+
+    simulate(1, main)
+
+
+def test_an_error_of_apply_reaches_the_caller_and_the_slot_is_applied_later() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway()
+        await gateway.log.append(b"fine")
+        applying = gateway.log._apply
+
+        def fail(*_: object) -> list[object]:
+            raise OSError("disk full")
+
+        gateway.log._apply = fail
+        with pytest.raises(OSError, match="disk full"):
+            await gateway.log.append(b"decided all the same")
+        gateway.log._apply = applying
+        await gateway.log.sync()
+        assert gateway.applied[-1] == b"decided all the same"
+
+    simulate(1, main)
+
+
+def test_close_tells_those_who_wait() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(Weather(delay_s=(60, 60)))
+        waiting = asyncio.ensure_future(gateway.log.append(b"never"))
+        await sim.clock.sleep(1)
+        await gateway.log.close()
+        with pytest.raises(NoMajority, match="closed"):
+            await waiting
+
+    simulate(1, main)
+
+
+def test_incarnation_of_the_cluster_is_what_the_voters_expect() -> None:
+    assert len(INCARNATION) == 16
