@@ -101,6 +101,12 @@ def test_a_locked_key_file_opens_with_its_passphrase_only(tmp_path: Path) -> Non
             MasterKey.load(path, wrong)
 
 
+def test_a_passphrase_opens_however_its_accents_arrive(tmp_path: Path) -> None:
+    path = tmp_path / "store.key"
+    KEY.save_locked(path, "caf\u00e9", SeededEntropy(1))
+    assert MasterKey.load(path, "cafe\u0301").id == KEY.id
+
+
 def test_a_locked_key_file_with_any_field_changed_is_refused(tmp_path: Path) -> None:
     text = key_text.locked(bytes(range(32)), KEY.id, "pass", SeededEntropy(1))
     changes = [
