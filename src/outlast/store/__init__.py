@@ -1,1 +1,36 @@
-"""Store."""
+"""The way of one object: to the providers, into the catalog, and back.
+
+Top to bottom, as a request goes:
+
+- `store`: the face.  `names`: which names are allowed.  `access`: S3 access keys.  `status`: how things are.
+- `objects`, `multipart`: the records that make bodies objects and parts.
+- `write`: bytes to bodies.  `outgoing`: chunks to stripes to extents.  `packing`: extents begun and sent off.
+  `shipment`: one extent's fragments to their providers.  `digests`, `budget`: hashing beside, bounded memory.
+- `read`: versions to bytes.  `windows`: which stretches.  `reading`: fetched ahead of the consumer.
+  `gather`: any k fragments of an extent.  `hedge`: how often a late one may be replaced.
+- `fleet`: the providers, and who is there.  `notes`: what was found out about fragments.
+"""
+
+from outlast.catalog.listing import Listing
+from outlast.store.access import AccessKey
+from outlast.store.digests import Digest
+from outlast.store.fleet import Fleet
+from outlast.store.multipart import part_span
+from outlast.store.reading import Reading
+from outlast.store.status import ProviderStatus, Status
+from outlast.store.store import Check, Store
+from outlast.store.write import Source
+
+__all__ = [
+    "AccessKey",
+    "Check",
+    "Digest",
+    "Fleet",
+    "Listing",
+    "ProviderStatus",
+    "Reading",
+    "Source",
+    "Status",
+    "Store",
+    "part_span",
+]

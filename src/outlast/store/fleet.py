@@ -1,0 +1,96 @@
+"""The providers of one store, as reading and writing see them: who is there, and whether waiting helps.
+
+Intuition: while a provider's breaker is open nobody asks it. If too few are left for what is to be done,
+the loss may be a passing one (one provider comes back while another fails), so requests wait a little; but
+once it has lasted for `shortage_wait_s_max`, waiting has shown to be of no use, and requests are told so
+at once instead of piling up.
+
+It holds no data and starts nothing but the guards' watches.
+"""
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from outlast.base.clock import Clock
+from outlast.base.concurrency import cancel_and_wait
+from outlast.providers.wrap.guard import Guard
+
+# A guard probes a provider that is down at least every 5 s; one that is back is known to be after this.
+shortage_wait_s_max = 6.0
+# How often a waiting request looks again. Well below anything that a client would notice.
+shortage_look_s = 0.05
+# A provider whose answer was late comes last for so long. If it hangs, its guard knows by then; if not, one
+# read in this time finds out whether it is quick again.
+late_s_max = 1.0
+
+
+class Fleet:
+    """Guards by provider name."""
+
+    def __init__(self, guards: Mapping[str, Guard], clock: Clock) -> None:
+        self._guards = dict(guards)
+        self._clock = clock
+        self._down_since: dict[str, float] = {}
+        self._late_until: dict[str, float] = {}
+        self._watches: list[asyncio.Task[None]] = []
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All providers, in the order of the settings."""
+        return tuple(self._guards)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._guards
+
+    def __getitem__(self, name: str) -> Guard:
+        """The provider's guard. `KeyError` for one that the catalog names and the settings do not."""
+        return self._guards[name]
+
+    def available(self, name: str) -> bool:
+        """Whether there is a point in asking this provider now."""
+        guard = self._guards.get(name)
+        if guard is not None and guard.health.available:
+            self._down_since.pop(name, None)
+            return True
+        self._down_since.setdefault(name, -math.inf if guard is None else self._clock.monotonic())
+        return False
+
+    def down(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of `names` that are not available."""
+        return tuple(name for name in names if not self.available(name))
+
+    def was_late(self, name: str) -> None:
+        """A read of this provider is later than usual."""
+        self._late_until[name] = self._clock.monotonic() + late_s_max
+
+    def is_late(self, name: str) -> bool:
+        """Whether it was late just now."""
+        return self._late_until.get(name, -math.inf) > self._clock.monotonic()
+
+    async def wait_available(self, names: Sequence[str], count: int) -> bool:
+        """True as soon as `count` of `names` are available; False when too few have been for too long."""
+        while (since := self._short_since(names, count)) is not None:
+            if self._clock.monotonic() - since >= shortage_wait_s_max:
+                return False
+            await self._clock.sleep(shortage_look_s)
+        return True
+
+    def _short_since(self, names: Sequence[str], count: int) -> float | None:
+        """Since when fewer than `count` of `names` have been available; None if enough are."""
+        if count > len(names):
+            return -math.inf
+        down = self.down(names)
+        if len(names) - len(down) >= count:
+            return None
+        return sorted(self._down_since[name] for name in down)[len(names) - count]
+
+    def open(self) -> None:
+        """Start the guards' watches."""
+        self._watches = [asyncio.ensure_future(guard.watch()) for guard in self._guards.values()]
+
+    async def close(self) -> None:
+        """End the watches and let go of the providers."""
+        await cancel_and_wait(self._watches)
+        for guard in self._guards.values():
+            await guard.close()

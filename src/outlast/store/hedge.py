@@ -1,0 +1,30 @@
+"""How often a late answer may be answered by asking somebody else as well.
+
+Hedging cuts the tail when one provider is slow, and doubles the load when all of them are. So it has a
+budget: a token bucket that every first request fills a little and every hedge empties by one. In steady
+state at most `hedge_share_max` of the requests are hedges; the bucket's size is for the moment in which one
+provider begins to fail. (Dean and Barroso, "The Tail at Scale", 2013.)
+
+Replacing a request that has *failed* is no hedge and costs nothing.
+"""
+
+hedge_share_max = 0.1
+hedge_burst_max = 10.0
+
+
+class Hedges:
+    """The token bucket."""
+
+    def __init__(self) -> None:
+        self._tokens = hedge_burst_max
+
+    def earn(self) -> None:
+        """A request was made in the ordinary way."""
+        self._tokens = min(hedge_burst_max, self._tokens + hedge_share_max)
+
+    def spend(self) -> bool:
+        """Whether one more request may be made because another is late; it is counted if so."""
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True

@@ -1,0 +1,189 @@
+"""Multipart uploads: parts are bodies, committed one by one; completing makes them one object.
+
+An upload's id is 16 random bytes, for clients 32 hex digits. The completed object's version id is the
+upload's id, so that completing again after a lost answer gives the same version.
+"""
+
+from collections.abc import Sequence
+
+from outlast.base import limits
+from outlast.base.clock import Clock, unix_ms
+from outlast.base.entropy import Entropy
+from outlast.base.errors import InvalidPart, NoSuchUpload
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.listing import UploadListing
+from outlast.catalog.records import (
+    Attributes,
+    Body,
+    Checksum,
+    Condition,
+    PartCopied,
+    PartPut,
+    UploadAborted,
+    UploadCompleted,
+    UploadCreated,
+    Version,
+)
+from outlast.catalog.uploads import Part, Upload
+from outlast.store.digests import Digest, Digests
+from outlast.store.names import check_key
+from outlast.store.reading import Reading
+
+UPLOAD_ID_BYTES = 16
+
+
+class Multipart:
+    """The records about uploads, and the looks into the catalog that belong to them."""
+
+    def __init__(self, catalog: Catalog, clock: Clock, entropy: Entropy) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._entropy = entropy
+
+    async def create(self, bucket: str, key: str, attributes: Attributes, algorithm: str, kind: str) -> str:
+        """The id of a new upload. Raises `NoSuchBucket`, `KeyTooLong`."""
+        check_key(key)
+        upload = self._entropy.bytes(UPLOAD_ID_BYTES)
+        await self._catalog.commit(
+            UploadCreated(bucket, key, upload, unix_ms(self._clock), attributes, algorithm, kind)
+        )
+        return upload.hex()
+
+    async def find(self, bucket: str, key: str, upload: str) -> Upload:
+        """The upload as the newest catalog has it. Raises `NoSuchUpload`, `NoSuchBucket`."""
+        await self._catalog.sync()
+        found = self._catalog.state.upload(bucket, key, _id(upload))
+        if found is None:
+            raise NoSuchUpload(upload)
+        return found
+
+    async def check(self, bucket: str, key: str, upload: str, number: int) -> None:
+        """Raise `NoSuchUpload`, `InvalidPart`, before anything is read from a client for it.
+
+        An upload that the local catalog knows may have ended elsewhere; the commit of the part will tell.
+        """
+        if not 1 <= number <= limits.parts_max:
+            raise InvalidPart(f"part {number}: from 1 to {limits.parts_max}")
+        if (
+            self._catalog.state.bucket(bucket) is None
+            or self._catalog.state.upload(bucket, key, _id(upload)) is None
+        ):
+            await self.find(bucket, key, upload)
+
+    async def commit_part(
+        self, bucket: str, key: str, upload: str, number: int, body: Body, checksum: Checksum | None
+    ) -> str:
+        """Make the body a part, in place of an earlier one of its number; its ETag. Raises `NoSuchUpload`."""
+        await self._catalog.commit(
+            PartPut(bucket, key, _id(upload), number, unix_ms(self._clock), body, checksum)
+        )
+        return body.md5.hex()
+
+    async def copy_part(
+        self,
+        bucket: str,
+        key: str,
+        upload: str,
+        number: int,
+        source: tuple[str, str],
+        reading: Reading,
+        digests: Sequence[Digest],
+    ) -> str:
+        """Make the bytes of `reading`, which is of `source`, a part without moving them; its ETag.
+
+        They are read, for the MD5. Raises `NoSuchUpload`, `NoSuchKey` (it was overwritten meanwhile).
+        """
+        md5 = await _md5(reading, digests)
+        await self._catalog.commit(
+            PartCopied(
+                bucket=bucket,
+                key=key,
+                upload=_id(upload),
+                number=number,
+                at=unix_ms(self._clock),
+                source_bucket=source[0],
+                source_key=source[1],
+                source_version=reading.version.id,
+                start=reading.start,
+                length=reading.stop - reading.start,
+                md5=md5,
+            )
+        )
+        return md5.hex()
+
+    async def parts(self, bucket: str, key: str, upload: str, after: int, limit: int) -> list[Part]:
+        """The parts with numbers above `after`. Raises `NoSuchUpload`."""
+        await self.find(bucket, key, upload)
+        return self._catalog.state.parts(_id(upload), after, limit)
+
+    async def uploads(
+        self, bucket: str, prefix: str, delimiter: str, key_marker: str, upload_marker: str, limit: int
+    ) -> UploadListing:
+        """A page of the uploads under way. Raises `NoSuchBucket`."""
+        await self._catalog.sync()
+        marker = _id(upload_marker) if upload_marker else b""
+        return self._catalog.state.uploads(bucket, prefix, delimiter, key_marker, marker, limit)
+
+    async def complete(
+        self,
+        bucket: str,
+        key: str,
+        upload: str,
+        parts: Sequence[tuple[int, str]],
+        checksum: Checksum | None,
+        condition: Condition | None,
+    ) -> Version:
+        """Make the parts the object. Raises as `UploadCompleted` says."""
+        id = _id(upload)
+        version: Version = await self._catalog.commit(
+            UploadCompleted(
+                bucket=bucket,
+                key=key,
+                upload=id,
+                version_id=id,
+                at=unix_ms(self._clock),
+                parts=tuple(parts),
+                checksum=checksum,
+                condition=condition,
+            )
+        )
+        return version
+
+    async def abort(self, bucket: str, key: str, upload: str) -> None:
+        """End the upload and drop its parts. Raises `NoSuchUpload`."""
+        await self._catalog.commit(UploadAborted(bucket, key, _id(upload), unix_ms(self._clock)))
+
+
+def part_span(version: Version, number: int) -> tuple[int, int]:
+    """The bytes [start, stop) of part `number`. An object that was not put in parts is its own part 1.
+
+    Raises `InvalidPart` if there is no such part.
+    """
+    sizes = version.parts or (version.size,)
+    if not 1 <= number <= len(sizes):
+        raise InvalidPart(f"part {number} of {len(sizes)}")
+    start = sum(sizes[: number - 1])
+    return start, start + sizes[number - 1]
+
+
+def _id(upload: str) -> bytes:
+    try:
+        id = bytes.fromhex(upload)
+    except ValueError:
+        raise NoSuchUpload(upload) from None
+    if len(id) != UPLOAD_ID_BYTES:
+        raise NoSuchUpload(upload)
+    return id
+
+
+async def _md5(reading: Reading, further: Sequence[Digest]) -> bytes:
+    digests = Digests(further, lambda count: None)
+    try:
+        async with reading:
+            async for chunk in reading:
+                digests.feed(chunk)
+                await digests.room()
+        return await digests.finish()
+    except BaseException:
+        await digests.cancel()
+        raise

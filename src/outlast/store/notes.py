@@ -1,0 +1,88 @@
+"""What reading and writing found out about fragments, on its way into the catalog.
+
+A reader that meets a damaged or absent fragment, and a straggler that arrived after its object was
+committed, leave a note. Notes are gathered for a moment, so that the same thing is said once however many
+readers meet it, and committed as `FragmentsLost` and `FragmentRestored` records, at a rate that does not
+crowd out anybody's writes. The catalog's `missing` bits are hints: readers and repair verify what they read.
+
+Notes are not promises. One that cannot be kept (the log is away, too many at once, the process ends) is
+dropped: whoever meets the fragment next will note it again, and `repair` looks for itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+
+from outlast.base.clock import Clock
+from outlast.base.concurrency import Background
+from outlast.base.errors import StoreError
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.records import Extent, FragmentRestored, FragmentsLost
+
+# Notes wait for so long, to be said once and to let the object's own commit go first.
+gather_s = 1.0
+# A provider that lost everything makes a note of every extent that is read: 200 a second are a small
+# part of what the log can do, and a 4,000 of backlog is a megabyte.
+notes_a_round_max = 200
+notes_max = 4000
+
+
+class Notes:
+    """The notes that have not been committed yet."""
+
+    def __init__(self, catalog: Catalog, clock: Clock, background: Background) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._background = background
+        self._lost: dict[tuple[bytes, int], str] = {}
+        self._restored: dict[tuple[bytes, int], str] = {}
+        self._at_work = False
+
+    def lost(self, extent: Extent, index: int) -> None:
+        """Fragment `index` of `extent` is not in its place, or damaged there."""
+        known = extent.missing >> index & 1
+        if not known and len(self._lost) < notes_max:
+            self._lost[extent.id, index] = extent.places[index]
+            self._restored.pop((extent.id, index), None)
+            self._begin()
+
+    def restored(self, extent: bytes, index: int, place: str) -> None:
+        """Fragment `index` of the extent is at `place` now."""
+        if len(self._restored) < notes_max:
+            self._restored[extent, index] = place
+            self._lost.pop((extent, index), None)
+            self._begin()
+
+    def _begin(self) -> None:
+        if not self._at_work:
+            self._at_work = True
+            self._background.spawn(self._work())
+
+    async def _work(self) -> None:
+        try:
+            while self._lost or self._restored:
+                await self._clock.sleep(gather_s)
+                await asyncio.gather(*self._round())
+        except StoreError:
+            # The log is away, or refuses: see the module's docstring on what becomes of notes.
+            self._lost.clear()
+            self._restored.clear()
+        finally:
+            self._at_work = False
+
+    def _round(self) -> list[Awaitable[object]]:
+        """Commits of the next few notes."""
+        commits: list[Awaitable[object]] = []
+        for extent, index in list(self._restored)[:notes_a_round_max]:
+            place = self._restored.pop((extent, index))
+            commits.append(self._catalog.commit(FragmentRestored(extent, index, place)))
+        lost: dict[bytes, int] = {}
+        for extent, index in list(self._lost)[:notes_a_round_max]:
+            if self._still_there(extent, index, self._lost.pop((extent, index))):
+                lost[extent] = lost.get(extent, 0) | 1 << index
+        commits.extend(self._catalog.commit(FragmentsLost(extent, bits)) for extent, bits in lost.items())
+        return commits
+
+    def _still_there(self, extent: bytes, index: int, place: str) -> bool:
+        """Whether the catalog still says that the fragment is at the place where it was not found."""
+        now = self._catalog.state.extent(extent)
+        return now is not None and now.places[index] == place and not now.missing >> index & 1

@@ -1,0 +1,128 @@
+"""Objects as names for bodies: committing, deleting, copying.
+
+Each is one record; what it means is judged in the log's order, by every gateway alike (`catalog.records`). A
+copy moves no bytes. It names the version that it copies; when that one is overwritten in between, the
+copy looks again.
+"""
+
+from collections.abc import Callable, Sequence
+
+from outlast.base.clock import Clock, unix_ms
+from outlast.base.entropy import Entropy
+from outlast.base.errors import NoSuchBucket, NoSuchKey, StoreUnavailable
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.records import (
+    Attributes,
+    Body,
+    Checksum,
+    Condition,
+    ObjectCopied,
+    ObjectDeleted,
+    ObjectPut,
+    ObjectsDeleted,
+    Version,
+)
+from outlast.store.names import check_key
+
+VERSION_ID_BYTES = 16
+# Whoever overwrites an object as fast as it is copied wins in the end.
+copy_attempts_max = 8
+
+
+class Objects:
+    """The records about objects."""
+
+    def __init__(self, catalog: Catalog, clock: Clock, entropy: Entropy) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._entropy = entropy
+
+    async def check_target(self, bucket: str, key: str) -> None:
+        """Raise `NoSuchBucket`, `KeyTooLong`, before anything is read from a client for it."""
+        check_key(key)
+        await self.check_bucket(bucket)
+
+    async def check_bucket(self, bucket: str) -> None:
+        """Raise `NoSuchBucket`, but only after the local catalog was brought up to date."""
+        if self._catalog.state.bucket(bucket) is None:
+            await self._catalog.sync()
+            if self._catalog.state.bucket(bucket) is None:
+                raise NoSuchBucket(bucket)
+
+    async def commit(
+        self,
+        bucket: str,
+        key: str,
+        body: Body,
+        attributes: Attributes,
+        checksum: Checksum | None,
+        condition: Condition | None,
+    ) -> Version:
+        """Make the body the newest version. Raises `PreconditionFailed`, `NoSuchKey`, `NoSuchBucket`."""
+        version = Version(
+            id=self._entropy.bytes(VERSION_ID_BYTES),
+            etag=body.md5.hex(),
+            size=body.size,
+            modified=unix_ms(self._clock),
+            attributes=attributes,
+            checksum=checksum,
+        )
+        committed: Version = await self._catalog.commit(ObjectPut(bucket, key, version, body, condition))
+        return committed
+
+    async def delete(self, bucket: str, key: str, condition: Condition | None) -> bool:
+        """Whether there was one. Raises `NoSuchBucket`; conditional: `PreconditionFailed`, `NoSuchKey`."""
+        check_key(key)
+        there: bool = await self._catalog.commit(ObjectDeleted(bucket, key, condition, unix_ms(self._clock)))
+        return there
+
+    async def delete_many(self, bucket: str, keys: Sequence[str]) -> int:
+        """How many there were. Raises `NoSuchBucket`."""
+        for key in keys:
+            check_key(key)
+        count: int = await self._catalog.commit(ObjectsDeleted(bucket, tuple(keys), unix_ms(self._clock)))
+        return count
+
+    async def copy(
+        self,
+        source_bucket: str,
+        source_key: str,
+        bucket: str,
+        key: str,
+        attributes: Attributes | None,
+        condition: Condition | None,
+        check: Callable[[Version], None] | None,
+    ) -> Version:
+        """The new version. Raises as `commit`, and what `check(source)` raises."""
+        check_key(source_key)
+        check_key(key)
+        for _ in range(copy_attempts_max):
+            source = await self._source(source_bucket, source_key, check)
+            record = ObjectCopied(
+                source_bucket=source_bucket,
+                source_key=source_key,
+                source_version=source.id,
+                bucket=bucket,
+                key=key,
+                version_id=self._entropy.bytes(VERSION_ID_BYTES),
+                at=unix_ms(self._clock),
+                attributes=attributes,
+                condition=condition,
+            )
+            try:
+                copied: Version = await self._catalog.commit(record)
+                return copied
+            except NoSuchKey:
+                now = self._catalog.state.version(source_bucket, source_key)
+                if now is None or now.id == source.id:
+                    raise  # the source is gone, or it was the target's condition that found nothing
+        raise StoreUnavailable(f"{source_bucket}/{source_key} changes faster than it can be copied")
+
+    async def _source(self, bucket: str, key: str, check: Callable[[Version], None] | None) -> Version:
+        await self._catalog.sync()
+        source = self._catalog.state.version(bucket, key)
+        if source is None:
+            raise NoSuchKey(f"{bucket}/{key}")
+        if check is not None:
+            check(source)
+        return source

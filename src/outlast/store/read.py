@@ -1,0 +1,129 @@
+"""The way of a read: the log is asked what is newest, the catalog where it lies, the providers for its bytes.
+
+    sync        everything acknowledged before the call is in the local catalog
+    find        the version, and the pieces that its content consists of
+    select      the span that the caller wants of it (or its refusal)
+    fetch       windows of at most `limits.read_window_bytes`, some ahead of the consumer (`Reading`)
+
+The first window is fetched before `get` returns, so that what cannot be read is an error and not a broken
+body. Sync to find happen in one turn of the loop: a reading shows one version, whatever comes after it.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from outlast.base import limits
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.base.errors import NoSuchKey, StoreCorrupt, Tampered
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.content import Found
+from outlast.catalog.records import Extent, Version
+from outlast.coding.extent import ExtentDecoder
+from outlast.coding.keys import Keyring
+from outlast.coding.seal import Box, unwrap_key
+from outlast.store.fleet import Fleet
+from outlast.store.gather import Gathering
+from outlast.store.hedge import Hedges
+from outlast.store.names import check_key
+from outlast.store.notes import Notes
+from outlast.store.reading import ReadAhead, Reading
+from outlast.store.windows import Stretch, Window, stretches
+
+Span: TypeAlias = tuple[int, int]
+Select: TypeAlias = Callable[[Version], Span | None]
+"""Says which bytes [start, stop) of a version are wanted (None: all), or raises. Must not wait."""
+
+
+class Reader:
+    """Reads objects. One for a store: all reads share its hedges and its memory for reading ahead."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        fleet: Fleet,
+        keyring: Keyring,
+        clock: Clock,
+        entropy: Entropy,
+        notes: Notes,
+    ) -> None:
+        self._catalog = catalog
+        self._fleet = fleet
+        self._box = Box(keyring.extents, entropy)
+        self._clock = clock
+        self._notes = notes
+        self.hedges = Hedges()
+        self.ahead = ReadAhead()
+
+    async def head(self, bucket: str, key: str) -> Version:
+        """The newest version. Raises `NoSuchBucket`, `NoSuchKey`, `StoreUnavailable`."""
+        check_key(key)
+        await self._catalog.sync()
+        return self._version(bucket, key)
+
+    async def get(self, bucket: str, key: str, select: Select) -> Reading:
+        """The newest version's bytes. Raises as `head`, what `select` raises, and `StoreCorrupt`."""
+        check_key(key)
+        await self._catalog.sync()
+        version = self._version(bucket, key)
+        start, stop = _clipped(select(version), version.size)
+        found = self._catalog.state.find(bucket, key, version.id, (start, stop))
+        assert found is not None, "the version was there in this same turn"
+        if (inline := found.inline) is not None:
+            return Reading(version, start, stop, inline[start - found.offset : stop - found.offset])
+        return await self.open(found, start, stop)
+
+    async def open(self, found: Found, start: int, stop: int) -> Reading:
+        """The bytes [start, stop) of what was found, the first window fetched."""
+        reading = Reading(found.version, start, stop, None)
+        await reading.begin(stretches(found, start, stop), self.fetch, self.ahead)
+        return reading
+
+    async def fetch(self, window: Window) -> list[memoryview]:
+        """The window's plaintext, in order. Raises `StoreUnavailable`, `StoreCorrupt`."""
+        if isinstance(window, bytes):
+            return [memoryview(window)]
+        decoder = self.decoder(window.extent)
+        stripes = decoder.stripes_for(window.start, window.stop)
+        gathering = Gathering(
+            window.extent, decoder, stripes, self._fleet, self.hedges, self._notes, self._clock
+        )
+        try:
+            plain = await gathering.decoded()
+        finally:
+            await gathering.close()
+        return _trimmed(plain, window, stripes.start)
+
+    def decoder(self, extent: Extent) -> ExtentDecoder:
+        """What opens the extent. Raises `StoreCorrupt` if its data key does not belong to it."""
+        genesis = self._catalog.state.genesis
+        assert genesis is not None, "an extent before slot 0"
+        try:
+            key = unwrap_key(self._box, extent.key, extent.id, extent.size, extent.k, extent.m)
+        except Tampered as error:
+            raise StoreCorrupt(f"extent {extent.id.hex()}: its key: {error}") from error
+        return ExtentDecoder(genesis.store, extent.id, extent.size, key, extent.k, extent.m)
+
+    def _version(self, bucket: str, key: str) -> Version:
+        version = self._catalog.state.version(bucket, key)
+        if version is None:
+            raise NoSuchKey(f"{bucket}/{key}")
+        return version
+
+
+def _clipped(span: Span | None, size: int) -> Span:
+    """The part of the span that is in the object."""
+    if span is None:
+        return 0, size
+    start = min(max(span[0], 0), size)
+    return start, min(max(span[1], start), size)
+
+
+def _trimmed(plain: list[bytes], window: Stretch, first_stripe: int) -> list[memoryview]:
+    """The stripes without what lies outside of the window."""
+    from_start = window.start - first_stripe * limits.stripe_bytes
+    chunks = [memoryview(stripe) for stripe in plain]
+    surplus = sum(map(len, chunks)) - from_start - window.size
+    chunks[-1] = chunks[-1][: len(chunks[-1]) - surplus]
+    chunks[0] = chunks[0][from_start:]
+    return chunks

@@ -1,0 +1,73 @@
+"""How the store is, as far as this gateway can tell without asking anybody."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from outlast.catalog.state import Counts, State
+from outlast.placement.members import Domains, Member
+from outlast.store.fleet import Fleet
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderStatus:
+    """One provider. `unconfigured`: the catalog names it, and this gateway's settings do not."""
+
+    name: str
+    state: Literal["healthy", "down", "estranged", "unconfigured"]
+    since_s: float
+    """For how long it has been in that state."""
+    why: str
+    """What made it leave `healthy` last; "" if nothing did."""
+    votes: bool
+    holds_data: bool
+    domains: Domains
+    calls: int
+    failures: dict[str, int]
+    """Failed calls by cause."""
+    expected_s: dict[str, float]
+    """How long a call takes, by verb, for the verbs that were used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The store. `slot` is how far the local catalog has come."""
+
+    providers: tuple[ProviderStatus, ...]
+    voters: tuple[str, ...]
+    tolerate: int
+    domain: str
+    slot: int
+    counts: Counts
+
+
+def status_of(state: State, fleet: Fleet) -> Status:
+    """The status. The catalog must have got as far as slot 0."""
+    policy = state.policy()
+    return Status(
+        providers=tuple(_provider(member, fleet) for member in state.members()),
+        voters=state.voters(),
+        tolerate=policy.tolerate,
+        domain=policy.domain,
+        slot=state.position.slot,
+        counts=state.counts(),
+    )
+
+
+def _provider(member: Member, fleet: Fleet) -> ProviderStatus:
+    if member.name not in fleet:
+        return ProviderStatus(
+            member.name, "unconfigured", 0.0, "", member.votes, member.holds_data, member.domains, 0, {}, {}
+        )
+    found = fleet[member.name].health.findings()
+    return ProviderStatus(
+        name=member.name,
+        state=found.state,
+        since_s=found.since_s,
+        why=found.why,
+        votes=member.votes,
+        holds_data=member.holds_data,
+        domains=member.domains,
+        calls=found.calls,
+        failures=found.failures,
+        expected_s=found.expected_s,
+    )

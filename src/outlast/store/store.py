@@ -1,0 +1,350 @@
+"""The store: what a gateway, the command line and Python programs speak to. A face; the work is elsewhere.
+
+Semantics, through any number of gateways at once: after a write has been acknowledged every read and list
+sees it or a newer one; of conditional writes that exclude each other exactly one wins. What was acknowledged
+survives the loss of as many failure domains as the policy tolerates. Every method may raise
+`StoreUnavailable`: nothing was acknowledged then (though a commit may still take effect), and trying again
+is right.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from types import TracebackType
+from typing import TypeAlias
+
+from outlast.base.clock import Clock, unix_ms
+from outlast.base.concurrency import Background
+from outlast.base.entropy import Entropy
+from outlast.base.errors import NoSuchBucket, StoreUnavailable
+from outlast.catalog.buckets import Bucket
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.listing import Listing, UploadListing
+from outlast.catalog.records import (
+    AccessKeyCreated,
+    Attributes,
+    Body,
+    BucketCreated,
+    BucketDeleted,
+    Checksum,
+    Condition,
+    Version,
+)
+from outlast.catalog.uploads import Part, Upload
+from outlast.coding.keys import Keyring
+from outlast.store.access import Access, AccessKey
+from outlast.store.digests import Digest
+from outlast.store.fleet import Fleet
+from outlast.store.multipart import Multipart
+from outlast.store.names import check_bucket_name
+from outlast.store.notes import Notes
+from outlast.store.objects import Objects
+from outlast.store.packing import Packer
+from outlast.store.read import Reader, Select, Span
+from outlast.store.reading import Reading
+from outlast.store.status import Status, status_of
+from outlast.store.write import Source, Writer
+
+Check: TypeAlias = Callable[[Body], Checksum | None]
+"""Looks at a body that is complete and not yet committed; gives the checksum to be stored, or raises."""
+CheckVersion: TypeAlias = Callable[[Version], None]
+"""Looks at the source of a copy; may raise."""
+
+_plain = Attributes()
+
+
+async def _nothing() -> None:
+    """For a store that stands on nothing that has to be closed."""
+
+
+class Store:
+    """See the module's docstring. `async with` opens and closes it."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        fleet: Fleet,
+        keyring: Keyring,
+        clock: Clock,
+        entropy: Entropy,
+        report: Callable[[BaseException], None] = lambda error: None,
+        let_go: Callable[[], Awaitable[None]] = _nothing,
+    ) -> None:
+        """`report` hears of errors in the background. `let_go` closes what is below (log, state)."""
+        self.catalog = catalog
+        self.fleet = fleet
+        self.clock = clock
+        self._let_go = let_go
+        self._background = Background(report)
+        notes = Notes(catalog, clock, self._background)
+        self.writer = Writer(Packer(catalog, fleet, keyring, clock, entropy, notes), fleet, self._background)
+        self.reader = Reader(catalog, fleet, keyring, clock, entropy, notes)
+        self._objects = Objects(catalog, clock, entropy)
+        self._multipart = Multipart(catalog, clock, entropy)
+        self._access = Access(catalog, keyring, clock, entropy)
+
+    # ------------------------------------------------------------ life
+
+    async def open(self) -> None:
+        """Begin to watch the providers, and bring the local catalog up to date if that is possible now."""
+        self.fleet.open()
+        try:
+            await self.catalog.sync()
+        except StoreUnavailable:
+            pass  # the store may come back; until then each request is told so
+
+    async def close(self) -> None:
+        """End what runs in the background and let go of everything. No method may be called afterwards."""
+        await self._background.close()
+        await self._let_go()
+        await self.fleet.close()
+
+    async def __aenter__(self) -> "Store":
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def status(self) -> Status:
+        """How the store is, as far as is known here; the catalog's part is brought up to date if possible."""
+        try:
+            await self.catalog.sync()
+        except StoreUnavailable:
+            pass  # a status is wanted most when something is wrong
+        return status_of(self.catalog.state, self.fleet)
+
+    # ------------------------------------------------------------ buckets
+
+    async def create_bucket(self, name: str) -> None:
+        """Raises `BadBucketName`, `BucketExists`."""
+        check_bucket_name(name)
+        await self.catalog.commit(BucketCreated(name, unix_ms(self.clock)))
+
+    async def delete_bucket(self, name: str) -> None:
+        """Raises `NoSuchBucket`, `BucketNotEmpty`."""
+        await self.catalog.commit(BucketDeleted(name))
+
+    async def bucket(self, name: str) -> Bucket:
+        """Raises `NoSuchBucket`."""
+        await self.catalog.sync()
+        bucket = self.catalog.state.bucket(name)
+        if bucket is None:
+            raise NoSuchBucket(name)
+        return bucket
+
+    async def buckets(self) -> list[Bucket]:
+        """All buckets by name."""
+        await self.catalog.sync()
+        return self.catalog.state.buckets()
+
+    # ------------------------------------------------------------ objects
+
+    async def write(self, source: Source, digests: Sequence[Digest] = ()) -> Body:
+        """Make bytes durable without giving them a name yet. See `Writer.write`."""
+        return await self.writer.write(source, digests)
+
+    def discard(self, body: Body) -> None:
+        """Take back a body that will not be committed."""
+        self.writer.discard(body)
+
+    async def commit_object(
+        self,
+        bucket: str,
+        key: str,
+        body: Body,
+        attributes: Attributes = _plain,
+        checksum: Checksum | None = None,
+        condition: Condition | None = None,
+    ) -> Version:
+        """Make the body the newest version. Raises `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey`.
+
+        Whatever happens, the body must not be used again.
+        """
+        return await self._objects.commit(bucket, key, body, attributes, checksum, condition)
+
+    async def put(
+        self,
+        bucket: str,
+        key: str,
+        source: Source,
+        attributes: Attributes = _plain,
+        *,
+        digests: Sequence[Digest] = (),
+        check: Check | None = None,
+        condition: Condition | None = None,
+    ) -> Version:
+        """Write an object. `NoSuchBucket` and `KeyTooLong` are raised before `source` is touched.
+
+        Then: what `source` raises, `EntityTooLarge`, what `check` raises, `PreconditionFailed`, `NoSuchKey`.
+        """
+        await self._objects.check_target(bucket, key)
+        body = await self.writer.write(source, digests)
+        checksum = self._checked(body, check)
+        return await self._objects.commit(bucket, key, body, attributes, checksum, condition)
+
+    def _checked(self, body: Body, check: Check | None) -> Checksum | None:
+        try:
+            return None if check is None else check(body)
+        except BaseException:
+            self.writer.discard(body)
+            raise
+
+    async def head(self, bucket: str, key: str) -> Version:
+        """The newest version. Raises `NoSuchBucket`, `NoSuchKey`."""
+        return await self.reader.head(bucket, key)
+
+    async def get(
+        self, bucket: str, key: str, span: Span | None = None, *, select: Select | None = None
+    ) -> Reading:
+        """The newest version's bytes: all, those in `span` ([start, stop)), or what `select(version)` says.
+
+        Raises `NoSuchBucket`, `NoSuchKey`, `StoreCorrupt`, and what `select` raises.
+        """
+        return await self.reader.get(bucket, key, select or (lambda version: span))
+
+    async def delete(self, bucket: str, key: str, condition: Condition | None = None) -> bool:
+        """Whether there was one. Raises `NoSuchBucket`; conditional: `PreconditionFailed`, `NoSuchKey`."""
+        return await self._objects.delete(bucket, key, condition)
+
+    async def delete_many(self, bucket: str, keys: Sequence[str]) -> int:
+        """How many of them there were. Raises `NoSuchBucket`."""
+        return await self._objects.delete_many(bucket, keys)
+
+    async def copy(
+        self,
+        source_bucket: str,
+        source_key: str,
+        bucket: str,
+        key: str,
+        attributes: Attributes | None = None,
+        *,
+        condition: Condition | None = None,
+        check: CheckVersion | None = None,
+    ) -> Version:
+        """A new object with the bytes of another; none are moved. `attributes` None: the source's.
+
+        Raises `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`, and what `check(source)` raises.
+        """
+        return await self._objects.copy(source_bucket, source_key, bucket, key, attributes, condition, check)
+
+    async def list(
+        self, bucket: str, prefix: str = "", delimiter: str = "", start_after: str = "", limit: int = 1000
+    ) -> Listing:
+        """A page of keys and common prefixes after `start_after`, in UTF-8 order. Raises `NoSuchBucket`."""
+        await self.catalog.sync()
+        return self.catalog.state.list_objects(bucket, prefix, delimiter, start_after, limit)
+
+    # ------------------------------------------------------------ multipart uploads
+
+    async def create_upload(
+        self,
+        bucket: str,
+        key: str,
+        attributes: Attributes = _plain,
+        algorithm: str = "",
+        kind: str = "",
+    ) -> str:
+        """The id of a new upload, 32 hex digits. Raises `NoSuchBucket`, `KeyTooLong`."""
+        return await self._multipart.create(bucket, key, attributes, algorithm, kind)
+
+    async def upload(self, bucket: str, key: str, upload: str) -> Upload:
+        """Raises `NoSuchUpload`, `NoSuchBucket`."""
+        return await self._multipart.find(bucket, key, upload)
+
+    async def put_part(
+        self,
+        bucket: str,
+        key: str,
+        upload: str,
+        number: int,
+        source: Source,
+        *,
+        digests: Sequence[Digest] = (),
+        check: Check | None = None,
+    ) -> str:
+        """Write a part; its ETag. `NoSuchUpload` and `InvalidPart` are raised before `source` is touched."""
+        await self._multipart.check(bucket, key, upload, number)
+        body = await self.writer.write(source, digests)
+        checksum = self._checked(body, check)
+        return await self._multipart.commit_part(bucket, key, upload, number, body, checksum)
+
+    async def copy_part(
+        self,
+        bucket: str,
+        key: str,
+        upload: str,
+        number: int,
+        source_bucket: str,
+        source_key: str,
+        span: Span | None = None,
+        *,
+        select: Select | None = None,
+        digests: Sequence[Digest] = (),
+    ) -> tuple[str, Version]:
+        """Make bytes of an object a part; its ETag, and the source's version. They are read once, not moved.
+
+        Raises as `get` does, `NoSuchUpload`, `InvalidPart`.
+        """
+        await self._multipart.check(bucket, key, upload, number)
+        reading = await self.get(source_bucket, source_key, span, select=select)
+        source = source_bucket, source_key
+        etag = await self._multipart.copy_part(bucket, key, upload, number, source, reading, digests)
+        return etag, reading.version
+
+    async def parts(
+        self, bucket: str, key: str, upload: str, after: int = 0, limit: int = 1000
+    ) -> Sequence[Part]:
+        """The parts so far with numbers above `after`. Raises `NoSuchUpload`."""
+        return await self._multipart.parts(bucket, key, upload, after, limit)
+
+    async def uploads(
+        self,
+        bucket: str,
+        prefix: str = "",
+        delimiter: str = "",
+        key_marker: str = "",
+        upload_marker: str = "",
+        limit: int = 1000,
+    ) -> UploadListing:
+        """A page of the uploads under way, by key and then id. Raises `NoSuchBucket`."""
+        return await self._multipart.uploads(bucket, prefix, delimiter, key_marker, upload_marker, limit)
+
+    async def complete_upload(
+        self,
+        bucket: str,
+        key: str,
+        upload: str,
+        parts: Sequence[tuple[int, str]],
+        *,
+        checksum: Checksum | None = None,
+        condition: Condition | None = None,
+    ) -> Version:
+        """Make the parts named, (number, ETag), the object. Completing again gives the same version.
+
+        Raises `NoSuchUpload`, `InvalidPart`, `InvalidPartOrder`, `PartTooSmall`, `PreconditionFailed`,
+        `NoSuchKey`.
+        """
+        return await self._multipart.complete(bucket, key, upload, parts, checksum, condition)
+
+    async def abort_upload(self, bucket: str, key: str, upload: str) -> None:
+        """Raises `NoSuchUpload`."""
+        await self._multipart.abort(bucket, key, upload)
+
+    # ------------------------------------------------------------ access keys
+
+    async def create_access_key(self, name: str, bucket: str = "", read_only: bool = False) -> AccessKey:
+        """A new access key. `bucket` "": for all buckets. Raises `AccessKeyExists`."""
+        return await self._access.create(name, bucket, read_only)
+
+    async def access_keys(self) -> Sequence[AccessKeyCreated]:
+        """All access keys by name, their secrets sealed."""
+        return await self._access.all()
+
+    async def delete_access_key(self, name: str) -> None:
+        """Raises `NoSuchAccessKey`."""
+        await self._access.delete(name)
+
+    async def access_key(self, id: str) -> AccessKey | None:
+        """The access key with this id. Waits only for one that is not known here."""
+        return await self._access.find(id)

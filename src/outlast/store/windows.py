@@ -1,0 +1,55 @@
+"""Which stretches of which extents a read needs, in pieces of a size that memory allows. Pure.
+
+An object's content is a sequence of inline bytes and of stretches of extents (a completed multipart upload,
+a copied part). A read of [start, stop) takes some of it, cut into windows: each within one extent, each
+ending at a stripe's end where it can, so that no stripe is fetched twice.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple, TypeAlias
+
+from outlast.base import limits
+from outlast.catalog.content import Found, Inline
+from outlast.catalog.records import Extent
+
+
+class Stretch(NamedTuple):
+    """Bytes [start, stop) of an extent's plaintext."""
+
+    extent: Extent
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+
+Window: TypeAlias = bytes | Stretch
+"""What is fetched at once: nothing to fetch, or a stretch of one extent."""
+
+
+def stretches(found: Found, start: int, stop: int) -> Iterator[Window]:
+    """What makes up the bytes [start, stop) of the object, uncut. `found` must have all pieces of it."""
+    position = found.offset
+    for piece in found.content:
+        low, high = max(start - position, 0), min(stop - position, piece.length)
+        if low < high:
+            if isinstance(piece, Inline):
+                yield piece.data[low:high]
+            else:
+                yield Stretch(piece.extent, piece.start + low, piece.start + high)
+        position += piece.length
+
+
+def first_window(stretch: Stretch, window_bytes: int) -> tuple[Stretch, Stretch | None]:
+    """The window with which reading `stretch` begins, and what is left after it.
+
+    The window ends with a stripe. It is at most `window_bytes` long, but one stripe at least.
+    """
+    stripe = limits.stripe_bytes
+    stripes = max(1, window_bytes // stripe)
+    end = (stretch.start // stripe + stripes) * stripe
+    if end >= stretch.stop:
+        return stretch, None
+    return Stretch(stretch.extent, stretch.start, end), Stretch(stretch.extent, end, stretch.stop)
