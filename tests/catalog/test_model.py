@@ -2,7 +2,6 @@
 
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -38,8 +37,7 @@ class Wishes:
         self.at += self.random.randrange(-5, 20)
         common = [self.put] * 6 + [self.part] * 4 + [self.copy, self.upload, self.complete, self.delete] * 2
         rare = [self.bucket, self.copy_part, self.abort, self.delete_many, self.upkeep, self.store]
-        wish: Any = self.random.choice(common + rare)()
-        return wish  # type: ignore[no-any-return]  # each of them makes some record
+        return self.random.choice(common + rare)()
 
     def where(self) -> tuple[str, str]:
         if self.model.objects and self.random.random() < 0.5:
@@ -70,7 +68,8 @@ class Wishes:
 
     def bucket(self) -> r.AnyRecord:
         name = self.random.choice(BUCKETS[:2])
-        return self.random.choice([r.BucketCreated(name, self.at), r.BucketDeleted(name)])
+        wishes: list[r.AnyRecord] = [r.BucketCreated(name, self.at), r.BucketDeleted(name)]
+        return self.random.choice(wishes)
 
     def put(self) -> r.AnyRecord:
         key, body = self.where(), self.body()
@@ -134,25 +133,23 @@ class Wishes:
     def upkeep(self) -> r.AnyRecord:
         ids = [*self.model.extents, fresh_id()]
         id = self.random.choice(ids)
-        return self.random.choice(
-            [
-                r.FragmentsLost(id, self.random.randrange(16)),
-                r.FragmentRestored(id, self.random.randrange(4), "four"),
-                r.ExtentsCollected((*list(self.model.died)[:2], id)),
-            ]
-        )
+        wishes: list[r.AnyRecord] = [
+            r.FragmentsLost(id, self.random.randrange(16)),
+            r.FragmentRestored(id, self.random.randrange(4), "four"),
+            r.ExtentsCollected((*list(self.model.died)[:2], id)),
+        ]
+        return self.random.choice(wishes)
 
     def store(self) -> r.AnyRecord:
         name = self.random.choice(["x", "y"])
-        return self.random.choice(
-            [
-                r.Genesis(b"s" * 16, self.at, Policy(1), MEMBERS, ("one", "two")),
-                r.ProviderReattached(self.random.choice(["one", "three"]), self.random.randbytes(16)),
-                r.DrillSet(name, self.random.choice(["", "hang"]), self.at),
-                r.AccessKeyCreated(name, self.random.choice(["1", "2"]), b"sealed", "", False, self.at),
-                r.AccessKeyDeleted(name),
-            ]
-        )
+        wishes: list[r.AnyRecord] = [
+            r.Genesis(b"s" * 16, self.at, Policy(1), MEMBERS, ("one", "two")),
+            r.ProviderReattached(self.random.choice(["one", "three"]), self.random.randbytes(16)),
+            r.DrillSet(name, self.random.choice(["", "hang"]), self.at),
+            r.AccessKeyCreated(name, self.random.choice(["1", "2"]), b"sealed", "", False, self.at),
+            r.AccessKeyDeleted(name),
+        ]
+        return self.random.choice(wishes)
 
 
 def same_outcome(real: object, wished: object) -> bool:

@@ -1,0 +1,77 @@
+"""The catalog over a log: outcomes that are raised, and the log's errors as the store's."""
+
+import pytest
+from making import put
+
+from outlast.base.errors import BucketExists, ForkedLog, NoMajority, StoreCorrupt, StoreUnavailable
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.records import AnyRecord, BucketCreated
+from outlast.catalog.state import State
+
+
+class LocalLog:
+    """A log of one: every record is a slot of its own, decided at once."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.error: Exception | None = None
+
+    async def append(self, record: bytes) -> object:
+        await self.sync()
+        return self.state.apply(self.state.position.slot + 1, b"h" * 32, [record])[0]
+
+    async def sync(self) -> None:
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def log() -> LocalLog:
+    return LocalLog(State(":memory:"))
+
+
+async def test_a_commit_gives_the_outcome(log: LocalLog) -> None:
+    catalog = Catalog(log, log.state)
+    assert await catalog.commit(BucketCreated("bucket", 1)) is None
+    record = put("a")
+    assert await catalog.commit(record) == record.version
+    await catalog.sync()
+    assert catalog.state.version("bucket", "a") == record.version
+
+
+async def test_a_refused_wish_is_raised(log: LocalLog) -> None:
+    catalog = Catalog(log, log.state)
+    await catalog.commit(BucketCreated("bucket", 1))
+    with pytest.raises(BucketExists):
+        await catalog.commit(BucketCreated("bucket", 1))
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"), [(NoMajority("1 of 3"), StoreUnavailable), (ForkedLog("two"), StoreCorrupt)]
+)
+async def test_the_logs_errors_become_the_stores(
+    log: LocalLog, error: Exception, raised: type[Exception]
+) -> None:
+    catalog = Catalog(log, log.state)
+    log.error = error
+    with pytest.raises(raised):
+        await catalog.commit(BucketCreated("bucket", 1))
+    with pytest.raises(raised):
+        await catalog.sync()
+
+
+async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(log: LocalLog) -> None:
+    seen: list[tuple[AnyRecord, object]] = []
+
+    def observe(record: AnyRecord, outcome: object) -> None:
+        assert log.state.bucket("bucket") is not None
+        seen.append((record, outcome))
+
+    log.state.on_applied(observe)
+    catalog = Catalog(log, log.state)
+    record = BucketCreated("bucket", 1)
+    await catalog.commit(record)
+    with pytest.raises(BucketExists):
+        await catalog.commit(record)
+    assert seen[0] == (record, None)
+    assert isinstance(seen[1][1], BucketExists)
