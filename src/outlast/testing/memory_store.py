@@ -1,0 +1,161 @@
+"""A whole store in memory, one call away: every part is the real one, only the providers are dicts.
+
+    async with memory_store() as world:
+        await world.store.create_bucket("photos")
+        world.faults["p1"].shape = Shape.HANG
+        ...
+
+A `World` has the providers, which survive, and the gateways on them, each with guards, log, catalog and store
+of its own. Faults sit at the provider, so that all gateways meet them alike. Other providers than memory's
+can be given (`World(providers=...)`); with the simulator's clock and entropy everything is repeatable.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from outlast.base.clock import Clock, SystemClock, unix_ms
+from outlast.base.entropy import Entropy, SeededEntropy
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.judgement import Outcome
+from outlast.catalog.records import AnyRecord, Genesis, ProviderReattached
+from outlast.catalog.state import State
+from outlast.catalog.wire import encode
+from outlast.coding.keys import Keyring, MasterKey
+from outlast.coding.seal import Box
+from outlast.placement.members import Domains, Member, Policy
+from outlast.placement.policy import choose_voters
+from outlast.providers.health import Health
+from outlast.providers.marker import Marker, write_marker
+from outlast.providers.memory import MemoryProvider
+from outlast.providers.protocol import Provider
+from outlast.providers.wrap.fault import FaultProvider
+from outlast.providers.wrap.guard import Guard
+from outlast.quorum.genesis import write_genesis
+from outlast.quorum.log import Log
+from outlast.quorum.voter import Voter
+from outlast.store import Fleet, Store
+
+
+class Gateway:
+    """One gateway of a world. `errors` is what failed in the background and had nobody to tell."""
+
+    def __init__(self, world: "World") -> None:
+        clock, entropy = world.clock, world.entropy
+        self.errors: list[BaseException] = []
+        self.guards = {name: world.guard(name) for name in world.faults}
+        self.state = State(":memory:")
+        self.state.on_applied(self._applied)
+        self.log = Log(
+            [Voter(self.guards[name], world.incarnation(name)) for name in world.voters],
+            Box(world.keyring.log, entropy),
+            entropy.bytes(16),
+            clock,
+            entropy,
+            self.state.apply,
+            self.state.position,
+            self.errors.append,
+        )
+        self.catalog = Catalog(self.log, self.state)
+        self.fleet = Fleet(self.guards, clock)
+        self.store = Store(
+            self.catalog, self.fleet, world.keyring, clock, entropy, self.errors.append, self._let_go
+        )
+
+    def _applied(self, record: AnyRecord, outcome: Outcome) -> None:
+        if isinstance(record, ProviderReattached):
+            self.guards[record.provider].expect(record.incarnation)
+            self.log.expect(record.provider, record.incarnation)
+
+    async def _let_go(self) -> None:
+        await self.log.close()
+        self.state.close()
+
+
+class World:
+    """Providers named p0, p1, ... with a store on them. `await create()` first."""
+
+    def __init__(
+        self,
+        providers: Sequence[Provider] | int = 3,
+        tolerate: int = 1,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.entropy = entropy or SeededEntropy(0)
+        if isinstance(providers, int):
+            providers = [MemoryProvider(f"p{number}", self.clock) for number in range(providers)]
+        self.memories = {p.name: p for p in providers if isinstance(p, MemoryProvider)}
+        self.faults = {p.name: FaultProvider(p, self.clock, self.entropy) for p in providers}
+        self.id = self.entropy.bytes(16)
+        self.keyring = Keyring(MasterKey.create(self.entropy), self.id)
+        self.policy = Policy(tolerate)
+        self.members = tuple(
+            Member(p.name, Domains(operator=p.name), True, True, self.entropy.bytes(16)) for p in providers
+        )
+        self.voters = choose_voters(self.policy, self.members)
+        self.gateways: list[Gateway] = []
+
+    @property
+    def store(self) -> Store:
+        """The first gateway's store."""
+        return self.gateways[0].store
+
+    @property
+    def guards(self) -> dict[str, Guard]:
+        """The first gateway's guards."""
+        return self.gateways[0].guards
+
+    def incarnation(self, name: str) -> bytes:
+        """The incarnation with which the provider was created."""
+        return next(member.incarnation for member in self.members if member.name == name)
+
+    def marker(self, name: str) -> Marker:
+        """The marker with which the provider was created."""
+        return Marker(self.id, name, self.incarnation(name))
+
+    def guard(self, name: str) -> Guard:
+        """A new guard before the provider."""
+        health = Health(name, self.clock, self.entropy)
+        return Guard(self.faults[name], health, self.clock, self.marker(name))
+
+    async def create(self) -> None:
+        """Write markers and slot 0, as `outlast init` does."""
+        for name, fault in self.faults.items():
+            await write_marker(fault, self.marker(name))
+        genesis = Genesis(self.id, unix_ms(self.clock), self.policy, self.members, self.voters)
+        voters = [self.faults[name] for name in self.voters]
+        seal = Box(self.keyring.log, self.entropy)
+        await write_genesis(voters, seal, self.entropy.bytes(16), encode(genesis))
+
+    async def gateway(self) -> Gateway:
+        """One more gateway, opened."""
+        gateway = Gateway(self)
+        self.gateways.append(gateway)
+        await gateway.store.open()
+        return gateway
+
+    async def close(self) -> None:
+        """Close all gateways."""
+        for gateway in self.gateways:
+            await gateway.store.close()
+
+
+@asynccontextmanager
+async def memory_store(
+    providers: Sequence[Provider] | int = 3,
+    tolerate: int = 1,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+) -> AsyncIterator[World]:
+    """A world with one gateway. Closed at the end; background errors are raised then."""
+    world = World(providers, tolerate, clock, entropy)
+    await world.create()
+    await world.gateway()
+    try:
+        yield world
+    finally:
+        await world.close()
+    for gateway in world.gateways:
+        for error in gateway.errors:
+            raise error
