@@ -1,10 +1,12 @@
 """Several gateways' logs over shared memory voters, for the quorum's tests."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from outlast.base.errors import Cause, Tampered, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider
+from outlast.providers.protocol import Blob, Data
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.genesis import write_genesis
 from outlast.quorum.log import Log
@@ -12,8 +14,30 @@ from outlast.quorum.voter import Voter
 from outlast.testing.network import FAIR, Link, Weather
 from outlast.testing.simulation import Simulation
 
+T = TypeVar("T")
+
 STORE = b"s" * 16
 INCARNATION = b"i" * 16
+
+
+class Proxy:
+    """A provider that hands each verb that the quorum uses to `_pass`."""
+
+    def __init__(self, inner: MemoryProvider) -> None:
+        self.inner = inner
+        self.name = inner.name
+
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        return await self._pass("get", lambda: self.inner.get(key, span))
+
+    async def create(self, key: str, data: Data) -> str:
+        return await self._pass("create", lambda: self.inner.create(key, data))
+
+    async def replace(self, key: str, data: Data, etag: str) -> str:
+        return await self._pass("replace", lambda: self.inner.replace(key, data, etag))
+
+    async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
+        raise AssertionError("for subclasses")
 
 
 class PlainSeal:
@@ -28,6 +52,21 @@ class PlainSeal:
         return sealed[len(aad) + 1 :]
 
 
+class Gate(Proxy):
+    """One gateway's way to one voter, which can be shut, or lose answers to what it did."""
+
+    shut = False
+    loses_answers = False
+
+    async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
+        if self.shut:
+            raise Unavailable(self.name, verb, "shut", Cause.REFUSED)
+        result = await deed()
+        if self.loses_answers and verb in ("create", "replace"):
+            raise Unavailable(self.name, verb, "answer lost", Cause.RESET)
+        return result
+
+
 class Gateway:
     """One log, what it applied, and its own links to the voters."""
 
@@ -35,9 +74,10 @@ class Gateway:
         sim = cluster.sim
         self.name = name
         self.applied: list[bytes] = []
+        self.gates = [Gate(voter) for voter in cluster.voters]
         self.links = [
-            Link(voter, sim.clock, sim.entropy_of(f"{name}/{voter.name}"), weather)
-            for voter in cluster.voters
+            Link(gate, sim.clock, sim.entropy_of(f"{name}/{voter.name}"), weather)
+            for voter, gate in zip(cluster.voters, self.gates, strict=True)
         ]
         self.log = Log(
             [Voter(link, INCARNATION) for link in self.links],

@@ -64,7 +64,7 @@ class Proposer:
     phase: int
     value: bytes
     chosen: bytes = b""
-    heard: tuple[SlotState | None | str, ...] = ("silent",) * 3
+    heard: tuple[SlotState | str | None, ...] = ("silent",) * 3
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def message(world: World, number: int, proposer: Proposer, voter: int, lost: boo
         after = promise(state, proposer.ballot)
     else:
         after = accept(state, proposer.ballot, proposer.chosen)
-    if after is None or after == state and lost:
+    if after is None or (after == state and lost):
         return
     voters = (*world.voters[:voter], after, *world.voters[voter + 1 :])
     accepted = world.accepted

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from cluster import INCARNATION, Broken, Cluster, PlainSeal
+from cluster import Broken, Cluster, PlainSeal
 
-from outlast.base.errors import ForkedLog, NoMajority
-from outlast.quorum.ballot import Ballot, SlotState, encode_state
+from outlast.base.errors import Cause, ForkedLog, NoMajority, Unavailable
+from outlast.quorum.ballot import Ballot, SlotState, decode_state, encode_state
 from outlast.quorum.batch import Batch, seal_batch
 from outlast.quorum.voter import slot_key
 from outlast.testing.network import Weather
@@ -305,5 +305,92 @@ def test_close_tells_those_who_wait() -> None:
     simulate(1, main)
 
 
-def test_incarnation_of_the_cluster_is_what_the_voters_expect() -> None:
-    assert len(INCARNATION) == 16
+def test_a_record_whose_answer_was_lost_is_written_once() -> None:
+    """Its value was accepted by one voter; the gateway must go on with that value, not with a new one."""
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway()
+        await gateway.log.append(b"owner")
+        for gate in gateway.gates:
+            gate.shut = True
+        gateway.gates[0].shut, gateway.gates[0].loses_answers = False, True
+        writing = asyncio.ensure_future(gateway.log.append(b"once"))
+        await sim.clock.sleep(0.5)
+        gateway.gates[0].loses_answers = gateway.gates[1].shut = False  # the majority that has it
+        await writing
+        await gateway.log.append(b"after")
+        assert gateway.applied == [b"genesis", b"owner", b"once", b"after"]
+
+    simulate(1, main)
+
+
+def test_one_ballot_never_stands_for_two_values() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        owner, other = cluster.gateway(), cluster.gateway()
+        await owner.log.append(b"owner")
+        await other.log.sync()
+        owner.gates[0].shut = owner.gates[1].shut = True
+        orphan = asyncio.ensure_future(owner.log.append(b"accepted by v2 alone"))
+        await sim.clock.sleep(0.2)
+        await owner.log.close()
+        with pytest.raises(NoMajority):
+            await orphan
+        # The other's first ballot is accepted by v0 alone, and nobody tells it.
+        other.gates[2].shut = True
+        promises = 0
+        passing = other.gates[1]._pass
+
+        async def promise_then_shut(verb: str, deed: object) -> object:
+            nonlocal promises
+            promises += verb == "create"
+            if verb == "replace":
+                raise Unavailable("v1", verb, "shut", Cause.REFUSED)
+            return await passing(verb, deed)
+
+        other.gates[1]._pass = promise_then_shut
+        losing = other.gates[0]
+        writing = asyncio.ensure_future(other.log.append(b"other"))
+        while promises == 0:
+            await sim.clock.sleep(0.001)
+        losing.loses_answers = True
+        await sim.clock.sleep(0.06)
+        losing.shut = True
+        other.gates[2].shut, other.gates[1]._pass = False, passing
+        await writing
+        values: dict[Ballot, set[bytes]] = {}
+        for voter in cluster.voters:
+            state = decode_state((await voter.get(slot_key(2))).data)
+            if state.accepted is not None:
+                values.setdefault(state.accepted, set()).add(state.value)
+        assert all(len(accepted) == 1 for accepted in values.values())
+
+    for seed in range(20):
+        simulate(seed, main)
+
+
+def test_a_read_is_not_satisfied_by_a_value_that_was_shown_before_it() -> None:
+    """Another gateway may have decided that value, and more after it, before the read began."""
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        first, second = cluster.gateway(), cluster.gateway()
+        await first.log.append(b"owner")
+        first.gates[1].shut = first.gates[2].shut = True
+        writing = asyncio.ensure_future(first.log.append(b"shown"))
+        await sim.clock.sleep(0.3)
+        second.gates[2].shut = True  # so that the second hears of it
+        await second.log.append(b"acknowledged by the second")
+        assert second.applied[-2:] == [b"shown", b"acknowledged by the second"]
+        reading = asyncio.ensure_future(first.log.sync())
+        first.gates[1].shut = first.gates[2].shut = False
+        await reading
+        assert first.applied[-1] == b"acknowledged by the second"
+        await writing
+
+    for seed in range(20):
+        simulate(seed, main)

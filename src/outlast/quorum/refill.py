@@ -24,8 +24,9 @@ async def refill(
 ) -> int:
     """Write to `target` the decided slots from `slot` to `until`, as far as `others` prove them.
 
-    `previous` is the hash before `slot`. The number of slots that it did not hold. Raises `ProviderError` of the target. The target is a bare
-    provider: it need not be attested, since nothing is concluded from what it holds.
+    `previous` is the hash before `slot`. The number of slots that it did not hold. Raises `ProviderError` of
+    the target. The target is a bare provider: it need not be attested, since nothing is concluded from
+    what it holds.
     """
     written = 0
     async for number, state in replay(others, open_value, slot, previous):
