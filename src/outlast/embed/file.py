@@ -1,0 +1,122 @@
+"""One object as a file: read by ranges through fsspec's caches, written in parts as the bytes come.
+
+A small file is one put. A larger one becomes a multipart upload with its second block, so that no more than
+two blocks are in memory; it appears whole when it is closed, or not at all. A file that is being read is one
+version of the object: if the object changes in between, reading on raises instead of mixing the two.
+"""
+
+import errno
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from fsspec.asyn import sync
+from fsspec.spec import AbstractBufferedFile
+
+from outlast.base.limits import extent_bytes_max, part_bytes_min, read_window_bytes
+from outlast.catalog.records import Condition, Version
+from outlast.embed.paths import os_errors, split_file
+
+if TYPE_CHECKING:
+    from outlast.embed.filesystem import OutlastFileSystem
+
+ABSENT = Condition("absent")
+
+
+class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
+    """An object opened by `OutlastFileSystem.open` in mode `rb`, `wb` or `xb` (fails if there is one)."""
+
+    def __init__(
+        self,
+        fs: "OutlastFileSystem",
+        path: str,
+        mode: str = "rb",
+        block_size: int | None = None,
+        **options: object,
+    ) -> None:
+        if mode not in ("rb", "wb", "xb"):
+            raise ValueError(f"mode {mode!r}: an object cannot be appended to or changed in place")
+        if block_size is None:
+            block_size = read_window_bytes if mode == "rb" else extent_bytes_max
+        self._bucket, self._key = split_file(path)
+        self._upload = ""
+        self._parts: list[tuple[int, str]] = []
+        self._last = b""
+        super().__init__(
+            fs, path, mode, block_size if mode == "rb" else max(block_size, part_bytes_min), **options
+        )
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        etag = self.details["ETag"]
+
+        def same(version: Version) -> tuple[int, int]:
+            if version.etag != etag:
+                raise OSError(errno.ESTALE, "the object has changed since it was opened", self.path)
+            return start, end
+
+        data: bytes = sync(self.fs.loop, self.fs.read_span, self.path, same)
+        return data
+
+    def _initiate_upload(self) -> None:
+        """Nothing yet: whether an upload is needed shows with the first block."""
+
+    def _upload_chunk(self, final: bool = False) -> bool:
+        with os_errors(self.path):
+            sync(self.fs.loop, self._send, self.buffer.getvalue(), final)
+        return True
+
+    async def _send(self, block: bytes, final: bool) -> None:
+        store = await self.fs.store()
+        if final and not self._upload:
+            self._last = block
+        else:
+            if not self._upload:
+                self._upload = await store.create_upload(self._bucket, self._key)
+            if block:
+                number = len(self._parts) + 1
+                etag = await store.put_part(self._bucket, self._key, self._upload, number, block)
+                self._parts.append((number, etag))
+        if final and self.autocommit:
+            await self._commit()
+
+    async def _commit(self) -> None:
+        store = await self.fs.store()
+        condition = ABSENT if self.mode == "xb" else None
+        if self._upload:
+            await store.complete_upload(
+                self._bucket, self._key, self._upload, self._parts, condition=condition
+            )
+        else:
+            await store.put(self._bucket, self._key, self._last, condition=condition)
+        self._upload, self._last = "", b""
+
+    async def _discard(self) -> None:
+        if self._upload:
+            await (await self.fs.store()).abort_upload(self._bucket, self._key, self._upload)
+        self._upload, self._last = "", b""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Half a file is none: when the writer fails, what it wrote goes."""
+        if error is not None and self.writable():
+            self.forced = True  # for fsspec: there is nothing left to flush
+            self.discard()
+        self.close()
+
+    def close(self) -> None:
+        """Finish the file. What cannot be finished leaves nothing behind."""
+        try:
+            super().close()
+        except BaseException:
+            self.discard()
+            raise
+
+    def commit(self) -> None:
+        """Let the file appear, at the end of an fsspec transaction."""
+        with os_errors(self.path):
+            sync(self.fs.loop, self._commit)
+
+    def discard(self) -> None:
+        """Let what was written go."""
+        with os_errors(self.path):
+            sync(self.fs.loop, self._discard)

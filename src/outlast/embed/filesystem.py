@@ -1,0 +1,326 @@
+"""The store as an fsspec filesystem, `outlast://bucket/key`: for pandas, pyarrow, DuckDB, dask and others.
+
+    pandas.read_parquet("outlast://bucket/table.parquet", storage_options={"config": "outlast.toml"})
+
+Buckets are the top folders; folders below them are what object stores make of them: the part of a key up to
+a `/`. There is no cache of listings, so what is listed is what is there. The store is opened by the first
+call, in the event loop in which fsspec runs this filesystem, and closed at exit or by `close`.
+"""
+
+import asyncio
+import os
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from fsspec.asyn import AsyncFileSystem, sync, sync_wrapper
+from fsspec.callbacks import DEFAULT_CALLBACK, Callback
+
+from outlast.assembly.opening import open_store
+from outlast.assembly.settings import CONFIG_NAME, load_settings
+from outlast.base.concurrency import offload
+from outlast.base.limits import delete_keys_max
+from outlast.catalog.records import Version
+from outlast.embed.file import ABSENT, OutlastFile
+from outlast.embed.paths import os_errors, split, split_file
+from outlast.embed.source import as_source
+from outlast.store import Store
+
+Info: TypeAlias = dict[str, Any]
+"""What fsspec knows of a file: `name`, `size`, `type`, and here `ETag` and `LastModified`."""
+
+close_timeout_s = 10.0
+
+
+class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """One store as a filesystem. `config`: its settings file, else `OUTLAST_CONFIG`, else ./outlast.toml."""
+
+    protocol = "outlast"
+    root_marker = ""
+
+    def __init__(
+        self,
+        config: str | os.PathLike[str] | None = None,
+        state_dir: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(config=config, state_dir=state_dir, **options)
+        self._config = Path(config or os.environ.get("OUTLAST_CONFIG") or CONFIG_NAME)
+        self._state_dir = None if state_dir is None else Path(state_dir)
+        self._opening: asyncio.Task[Store] | None = None
+
+    # -- the store
+
+    async def store(self) -> Store:
+        """The store, open."""
+        if self._opening is None or _failed(self._opening):
+            self._opening = asyncio.ensure_future(self._open_store())
+        return await asyncio.shield(self._opening)
+
+    async def _open_store(self) -> Store:
+        opening = open_store(load_settings(self._config), self._state_dir)
+        store = await opening.__aenter__()
+        if not self.asynchronous:
+            self._closer = weakref.finalize(self, _close_from_outside, self.loop, opening)
+        self._opened = opening
+        return store
+
+    async def aclose(self) -> None:
+        """Close the store; a later call opens it again."""
+        if self._opening is None:
+            return
+        await self._opening
+        self._opening = None
+        if not self.asynchronous:
+            self._closer.detach()
+        await self._opened.__aexit__(None, None, None)
+
+    def close(self) -> None:
+        """Close the store; a later call opens it again."""
+        sync(self.loop, self.aclose)
+
+    # -- looking
+
+    async def _info(self, path: str, **_: Any) -> Info:
+        path = self._strip_protocol(path)
+        bucket, key = split(path)
+        if not bucket:
+            return _folder("")
+        store = await self.store()
+        with os_errors(path):
+            if not key:
+                await store.bucket(bucket)
+                return _folder(bucket)
+            listing = await store.list(bucket, key, "/", limit=1)
+            if listing.entries and listing.entries[0].key == key:
+                return _file(bucket, listing.entries[0])
+            listing = await store.list(bucket, key + "/", limit=1)
+        if listing.entries:
+            return _folder(path)
+        raise FileNotFoundError(path)
+
+    async def _ls(self, path: str, detail: bool = True, **_: Any) -> list[Info] | list[str]:
+        path = self._strip_protocol(path)
+        bucket, key = split(path)
+        if not bucket:
+            infos = [_folder(row.name) for row in await (await self.store()).buckets()]
+        else:
+            prefix = f"{key}/" if key else ""
+            infos = [info async for info in self._listed(bucket, prefix, "/") if info["name"] != path + "/"]
+            if not infos:
+                info = await self._info(path)
+                infos = [info] if info["type"] == "file" else []
+        return infos if detail else [info["name"] for info in infos]
+
+    async def _find(
+        self, path: str, maxdepth: int | None = None, withdirs: bool = False, **options: Any
+    ) -> list[str] | dict[str, Info]:
+        """Without folders and depth a whole tree is one flat list, a thousand keys at a time."""
+        path = self._strip_protocol(path)
+        bucket, key = split(path)
+        if maxdepth is not None or withdirs or not bucket:
+            found: list[str] | dict[str, Info] = await super()._find(path, maxdepth, withdirs, **options)
+            return found
+        prefix = f"{key}/" if key else ""
+        try:
+            infos = {info["name"]: info async for info in self._listed(bucket, prefix, "")}
+            if not infos and (info := await self._info(path))["type"] == "file":
+                infos = {path: info}
+        except FileNotFoundError:
+            infos = {}  # as for every fsspec filesystem: nothing is found where nothing is
+        infos = {name: info for name, info in infos.items() if not name.endswith("/")}
+        return infos if options.get("detail") else list(infos)
+
+    async def _listed(self, bucket: str, prefix: str, delimiter: str) -> AsyncIterator[Info]:
+        store = await self.store()
+        after: str | None = ""
+        while after is not None:
+            with os_errors(bucket):
+                listing = await store.list(bucket, prefix, delimiter, after)
+            page = [_file(bucket, row) for row in listing.entries]
+            page += [_folder(f"{bucket}/{common[:-1]}") for common in listing.prefixes]
+            for info in sorted(page, key=lambda info: str(info["name"])):
+                yield info
+            after = listing.next
+
+    async def _modified(self, path: str) -> datetime:
+        info = await self._info(path)
+        if info["type"] != "file":
+            raise IsADirectoryError(path)
+        modified: datetime = info["LastModified"]
+        return modified
+
+    def modified(self, path: str) -> datetime:
+        """When the object was written, in UTC."""
+        modified: datetime = sync(self.loop, self._modified, path)
+        return modified
+
+    created = modified
+
+    def ukey(self, path: str) -> str:
+        """The ETag, which changes with the content."""
+        return str(self.info(path).get("ETag", ""))
+
+    # -- reading and writing
+
+    async def read_span(self, path: str, select: Callable[[Version], tuple[int, int] | None]) -> bytes:
+        """The bytes that `select` chooses once the version is known."""
+        bucket, key = split_file(path)
+        with os_errors(path):
+            async with await (await self.store()).get(bucket, key, select=select) as reading:
+                return await reading.read()
+
+    async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
+        def select(version: Version) -> tuple[int, int]:
+            first, last, _ = slice(start, end).indices(version.size)
+            return first, max(first, last)
+
+        return await self.read_span(self._strip_protocol(path), select)
+
+    async def _get_file(
+        self, rpath: str, lpath: str, callback: Callback = DEFAULT_CALLBACK, **_: Any
+    ) -> None:
+        if await self._isdir(rpath):
+            await offload(lambda: Path(lpath).mkdir(parents=True, exist_ok=True))
+            return
+        path = self._strip_protocol(rpath)
+        bucket, key = split_file(path)
+        with os_errors(path):
+            async with await (await self.store()).get(bucket, key) as reading:
+                callback.set_size(reading.stop - reading.start)
+                with await offload(lambda: Path(lpath).open("wb")) as file:
+                    async for piece in reading:
+                        await offload(file.write, piece)
+                        callback.relative_update(len(piece))
+
+    async def _pipe_file(
+        self, path: str, value: bytes, mode: Literal["overwrite", "create"] = "overwrite", **_: Any
+    ) -> None:
+        path = self._strip_protocol(path)
+        bucket, key = split_file(path)
+        with os_errors(path):
+            condition = ABSENT if mode == "create" else None
+            await (await self.store()).put(bucket, key, bytes(value), condition=condition)
+
+    async def _put_file(
+        self,
+        lpath: str,
+        rpath: str,
+        mode: Literal["overwrite", "create"] = "overwrite",
+        callback: Callback = DEFAULT_CALLBACK,
+        **_: Any,
+    ) -> None:
+        local = Path(lpath)
+        if await offload(local.is_dir):
+            return
+        path = self._strip_protocol(rpath)
+        bucket, key = split_file(path)
+        size = (await offload(local.stat)).st_size
+        callback.set_size(size)
+        with await offload(lambda: local.open("rb")) as file, os_errors(path):
+            condition = ABSENT if mode == "create" else None
+            await (await self.store()).put(bucket, key, as_source(file), condition=condition)
+        callback.relative_update(size)
+
+    def _open(
+        self,
+        path: str,
+        mode: str = "rb",
+        block_size: int | None = None,
+        autocommit: bool = True,
+        cache_options: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> OutlastFile:
+        return OutlastFile(
+            self, path, mode, block_size, autocommit=autocommit, cache_options=cache_options, **options
+        )
+
+    async def _cp_file(self, path1: str, path2: str, **_: Any) -> None:
+        source, target = self._strip_protocol(path1), self._strip_protocol(path2)
+        if await self._isdir(source):
+            return  # a folder is there as soon as something is in it
+        with os_errors(source):
+            await (await self.store()).copy(*split_file(source), *split_file(target))
+
+    # -- removing, and buckets
+
+    async def _rm(self, path: str | list[str], recursive: bool = False, **options: Any) -> None:
+        maxdepth = options.get("maxdepth")
+        paths = await self._expand_path(path, recursive=recursive, maxdepth=maxdepth)
+        keys: dict[str, list[str]] = {}
+        for bucket, key in map(split, paths):
+            keys.setdefault(bucket, [])
+            if key:
+                keys[bucket].append(key)
+        store = await self.store()
+        for bucket, names in keys.items():
+            with os_errors(bucket):
+                for start in range(0, len(names), delete_keys_max):
+                    await store.delete_many(bucket, names[start : start + delete_keys_max])
+                if bucket in paths:
+                    await store.delete_bucket(bucket)
+
+    async def _mkdir(self, path: str, create_parents: bool = True, **_: Any) -> None:
+        """Makes the bucket; folders need no making."""
+        bucket, key = split(self._strip_protocol(path))
+        with os_errors(bucket):
+            if not key:
+                await (await self.store()).create_bucket(bucket)
+            elif create_parents:
+                await self._makedirs(bucket, exist_ok=True)
+
+    async def _makedirs(self, path: str, exist_ok: bool = False) -> None:
+        bucket, key = split(self._strip_protocol(path))
+        try:
+            await self._mkdir(bucket)
+        except FileExistsError:
+            if not exist_ok and not key:
+                raise
+
+    async def _rmdir(self, path: str) -> None:
+        bucket, key = split(self._strip_protocol(path))
+        if not key:
+            with os_errors(bucket):
+                await (await self.store()).delete_bucket(bucket)
+
+    rmdir = sync_wrapper(_rmdir)
+
+
+def _file(bucket: str, row: Any) -> Info:
+    """A row of a listing."""
+    return {
+        "name": f"{bucket}/{row.key}",
+        "size": row.size,
+        "type": "file",
+        "ETag": row.etag,
+        "LastModified": datetime.fromtimestamp(row.modified / 1000, UTC),
+    }
+
+
+def _folder(path: str) -> Info:
+    return {"name": path, "size": 0, "type": "directory"}
+
+
+def _failed(opening: "asyncio.Task[Store]") -> bool:
+    return opening.done() and (opening.cancelled() or opening.exception() is not None)
+
+
+def _close_from_outside(loop: asyncio.AbstractEventLoop, opening: AbstractAsyncContextManager[Store]) -> None:
+    """Close a store whose filesystem is gone, from any thread, without waiting for ever at exit."""
+    if not loop.is_running():
+        return
+    try:
+        sync(loop, opening.__aexit__, None, None, None, timeout=close_timeout_s)
+    except NotImplementedError:  # we are in that loop's own thread, which cannot wait for itself
+        _last_closings.add(task := loop.create_task(_exited(opening)))
+        task.add_done_callback(_last_closings.discard)
+
+
+_last_closings: set["asyncio.Task[None]"] = set()
+
+
+async def _exited(opening: AbstractAsyncContextManager[Store]) -> None:
+    await opening.__aexit__(None, None, None)

@@ -1,0 +1,45 @@
+"""An event loop in a thread of its own, for callers that have none: the bridge under the sync face."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class LoopThread:
+    """Runs coroutines for other threads. They may call at the same time; each waits for its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        # A daemon, so that a program that forgets to close the store can end all the same.
+        self._thread = threading.Thread(target=self._loop.run_forever, name="outlast", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run `work` in the loop and wait for it; its result, or what it raises.
+
+        When the waiting is interrupted (Ctrl-C), the work is cancelled.
+        """
+        assert threading.current_thread() is not self._thread, "the loop would wait for itself"
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        finally:
+            future.cancel()
+
+    def close(self) -> None:
+        """Cancel what still runs, then end the loop and its thread."""
+        self.run(_cancel_others())
+        self.run(self._loop.shutdown_default_executor())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _cancel_others() -> None:
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -1,0 +1,162 @@
+"""What a workload drives: one bucket, through the S3 gateway or straight at a `Store`, by the same few verbs.
+
+A target says of each write how it ended: it is done (the verb returns), its condition did not hold
+(`Refused`), it certainly did not happen (`Rejected`), or nobody knows (`Unanswered`).
+
+A value is known by its label, which travels with the object as metadata, so that a reader can tell which
+write it sees before it looks at the bytes.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from html import unescape
+from typing import Protocol, TypeVar
+
+from outlast.base.errors import NoSuchKey, PreconditionFailed, StoreError, StoreUnavailable
+from outlast.catalog.records import Attributes, Condition
+from outlast.store import Store
+from outlast.testing.s3_client import NoAnswer, Response, S3Client
+
+LABEL = "label"
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """The condition did not hold; nothing happened."""
+
+
+class Rejected(Exception):
+    """The answer was an error that says that nothing happened."""
+
+
+class Unanswered(Exception):
+    """No answer, or one that leaves open whether it happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a read saw."""
+
+    label: str
+    etag: str
+    content: bytes | bytearray
+
+
+class Target(Protocol):
+    """One bucket. Conditions are those of the catalog."""
+
+    async def put(self, key: str, label: str, content: bytes, condition: Condition | None = None) -> str:
+        """The new ETag. Raises `Refused`, `Rejected`, `Unanswered`."""
+        ...
+
+    async def get(self, key: str) -> Seen | None:
+        """The object, or None if there is none. Raises `Rejected`, `Unanswered`."""
+        ...
+
+    async def delete(self, key: str, condition: Condition | None = None) -> None:
+        """Raises `Refused`, `Rejected`, `Unanswered`."""
+        ...
+
+    async def list(self, prefix: str) -> dict[str, str]:
+        """ETags by key, at most a thousand. Raises `Rejected`, `Unanswered`."""
+        ...
+
+
+class S3Target:
+    """A bucket behind a gateway."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    async def put(self, key: str, label: str, content: bytes, condition: Condition | None = None) -> str:
+        headers = {f"x-amz-meta-{LABEL}": label} | _headers(condition)
+        request = self._client.put(self._bucket, key, content, headers, payload="unsigned")
+        return (await _answer(request)).etag
+
+    async def get(self, key: str) -> Seen | None:
+        response = await _answer(self._client.get(self._bucket, key), absent=404)
+        if response.status == 404:
+            return None
+        return Seen(response.header(f"x-amz-meta-{LABEL}") or "", response.etag, response.body)
+
+    async def delete(self, key: str, condition: Condition | None = None) -> None:
+        await _answer(self._client.delete(self._bucket, key, _headers(condition)))
+
+    async def list(self, prefix: str) -> dict[str, str]:
+        body = (await _answer(self._client.list(self._bucket, prefix=prefix))).body.decode()
+        entries = re.findall(r"<Contents>.*?</Contents>", body, re.DOTALL)
+        return {_field(entry, "Key"): _field(entry, "ETag").strip('"') for entry in entries}
+
+
+def _headers(condition: Condition | None) -> dict[str, str]:
+    if condition is None:
+        return {}
+    return {"if-none-match": "*"} if condition.kind == "absent" else {"if-match": f'"{condition.etag}"'}
+
+
+def _field(entry: str, name: str) -> str:
+    return unescape(entry.partition(f"<{name}>")[2].partition(f"</{name}>")[0])
+
+
+async def _answer(request: Awaitable[Response], absent: int = 0) -> Response:
+    """The answer, if it is a success or the `absent` status; otherwise what it means for a write."""
+    try:
+        response = await request
+    except NoAnswer as error:
+        raise Unanswered(str(error)) from error
+    if response.status < 300 or (response.status == absent and response.code in ("NoSuchKey", "")):
+        return response
+    said = f"{response.status} {response.code}"
+    if response.status >= 500:
+        raise Unanswered(said)
+    if response.status == 412 or (response.status, response.code) == (404, "NoSuchKey"):
+        raise Refused(said)
+    raise Rejected(said)
+
+
+class StoreTarget:
+    """A bucket of a store in this process."""
+
+    def __init__(self, store: Store, bucket: str) -> None:
+        self._store = store
+        self._bucket = bucket
+
+    async def put(self, key: str, label: str, content: bytes, condition: Condition | None = None) -> str:
+        attributes = Attributes(metadata={LABEL: label})
+
+        async def put() -> str:
+            return (await self._store.put(self._bucket, key, content, attributes, condition=condition)).etag
+
+        return await _outcome(put)
+
+    async def get(self, key: str) -> Seen | None:
+        async def get() -> Seen | None:
+            try:
+                reading = await self._store.get(self._bucket, key)
+            except NoSuchKey:
+                return None
+            version = reading.version
+            return Seen(version.attributes.metadata.get(LABEL, ""), version.etag, await reading.read())
+
+        return await _outcome(get)
+
+    async def delete(self, key: str, condition: Condition | None = None) -> None:
+        await _outcome(lambda: self._store.delete(self._bucket, key, condition))
+
+    async def list(self, prefix: str) -> dict[str, str]:
+        listing = await _outcome(lambda: self._store.list(self._bucket, prefix))
+        return {entry.key: entry.etag for entry in listing.entries}
+
+
+async def _outcome(work: Callable[[], Awaitable[T]]) -> T:
+    try:
+        return await work()
+    except (PreconditionFailed, NoSuchKey) as error:
+        raise Refused(repr(error)) from error
+    except StoreUnavailable as error:
+        raise Unanswered(repr(error)) from error
+    except StoreError as error:
+        raise Rejected(repr(error)) from error
