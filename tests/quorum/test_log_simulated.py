@@ -113,10 +113,13 @@ class Scenario:
         assert not self.cluster.errors
 
 
-def run(seed: int) -> int:
-    async def main(sim: Simulation) -> int:
-        await Scenario(sim).run()
-        return sim.fingerprint
+def run(seed: int) -> tuple[int, int]:
+    """(records acknowledged, fingerprint) of one seed."""
+
+    async def main(sim: Simulation) -> tuple[int, int]:
+        scenario = Scenario(sim)
+        await scenario.run()
+        return len(scenario.acknowledged), sim.fingerprint
 
     return simulate(seed, main)
 
