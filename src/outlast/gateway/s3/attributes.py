@@ -1,0 +1,121 @@
+"""What a client says about an object, and what it is told about it: headers in, headers out.
+
+Header values come as aiohttp decodes them: UTF-8 with lone surrogates for bytes that are none. They are
+kept as Unicode, with such bytes read as Latin-1, which is what HTTP once said they are.
+"""
+
+from collections.abc import Mapping
+
+from multidict import CIMultiDictProxy
+
+from outlast.base.limits import metadata_bytes_max
+from outlast.catalog.records import Attributes, Checksum, Version
+from outlast.gateway.s3.checksums import header_name
+from outlast.gateway.s3.conditions import http_date
+from outlast.gateway.s3.errors import S3Error
+from outlast.gateway.s3.parameters import argument_error
+from outlast.gateway.s3.payload import stored_content_encoding
+from outlast.gateway.s3.uri import Query
+
+_METADATA = "x-amz-meta-"
+_KEPT = frozenset(
+    {
+        "content-type",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "expires",
+    }
+)
+_SENT = {
+    "content-type": "Content-Type",
+    "cache-control": "Cache-Control",
+    "content-disposition": "Content-Disposition",
+    "content-encoding": "Content-Encoding",
+    "content-language": "Content-Language",
+    "expires": "Expires",
+}
+# What S3 says of an object of which nothing was said.
+DEFAULT_TYPE = "binary/octet-stream"
+
+# Parameters that replace a header of the answer.
+_OVERRIDES = {
+    "response-content-type": "Content-Type",
+    "response-cache-control": "Cache-Control",
+    "response-content-disposition": "Content-Disposition",
+    "response-content-encoding": "Content-Encoding",
+    "response-content-language": "Content-Language",
+    "response-expires": "Expires",
+}
+
+
+def _text(value: str) -> str:
+    if value.isascii():
+        return value
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value
+
+
+def read_attributes(headers: CIMultiDictProxy[str]) -> Attributes:
+    """The content headers and the user's metadata of an upload. Raises `MetadataTooLarge`."""
+    kept: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    for name, value in headers.items():
+        lower = name.lower()
+        if lower in _KEPT:
+            kept[lower] = _text(value)
+        elif lower.startswith(_METADATA):
+            field = _text(lower[len(_METADATA) :])
+            metadata[field] = f"{metadata[field]},{_text(value)}" if field in metadata else _text(value)
+    if "content-encoding" in kept:
+        _set_encoding(kept, headers)
+    if metadata and sum(len(n.encode()) + len(v.encode()) for n, v in metadata.items()) > metadata_bytes_max:
+        raise S3Error("MetadataTooLarge", extra={"MaxSizeAllowed": str(metadata_bytes_max)})
+    return Attributes(kept, metadata)
+
+
+def _set_encoding(kept: dict[str, str], headers: CIMultiDictProxy[str]) -> None:
+    """Leave out `aws-chunked`, which is about the upload and not about the object."""
+    encoding = stored_content_encoding(headers)
+    if encoding is None:
+        del kept["content-encoding"]
+    else:
+        kept["content-encoding"] = encoding
+
+
+def version_headers(version: Version, *, checksum: bool) -> dict[str, str]:
+    """What GET and HEAD say of a version, without its length. `checksum`: of the whole object, if known."""
+    told = {
+        "ETag": f'"{version.etag}"',
+        "Last-Modified": http_date(version.modified),
+        "Accept-Ranges": "bytes",
+        "Content-Type": DEFAULT_TYPE,
+    }
+    for name, value in version.attributes.headers.items():
+        told[_SENT[name]] = value
+    for name, value in version.attributes.metadata.items():
+        told[_METADATA + name] = value
+    if checksum and version.checksum is not None:
+        told.update(checksum_headers(version.checksum))
+    return told
+
+
+def checksum_headers(checksum: Checksum | None) -> Mapping[str, str]:
+    """A checksum as headers of an answer."""
+    if checksum is None:
+        return {}
+    return {header_name(checksum.algorithm): checksum.value, "x-amz-checksum-type": checksum.kind}
+
+
+def override(told: dict[str, str], query: Query) -> None:
+    """Put what the `response-*` parameters say in place of what is stored."""
+    for name, value in query.items():
+        header = _OVERRIDES.get(name)
+        if header is not None:
+            if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
+                raise argument_error(name, value, "Header value cannot be represented.")
+            told[header] = value

@@ -1,0 +1,145 @@
+"""One S3 request under way: what it is about, who asks, its body and its answer.
+
+An operation is a function from a `Call` to a response. Everything that all of them need is here, so that
+they contain nothing but what S3 says about them. By the time that an operation runs, the request has been
+authenticated and authorised; only then does reading its body begin, and only then is a client that asked
+(`Expect: 100-continue`) told to send it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestPayloadError
+from multidict import CIMultiDictProxy
+
+from outlast.base.clock import Clock
+from outlast.base.limits import inline_bytes_max, put_bytes_max
+from outlast.gateway.s3 import xml
+from outlast.gateway.s3.checksums import Expected, expect
+from outlast.gateway.s3.errors import S3Error
+from outlast.gateway.s3.payload import decode_payload, decode_whole
+from outlast.gateway.s3.signature import Auth
+from outlast.gateway.s3.uri import Query
+from outlast.store import AccessKey, Source, Store
+
+# A client that sends or takes nothing for so long is not waited for.
+STALL_S_MAX = 60.0
+# A body up to this size is read whole before it is decoded: an inline object with its chunks' framing.
+WHOLE_BYTES_MAX = inline_bytes_max + 8 * 1024
+
+XML_TYPE = "application/xml"
+
+
+class Call:
+    """A request. `key` is "" unless it is about an object, `bucket` too if it is about the service."""
+
+    __slots__ = ("auth", "bucket", "clock", "headers", "id", "key", "query", "request", "store")
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        request: web.BaseRequest,
+        id: str,
+        bucket: str,
+        key: str,
+        query: Query,
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.request = request
+        self.headers: CIMultiDictProxy[str] = request.headers
+        self.id = id
+        self.bucket = bucket
+        self.key = key
+        self.query = query
+        self.auth: Auth[AccessKey]
+
+    # ------------------------------------------------------------ the body
+
+    async def source(self, expected: Expected) -> Source:
+        """The body as it is to be stored: `bytes` when it is small, else a stream.
+
+        What `expected` says is verified at the latest at the stream's end; only an MD5 is left to compare.
+        """
+        length = self.request.content_length
+        if length is not None and length <= WHOLE_BYTES_MAX:
+            body = await self._whole()
+            return decode_whole(body, self.auth.payload, self.headers, expected).data
+        stream = decode_payload(self._chunks(), self.auth.payload, self.headers, expected)
+        if stream.length is not None and stream.length > put_bytes_max:
+            raise S3Error("EntityTooLarge")
+        return stream
+
+    async def document(self, *, checksummed: bool = True) -> bytes:
+        """The body of a request in XML, verified against its signature and checksums.
+
+        `checksummed` False: the checksum in the headers is not the body's, but of what the request is about.
+        """
+        length = self.request.content_length
+        if length is None and "transfer-encoding" not in self.headers:
+            length = 0
+        if length is None:
+            raise S3Error("MissingContentLength")
+        if length > xml.body_bytes_max:
+            raise S3Error("MaxMessageLengthExceeded")
+        expected = expect(self.headers, self.auth.payload) if checksummed else None
+        data = decode_whole(await self._whole(), self.auth.payload, self.headers, expected).data
+        if expected is not None and expected.md5 is not None:
+            expected.check_md5(hashlib.md5(data, usedforsecurity=False).digest())
+        return data
+
+    async def _whole(self) -> bytes:
+        content = self.request.content
+        if content.is_eof():
+            # The usual small request: its body came in the same segment as its headers.
+            return content.read_nowait()
+        return b"".join([chunk async for chunk in self._chunks()])
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes from the client."""
+        self._continue()
+        content = self.request.content
+        while True:
+            try:
+                chunk = content.read_nowait()
+                if not chunk and not content.at_eof():
+                    if self.request.transport is None:
+                        raise S3Error("IncompleteBody")
+                    async with asyncio.timeout(STALL_S_MAX):
+                        chunk = await content.readany()
+            except TimeoutError as error:
+                raise S3Error("RequestTimeout") from error
+            except (RequestPayloadError, OSError) as error:
+                raise S3Error("IncompleteBody") from error
+            if not chunk:
+                return
+            yield chunk
+
+    def _continue(self) -> None:
+        """Tell a client that waits for it to send the body."""
+        transport = self.request.transport
+        if transport is not None and self.headers.get("Expect", "").lower() == "100-continue":
+            transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    # ------------------------------------------------------------ the answer
+
+    def answer(
+        self, status: int = 200, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> web.Response:
+        """A whole response."""
+        told = told_always(self.id)
+        if headers:
+            told.update(headers)
+        return web.Response(status=status, headers=told, body=body)
+
+    def answer_xml(self, root: str, inner: str, headers: Mapping[str, str] | None = None) -> web.Response:
+        """A response of one XML document with the root element `root`."""
+        return self.answer(200, {"Content-Type": XML_TYPE, **(headers or {})}, xml.document(root, inner))
+
+
+def told_always(id: str) -> dict[str, str]:
+    """The headers that every answer has."""
+    return {"Server": "Outlast", "x-amz-request-id": id}

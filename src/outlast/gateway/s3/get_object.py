@@ -1,0 +1,119 @@
+"""GetObject and HeadObject: an object, a range of it, or a part; and what is known of it.
+
+The answer's length is promised before the first byte. If reading fails after that, the connection is cut:
+a client must never take a part for the whole.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from outlast.base.errors import InvalidPart
+from outlast.base.limits import parts_max
+from outlast.catalog.records import Version
+from outlast.gateway.s3 import parameters
+from outlast.gateway.s3.attributes import override, version_headers
+from outlast.gateway.s3.call import STALL_S_MAX, Call, told_always
+from outlast.gateway.s3.conditions import check_read, read_span
+from outlast.gateway.s3.errors import S3Error
+from outlast.store import Reading, part_span
+
+# A client has `STALL_S_MAX` for each so many bytes.
+_SLICE_BYTES = 256 * 1024
+
+
+class BodyCutError(ConnectionError):
+    """An answer that has begun could not be finished. The connection is gone."""
+
+
+def _select(call: Call, version: Version) -> tuple[int, int] | None:
+    """The span that is asked for; None for all. Raises what the conditions or the range say."""
+    headers = call.headers
+    check_read(headers, version.etag, version.modified)
+    if "partNumber" in call.query:
+        return _select_part(call, version)
+    if "Range" in headers:
+        return read_span(headers, version.etag, version.modified, version.size)
+    return None
+
+
+def _select_part(call: Call, version: Version) -> tuple[int, int]:
+    if "Range" in call.headers:
+        raise S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
+    number = parameters.number(call.query, "partNumber", 1, low=1, high=parts_max)
+    try:
+        return part_span(version, number)
+    except InvalidPart as error:
+        raise S3Error("InvalidPartNumber") from error
+
+
+def _headers(call: Call, version: Version, span: tuple[int, int] | None) -> dict[str, str]:
+    """All that is said of the answer. A checksum is said of a whole object only: it is not the part's."""
+    whole = span is None or span == (0, version.size)
+    checksum = whole and call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
+    told = version_headers(version, checksum=checksum)
+    if call.query:
+        override(told, call.query)
+        if "partNumber" in call.query and version.parts:
+            told["x-amz-mp-parts-count"] = str(len(version.parts))
+    start, stop = span or (0, version.size)
+    told["Content-Length"] = str(stop - start)
+    if span is not None and stop > start:
+        told["Content-Range"] = f"bytes {start}-{stop - 1}/{version.size}"
+    return told
+
+
+async def head_object(call: Call) -> web.StreamResponse:
+    """As GetObject, without the body."""
+    version = await call.store.head(call.bucket, call.key)
+    span = _select(call, version)
+    return call.answer(_status(span), _headers(call, version, span))
+
+
+async def get_object(call: Call) -> web.StreamResponse:
+    """Ranges, `partNumber`, `If-*` conditions, `response-*` overrides, `x-amz-checksum-mode`."""
+    chosen: list[tuple[int, int] | None] = []
+
+    def select(version: Version) -> tuple[int, int] | None:
+        span = _select(call, version)
+        chosen.append(span)
+        return span
+
+    reading = await call.store.get(call.bucket, call.key, select=select)
+    span = chosen[-1]
+    status, headers = _status(span), _headers(call, reading.version, span)
+    if reading.data is not None:
+        return call.answer(status, headers, reading.data)
+    async with reading:
+        return await _stream(call, reading, status, headers)
+
+
+def _status(span: tuple[int, int] | None) -> int:
+    return 200 if span is None else 206
+
+
+async def _stream(
+    call: Call, reading: Reading, status: int, headers: Mapping[str, str]
+) -> web.StreamResponse:
+    response = web.StreamResponse(status=status, headers={**told_always(call.id), **headers})
+    await response.prepare(call.request)
+    left = reading.stop - reading.start
+    try:
+        async for chunk in reading:
+            left -= len(chunk)
+            view = memoryview(chunk)
+            for at in range(0, len(chunk), _SLICE_BYTES):
+                async with asyncio.timeout(STALL_S_MAX):
+                    await response.write(view[at : at + _SLICE_BYTES])
+        if left:
+            raise BodyCutError(f"{left} bytes are missing")
+        await response.write_eof()
+    except BaseException as error:
+        # Whatever it was: nothing but a broken connection says so now.
+        if (transport := call.request.transport) is not None:
+            transport.abort()
+        if isinstance(error, Exception) and not isinstance(error, ConnectionError):
+            raise BodyCutError(f"{type(error).__name__}: {error}") from error
+        raise
+    return response

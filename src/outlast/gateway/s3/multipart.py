@@ -1,0 +1,142 @@
+"""The life of a multipart upload: CreateMultipartUpload, CompleteMultipartUpload, AbortMultipartUpload."""
+
+import hashlib
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from aiohttp import web
+
+from outlast.base.errors import NoSuchKey, NoSuchUpload
+from outlast.base.limits import parts_max
+from outlast.catalog.records import Checksum, Version
+from outlast.catalog.uploads import Part, Upload
+from outlast.gateway.s3 import xml
+from outlast.gateway.s3.attributes import read_attributes
+from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.checksums import (
+    checksum_headers,
+    composite,
+    element_name,
+    full_object,
+    multipart_kind,
+    parse_algorithm,
+    parse_kind,
+)
+from outlast.gateway.s3.conditions import write_condition
+from outlast.gateway.s3.errors import S3Error
+from outlast.gateway.s3.xml import CompletedPart
+
+
+async def create_multipart_upload(call: Call) -> web.StreamResponse:
+    """Content headers and metadata; `x-amz-checksum-algorithm`, `x-amz-checksum-type`."""
+    headers = call.headers
+    asked = headers.get("x-amz-checksum-algorithm")
+    algorithm = "" if asked is None else parse_algorithm(asked)
+    kind = multipart_kind(algorithm, headers.get("x-amz-checksum-type", "")) if algorithm else ""
+    upload = await call.store.create_upload(call.bucket, call.key, read_attributes(headers), algorithm, kind)
+    told = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else None
+    return call.answer_xml(
+        "InitiateMultipartUploadResult",
+        xml.element("Bucket", call.bucket) + xml.element("Key", call.key) + xml.element("UploadId", upload),
+        told,
+    )
+
+
+async def abort_multipart_upload(call: Call) -> web.StreamResponse:
+    """The parts are gone at once."""
+    await call.store.abort_upload(call.bucket, call.key, call.query["uploadId"])
+    return call.answer(204)
+
+
+async def complete_multipart_upload(call: Call) -> web.StreamResponse:
+    """Checksums per part and of the whole, `x-amz-mp-object-size`, `If-None-Match: *`, `If-Match`."""
+    named = xml.parse_complete(await call.document(checksummed=False))
+    condition = write_condition(call.headers)
+    upload = call.query["uploadId"]
+    try:
+        checksum = await _checksum(call, await call.store.upload(call.bucket, call.key, upload), named)
+        version = await call.store.complete_upload(
+            call.bucket,
+            call.key,
+            upload,
+            [(part.number, part.etag) for part in named],
+            checksum=checksum,
+            condition=condition,
+        )
+    except NoSuchUpload:
+        version = await _completed_before(call, named)
+    return call.answer_xml("CompleteMultipartUploadResult", _completed(call, version))
+
+
+def _completed(call: Call, version: Version) -> str:
+    host = call.headers.get("Host", "")
+    told = (
+        xml.element("Location", f"http://{host}{quote(f'/{call.bucket}/{call.key}')}")
+        + xml.element("Bucket", call.bucket)
+        + xml.element("Key", call.key)
+        + xml.element("ETag", f'"{version.etag}"')
+    )
+    if version.checksum is not None:
+        told += xml.element(element_name(version.checksum.algorithm), version.checksum.value)
+        told += xml.element("ChecksumType", version.checksum.kind)
+    return told
+
+
+async def _completed_before(call: Call, named: Sequence[CompletedPart]) -> Version:
+    """The object, if it is the one that these parts make: the first answer was lost, and this is a retry."""
+    try:
+        version = await call.store.head(call.bucket, call.key)
+        joined = b"".join(bytes.fromhex(part.etag) for part in named)
+    except (NoSuchKey, ValueError) as error:
+        raise S3Error("NoSuchUpload") from error
+    if version.etag != f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(named)}":
+        raise S3Error("NoSuchUpload")
+    return version
+
+
+async def _checksum(call: Call, upload: Upload, named: Sequence[CompletedPart]) -> Checksum | None:
+    """The checksum of the whole, from those of the parts; what the client says of both is compared."""
+    wanted = call.headers.get("x-amz-checksum-type")
+    if wanted is not None and upload.algorithm and parse_kind(wanted) != upload.kind:
+        raise S3Error("InvalidRequest", f"The upload was created with the checksum type {upload.kind}.")
+    parts = await _parts(call, named)
+    _check_size(call, parts)
+    asked = checksum_headers(call.headers)
+    if not upload.algorithm:
+        if asked is not None:
+            raise S3Error("InvalidRequest", "The upload was created without a checksum algorithm.")
+        return None
+    algorithm = parse_algorithm(upload.algorithm)
+    sums = [(part.checksum.value, part.size) for part in parts if part.checksum is not None]
+    if len(sums) != len(parts):
+        raise S3Error("InvalidPart")
+    kind = parse_kind(upload.kind)
+    if kind == "FULL_OBJECT":
+        value = full_object(algorithm, sums)
+    else:
+        value = composite(algorithm, [value for value, _ in sums])
+    if asked is not None and asked != (algorithm, value):
+        raise S3Error("BadDigest")
+    return Checksum(algorithm, value, kind)
+
+
+async def _parts(call: Call, named: Sequence[CompletedPart]) -> list[Part]:
+    """The parts as they are stored. `InvalidPart` if one is missing or not what the client says it is."""
+    rows = await call.store.parts(call.bucket, call.key, call.query["uploadId"], 0, parts_max)
+    stored = {row.number: row for row in rows}
+    found: list[Part] = []
+    for part in named:
+        row = stored.get(part.number)
+        if row is None or row.etag != part.etag:
+            raise S3Error("InvalidPart", extra={"PartNumber": str(part.number), "ETag": part.etag})
+        for algorithm, value in part.checksums.items():
+            if row.checksum is None or (row.checksum.algorithm, row.checksum.value) != (algorithm, value):
+                raise S3Error("InvalidPart", extra={"PartNumber": str(part.number), "ETag": part.etag})
+        found.append(row)
+    return found
+
+
+def _check_size(call: Call, parts: Sequence[Part]) -> None:
+    size = call.headers.get("x-amz-mp-object-size")
+    if size is not None and size != str(sum(part.size for part in parts)):
+        raise S3Error("InvalidRequest", "The x-amz-mp-object-size header does not match the parts' sizes.")

@@ -1,0 +1,44 @@
+"""Parameters of a query as values."""
+
+import base64
+import binascii
+import re
+
+from outlast.gateway.s3.errors import S3Error
+from outlast.gateway.s3.uri import Query
+
+_NUMBER = re.compile(r"[0-9]{1,10}").fullmatch
+
+
+def argument_error(name: str, value: str, message: str) -> S3Error:
+    """`InvalidArgument` as S3 gives it."""
+    return S3Error("InvalidArgument", message, extra={"ArgumentName": name, "ArgumentValue": value})
+
+
+def number(query: Query, name: str, default: int, *, low: int = 0, high: int = 2**31 - 1) -> int:
+    """The parameter as a number in [low, high], else `InvalidArgument`; `default` if it is not there."""
+    text = query.get(name)
+    if text is None or text == "":
+        return default
+    value = int(text) if _NUMBER(text) else -1
+    if not low <= value <= high:
+        raise argument_error(name, text, f"{name} must be a number from {low} to {high}.")
+    return value
+
+
+def page_size(query: Query, name: str, most: int) -> int:
+    """How many entries a list may have: what the client asks for, and never more than `most`."""
+    return min(number(query, name, most), most)
+
+
+def token(text: str) -> str:
+    """A continuation token that means `text`. Opaque to clients, printable, stateless."""
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def read_token(name: str, value: str) -> str:
+    """What a continuation token means."""
+    try:
+        return base64.b64decode(value.encode(), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError) as error:
+        raise argument_error(name, value, "The continuation token provided is incorrect") from error

@@ -1,0 +1,30 @@
+"""PutObject: one object in one request."""
+
+from aiohttp import web
+
+from outlast.catalog.records import Body, Checksum
+from outlast.gateway.s3.attributes import checksum_headers, read_attributes
+from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.checksums import expect
+from outlast.gateway.s3.conditions import write_condition
+
+
+async def put_object(call: Call) -> web.StreamResponse:
+    """Checksums and Content-MD5 verified; `If-None-Match: *`, `If-Match`. Up to 5 GiB."""
+    headers = call.headers
+    expected = expect(headers, call.auth.payload)
+    attributes = read_attributes(headers)
+    condition = write_condition(headers)
+
+    def check(body: Body) -> Checksum | None:
+        expected.check_md5(body.md5)
+        return expected.checksum
+
+    source = await call.source(expected)
+    version = await call.store.put(
+        call.bucket, call.key, source, attributes, check=check, condition=condition
+    )
+    told = {"ETag": f'"{version.etag}"'}
+    if version.checksum is not None:
+        told.update(checksum_headers(version.checksum))
+    return call.answer(headers=told)

@@ -1,0 +1,88 @@
+"""What would change a request's meaning and is not supported: refused, never passed over.
+
+A client that asks for a public ACL, a lock or a key of its own and gets `200 OK` believes that it has it.
+So every header and parameter of S3's model either is honoured somewhere, or stands here with the values
+that are true of every object anyway. What S3 itself does not know is passed over, as S3 does.
+"""
+
+from collections.abc import Mapping
+
+from outlast.gateway.s3.errors import S3Error
+
+_NOTHING: frozenset[str] = frozenset()
+
+# Header -> the values that promise nothing which does not hold anyway.
+HEADERS: Mapping[str, frozenset[str]] = {
+    # Who may read and write is the access keys' affair, the same for every object of a bucket.
+    "x-amz-acl": frozenset({"private", "bucket-owner-full-control"}),
+    "x-amz-grant-full-control": _NOTHING,
+    "x-amz-grant-read": _NOTHING,
+    "x-amz-grant-read-acp": _NOTHING,
+    "x-amz-grant-write": _NOTHING,
+    "x-amz-grant-write-acp": _NOTHING,
+    "x-amz-object-ownership": frozenset({"BucketOwnerEnforced"}),
+    "x-amz-bucket-namespace": frozenset({"global"}),
+    # Everything is sealed with AES-256 under the store's own keys.
+    "x-amz-server-side-encryption": frozenset({"AES256"}),
+    "x-amz-server-side-encryption-aws-kms-key-id": _NOTHING,
+    "x-amz-server-side-encryption-context": _NOTHING,
+    "x-amz-server-side-encryption-bucket-key-enabled": frozenset({"false"}),
+    "x-amz-server-side-encryption-customer-algorithm": _NOTHING,
+    "x-amz-server-side-encryption-customer-key": _NOTHING,
+    "x-amz-server-side-encryption-customer-key-md5": _NOTHING,
+    "x-amz-copy-source-server-side-encryption-customer-algorithm": _NOTHING,
+    "x-amz-copy-source-server-side-encryption-customer-key": _NOTHING,
+    "x-amz-copy-source-server-side-encryption-customer-key-md5": _NOTHING,
+    "x-amz-storage-class": frozenset({"STANDARD"}),
+    # No object has tags, annotations, locks or redirects: copying none of them is what was asked.
+    "x-amz-tagging": frozenset({""}),
+    "x-amz-tagging-directive": frozenset({"COPY", "REPLACE"}),
+    "x-amz-object-annotation-directive": frozenset({"COPY", "EXCLUDE"}),
+    "x-amz-website-redirect-location": _NOTHING,
+    "x-amz-bucket-object-lock-enabled": frozenset({"false", "False"}),
+    "x-amz-object-lock-mode": _NOTHING,
+    "x-amz-object-lock-retain-until-date": _NOTHING,
+    "x-amz-object-lock-legal-hold": frozenset({"OFF"}),
+    "x-amz-object-lock-event-hold": frozenset({"OFF"}),
+    "x-amz-object-lock-event-hold-duration-days": _NOTHING,
+    "x-amz-object-lock-event-hold-duration-years": _NOTHING,
+    "x-amz-mfa": _NOTHING,
+    # Conditions and modes of directory buckets.
+    "x-amz-write-offset-bytes": _NOTHING,
+    "x-amz-if-match-last-modified-time": _NOTHING,
+    "x-amz-if-match-size": _NOTHING,
+    "x-amz-if-match-initiated-time": _NOTHING,
+    # Checksums that are neither verified nor kept.
+    "x-amz-checksum-md5": _NOTHING,
+    "x-amz-checksum-sha512": _NOTHING,
+    "x-amz-checksum-xxhash3": _NOTHING,
+    "x-amz-checksum-xxhash64": _NOTHING,
+    "x-amz-checksum-xxhash128": _NOTHING,
+}
+
+# No account but one owns the buckets, and it has no number: a number that is expected cannot be right.
+OWNER_HEADERS = frozenset({"x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"})
+
+# Parameter -> the values that are true of every object. There are no older versions.
+PARAMETERS: Mapping[str, frozenset[str]] = {"versionId": frozenset({"null"})}
+
+
+def refuse_headers(headers: Mapping[str, str]) -> None:
+    """Raise `NotImplemented` (or `AccessDenied`) for the first header that asks for what is not there."""
+    for name in headers:
+        # Nearly every request has a handful of these, and nearly none is in the table.
+        if name[:6].lower() != "x-amz-":
+            continue
+        lower = name.lower()
+        allowed = HEADERS.get(lower)
+        if allowed is not None and headers[name] not in allowed:
+            raise S3Error("NotImplemented", extra={"Header": lower})
+        if lower in OWNER_HEADERS:
+            raise S3Error("AccessDenied", "The bucket is not owned by the account that you expect.")
+
+
+def refuse_parameters(query: Mapping[str, str]) -> None:
+    """The same for query parameters."""
+    for name, allowed in PARAMETERS.items():
+        if name in query and query[name] not in allowed:
+            raise S3Error("NotImplemented", extra={"ParameterName": name, "ArgumentValue": query[name]})

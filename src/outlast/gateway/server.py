@@ -1,0 +1,83 @@
+"""The HTTP server of a gateway.
+
+Small on purpose: it takes connections, hands requests to the S3 service, and stops without dropping what
+is under way. TLS is a reverse proxy's business.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from types import TracebackType
+
+from aiohttp import web
+
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.gateway.connection import Connections
+from outlast.gateway.s3.service import Service
+from outlast.store import Store
+
+STOP_S_MAX = 30.0
+BACKLOG = 1024
+
+
+class Gateway:
+    """Serves a store over HTTP. The store is opened and closed by whoever made it."""
+
+    def __init__(self, store: Store, clock: Clock, entropy: Entropy, *, domains: Iterable[str] = ()) -> None:
+        self._service = Service(store, clock, entropy, domains)
+        self._connections: Connections | None = None
+        self._runner: web.ServerRunner | None = None
+        self._under_way = 0
+        self._stopping = False
+        self._quiet = asyncio.Event()
+
+    async def start(self, host: str, port: int) -> int:
+        """Take requests at `host`:`port`; port 0 takes a free one. Returns the port. Raises `OSError`."""
+        connections = Connections(self._handle, self._service.new_id)
+        runner = web.ServerRunner(connections, shutdown_timeout=0.1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+        except OSError:
+            await runner.cleanup()
+            raise
+        self._connections, self._runner = connections, runner
+        bound: int = runner.addresses[0][1]
+        return bound
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._under_way += 1
+        try:
+            response = await self._service(request)
+        finally:
+            self._under_way -= 1
+            if self._stopping and not self._under_way:
+                self._quiet.set()
+        if self._stopping:
+            response.force_close()
+        return response
+
+    async def stop(self, within_s: float = STOP_S_MAX) -> None:
+        """Take no more connections, finish the requests under way, close. What takes longer is cut off."""
+        if self._runner is None or self._connections is None:
+            return
+        self._stopping = True
+        for site in list(self._runner.sites):
+            await site.stop()
+        self._connections.close_idle()
+        if self._under_way:
+            try:
+                async with asyncio.timeout(within_s):
+                    await self._quiet.wait()
+            except TimeoutError:
+                pass  # they have had their time
+        await self._runner.cleanup()
+        self._runner = self._connections = None
+
+    async def __aenter__(self) -> "Gateway":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
