@@ -95,7 +95,8 @@ class ChunkedDecoder:
                 pieces.append(Piece(view[at:end], None if self._left else self._signature))
                 self._between = not self._left
             elif self._last:
-                end = self._extend_tail(data[at:])
+                end = len(data)
+                self._extend_tail(data[at:])
             else:
                 end = data.find(b"\n", at, at + _LINE_BYTES_MAX) + 1 or min(len(data), at + _LINE_BYTES_MAX)
                 if self._extend_line(data[at:end]):
@@ -127,11 +128,10 @@ class ChunkedDecoder:
         self._signature = found[2].decode() if self._signed else ""
         self._last = self._left == 0
 
-    def _extend_tail(self, text: bytes) -> int:
+    def _extend_tail(self, text: bytes) -> None:
         self._tail += text
         if len(self._tail) > _TRAILER_BYTES_MAX:
             raise S3Error("MalformedTrailerError")
-        return len(text)
 
     def finish(self) -> Trailer:
         if not self._last:
