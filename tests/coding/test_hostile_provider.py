@@ -45,7 +45,7 @@ def test_a_truncated_fragment_is_named(cut: int) -> None:
     assert accused(LONG, LONG.parts() | {1: LONG.fragments[1][:cut]}) == {1}
 
 
-@pytest.mark.parametrize("extra", [b"\0", bytes(100), LONG.fragments[1]])
+@pytest.mark.parametrize("extra", [b"\0", bytes(100), LONG.fragments[1]], ids=len)
 def test_an_extended_fragment_is_named(extra: bytes) -> None:
     assert accused(LONG, LONG.parts() | {1: LONG.fragments[1] + extra}) == {1}
 
@@ -181,6 +181,7 @@ def test_a_data_key_does_not_open_for_another_size_or_layout(size: int, k: int, 
 @pytest.mark.parametrize(
     ("store", "id", "key"),
     [(b"t" * 16, SMALL.id, SMALL.key), (STORE, b"i" * 16, SMALL.key), (STORE, SMALL.id, b"k" * 32)],
+    ids=["store", "extent", "key"],
 )
 def test_fragments_do_not_open_for_another_store_extent_or_key(store: bytes, id: bytes, key: bytes) -> None:
     decoder = ExtentDecoder(store, id, SMALL.size, key, SMALL.k, SMALL.m)
@@ -193,6 +194,13 @@ def test_fragments_do_not_open_for_another_store_extent_or_key(store: bytes, id:
 def test_noise_is_always_an_error_of_the_tree(parts: dict[int, bytes]) -> None:
     with pytest.raises(CodingError):
         Sample(300).read(parts)
+
+
+@pytest.mark.parametrize("change", [-1, 1, 100])
+def test_a_share_of_another_length_with_its_check_made_right_names_its_fragment(change: int) -> None:
+    share = SMALL.fragments[1][4:]
+    share = share[:change] if change < 0 else share + bytes(change)
+    assert accused(SMALL, SMALL.parts() | {1: rechecked(SMALL.id, 1, bytes(4) + share)}) == {1}
 
 
 @given(data=st.data())
