@@ -20,8 +20,8 @@ from outlast.providers.wrap.guard import Guard
 shortage_wait_s_max = 6.0
 # How often a waiting request looks again. Well below anything that a client would notice.
 shortage_look_s = 0.05
-# A provider whose answer was late comes last for so long. If it hangs, its guard knows by then; if not, one
-# read in this time finds out whether it is quick again.
+# A provider whose answer was late comes last for so long, and is not waited for beyond twice what the others
+# take. If it hangs, its guard knows by then; if not, one call in this time finds out whether it is quick.
 late_s_max = 1.0
 
 
@@ -61,7 +61,7 @@ class Fleet:
         return tuple(name for name in names if not self.available(name))
 
     def was_late(self, name: str) -> None:
-        """A read of this provider is later than usual."""
+        """A call to this provider is later than is usual, for it or beside the others."""
         self._late_until[name] = self._clock.monotonic() + late_s_max
 
     def is_late(self, name: str) -> bool:

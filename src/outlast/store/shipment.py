@@ -27,7 +27,7 @@ from outlast.coding.extent import fragment_key
 from outlast.providers.protocol import Buffer
 from outlast.store.fleet import Fleet
 
-# Below this, being twice as slow as the others says nothing about a provider.
+# Below this, being twice as slow as the others says nothing about a provider that is usually quick.
 polite_s_min = 0.1
 # What a straggler has in all: this, or four times what the others took if that is more. It holds memory
 # meanwhile. (Whether its provider hangs is for its guard to find out.)
@@ -57,6 +57,7 @@ class Shipment:
         """
         self.extent = msgspec.structs.replace(extent, missing=(1 << len(extent.places)) - 1)
         self._fragments: list[Sequence[Buffer] | None] = list(fragments)
+        self._fragment_bytes = sum(map(len, fragments[0]))
         self._fleet = fleet
         self._clock = clock
         self._landed = landed
@@ -106,8 +107,10 @@ class Shipment:
         try:
             began = await self._deliver()
             took = self._clock.monotonic() - began
-            await self._wait_all(max(took, polite_s_min))
+            await self._wait_all(max(took, self._polite_s(took)))
             self._accepted.set_result(None)
+            for index in self._sending:
+                self._fleet.was_late(self.extent.places[index])
             self._send_open()  # what failed at once may have been a passing thing: one more try
             await self._wait_all(max(straggler_factor * took, straggler_s_min) - took)
         except StoreUnavailable as error:
@@ -178,6 +181,15 @@ class Shipment:
         wanting = [place for index, place in enumerate(self.extent.places) if self._open(index)]
         durable = len(self.extent.places) - self.extent.missing.bit_count()
         return await self._fleet.wait_available(wanting, self.extent.k - durable)
+
+    def _polite_s(self, took: float) -> float:
+        """`polite_s_min` if a straggler may be expected to make it in that time, else 0."""
+        for index in self._sending:
+            place = self.extent.places[index]
+            expected = self._fleet[place].health.expected_s("put", self._fragment_bytes)
+            if not self._fleet.is_late(place) and expected < took + polite_s_min:
+                return polite_s_min
+        return 0.0
 
     async def _wait_all(self, timeout: float) -> None:
         await wait_first(tuple(self._sending.values()), lambda: False, timeout)
