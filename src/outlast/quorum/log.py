@@ -24,6 +24,7 @@ from outlast.base.clock import Clock
 from outlast.base.concurrency import Background, cancel_and_wait
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Estranged, ForkedLog, NoMajority, ProviderError
+from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import Ballot, SlotState
 from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, open_batch, seal_batch, value_hash
 from outlast.quorum.refill import refill, settle
@@ -119,12 +120,15 @@ class Log:
         """Voters known to miss slots, and the first that each misses."""
         return {voter: slot for voter, (slot, _) in self._behind.items()}
 
-    async def refill(self, name: str) -> int:
-        """Give the voter `name` every decided slot that it lacks; how many. Raises `ProviderError`."""
+    async def refill(self, name: str, target: Provider | None = None) -> int:
+        """Give the voter `name` every decided slot that it lacks; how many. Raises `ProviderError`.
+
+        `target` is how to reach a voter that is estranged, past the guard that refuses it.
+        """
         await self.sync()
         gap = self._behind.pop(name, None)
         try:
-            return await self._refill(name, 0, GENESIS_HASH)
+            return await self._refill(name, 0, GENESIS_HASH, target)
         except ProviderError:
             if gap is not None:
                 self._behind[name] = gap
@@ -371,13 +375,13 @@ class Log:
         finally:
             self._refilling.discard(name)
 
-    async def _refill(self, name: str, slot: int, previous: bytes) -> int:
-        target = next(voter for voter in self.voters if voter.name == name)
-        others = [voter for voter in self.voters if voter is not target]
+    async def _refill(self, name: str, slot: int, previous: bytes, target: Provider | None = None) -> int:
+        target = target or next(voter.provider for voter in self.voters if voter.name == name)
+        others = [voter for voter in self.voters if voter.name != name]
         until, newest = self.slot, self._newest
-        written = await refill(target.provider, others, self._open, slot, previous, until)
+        written = await refill(target, others, self._open, slot, previous, until)
         if newest is not None:  # which no later slot proves yet
-            written += await settle(target.provider, until, newest)
+            written += await settle(target, until, newest)
         return written
 
     # ------------------------------------------------------------ pace and bad news

@@ -30,6 +30,7 @@ from outlast.catalog.records import (
 )
 from outlast.catalog.uploads import Part, Upload
 from outlast.coding.keys import Keyring
+from outlast.quorum.log import Log
 from outlast.store.access import Access, AccessKey
 from outlast.store.digests import Digest
 from outlast.store.fleet import Fleet
@@ -67,9 +68,15 @@ class Store:
         entropy: Entropy,
         report: Callable[[BaseException], None] = lambda error: None,
         let_go: Callable[[], Awaitable[None]] = _nothing,
+        log: Log | None = None,
     ) -> None:
-        """`report` hears of errors in the background. `let_go` closes what is below (log, state)."""
+        """`report` hears of errors in the background. `let_go` closes what is below (log, state).
+
+        `log` is the one under the catalog, for upkeep: giving voters back what they lost.
+        """
         self.catalog = catalog
+        self.log = log
+        self.entropy = entropy
         self.fleet = fleet
         self.clock = clock
         self._let_go = let_go

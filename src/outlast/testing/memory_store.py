@@ -58,7 +58,14 @@ class Gateway:
         self.catalog = Catalog(self.log, self.state)
         self.fleet = Fleet(self.guards, clock)
         self.store = Store(
-            self.catalog, self.fleet, world.keyring, clock, entropy, self.errors.append, self._let_go
+            self.catalog,
+            self.fleet,
+            world.keyring,
+            clock,
+            entropy,
+            self.errors.append,
+            self._let_go,
+            self.log,
         )
 
     def _applied(self, record: AnyRecord, outcome: Outcome) -> None:
