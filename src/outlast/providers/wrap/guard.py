@@ -1,0 +1,234 @@
+"""What stands between the store and a provider: a deadline for every call, its health, and its marker.
+
+While the provider is well the guard only measures. While it is down or estranged every call fails at once,
+and `watch` finds out when that is over: a down provider is probed with a real write, read and delete,
+an estranged one is asked for its marker. Neither costs a client's request anything.
+
+The marker is read every few seconds, and soon after a `NotFound`, which is how an erasure shows first.
+That is for health, so that an erased provider is not asked for what it no longer has. It is no proof:
+votes are attested one by one (`quorum.voter`).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from outlast.base import limits
+from outlast.base.clock import Clock
+from outlast.base.errors import Cause, Estranged, Full, NotFound, ProviderError, Unavailable
+from outlast.providers.health import Health
+from outlast.providers.marker import Marker, read_marker
+from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
+
+T = TypeVar("T")
+
+# A call's deadline: this, and the time that its bytes take at a rate below which a provider is of no use.
+deadline_s_base = 5.0
+deadline_bytes_per_s = limits.MIB
+# A `get` of a whole object does not know its size. No object of ours is larger by much than this.
+whole_bytes_guess = 8 * limits.MIB
+# How often the marker is read: of a healthy provider, of an estranged one, and after `NotFound` at most.
+marker_period_s = 5.0
+estranged_period_s = 1.0
+not_found_period_s = 1.0
+# The deadline for the marker, a few hundred bytes. Short, so that the watch finds out before clients do.
+marker_deadline_s = 2.0
+# The deadline of the question to a provider that is suspected to hang.
+suspect_deadline_s = 1.0
+
+
+class Guard:
+    """`inner`, with a deadline, `health` and the `marker` that it should have (None: it is not looked at)."""
+
+    def __init__(self, inner: Provider, health: Health, clock: Clock, marker: Marker | None = None) -> None:
+        self.inner = inner
+        """The provider itself, for those who must reach it although it is estranged."""
+        self.health = health
+        self._name = inner.name
+        self._clock = clock
+        self._marker = marker
+        self._marker_read_at = float("-inf")
+        self._marker_wanted = True
+        self._suspected = False
+        self._wake = asyncio.Event()
+        health.changed = self._wake.set
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def expect(self, incarnation: bytes) -> None:
+        """From now on the marker should say `incarnation`: the provider was taken back."""
+        assert self._marker is not None, "a guard without a marker expects nothing"
+        self._marker = replace(self._marker, incarnation=incarnation)
+        self._want_marker()
+
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        size = whole_bytes_guess if span is None else span[1] - span[0]
+        return await self._call("get", size, self.inner.get, key, span)
+
+    async def put(self, key: str, data: Data) -> None:
+        await self._call("put", _size(data), self.inner.put, key, data)
+
+    async def create(self, key: str, data: Data) -> str:
+        return await self._call("create", _size(data), self.inner.create, key, data)
+
+    async def replace(self, key: str, data: Data, etag: str) -> str:
+        return await self._call("replace", _size(data), self.inner.replace, key, data, etag)
+
+    async def head(self, key: str) -> Stat:
+        return await self._call("head", 0, self.inner.head, key)
+
+    async def delete(self, key: str) -> None:
+        await self._call("delete", 0, self.inner.delete, key)
+
+    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
+        entries = self.inner.list(prefix, start_after)
+        while (entry := await self._call("list", 0, _next, entries)) is not None:
+            yield entry
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+    async def check(self) -> ProviderError | None:
+        """Read the marker now, and tell health what it says. What went wrong is returned."""
+        self._marker_wanted = False
+        self._marker_read_at = began = self._clock.monotonic()
+        if self._marker is None:
+            return None
+        try:
+            async with asyncio.timeout(marker_deadline_s):
+                present = await read_marker(self.inner)
+        except TimeoutError:
+            failure: ProviderError = self._timeout("get")
+        except ProviderError as error:
+            failure = error
+        else:
+            self.health.report("get", self._clock.monotonic() - began)
+            self.health.report_marker(present == self._marker)
+            return None
+        self._failed(began, failure)
+        return failure
+
+    async def watch(self) -> None:
+        """Until cancelled, find out when the provider is no longer well, and when it is again."""
+        while True:
+            pause = await self._look()
+            try:
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass  # nothing happened meanwhile; the next look is due
+            self._wake.clear()
+
+    # ------------------------------------------------------------ calls
+
+    async def _call(self, verb: str, size: int, method: Callable[..., Awaitable[T]], *arguments: object) -> T:
+        health = self.health
+        if not health.available:
+            raise self._refusal(verb)
+        began = self._clock.monotonic()
+        if health.started(verb, began):
+            self._suspected = True
+            self._wake.set()
+        try:
+            async with asyncio.timeout(deadline_s_base + size / deadline_bytes_per_s):
+                answer = await method(*arguments)
+        except ProviderError as error:
+            self._failed(began, error)
+            raise
+        except TimeoutError:
+            failure = self._timeout(verb)
+            self._failed(began, failure)
+            raise failure from None
+        except asyncio.CancelledError:
+            health.report_given_up(verb, self._clock.monotonic() - began, size)
+            raise
+        moved = len(answer.data) if isinstance(answer, Blob) else size
+        health.report(verb, self._clock.monotonic() - began, None, moved)
+        return answer
+
+    def _failed(self, began: float, error: ProviderError) -> None:
+        now = self._clock.monotonic()
+        self.health.report(error.verb, now - began, error)
+        if isinstance(error, NotFound) and now - self._marker_read_at > not_found_period_s:
+            self._want_marker()
+
+    def _timeout(self, verb: str) -> Unavailable:
+        return Unavailable(self._name, verb, "no answer before the deadline", Cause.TIMEOUT)
+
+    def _refusal(self, verb: str) -> ProviderError:
+        if self.health.state == "estranged":
+            return Estranged(self._name, verb, "its marker is gone or another's")
+        return Unavailable(self._name, verb, "it is down", Cause.BREAKER)
+
+    def _want_marker(self) -> None:
+        self._marker_wanted = True
+        self._wake.set()
+
+    # ------------------------------------------------------------ the watch
+
+    async def _look(self) -> float:
+        """Do what is due; in how many seconds the next thing is."""
+        if self.health.next_probe_at is not None:
+            return await self._look_at_down(self.health.next_probe_at)
+        if self._suspected:
+            self._suspected = False
+            await self._question()
+        period = estranged_period_s if self.health.state == "estranged" else marker_period_s
+        now = self._clock.monotonic()
+        if self._marker_wanted or now - self._marker_read_at >= period:
+            await self.check()
+        return period
+
+    async def _look_at_down(self, probe_at: float) -> float:
+        now = self._clock.monotonic()
+        if now < probe_at:
+            return probe_at - now
+        failure = await self.check()  # first: what comes back empty must not be used in between
+        if failure is None and self.health.state != "estranged":
+            failure = await self._probe(deadline_s_base)
+        self.health.report_probe("" if failure is None else str(failure))
+        return 0.0
+
+    async def _question(self) -> None:
+        """Find out, before the next deadline does, whether a silent provider hangs."""
+        usual = sum(self.health.expected_s(verb, 0) for verb in ("put", "get", "delete"))
+        failure = await self._probe(min(max(suspect_deadline_s, 4 * usual), deadline_s_base))
+        if failure is not None:
+            self.health.report_silent(str(failure))
+
+    async def _probe(self, deadline_s: float) -> ProviderError | None:
+        """Write, read, compare and delete within the deadline. What went wrong; None if nothing did."""
+        key, content = f"probe/{self.health.entropy.bytes(8).hex()}", self.health.entropy.bytes(64)
+        try:
+            async with asyncio.timeout(deadline_s):
+                await self._timed("put", self.inner.put, key, content)
+                blob = await self._timed("get", self.inner.get, key)
+                await self._timed("delete", self.inner.delete, key)
+        except TimeoutError:
+            return self._timeout("probe")
+        except Full:
+            return None  # it answers, and reads work
+        except NotFound:
+            return Unavailable(self._name, "probe", "what was written cannot be found", Cause.CORRUPT)
+        except ProviderError as error:
+            return error
+        if blob.data != content:
+            return Unavailable(self._name, "probe", "other bytes were read than written", Cause.CORRUPT)
+        return None
+
+    async def _timed(self, verb: str, method: Callable[..., Awaitable[T]], *arguments: object) -> T:
+        began = self._clock.monotonic()
+        answer = await method(*arguments)
+        self.health.report(verb, self._clock.monotonic() - began)
+        return answer
+
+
+def _size(data: Data) -> int:
+    return len(data) if isinstance(data, bytes) else sum(map(len, data))
+
+
+async def _next(entries: AsyncIterator[Entry]) -> Entry | None:
+    return await anext(entries, None)
