@@ -98,7 +98,7 @@ def test_a_catalog_of_another_version_is_refused(path: Path) -> None:
 def test_a_damaged_page_is_noticed_when_it_is_read(path: Path) -> None:
     filled(path).close()
     data = bytearray(path.read_bytes())
-    for start in range(8192, len(data), 8192):
+    for start in range(16384, len(data), 16384):
         data[start : start + 16] = b"\xff" * 16
     path.write_bytes(data)
     with pytest.raises(StoreCorrupt):
