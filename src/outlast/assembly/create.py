@@ -108,7 +108,9 @@ def _write_settings(plan: Plan, surveyed: Sequence[Surveyed], files: Files) -> N
         with files.config.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise ConfigError(f"{files.config} cannot be written: {error}", "name another with --config") from error
+        raise ConfigError(
+            f"{files.config} cannot be written: {error}", "name another with --config"
+        ) from error
 
 
 async def _take_back(claimed: Sequence[Surveyed]) -> None:

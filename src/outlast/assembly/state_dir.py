@@ -13,13 +13,13 @@ stale locks to break.
 
 import fcntl
 import os
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from outlast.base.errors import ConfigError
+from outlast.base.errors import ConfigError, StoreError
+from outlast.catalog.database import copy_database
 
 CATALOG_NAME = "catalog.sqlite"
 # More processes than this with one store open on one machine are a fault of whoever starts them.
@@ -90,8 +90,8 @@ def _seed(claimed: StateDir, home: Path) -> None:
     siblings = [path for path in home.glob(f"*/{CATALOG_NAME}") if path.parent != claimed.path]
     for sibling in sorted(siblings, key=_age, reverse=True):
         try:
-            _backup(sibling, claimed.catalog)
-        except (sqlite3.Error, OSError):
+            copy_database(sibling, claimed.catalog)
+        except (StoreError, OSError):
             claimed.discard_catalog()
         else:
             return
@@ -102,13 +102,3 @@ def _age(path: Path) -> tuple[float, str]:
         return path.stat().st_mtime, path.parent.name
     except OSError:
         return 0.0, path.parent.name
-
-
-def _backup(source: Path, target: Path) -> None:
-    before = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
-    after = sqlite3.connect(target)
-    try:
-        before.backup(after)
-    finally:
-        before.close()
-        after.close()

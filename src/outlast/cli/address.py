@@ -19,7 +19,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """`outlast://BUCKET/KEY`; the scheme may be left out. Usage error without a bucket. Keys are taken as they are."""
+    """`outlast://BUCKET/KEY`, or without the scheme. Usage error without a bucket; keys are as they are."""
     bucket, _, key = text.removeprefix(SCHEME).partition("/")
     if not bucket:
         raise typer.BadParameter(f"{text!r} names no bucket: outlast://BUCKET/KEY")

@@ -68,6 +68,8 @@ async def _copy(store: Store, source: str, target: str, recursive: bool, tally: 
             await _download(store, parse_address(source), target, recursive, tally)
         else:
             await _upload(store, source, parse_address(target), recursive, tally)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise ConfigError(f"{error.filename or 'copy'}: {error.strerror or error}") from error
 

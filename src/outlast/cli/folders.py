@@ -23,7 +23,7 @@ copies_at_once = 16
 
 
 async def upload_folder(store: Store, folder: Path, target: Address, tally: Tally) -> None:
-    """Copy the files below `folder` to keys that begin with `target`. Symbolic links to folders are not followed."""
+    """Copy the files below `folder` to keys that begin with `target`. Links to folders are not followed."""
     prefix = as_folder(target.key)
     there = {entry.key: (entry.size, entry.etag) async for entry in entries(store, target.bucket, prefix)}
 

@@ -34,10 +34,12 @@ def init(
     ],
     tolerate: Annotated[int, typer.Option(help="How many providers (operators) may be lost at once.")] = 1,
     key_file: Annotated[
-        Path | None, typer.Option(help="Where the master key goes.", show_default="outlast.key beside the config")
+        Path | None,
+        typer.Option(help="Where the master key goes.", show_default="outlast.key beside the config"),
     ] = None,
     lock: Annotated[
-        bool, typer.Option("--lock", help="Lock the key file by a passphrase (OUTLAST_PASSPHRASE, or asked for).")
+        bool,
+        typer.Option("--lock", help="Lock the key file by a passphrase (OUTLAST_PASSPHRASE, or asked for)."),
     ] = False,
     recovery_sheet: Annotated[
         bool, typer.Option("--recovery-sheet", help="Print the master key too, to be kept on paper.")
@@ -83,7 +85,9 @@ def _urls(providers: Sequence[str]) -> dict[str, str]:
 
 def _passphrase() -> str:
     given = os.environ.get("OUTLAST_PASSPHRASE", "")
-    return given or typer.prompt("Passphrase for the key file", hide_input=True, confirmation_prompt=True, err=True)
+    return given or typer.prompt(
+        "Passphrase for the key file", hide_input=True, confirmation_prompt=True, err=True
+    )
 
 
 def _tell_survey(surveyed: Sequence[Surveyed]) -> None:
@@ -105,7 +109,8 @@ def _tell_survey(surveyed: Sequence[Surveyed]) -> None:
 def _refuse_problems(plan: Plan) -> None:
     if plan.problems:
         raise ConfigError(
-            "this set of providers cannot keep the tolerance: " + "; ".join(problem.what for problem in plan.problems),
+            "this set of providers cannot keep the tolerance: "
+            + "; ".join(problem.what for problem in plan.problems),
             "; ".join(problem.remedy for problem in plan.problems),
         )
 
@@ -137,10 +142,10 @@ def _told(
 
 
 def _tell_made(plan: Plan, files: Files, sheet: str | None) -> None:
-    k, m = plan.layout
+    (k, m), policy = plan.layout, plan.policy
     print_line(
-        f"\nmade store {plan.store.hex()}: any {plan.policy.tolerate} of its {plan.policy.domain}s may be lost"
-        f"\n  each large object: {k} + {m} fragments, any {k} of which suffice; the log: {', '.join(plan.voters)}"
+        f"\nmade store {plan.store.hex()}: any {policy.tolerate} of its {policy.domain}s may be lost"
+        f"\n  large objects: {k} + {m} fragments, any {k} of which suffice; the log: {', '.join(plan.voters)}"
         f"\n  settings  {files.config}"
         f"\n  key file  {files.key}: keep copies of it in safe places; without it everything is lost"
     )

@@ -16,7 +16,8 @@ from outlast.store import Store
 def ls(
     path: Annotated[str, typer.Argument(help="BUCKET/PREFIX, or nothing for the buckets.")] = "",
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Also what is in folders (parts of a key that end with /).")
+        bool,
+        typer.Option("--recursive", "-r", help="Also what is in folders (parts of a key that end with /)."),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,

@@ -30,7 +30,9 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def outlast(
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     """Object storage that outlives any one provider: S3 in front, many independent providers behind."""
     if version:

@@ -7,7 +7,9 @@ import typer
 
 Config: TypeAlias = Annotated[
     Path,
-    typer.Option("--config", "-c", envvar="OUTLAST_CONFIG", help="The store's settings file.", show_default=True),
+    typer.Option(
+        "--config", "-c", envvar="OUTLAST_CONFIG", help="The store's settings file.", show_default=True
+    ),
 ]
 Json: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print one JSON value on standard output instead of text.")

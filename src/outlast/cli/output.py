@@ -30,7 +30,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Aligned columns. Columns whose title ends with `>` are numbers, aligned to the right."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
+        table.add_column(
+            column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)

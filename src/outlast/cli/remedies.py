@@ -3,7 +3,10 @@
 from outlast.base import errors
 
 _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
-    (errors.NoSuchBucket, "see what there is with: outlast bucket list; make one with: outlast bucket create NAME"),
+    (
+        errors.NoSuchBucket,
+        "see what there is with: outlast bucket list; make one with: outlast bucket create NAME",
+    ),
     (errors.BucketExists, "use it as it is, or choose another name"),
     (errors.BucketNotEmpty, "empty it first: outlast rm -r outlast://NAME/"),
     (errors.BadBucketName, "use 3 to 63 lower-case letters, digits, dots and hyphens, as in S3"),
@@ -12,7 +15,10 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (errors.NoSuchAccessKey, "see what there is with: outlast key list"),
     (errors.AccessKeyExists, "choose another name, or delete it first: outlast key delete NAME"),
     (errors.StoreUnavailable, "nothing was acknowledged; see which providers answer with: outlast status"),
-    (errors.StoreCorrupt, "see what is missing with: outlast repair; the data may be at a provider that is away"),
+    (
+        errors.StoreCorrupt,
+        "see what is missing with: outlast repair; the data may be at a provider that is away",
+    ),
     (errors.ForkedLog, "a provider was put back to an older state, or is another store's: outlast doctor"),
     (errors.QuorumError, "more voters must answer; see which do with: outlast status"),
     (errors.Tampered, "the key file may be another store's: outlast doctor"),

@@ -16,7 +16,10 @@ from outlast.maintenance.repair import repair as repair_store
 
 def repair(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Only ask for the fragments' sizes instead of reading and checking them.")
+        bool,
+        typer.Option(
+            "--quick", help="Only ask for the fragments' sizes instead of reading and checking them."
+        ),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,

@@ -42,7 +42,7 @@ def attributes_for(name: str) -> Attributes:
 
 
 async def upload_file(store: Store, path: Path, address: Address, progress: Progress) -> int:
-    """Copy a file into the store; its size in bytes. Raises `OSError` for the file, `StoreError` for the store."""
+    """Copy a file into the store; its size in bytes. Raises `OSError` and `StoreError`."""
     size = path.stat().st_size
     attributes = attributes_for(path.name)
     with path.open("rb") as file:

@@ -3,7 +3,7 @@
 - `command`: `outlast demo`, its options and its folder.
 - `story`: what happens, in order, and the report.
 - `traffic`: readers that compare everything with what was written, and a writer that goes on writing.
-- `gateway`: a real `outlast serve` in a process of its own, and the other commands, as a person would type them.
+- `gateway`: a real `outlast serve` and the other commands, each in a process of its own.
 - `client`: as much of an S3 client as that needs.
 
 Nothing here is simulated: real processes, real directories, real requests over HTTP. What is stopped at

@@ -22,7 +22,8 @@ SIGN = "this-is-an-outlast-demo"
 
 def demo(
     folder: Annotated[
-        Path, typer.Option("--dir", help="Where to put the demonstration's store; an earlier one is replaced.")
+        Path,
+        typer.Option("--dir", help="Where to put the demonstration's store; an earlier one is replaced."),
     ] = Path("outlast-demo"),
     host: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Its port; a free one is taken if this is in use.")] = 9000,
@@ -48,7 +49,9 @@ def _prepare(folder: Path) -> None:
     """An empty folder, by removing at most what an earlier demonstration left."""
     if folder.exists():
         if not (folder / SIGN).exists() and any(folder.iterdir()):
-            raise ConfigError(f"{folder} is not empty and not an earlier demonstration", "name another with --dir")
+            raise ConfigError(
+                f"{folder} is not empty and not an earlier demonstration", "name another with --dir"
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
     (folder / SIGN).touch()

@@ -25,7 +25,7 @@ class Commands:
         self._environment = {**os.environ, "OUTLAST_CONFIG": str(config), "OUTLAST_STATE_DIR": str(state_dir)}
 
     async def run(self, *arguments: str) -> Any:
-        """Run a command to its end and return what it printed as JSON. Raises `ConfigError` with its complaint."""
+        """Run a command to its end; what it printed as JSON. Raises `ConfigError` with its complaint."""
         process = await self._start((*arguments, "--json"), stderr=PIPE)
         output, errors = await process.communicate()
         if process.returncode != 0:
@@ -49,7 +49,9 @@ class Commands:
 
     async def _start(self, arguments: Sequence[str], stderr: Any) -> Process:
         command = (sys.executable, "-m", "outlast", *arguments)
-        return await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=stderr, env=self._environment)
+        return await asyncio.create_subprocess_exec(
+            *command, stdout=PIPE, stderr=stderr, env=self._environment
+        )
 
 
 class Gateway:

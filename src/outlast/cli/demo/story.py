@@ -41,7 +41,7 @@ class Stage:
 async def play(
     folder: Path, host: str, port: int, clock: Clock, entropy: Entropy, say: Say
 ) -> dict[str, Any]:
-    """Tell the whole story in an empty `folder`; the report. What was started is stopped, whatever happens."""
+    """Tell the whole story in an empty `folder`; the report. What was started is stopped in any case."""
     commands = Commands(folder / "outlast.toml", folder / "state")
     await _create(folder, commands, say)
     key = await commands.run("key", "create", "demo")
@@ -71,7 +71,9 @@ async def _create(folder: Path, commands: Commands, say: Say) -> None:
     say(f"store: {len(PROVIDERS)} directories as providers, any one may be lost")
     for provider in made["providers"]:
         role = " and ".join(
-            word for word, has in (("votes", provider["votes"]), ("holds data", provider["holds_data"])) if has
+            word
+            for word, has in (("votes", provider["votes"]), ("holds data", provider["holds_data"]))
+            if has
         )
         say(f"  {provider['name']:6} {role}")
 

@@ -1,0 +1,140 @@
+"""From values to components: settings, a key and a local catalog become a store.
+
+This is the one place that knows every part. It decides nothing: which providers there are is in the
+settings, who votes and what may be lost is in the catalog's first record.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeAlias
+
+from outlast.assembly.providers import Providers
+from outlast.base.clock import Clock
+from outlast.base.concurrency import cancel_and_wait, wait_first
+from outlast.base.entropy import Entropy
+from outlast.base.errors import ConfigError, ProviderError, StoreUnavailable, Tampered
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.judgement import Outcome
+from outlast.catalog.records import AnyRecord, DrillSet, Genesis, ProviderReattached
+from outlast.catalog.state import State
+from outlast.catalog.wire import decode
+from outlast.coding.keys import Keyring
+from outlast.coding.seal import Box
+from outlast.placement.members import Member
+from outlast.quorum.genesis import read_genesis
+from outlast.quorum.log import Log
+from outlast.quorum.voter import Voter
+from outlast.store import Fleet, Store
+
+Report: TypeAlias = Callable[[BaseException], None]
+
+gateway_id_bytes = 16
+
+
+async def build_store(
+    providers: Providers,
+    keyring: Keyring,
+    store: bytes,
+    state: State,
+    clock: Clock,
+    entropy: Entropy,
+    report: Report,
+) -> Store:
+    """The store, not open yet. Closing it closes the log, `state` and the providers.
+
+    Raises `ConfigError` (another store's key, unknown providers) and `StoreUnavailable` (nothing is known
+    locally, and no provider answers).
+    """
+    seal = Box(keyring.log, entropy)
+    genesis = state.genesis or await find_genesis(providers, seal)
+    if genesis.store != store:
+        raise ConfigError(
+            f"the providers hold store {genesis.store.hex()}, but outlast.toml says {store.hex()}",
+            "mend the line `store` in outlast.toml, or the providers' URLs",
+        )
+    providers.check_known(genesis.members)
+    for member in genesis.members:
+        providers.expect(member.name, member.incarnation)
+    log = Log(
+        _voters(providers, genesis),
+        seal,
+        entropy.bytes(gateway_id_bytes),
+        clock,
+        entropy,
+        state.apply,
+        state.position,
+        report,
+    )
+    _follow(state, log, providers)
+
+    async def let_go() -> None:
+        await log.close()
+        state.close()
+
+    fleet = Fleet(providers.guards, clock)
+    return Store(Catalog(log, state), fleet, keyring, clock, entropy, report, let_go, log)
+
+
+def _voters(providers: Providers, genesis: Genesis) -> list[Voter]:
+    members: dict[str, Member] = {member.name: member for member in genesis.members}
+    return [Voter(providers.voter(name), members[name].incarnation) for name in genesis.voters]
+
+
+def _follow(state: State, log: Log, providers: Providers) -> None:
+    """Have drills and reattachments take effect when the log tells of them, here as at every gateway."""
+
+    def applied(record: AnyRecord, outcome: Outcome) -> None:
+        match record:
+            case DrillSet():
+                providers.drill(record)
+            case ProviderReattached():
+                providers.expect(record.provider, record.incarnation)
+                log.expect(record.provider, record.incarnation)
+
+    state.on_applied(applied)
+    if state.genesis is not None:
+        for drill in state.drills():
+            providers.drill(drill)
+
+
+async def find_genesis(providers: Providers, seal: Box) -> Genesis:
+    """The store's first record, from whichever provider answers first.
+
+    Raises `ConfigError` if it does not open with this key, or if all answered that they have none, and
+    `StoreUnavailable` if none has answered.
+    """
+    names = sorted(providers.guards)
+    tasks = [asyncio.ensure_future(read_genesis([providers.guards[name]], seal)) for name in names]
+    try:
+        await wait_first(tasks, lambda: any(_found(task) is not None for task in tasks))
+        for task in tasks:
+            if (record := _found(task)) is not None:
+                genesis = decode(record)
+                assert isinstance(genesis, Genesis)
+                return genesis
+        raise _why_not_found([task.exception() for task in tasks])
+    finally:
+        await cancel_and_wait(tasks)
+
+
+def _found(task: "asyncio.Task[bytes | None]") -> bytes | None:
+    return task.result() if task.done() and task.exception() is None else None
+
+
+def _why_not_found(failures: list[BaseException | None]) -> Exception:
+    """What to raise when no provider gave the first record: rather what a person can mend."""
+    if any(isinstance(failure, Tampered) for failure in failures):
+        return ConfigError(
+            "the key file does not open this store: it is another store's",
+            "name the right one in outlast.toml (key_file); `outlast doctor` shows the ids",
+        )
+    silent = [failure for failure in failures if isinstance(failure, ProviderError)]
+    if silent:
+        return StoreUnavailable("no provider answers that knows the store: " + "; ".join(map(str, silent)))
+    unforeseen = [failure for failure in failures if isinstance(failure, Exception)]
+    if unforeseen:
+        return unforeseen[0]
+    return ConfigError(
+        "none of the providers holds this store",
+        "see that the URLs in outlast.toml are right and the disks mounted (if all were erased, it is lost)",
+    )

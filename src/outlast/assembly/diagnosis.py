@@ -1,0 +1,168 @@
+"""Looking for what is wrong with a store, from this machine: each finding with its remedy.
+
+It goes on after a finding as far as it can, so that one run tells everything. It changes nothing but for
+the short-lived objects under `probe/` by which a provider's rights are tried.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from outlast.assembly.build import find_genesis
+from outlast.assembly.opening import load_key
+from outlast.assembly.providers import Providers, open_providers
+from outlast.assembly.settings import Settings, load_settings
+from outlast.assembly.state_dir import claim_state_dir
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.base.errors import ConfigError, OutlastError, ProviderError
+from outlast.catalog.records import Genesis
+from outlast.coding.keys import Keyring, MasterKey
+from outlast.coding.seal import Box
+from outlast.providers.capabilities import probe
+from outlast.providers.marker import MARKER_KEY, read_marker
+from outlast.providers.protocol import Provider
+from outlast.quorum.ballot import majority
+
+# A provider that does not answer its marker within this is not asked anything else.
+answer_s_max = 5.0
+# A clock that is off by more than this is refused by S3 clients and gateways (signatures carry the time).
+skew_s_max = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `remedy` is "" when it is well."""
+
+    check: str
+    what: str
+    remedy: str = ""
+
+    @property
+    def well(self) -> bool:
+        return not self.remedy
+
+
+async def diagnose(config: Path, state_root: Path, clock: Clock, entropy: Entropy) -> list[Finding]:
+    """Everything that was looked at, good and bad, in the order in which to mend it."""
+    try:
+        settings = load_settings(config)
+    except ConfigError as error:
+        return [_bad("config", error)]
+    findings = [Finding("config", f"{config}: {len(settings.providers)} providers")]
+    findings.append(_local_state(state_root, settings))
+    try:
+        master = await load_key(settings)
+        findings.append(Finding("key", f"{settings.key_file}: key {master.id}"))
+    except ConfigError as error:
+        findings.append(_bad("key", error))
+        return findings
+    try:
+        providers = open_providers(settings.providers, settings.store, clock, entropy)
+    except ConfigError as error:
+        findings.append(_bad("providers", error))
+        return findings
+    try:
+        findings += await _look_at_store(providers, master, settings, clock, entropy)
+    finally:
+        await providers.close()
+    return findings
+
+
+def _bad(check: str, error: ConfigError) -> Finding:
+    return Finding(check, str(error), error.remedy or "mend it")
+
+
+def _local_state(root: Path, settings: Settings) -> Finding:
+    try:
+        claim_state_dir(root, settings.store).release()
+    except ConfigError as error:
+        return _bad("local state", error)
+    return Finding("local state", f"{root} can be written")
+
+
+async def _look_at_store(
+    providers: Providers, master: MasterKey, settings: Settings, clock: Clock, entropy: Entropy
+) -> list[Finding]:
+    genesis, finding = await _find_genesis(providers, master, settings, entropy)
+    looked = await asyncio.gather(
+        *(_look_at(guard.inner, settings.store, entropy) for guard in providers.guards.values())
+    )
+    findings = [finding, *looked]
+    if genesis is not None:
+        findings.append(_clock(genesis, clock))
+        well = {name for name, found in zip(providers.guards, looked, strict=True) if found.well}
+        findings.append(_voters(genesis, well))
+    return findings
+
+
+async def _find_genesis(
+    providers: Providers, master: MasterKey, settings: Settings, entropy: Entropy
+) -> tuple[Genesis | None, Finding]:
+    try:
+        genesis = await find_genesis(providers, Box(Keyring(master, settings.store).log, entropy))
+    except ConfigError as error:
+        return None, _bad("store", error)
+    except OutlastError as error:
+        return None, Finding("store", str(error), "bring at least one of its providers back")
+    try:
+        providers.check_known(genesis.members)
+    except ConfigError as error:
+        return genesis, _bad("store", error)
+    return genesis, Finding("store", f"store {genesis.store.hex()} opens with this key")
+
+
+async def _look_at(provider: Provider, store: bytes, entropy: Entropy) -> Finding:
+    """Reachability, the marker, and the rights, of one provider."""
+    check = f"provider {provider.name}"
+    try:
+        async with asyncio.timeout(answer_s_max):
+            marker = await read_marker(provider)
+    except TimeoutError:
+        return Finding(check, "does not answer", "see why; the store goes on without it meanwhile")
+    except ProviderError as error:
+        return Finding(check, str(error), "see that it is there (mounted) and that this user may use it")
+    if marker is None:
+        return Finding(
+            check,
+            f"has no marker ({MARKER_KEY}): it was erased, or another place is mounted there",
+            "mount the right one; or, if it was erased, give it its data back with: outlast repair",
+        )
+    if marker.store != store or marker.provider != provider.name:
+        return Finding(
+            check,
+            f"is {marker.provider} of store {marker.store.hex()}",
+            "mend its URL in outlast.toml",
+        )
+    found = await probe(provider, entropy)
+    if found.reasons:
+        return Finding(
+            check, "; ".join(found.reasons), "give the user who runs this the rights that it needs"
+        )
+    return Finding(check, f"answers in {1000 * found.round_trip_s:.1f} ms, with all rights")
+
+
+def _clock(genesis: Genesis, clock: Clock) -> Finding:
+    """The time cannot be before the store was made; how far it is off otherwise nobody here can tell."""
+    behind_s = genesis.created / 1000 - clock.now()
+    if behind_s > skew_s_max:
+        return Finding(
+            "clock",
+            f"this machine's clock is at least {behind_s / 3600:.1f} h slow: the store was made later than now",
+            "set the clock, and keep it right by NTP",
+        )
+    return Finding("clock", "is not behind the store's making")
+
+
+def _voters(genesis: Genesis, well: Sequence[str] | set[str]) -> Finding:
+    """Whether the log can go on, and how many more voters it may lose."""
+    voters = genesis.voters
+    there = sum(1 for name in voters if name in well)
+    needed = majority(len(voters))
+    what = f"{there} of {len(voters)} voters are well, {needed} are needed ({', '.join(voters)})"
+    if there < needed:
+        return Finding("agreement", what, "bring voters back: until then nothing can be read or written")
+    if there < len(voters):
+        return Finding("agreement", what, "bring the others back, then: outlast repair")
+    return Finding("agreement", what)

@@ -1,0 +1,79 @@
+"""Opening a store by its settings, as gateways, the command line and Python programs do."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+
+from outlast.assembly.build import Report, build_store
+from outlast.assembly.providers import open_providers
+from outlast.assembly.settings import Settings
+from outlast.assembly.state_dir import StateDir, claim_state_dir, default_state_dir
+from outlast.base.clock import Clock, SystemClock
+from outlast.base.entropy import Entropy, SystemEntropy
+from outlast.base.errors import StoreCorrupt
+from outlast.catalog.state import State
+from outlast.coding.keys import Keyring, MasterKey
+from outlast.store import Store
+
+_log = structlog.get_logger("outlast")
+
+
+@asynccontextmanager
+async def open_store(
+    settings: Settings,
+    state_dir: Path | None = None,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    report: Report | None = None,
+) -> AsyncIterator[Store]:
+    """The store that `settings` tell of, open for the time of the block.
+
+    `state_dir`: where this machine keeps local state (the platform's place if None). A locked key file is
+    opened by the passphrase in the environment variable OUTLAST_PASSPHRASE. Raises `ConfigError` and
+    `StoreUnavailable`.
+    """
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    keyring = Keyring(await load_key(settings), settings.store)
+    async with AsyncExitStack() as unless_built:
+        local = claim_state_dir(state_dir or default_state_dir(), settings.store)
+        unless_built.callback(local.release)
+        state = open_state(local)
+        unless_built.callback(state.close)
+        providers = open_providers(settings.providers, settings.store, clock, entropy)
+        unless_built.push_async_callback(providers.close)
+        store = await build_store(
+            providers, keyring, settings.store, state, clock, entropy, report or _report
+        )
+        unless_built.pop_all()
+    try:
+        async with store:
+            yield store
+    finally:
+        local.release()
+
+
+async def load_key(settings: Settings) -> MasterKey:
+    """The master key. In a thread: a passphrase costs half a second on purpose. Raises `ConfigError`."""
+    passphrase = os.environ.get("OUTLAST_PASSPHRASE", "")
+    return await asyncio.to_thread(MasterKey.load, settings.key_file, passphrase)
+
+
+def open_state(local: StateDir) -> State:
+    """The local catalog; one that is damaged or of another version is begun anew."""
+    try:
+        return State(local.catalog)
+    except StoreCorrupt as error:
+        _log.warning("the local catalog is begun anew", path=str(local.catalog), reason=str(error))
+        local.discard_catalog()
+        return State(local.catalog)
+
+
+def _report(error: BaseException) -> None:
+    """What failed in the background and has nobody to tell it to."""
+    _log.error(
+        "failed in the background", error=str(error) or type(error).__name__, kind=type(error).__name__
+    )

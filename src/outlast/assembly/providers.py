@@ -1,0 +1,82 @@
+"""The providers of a store, each with what stands around it: faults for drills, and the guard.
+
+From the inside out: the provider itself, the `FaultProvider` that drills make fail, and the `Guard` that
+measures it and keeps hanging or erased providers from holding anybody up. The store and the log see
+guards only.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.base.errors import ConfigError
+from outlast.catalog.records import DrillSet
+from outlast.placement.members import Member
+from outlast.providers.health import Health
+from outlast.providers.marker import Marker
+from outlast.providers.memory import MemoryProvider
+from outlast.providers.protocol import Provider
+from outlast.providers.registry import open_provider
+from outlast.providers.wrap.fault import FaultProvider, Shape
+from outlast.providers.wrap.guard import Guard
+
+# What a guard expects before it is told. No marker says this.
+_no_incarnation = bytes(16)
+
+
+class Providers:
+    """Guards by name, and the drills that their providers obey. Nothing is asked of a provider here."""
+
+    def __init__(self, opened: Mapping[str, Provider], store: bytes, clock: Clock, entropy: Entropy) -> None:
+        self._clock, self._entropy = clock, entropy
+        self._faults = {name: FaultProvider(one, clock, entropy) for name, one in opened.items()}
+        self.guards = {
+            name: Guard(fault, Health(name, clock, entropy), clock, Marker(store, name, _no_incarnation))
+            for name, fault in self._faults.items()
+        }
+
+    def expect(self, name: str, incarnation: bytes) -> None:
+        """What the provider's marker should say from now on."""
+        if name in self.guards:
+            self.guards[name].expect(incarnation)
+
+    def drill(self, drill: DrillSet) -> None:
+        """Have a provider fail in a shape until the drill's end, a time by everybody's clock."""
+        fault = self._faults.get(drill.provider)
+        if fault is None:
+            return
+        left_s = drill.until / 1000 - self._clock.now()
+        if drill.shape not in set(Shape) or left_s <= 0:
+            fault.shape = None
+        else:
+            fault.shape_until(Shape(drill.shape), self._clock.monotonic() + left_s)
+
+    def voter(self, name: str) -> Provider:
+        """The guard; for a voter that the settings do not name, a provider that refuses every call."""
+        if name in self.guards:
+            return self.guards[name]
+        absent = FaultProvider(MemoryProvider(name, self._clock), self._clock, self._entropy)
+        absent.shape = Shape.REFUSE
+        return absent
+
+    def check_known(self, members: Sequence[Member]) -> None:
+        """Raise `ConfigError` if the settings name a provider that is not a member."""
+        known = [member.name for member in members]
+        for name in self.guards:
+            if name not in known:
+                raise ConfigError(
+                    f"provider {name} is not one of this store, whose providers are {', '.join(known)}",
+                    "remove it from outlast.toml; providers cannot be added to a store yet",
+                )
+
+    async def close(self) -> None:
+        """Let go of all of them."""
+        for guard in self.guards.values():
+            await guard.close()
+
+
+def open_providers(urls: Mapping[str, str], store: bytes, clock: Clock, entropy: Entropy) -> Providers:
+    """Open the providers that the settings name. Raises `ConfigError`."""
+    return Providers(
+        {name: open_provider(name, url, clock) for name, url in urls.items()}, store, clock, entropy
+    )

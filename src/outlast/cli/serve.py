@@ -1,0 +1,68 @@
+"""`outlast serve`: a gateway that speaks S3, until it is told to end.
+
+Gateways are equal and need not know of each other; any number of them may serve one store. SIGTERM and
+SIGINT end it: no new requests are taken, those under way are finished.
+"""
+
+import asyncio
+import json as jsonlib
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from outlast.base.clock import SystemClock
+from outlast.base.entropy import SystemEntropy
+from outlast.base.errors import ConfigError
+from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
+from outlast.cli.output import print_line, print_note
+from outlast.cli.session import run, store_at
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 9000,
+    domain: Annotated[
+        list[str] | None,
+        typer.Option(help="Take BUCKET.DOMAIN as the bucket's own host name, besides BUCKET.localhost."),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    state_dir: StateDir = None,
+    json: Json = False,
+) -> None:
+    """Serve the store over S3. Says `ready` when it takes requests."""
+    run(_serve(config, state_dir, host, port, domain or [], json), json)
+
+
+async def _serve(
+    config: Path, state_dir: Path | None, host: str, port: int, domains: list[str], json: bool
+) -> None:
+    from outlast.gateway.server import Gateway  # here: the HTTP library is large, and only this verb needs it
+
+    told_to_end = _signals()
+    async with store_at(config, state_dir) as store:
+        gateway = Gateway(store, SystemClock(), SystemEntropy(), domains=domains)
+        try:
+            bound = await gateway.start(host, port)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot listen on {host}:{port}: {error.strerror or error}",
+                "another program may have it: name another with --port",
+            ) from error
+        endpoint = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
+        print_line(jsonlib.dumps({"ready": True, "endpoint": endpoint}) if json else f"ready {endpoint}")
+        try:
+            await told_to_end.wait()
+            print_note("ending: finishing what is under way")
+        finally:
+            await gateway.stop()
+
+
+def _signals() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set."""
+    told_to_end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_end.set)
+    return told_to_end
