@@ -1,0 +1,206 @@
+"""What a provider can do, found out by having it do it.
+
+Some providers ignore a condition they do not know, and some check it first and write then, which lets
+several racers win. Nothing that they say tells, so all of it is tried: write, read, list, delete, and
+races of 32 creators and 32 replacers, of which exactly one must win each. Whoever fails a race can hold
+data and never vote.
+
+A probe proves a fault when it sees one; it cannot prove that there is none. It is made to be likely to see
+one: several rounds, all racers released at the same moment.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from statistics import median
+
+from outlast.base.concurrency import cancel_and_wait
+from outlast.base.entropy import Entropy
+from outlast.base.errors import Conflict, Exists, NotFound, ProviderError
+from outlast.providers.protocol import Provider
+
+racers = 32
+race_rounds = 4
+round_trips = 5
+# One step of the probe may take this long; a provider that needs more is of no use anyway.
+step_s_max = 30.0
+content_bytes = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What was seen to work. `reasons` says of all that did not, why."""
+
+    readable: bool
+    writable: bool
+    listable: bool
+    deletable: bool
+    creates_atomically: bool
+    replaces_atomically: bool
+    reasons: tuple[str, ...]
+    round_trip_s: float
+    """The median of a few small reads; 0 if none succeeded."""
+
+    @property
+    def may_vote(self) -> bool:
+        """Whether it can take part in agreement."""
+        return self.readable and self.creates_atomically and self.replaces_atomically
+
+    @property
+    def may_hold_data(self) -> bool:
+        """Whether it can hold fragments."""
+        return self.readable and self.writable and self.listable and self.deletable
+
+
+class _Failed(Exception):
+    """A step of the probe showed that the provider cannot do something, and how."""
+
+
+async def probe(provider: Provider, entropy: Entropy) -> Capabilities:
+    """Try everything, under names below `probe/` that are removed again. Raises nothing: `reasons` tells."""
+    return await _Probe(provider, entropy).run()
+
+
+class _Probe:
+    """One probe of one provider. Each step raises `_Failed` or a provider's error, or shows that it works."""
+
+    def __init__(self, provider: Provider, entropy: Entropy) -> None:
+        self._provider = provider
+        self._entropy = entropy
+        self._prefix = f"probe/{entropy.bytes(8).hex()}-"
+        self._keys: list[str] = []
+        self._reasons: list[str] = []
+        self._round_trip_s = 0.0
+
+    async def run(self) -> Capabilities:
+        writable = await self._works("write", self._write)
+        readable = writable and await self._works("read", self._read)
+        listable = readable and await self._works("list", self._list)
+        creates = readable and await self._works("create", self._create)
+        replaces = creates and await self._works("replace", self._replace)
+        deletable = writable and await self._works("delete", self._delete)
+        return Capabilities(
+            readable=readable,
+            writable=writable,
+            listable=listable,
+            deletable=deletable,
+            creates_atomically=creates,
+            replaces_atomically=replaces,
+            reasons=tuple(self._reasons),
+            round_trip_s=self._round_trip_s,
+        )
+
+    async def _works(self, what: str, step: Callable[[], Awaitable[None]]) -> bool:
+        try:
+            async with asyncio.timeout(step_s_max):
+                await step()
+        except TimeoutError:
+            self._reasons.append(f"{what}: no answer within {step_s_max:.0f} s")
+        except (_Failed, ProviderError) as error:
+            self._reasons.append(f"{what}: {error}")
+        except Exception as error:  # a provider that misbehaves in a way of its own is a finding, too
+            self._reasons.append(f"{what}: {type(error).__name__}: {error}")
+        else:
+            return True
+        return False
+
+    def _key(self) -> str:
+        self._keys.append(f"{self._prefix}{len(self._keys):04d}")
+        return self._keys[-1]
+
+    # ------------------------------------------------------------ steps
+
+    async def _write(self) -> None:
+        await self._provider.put(self._key(), self._entropy.bytes(content_bytes))
+
+    async def _read(self) -> None:
+        key, content = self._key(), self._entropy.bytes(content_bytes)
+        await self._provider.put(key, content)
+        loop = asyncio.get_running_loop()
+        took = []
+        for _ in range(round_trips):
+            began = loop.time()
+            await self._expect(key, content)
+            took.append(loop.time() - began)
+        if (await self._provider.get(key, (1000, 2000))).data != content[1000:2000]:
+            raise _Failed("a part of an object reads otherwise than the whole")
+        if (await self._provider.head(key)).size != content_bytes:
+            raise _Failed("an object has not the size that was written")
+        self._round_trip_s = median(took)
+
+    async def _list(self) -> None:
+        wanted = sorted(self._keys)
+        listed = [entry.key async for entry in self._provider.list(self._prefix)]
+        if listed != wanted:
+            raise _Failed(f"of {len(wanted)} objects written, {len(listed)} are listed or in other order")
+        after = [entry.key async for entry in self._provider.list(self._prefix, wanted[0])]
+        if after != wanted[1:]:
+            raise _Failed("a listing does not begin after the name that it was given")
+
+    async def _create(self) -> None:
+        for _ in range(race_rounds):
+            key = self._key()
+            await self._race(key, partial(self._provider.create, key), Exists)
+
+    async def _replace(self) -> None:
+        key = self._key()
+        await self._expect_conflict(key, "0" * 32, "of a missing object")
+        etag = await self._provider.create(key, self._entropy.bytes(content_bytes))
+        for _ in range(race_rounds):
+            stale = etag
+            etag = await self._race(key, partial(self._provider.replace, key, etag=stale), Conflict)
+            await self._expect_conflict(key, stale, "with an old etag")
+
+    async def _delete(self) -> None:
+        for key in self._keys:
+            await self._provider.delete(key)
+        for key in self._keys:
+            try:
+                await self._provider.get(key)
+            except NotFound:
+                continue
+            raise _Failed("a deleted object can still be read")
+        await self._provider.delete(self._keys[0])
+
+    # ------------------------------------------------------------ pieces
+
+    async def _race(
+        self, key: str, write: Callable[[bytes], Awaitable[str]], lost: type[ProviderError]
+    ) -> str:
+        """Let all write at once; the winner's etag. Exactly one must win, and its content must be there."""
+        start = asyncio.Event()
+
+        async def racer(content: bytes) -> str | None:
+            await start.wait()
+            try:
+                return await write(content)
+            except lost:
+                return None
+
+        contents = [self._entropy.bytes(content_bytes) for _ in range(racers)]
+        tasks = [asyncio.ensure_future(racer(content)) for content in contents]
+        start.set()
+        try:
+            etags = await asyncio.gather(*tasks)
+        finally:
+            await cancel_and_wait(tasks)
+        won = [(etag, content) for etag, content in zip(etags, contents, strict=True) if etag is not None]
+        if len(won) != 1:
+            raise _Failed(f"{len(won)} of {racers} racers won: its conditions are not atomic")
+        etag, content = won[0]
+        if (await self._provider.get(key)).etag != etag:
+            raise _Failed("a write and a read of one content give different etags")
+        await self._expect(key, content)
+        return etag
+
+    async def _expect(self, key: str, content: bytes) -> None:
+        if (await self._provider.get(key)).data != content:
+            raise _Failed("other bytes were read than written")
+
+    async def _expect_conflict(self, key: str, etag: str, how: str) -> None:
+        try:
+            await self._provider.replace(key, self._entropy.bytes(16), etag)
+        except Conflict:
+            return
+        raise _Failed(f"a replacement {how} succeeded: its conditions are ignored")
