@@ -1,0 +1,44 @@
+"""Taking back a provider that lost its marker: it was erased, or an old copy of it has come back.
+
+The order is the whole point (docs/decisions, amnesia): a record in the log gives the provider a new
+incarnation; then it receives every decided slot; then its new marker is written, and from then on it votes
+and takes data again. Stopping anywhere in between leaves it estranged, and doing it again is right.
+
+A provider that carries another store's marker, or another provider's, is not ours to take.
+"""
+
+from outlast.base.errors import ConfigError
+from outlast.catalog.records import ProviderReattached
+from outlast.providers.health import Health
+from outlast.providers.marker import MARKER_KEY, Marker, read_marker
+from outlast.providers.wrap.guard import Guard
+from outlast.store import Store
+
+INCARNATION_BYTES = 16
+
+
+async def reattach(store: Store, name: str) -> int:
+    """Take back the provider `name`; how many slots it was given back.
+
+    Raises `ConfigError` if it is another's, `ProviderError` if it fails meanwhile, `StoreUnavailable`.
+    """
+    guard = store.fleet[name]
+    # The same deadlines, but nothing refused for want of the marker that is about to be written.
+    provider = Guard(guard.inner, Health(name, store.clock, store.entropy), store.clock)
+    present = await read_marker(provider)
+    genesis = store.catalog.state.genesis
+    assert genesis is not None, "a store is repaired after slot 0"
+    if present is not None and (present.store, present.provider) != (genesis.store, name):
+        raise ConfigError(
+            f"{name}: the place belongs to store {present.store.hex()} as {present.provider!r}",
+            "see that each provider's URL names its own place",
+        )
+    incarnation = store.entropy.bytes(INCARNATION_BYTES)
+    await store.catalog.commit(ProviderReattached(name, incarnation))
+    slots = 0
+    if name in store.catalog.state.voters():
+        assert store.log is not None, "upkeep needs the log"
+        slots = await store.log.refill(name, provider)
+    await provider.put(MARKER_KEY, Marker(genesis.store, name, incarnation).encode())
+    await guard.check()
+    return slots
