@@ -1,0 +1,393 @@
+"""The proof of `providers.protocol`: what every provider must do, as a class of pytest tests.
+
+A provider's test module subclasses `ProviderConformance` and gives the fixture `provider`, an empty and
+usable one, new for each test:
+
+    class TestMyProvider(ProviderConformance):
+        @pytest.fixture
+        async def provider(self):
+            one = MyProvider(...)
+            yield one
+            await one.close()
+
+A provider without conditional writes sets `conditional = False`; it must then raise `Unsupported` for
+them. pytest must be run with pytest-asyncio in its mode `auto`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import pytest
+
+from outlast.base import limits
+from outlast.base.errors import Conflict, Exists, NotFound, ProviderError, Unsupported
+from outlast.providers.protocol import Blob, Buffer, Provider
+
+bad_names = (
+    "",
+    "/",
+    "/a",
+    "a/",
+    "a//b",
+    ".",
+    "..",
+    "a/../b",
+    "./a",
+    ".hidden",
+    "a/.hidden",
+    "a b",
+    "a\\b",
+    "a\0b",
+    "a\n",
+    "ä",
+    "a?b",
+    "a" * 201,
+    "/".join(["a" * 100] * 6),
+)
+
+# In the order of names, which is not that of folders: `-` and `.` sort before `/`, `0` after it.
+tricky_names = (
+    "0-first",
+    "a-b",
+    "a.b",
+    "a/b-",
+    "a/b/c",
+    "a/b/d.e",
+    "a/b0",
+    "a/c",
+    "a0",
+    "b",
+    "c/d/e/f",
+    "c/d/e0",
+    "c0/d",
+)
+
+racers = 32
+
+
+class ProviderConformance:
+    """See the module's docstring."""
+
+    conditional = True
+    """Whether the provider can `create` and `replace`."""
+
+    # ------------------------------------------------------------ whole objects
+
+    @pytest.mark.parametrize("content", [b"", b"x", bytes(range(256)) * 16, b"\0" * (5 * limits.MIB + 1)])
+    async def test_get_returns_what_put_wrote(self, provider: Provider, content: bytes) -> None:
+        await provider.put("x/ab/one", content)
+        assert (await provider.get("x/ab/one")).data == content
+        assert (await provider.head("x/ab/one")).size == len(content)
+
+    async def test_get_returns_bytes(self, provider: Provider) -> None:
+        await provider.put("one", b"12345")
+        assert isinstance((await provider.get("one")).data, bytes)
+        assert isinstance((await provider.get("one", (1, 3))).data, bytes)
+
+    async def test_put_overwrites(self, provider: Provider) -> None:
+        await provider.put("one", b"a longer one")
+        await provider.put("one", b"short")
+        assert (await provider.get("one")).data == b"short"
+        assert (await provider.head("one")).size == 5
+
+    async def test_several_buffers_are_written_one_after_another(self, provider: Provider) -> None:
+        buffers: list[Buffer] = [b"", b"one ", bytearray(b"two "), memoryview(b"-three-")[1:6], b"", b" four"]
+        await provider.put("one", buffers)
+        assert (await provider.get("one")).data == b"one two three four"
+
+    async def test_many_and_large_buffers_are_written_whole(self, provider: Provider) -> None:
+        buffers: list[Buffer] = [bytes([number % 251]) * (number % 7) for number in range(5000)]
+        buffers += [b"l" * limits.MIB, b"m" * (3 * limits.MIB + 7)]
+        await provider.put("one", buffers)
+        assert (await provider.get("one")).data == b"".join(buffers)
+
+    async def test_no_buffers_make_an_empty_object(self, provider: Provider) -> None:
+        await provider.put("one", ())
+        assert (await provider.get("one")).data == b""
+
+    async def test_a_ranged_get_returns_that_part_and_stops_at_the_end(self, provider: Provider) -> None:
+        content = b"0123456789"
+        await provider.put("one", content)
+        for start, stop in ((0, 0), (0, 1), (0, 10), (3, 7), (9, 10), (10, 10), (7, 99), (50, 1 << 40)):
+            assert await provider.get("one", (start, stop)) == Blob(content[start:stop], None)
+
+    async def test_a_span_that_is_none_is_a_bug(self, provider: Provider) -> None:
+        await provider.put("one", b"0123456789")
+        for span in ((-1, 3), (3, 2), (-5, -1)):
+            with pytest.raises(ValueError, match="span"):
+                await provider.get("one", span)
+
+    async def test_what_is_not_there_is_not_found(self, provider: Provider) -> None:
+        await provider.put("a/b", b"")
+        for key in ("other", "a/c", "a", "no/such/folder"):
+            with pytest.raises(NotFound) as raised:
+                await provider.get(key)
+            assert (raised.value.provider, raised.value.verb) == (provider.name, "get")
+            with pytest.raises(NotFound):
+                await provider.get(key, (0, 1))
+            with pytest.raises(NotFound):
+                await provider.head(key)
+
+    # ------------------------------------------------------------ names
+
+    async def test_a_name_that_some_provider_would_not_take_is_a_bug(self, provider: Provider) -> None:
+        for key in bad_names:
+            for call in (
+                provider.get(key),
+                provider.head(key),
+                provider.put(key, b""),
+                provider.create(key, b""),
+                provider.replace(key, b"", "0"),
+                provider.delete(key),
+            ):
+                with pytest.raises(ValueError, match="name"):
+                    await call
+        assert await _names(provider, "") == []
+
+    async def test_the_longest_name_can_be_written_read_and_listed(self, provider: Provider) -> None:
+        key = "/".join(["a" * 170, "b" * 170, "c" * 170])
+        assert len(key) == limits.provider_key_bytes_max
+        await provider.put(key, b"x")
+        assert (await provider.get(key)).data == b"x"
+        assert await _names(provider, "a") == [key]
+
+    # ------------------------------------------------------------ deleting
+
+    async def test_delete_removes(self, provider: Provider) -> None:
+        await provider.put("a/b", b"x")
+        await provider.put("a/c", b"y")
+        await provider.delete("a/b")
+        with pytest.raises(NotFound):
+            await provider.get("a/b")
+        assert await _names(provider, "a/") == ["a/c"]
+
+    async def test_deleting_what_is_not_there_is_no_error(self, provider: Provider) -> None:
+        await provider.put("a/b", b"x")
+        for key in ("a/b", "a/b", "never", "no/such/folder", "a"):
+            await provider.delete(key)
+
+    async def test_what_was_deleted_can_be_written_again(self, provider: Provider) -> None:
+        await provider.put("a/b", b"x")
+        await provider.delete("a/b")
+        await provider.put("a/b", b"y")
+        assert (await provider.get("a/b")).data == b"y"
+
+    # ------------------------------------------------------------ conditions
+
+    async def test_create_writes_what_is_absent_and_only_that(self, provider: Provider) -> None:
+        self._needs_conditions()
+        etag = await provider.create("log/main/0", [b"on", b"e"])
+        with pytest.raises(Exists):
+            await provider.create("log/main/0", b"two")
+        assert await provider.get("log/main/0") == Blob(b"one", etag)
+        await provider.delete("log/main/0")
+        await provider.create("log/main/0", b"three")
+        assert (await provider.get("log/main/0")).data == b"three"
+
+    async def test_create_does_not_overwrite_what_put_wrote(self, provider: Provider) -> None:
+        self._needs_conditions()
+        await provider.put("one", b"put")
+        with pytest.raises(Exists):
+            await provider.create("one", b"create")
+        assert (await provider.get("one")).data == b"put"
+
+    async def test_replace_writes_over_the_one_with_that_etag_and_only_that(self, provider: Provider) -> None:
+        self._needs_conditions()
+        first = await provider.create("one", b"first")
+        second = await provider.replace("one", [b"sec", b"ond"], first)
+        assert second != first
+        with pytest.raises(Conflict):
+            await provider.replace("one", b"third", first)
+        assert await provider.get("one") == Blob(b"second", second)
+        await provider.replace("one", b"third", second)
+        assert (await provider.get("one")).data == b"third"
+
+    async def test_the_etag_that_get_returns_is_good_for_replace(self, provider: Provider) -> None:
+        self._needs_conditions()
+        await provider.put("one", b"put")
+        etag = (await provider.get("one")).etag
+        assert etag is not None
+        await provider.replace("one", b"replaced", etag)
+        assert (await provider.get("one")).data == b"replaced"
+
+    async def test_an_unconditional_write_makes_older_etags_stale(self, provider: Provider) -> None:
+        self._needs_conditions()
+        etag = await provider.create("one", b"first")
+        await provider.put("one", b"put")
+        with pytest.raises(Conflict):
+            await provider.replace("one", b"second", etag)
+        assert (await provider.get("one")).data == b"put"
+
+    async def test_replace_does_not_make_what_is_not_there(self, provider: Provider) -> None:
+        self._needs_conditions()
+        etag = await provider.create("a/b", b"x")
+        await provider.delete("a/b")
+        for key in ("a/b", "never", "no/such/folder"):
+            with pytest.raises(Conflict):
+                await provider.replace(key, b"y", etag)
+            with pytest.raises(NotFound):
+                await provider.get(key)
+
+    async def test_a_provider_without_conditions_says_so(self, provider: Provider) -> None:
+        if self.conditional:
+            return
+        with pytest.raises(Unsupported):
+            await provider.create("one", b"")
+        await provider.put("one", b"x")
+        with pytest.raises(Unsupported):
+            await provider.replace("one", b"", "0")
+
+    # ------------------------------------------------------------ listing
+
+    async def test_names_are_listed_in_their_order_with_sizes(self, provider: Provider) -> None:
+        for size, key in enumerate(reversed(tricky_names)):
+            await provider.put(key, b"x" * size)
+        listed = [(entry.key, entry.size) async for entry in provider.list("")]
+        assert listed == [(key, len(tricky_names) - 1 - at) for at, key in enumerate(tricky_names)]
+
+    async def test_a_listing_has_exactly_the_names_with_the_prefix(self, provider: Provider) -> None:
+        await _write_all(provider)
+        for prefix in ("", "a", "a/", "a/b", "a/b/", "a/b/d", "a/b/d.e", "c", "c/d/e", "d", "a/x/"):
+            assert await _names(provider, prefix) == [key for key in tricky_names if key.startswith(prefix)]
+
+    async def test_a_listing_begins_after_the_name_given(self, provider: Provider) -> None:
+        await _write_all(provider)
+        for prefix in ("", "a", "a/"):
+            for start_after in (*tricky_names, "0", "a", "a/", "a/b", "a/b/", "a/b/z", "b/", "z"):
+                expected = [key for key in tricky_names if key.startswith(prefix) and key > start_after]
+                assert await _names(provider, prefix, start_after) == expected
+
+    async def test_a_prefix_that_no_name_can_have_is_a_bug(self, provider: Provider) -> None:
+        for prefix in ("/", "..", "../", "a/../", ".", "a//", "a b"):
+            with pytest.raises(ValueError, match="name"):
+                await _names(provider, prefix)
+
+    async def test_long_listings_are_complete_and_can_be_resumed(self, provider: Provider) -> None:
+        keys = [f"log/main/{number:016x}" for number in range(0, 5000, 2)]
+        await _write_all(provider, keys)
+        assert await _names(provider, "log/main/") == keys
+        assert await _names(provider, "log/main/", f"log/main/{2001:016x}") == keys[1001:]
+
+    async def test_what_is_there_all_the_time_is_listed_once_whatever_others_do(
+        self, provider: Provider
+    ) -> None:
+        kept = [f"k/{number:04d}" for number in range(0, 1200, 2)]
+        await _write_all(provider, kept)
+        listed = []
+        async for entry in provider.list("k/"):
+            listed.append(entry.key)
+            if len(listed) % 100 == 0:
+                await provider.put(f"k/{len(listed) + 301:04d}", b"")
+                await provider.delete(f"k/{len(listed) - 99:04d}")
+        assert [key for key in listed if key in set(kept)] == kept
+        assert len(set(listed)) == len(listed)
+
+    # ------------------------------------------------------------ races
+
+    async def test_of_many_creators_one_wins_and_its_content_is_there(self, provider: Provider) -> None:
+        self._needs_conditions()
+        for number in range(5):
+            key = f"log/main/{number}"
+            won = await _race([_writer(provider.create, key, f"{racer}".encode()) for racer in range(racers)])
+            assert len(won) == 1
+            assert (await provider.get(key)).data == b"%d" % won[0]
+
+    async def test_of_many_replacers_one_wins_and_its_content_is_there(self, provider: Provider) -> None:
+        self._needs_conditions()
+        etag = await provider.create("one", b"start")
+        for number in range(5):
+            contents = [f"{number}-{racer}".encode() for racer in range(racers)]
+            won = await _race([_writer(provider.replace, "one", content, etag) for content in contents])
+            assert len(won) == 1
+            blob = await provider.get("one")
+            assert blob.data == contents[won[0]]
+            assert blob.etag is not None
+            etag = blob.etag
+
+    async def test_replacements_that_succeed_form_one_chain(self, provider: Provider) -> None:
+        """Counting up by compare-and-swap from many tasks loses no count."""
+        self._needs_conditions()
+        await provider.create("count", b"0")
+
+        async def count_up(times: int) -> None:
+            while times:
+                blob = await provider.get("count")
+                assert blob.etag is not None
+                try:
+                    await provider.replace("count", b"%d" % (int(blob.data) + 1), blob.etag)
+                    times -= 1
+                except Conflict:
+                    continue
+
+        await asyncio.gather(*(count_up(5) for _ in range(8)))
+        assert (await provider.get("count")).data == b"40"
+
+    async def test_a_get_sees_one_write_whole(self, provider: Provider) -> None:
+        contents = [bytes([number]) * (100_000 + number * 1000) for number in range(8)]
+        await provider.put("one", contents[0])
+        seen = set()
+
+        async def read() -> None:
+            for _ in range(20):
+                data = (await provider.get("one")).data
+                assert data in contents
+                seen.add(data[:1])
+
+        async def write(content: bytes) -> None:
+            for _ in range(5):
+                await provider.put("one", content)
+
+        await asyncio.gather(*(write(content) for content in contents), *(read() for _ in range(4)))
+        assert seen
+
+    async def test_a_cancelled_call_leaves_the_old_object_or_the_new_one(self, provider: Provider) -> None:
+        for number in range(20):
+            key = f"k/{number}"
+            await provider.put(key, b"old")
+            task = asyncio.ensure_future(provider.put(key, b"new" * 1000))
+            await asyncio.wait([task], timeout=0.0001 * number)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert (await provider.get(key)).data in (b"old", b"new" * 1000)
+
+    # ------------------------------------------------------------ pieces
+
+    def _needs_conditions(self) -> None:
+        if not self.conditional:
+            pytest.skip("the provider has no conditional writes")
+
+
+async def _write_all(provider: Provider, keys: Sequence[str] = tricky_names) -> None:
+    for start in range(0, len(keys), 64):
+        await asyncio.gather(*(provider.put(key, b"x") for key in keys[start : start + 64]))
+
+
+async def _names(provider: Provider, prefix: str, start_after: str = "") -> list[str]:
+    return [entry.key async for entry in provider.list(prefix, start_after)]
+
+
+def _writer(write: Callable[..., Awaitable[str]], *arguments: object) -> Callable[[], Awaitable[bool]]:
+    """A racer: whether its write won. Losing is to be told by `Exists` or `Conflict`, nothing else."""
+
+    async def racer() -> bool:
+        try:
+            await write(*arguments)
+        except (Exists, Conflict):
+            return False
+        return True
+
+    return racer
+
+
+async def _race(writers: list[Callable[[], Awaitable[bool]]]) -> list[int]:
+    """Which of the writers, all begun at once, won."""
+    start = asyncio.Event()
+
+    async def racer(write: Callable[[], Awaitable[bool]]) -> bool | ProviderError:
+        await start.wait()
+        return await write()
+
+    tasks = [asyncio.ensure_future(racer(write)) for write in writers]
+    start.set()
+    won = await asyncio.gather(*tasks)
+    return [number for number, it_won in enumerate(won) if it_won]
