@@ -8,6 +8,8 @@ import pytest
 from making import HASH, apply, put
 
 from outlast.base.errors import ConfigError, StoreCorrupt, StoreUnavailable
+from outlast.base.limits import MIB
+from outlast.catalog.boot import UNKNOWN, boot_id
 from outlast.catalog.database import copy_database
 from outlast.catalog.records import BucketCreated
 from outlast.catalog.state import State
@@ -134,3 +136,43 @@ def test_what_was_applied_survives_a_process_that_is_killed(path: Path, tmp_path
         (tmp_path / f"left.db{suffix}").write_bytes(source.read_bytes())
     left = State(tmp_path / "left.db")
     assert (left.position, left.fingerprint()) == (state.position, state.fingerprint())
+
+
+def test_a_list_that_stops_early_does_not_keep_the_write_ahead_log_from_being_reset(path: Path) -> None:
+    state = filled(path)
+    for n in range(12):
+        assert state.list_objects("bucket", delimiter="/", limit=1).next is not None
+        apply(state, *[put(f"{n}/{m}", bytes(100_000)) for m in range(10)])
+    assert path.with_name(path.name + "-wal").stat().st_size < 8 * MIB
+
+
+def test_a_file_in_use_when_the_machine_stopped_is_refused(path: Path) -> None:
+    state = State(path, boot="monday")
+    apply(state, BucketCreated("bucket", 1))
+    assert State(path, boot="monday").bucket("bucket") is not None  # only the process died
+    with pytest.raises(StoreCorrupt, match="machine stopped"):
+        State(path, boot="tuesday")
+
+
+def test_a_file_that_was_closed_opens_after_the_machine_was_started_anew(path: Path) -> None:
+    State(path, boot="monday").close()
+    assert State(path, boot="tuesday").position.slot == -1
+    with pytest.raises(StoreCorrupt):
+        State(path, boot="wednesday")
+
+
+def test_a_file_in_use_is_refused_where_the_machine_does_not_tell_its_runs(
+    path: Path, tmp_path: Path
+) -> None:
+    assert boot_id(tmp_path / "missing") == UNKNOWN
+    State(path, boot=UNKNOWN).close()
+    State(path, boot=UNKNOWN)
+    with pytest.raises(StoreCorrupt):
+        State(path, boot=UNKNOWN)
+
+
+def test_a_copy_of_a_catalog_from_before_the_machine_stopped_is_refused(path: Path, tmp_path: Path) -> None:
+    State(path, boot="monday")
+    copy_database(path, tmp_path / "copy.db")
+    with pytest.raises(StoreCorrupt):
+        State(tmp_path / "copy.db", boot="tuesday")

@@ -1,11 +1,13 @@
 """Lists of objects and uploads, beyond what the model checks by chance."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from making import apply, put, upload_created
 
+from outlast.catalog.database import Row, Scan
 from outlast.catalog.records import BucketCreated, Checksum
 from outlast.catalog.state import State
 
@@ -79,15 +81,21 @@ def test_a_key_that_is_the_prefix_itself_is_an_entry(state: State) -> None:
 def test_large_folders_are_left_by_seeking(state: State) -> None:
     fill(state, *[f"{folder}/{n:03}" for folder in ("a", "b") for n in range(100)], "c")
     steps = 0
-    scan = state._database.scan
+    scanning = state._database.scanning
 
-    def counting(sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
-        nonlocal steps
-        for row in scan(sql, *values):
-            steps += 1
-            yield row
+    @contextmanager
+    def counting() -> Iterator[Scan]:
+        with scanning() as scan:
 
-    state._database.scan = counting  # type: ignore[method-assign]  # to see how much is read
+            def counted(*question: Any) -> Iterator[Row]:
+                nonlocal steps
+                for row in scan(*question):
+                    steps += 1
+                    yield row
+
+            yield counted
+
+    state._database.scanning = counting  # type: ignore[method-assign]  # to see how much is read
     assert names(state, delimiter="/") == (["c"], ["a/", "b/"], None)
     assert steps < 30
 

@@ -6,15 +6,17 @@ anew from the log), a full disk is `StoreUnavailable`.
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from outlast.base.errors import StoreCorrupt, StoreUnavailable
 from outlast.catalog import schema
+from outlast.catalog.boot import CLOSED, boot_id, may_have_lost_writes
 
 Row: TypeAlias = tuple[Any, ...]
+Scan: TypeAlias = Callable[..., Iterator[Row]]
 
 
 # Measured with batches of 1 to 1,000 objects of 4 KiB. Pages of 16 KiB hold three of them where 8 KiB hold
@@ -53,8 +55,11 @@ def _fail(error: sqlite3.Error) -> NoReturn:
 class Database:
     """One connection. Not for several threads at once."""
 
-    def __init__(self, path: Path | str) -> None:
-        """Open the file, or make a new one. Raises `StoreCorrupt`, `StoreUnavailable`."""
+    def __init__(self, path: Path | str, boot: str | None = None) -> None:
+        """Open the file, or make a new one, in the run `boot` of the machine (default: the present one).
+
+        Raises `StoreCorrupt`, `StoreUnavailable`.
+        """
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
@@ -62,6 +67,7 @@ class Database:
         self._cursor = self._connection.cursor()
         try:
             self._prepare()
+            self._enter(boot_id() if boot is None else boot)
         except BaseException:
             self._connection.close()
             raise
@@ -74,6 +80,20 @@ class Database:
                 self._create()
         if self._label() != (schema.APPLICATION, schema.VERSION):
             raise StoreCorrupt("the local catalog is of another version, or not a catalog")
+
+    def _enter(self, boot: str) -> None:
+        row = self.row("SELECT mark FROM boot")
+        assert row is not None
+        if may_have_lost_writes(row[0], boot):
+            raise StoreCorrupt("the machine stopped while the local catalog was in use")
+        self._mark(boot)
+
+    def _mark(self, mark: str) -> None:
+        """Put a mark into the file itself, and all that was written before with it, durably."""
+        self.run("PRAGMA synchronous = FULL")
+        self.run("UPDATE boot SET mark = ?", mark)
+        self.run("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.run("PRAGMA synchronous = OFF")
 
     def _create(self) -> None:
         for statement in schema.TABLES.split(";"):
@@ -102,12 +122,21 @@ class Database:
         except sqlite3.Error as error:
             _fail(error)
 
-    def scan(self, sql: str, *values: object) -> Iterator[Row]:
-        """The rows of the answer, read as they are asked for. To be dropped before anything is written."""
+    @contextmanager
+    def scanning(self) -> Iterator[Scan]:
+        """A function that gives the rows of an answer as they are asked for.
+
+        Each call of it ends the one before.
+        They share a cursor, for otherwise every seek would prepare its statement again and cost double.
+        It is closed at the end: a scan left open would keep the write-ahead log from being reset.
+        """
+        cursor = self._connection.cursor()
         try:
-            yield from self._connection.execute(sql, values)
+            yield lambda sql, *values: cursor.execute(sql, values)
         except sqlite3.Error as error:
             _fail(error)
+        finally:
+            cursor.close()
 
     def run(self, sql: str, *values: object) -> int:
         """Execute one statement; the id of the row that it inserted, if it did."""
@@ -138,14 +167,18 @@ class Database:
     def fingerprint(self) -> bytes:
         """32 bytes that are the same for two catalogs exactly when all their rows are."""
         digest = hashlib.blake2b(digest_size=32)
-        for table in schema.NAMES:
-            for row in self.scan(f"SELECT * FROM {table} ORDER BY 1, 2"):
-                digest.update(repr(row).encode())
+        with self.scanning() as scan:
+            for table in schema.NAMES:
+                for row in scan(f"SELECT * FROM {table} ORDER BY 1, 2"):
+                    digest.update(repr(row).encode())
         return digest.digest()
 
     def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+        """Write all of the file to the disk, mark it as closed, and close it."""
+        try:
+            self._mark(CLOSED)
+        finally:
+            self._connection.close()
 
 
 def copy_database(source: Path, target: Path) -> None:

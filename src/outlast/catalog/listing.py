@@ -18,8 +18,8 @@ from outlast.catalog.uploads import Upload, upload_of
 LAST = b"\xff"
 """No UTF-8 has this byte: `prefix + LAST` sorts after every key that begins with `prefix`."""
 
-STEPS_BEFORE_SEEK = 8
-"""A step costs about a tenth of a seek, and many folders are small."""
+STEPS_BEFORE_SEEK = 4
+"""A seek costs as much as five steps, and many folders are small."""
 
 
 class Listed(NamedTuple):
@@ -121,10 +121,12 @@ class Lists:
         if not cut:
             return self._plain(bucket, low, after, limit)
 
-        def seek(after: bytes) -> Iterator[Row]:
-            return self._database.scan(_OBJECTS, bucket, _first(after, low), low + LAST, -1)
+        with self._database.scanning() as scan:
 
-        rolled = _roll_up(seek(after), seek, low, cut, limit)
+            def seek(after: bytes) -> Iterator[Row]:
+                return scan(_OBJECTS, bucket, _first(after, low), low + LAST, -1)
+
+            rolled = _roll_up(seek(after), seek, low, cut, limit)
         names = [row[0] for row in rolled.rows[-1:]] + rolled.prefixes[-1:]
         return Listing(
             _listed(rolled.rows),
@@ -146,13 +148,15 @@ class Lists:
             return UploadListing([], [], None)
         low, cut = prefix.encode(), delimiter.encode()
 
-        def seek(after: bytes, upload: bytes = LAST * 17) -> Iterator[Row]:
-            start = (after, upload) if after >= low else (low, b"")
-            return self._database.scan(_UPLOADS, bucket, *start, low + LAST)
-
         after = _resume(key_marker.encode(), low, cut)
-        rows = seek(after, upload_marker) if upload_marker else seek(after)
-        rolled = _roll_up(rows, seek, low, cut, limit)
+        with self._database.scanning() as scan:
+
+            def seek(after: bytes, upload: bytes = LAST * 17) -> Iterator[Row]:
+                start = (after, upload) if after >= low else (low, b"")
+                return scan(_UPLOADS, bucket, *start, low + LAST)
+
+            rows = seek(after, upload_marker) if upload_marker else seek(after)
+            rolled = _roll_up(rows, seek, low, cut, limit)
         names = [(row[0], row[1]) for row in rolled.rows[-1:]] + [
             (name, b"") for name in rolled.prefixes[-1:]
         ]

@@ -25,6 +25,9 @@ TABLES = """
 CREATE TABLE position (slot INTEGER NOT NULL, hash BLOB NOT NULL, latest INTEGER NOT NULL);
 INSERT INTO position VALUES (-1, zeroblob(32), 0);
 
+CREATE TABLE boot (mark TEXT NOT NULL);
+INSERT INTO boot VALUES ('');
+
 CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE buckets (
@@ -62,5 +65,5 @@ CREATE TABLE drills (
     provider TEXT PRIMARY KEY, shape TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-NAMES = tuple(re.findall(r"CREATE TABLE (\w+)", TABLES))
-"""The names of the tables."""
+NAMES = tuple(name for name in re.findall(r"CREATE TABLE (\w+)", TABLES) if name != "boot")
+"""The tables that follow from the log alone."""

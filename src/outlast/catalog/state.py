@@ -50,13 +50,14 @@ class Counts(NamedTuple):
 class State:
     """The tables as one value. Not for several threads at once."""
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, boot: str | None = None) -> None:
         """Open the file at `path`, made if there is none; `":memory:"` for none at all.
 
-        Raises `StoreCorrupt` for a file that is damaged, of another version, or not a catalog: delete it
-        and open again. Raises `StoreUnavailable` where the file cannot be written.
+        Raises `StoreCorrupt` for a file that is damaged, of another version, not a catalog, or was in use
+        when the machine stopped: delete it and open again. Raises `StoreUnavailable` where the file cannot
+        be written. `boot` is the machine's present run, if not the one that `boot_id` tells.
         """
-        self._database = Database(path)
+        self._database = Database(path, boot)
         self._tables = Tables(self._database)
         self._lists = Lists(self._database)
         self._observers: list[Observer] = []
@@ -114,7 +115,7 @@ class State:
         return self._database.fingerprint()
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, durably. May be left out when the process dies: what was applied is not lost."""
         self._database.close()
 
     # ------------------------------------------------------------ buckets and objects
