@@ -7,6 +7,7 @@ one place would take each other's objects for damage, and a folder named by mist
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from outlast.assembly.settings import check_provider_name
 from outlast.base.clock import Clock
@@ -14,10 +15,9 @@ from outlast.base.entropy import Entropy
 from outlast.base.errors import ConfigError, ProviderError
 from outlast.placement.members import Domains, Member
 from outlast.providers.capabilities import Capabilities, probe
-from outlast.providers.disk import DiskProvider
 from outlast.providers.marker import read_marker
 from outlast.providers.protocol import Provider
-from outlast.providers.registry import Location, open_provider, parse_url
+from outlast.providers.registry import Location, open_provider, parse_url, prepare
 
 incarnation_bytes = 16
 
@@ -27,13 +27,18 @@ class Surveyed:
     """One provider and what its probe found."""
 
     provider: Provider
-    url: str
     location: Location
     capabilities: Capabilities
 
     @property
     def name(self) -> str:
         return self.provider.name
+
+    @property
+    def url(self) -> str:
+        """Its URL, options included, in one way of writing it: as it goes into `outlast.toml`."""
+        options = urlencode(self.location.options)
+        return f"{self.location.url}?{options}" if options else self.location.url
 
     @property
     def votes(self) -> bool:
@@ -67,10 +72,7 @@ async def survey(urls: Mapping[str, str], clock: Clock, entropy: Entropy) -> lis
     providers = [open_provider(name, url, clock) for name, url in urls.items()]
     try:
         surveyed = await asyncio.gather(
-            *(
-                _survey_one(provider, url, entropy)
-                for provider, url in zip(providers, urls.values(), strict=True)
-            )
+            *(_survey_one(provider, urls[provider.name], entropy) for provider in providers)
         )
     except BaseException:
         await close_all(providers)
@@ -105,13 +107,12 @@ async def _survey_one(provider: Provider, url: str, entropy: Entropy) -> Surveye
             f"provider {provider.name} ({url}) cannot be used: {error}",
             "see that it can be reached and written by the user who runs this",
         ) from error
-    return Surveyed(provider, url, parse_url(provider.name, url), await probe(provider, entropy))
+    return Surveyed(provider, parse_url(provider.name, url), await probe(provider, entropy))
 
 
 async def _check_unclaimed(provider: Provider) -> None:
     """Raise `ConfigError` if there is anything in the provider already."""
-    if isinstance(provider, DiskProvider):
-        await provider.prepare()
+    await prepare(provider)
     marker = await read_marker(provider)
     if marker is not None:
         raise ConfigError(

@@ -16,7 +16,7 @@ from outlast.cli import transfer
 from outlast.cli.address import Address, is_remote, parse_address
 from outlast.cli.folders import download_folder, upload_folder
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
-from outlast.cli.output import bytes_text, print_json, print_note
+from outlast.cli.output import bytes_text, count_text, print_json, print_note
 from outlast.cli.progress import Tally, tally_shown
 from outlast.cli.session import FAILED, run, store_at
 from outlast.store import Store
@@ -118,4 +118,4 @@ def _report(tally: Tally, json: bool) -> None:
         return
     spared = f", {tally.spared} were there already" if tally.spared else ""
     failed = f", {len(tally.failures)} failed" if tally.failures else ""
-    print_note(f"copied {tally.copied} files, {bytes_text(tally.bytes)}{spared}{failed}")
+    print_note(f"copied {count_text(tally.copied, 'file')}, {bytes_text(tally.bytes)}{spared}{failed}")

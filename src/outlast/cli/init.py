@@ -79,7 +79,7 @@ def _urls(providers: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter(f"{text!r} is not NAME=URL")
         if name in urls:
             raise typer.BadParameter(f"the name {name!r} is given twice")
-        urls[name] = Path(url).absolute().as_uri() if url.startswith(("/", "./", "../")) else url
+        urls[name] = url
     return urls
 
 

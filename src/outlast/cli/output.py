@@ -8,10 +8,6 @@ import json as jsonlib
 import sys
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from outlast.base.errors import ConfigError, OutlastError
 from outlast.cli.remedies import remedy_for
 
@@ -27,15 +23,15 @@ def print_line(text: str = "") -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Aligned columns. Columns whose title ends with `>` are numbers, aligned to the right."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(
-            column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold"
-        )
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    Console(highlight=False, width=None if sys.stdout.isatty() else 200).print(table)
+    """Aligned columns under their titles. A title that ends with `>` is of numbers, aligned to the right."""
+    lines = [[column.rstrip(">") for column in columns], *rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    for line in lines:
+        cells = [
+            cell.rjust(width) if column.endswith(">") else cell.ljust(width)
+            for cell, width, column in zip(line, widths, columns, strict=True)
+        ]
+        print_line("  ".join(cells).rstrip())
 
 
 def print_note(text: str) -> None:
@@ -63,6 +59,11 @@ def message_of(error: Exception) -> str:
         meaning = (type(error).__doc__ or type(error).__name__).splitlines()[0].rstrip(".")
         return text if " " in text else f"{meaning}: {text}" if text else meaning
     return text or type(error).__name__
+
+
+def count_text(count: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def bytes_text(count: int) -> str:

@@ -1,17 +1,30 @@
-"""`outlast repair`: give a provider back what it lost.
+"""`outlast repair`: give providers back what they lost.
 
-It can be stopped at any time and repeated: what has been restored is recorded piece by piece.
+It can be stopped at any time and repeated: what has been restored is recorded piece by piece. While a
+provider is being taken back, gateways go on writing, and what they write before they take it up again
+misses a fragment too; so it looks again at what is known to be missing, until nothing is.
 """
 
-from dataclasses import asdict
-from typing import Annotated
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
-from outlast.cli.output import print_json, print_line
+from outlast.cli.output import bytes_text, count_text, print_json, print_line, print_note
 from outlast.cli.session import FAILED, run, store_at
+from outlast.maintenance.repair import Progress as Told
+from outlast.maintenance.repair import RepairReport
 from outlast.maintenance.repair import repair as repair_store
+from outlast.store import Store
+
+# Further looks at what went missing meanwhile. Each is quick; more would only chase a provider that fails.
+passes_max = 10
 
 
 def repair(
@@ -29,12 +42,69 @@ def repair(
 
     async def work() -> int:
         async with store_at(config, state_dir) as store:
-            report = await repair_store(store, verify=not quick)
+            with _shown(quiet=json) as told:
+                report = await repair_store(store, verify=not quick, progress=told)
+                await _look_again(store, report, told)
+            degraded = store.catalog.state.counts().degraded
         if json:
-            print_json(asdict(report))
+            print_json({**asdict(report), "degraded": degraded})
         else:
-            for name, value in asdict(report).items():
-                print_line(f"{name.replace('_', ' '):22} {value}")
-        return FAILED if report.unreachable else 0
+            _tell(report, degraded)
+        return FAILED if degraded or report.unreadable or report.problems else 0
 
     run(work(), json)
+
+
+async def _look_again(store: Store, report: RepairReport, told: Told) -> None:
+    """Mend what is known to be missing, as long as that is something and it gets less."""
+    before = sys.maxsize
+    for _ in range(passes_max):
+        await store.catalog.sync()
+        degraded = store.catalog.state.counts().degraded
+        if not degraded or degraded >= before:
+            return
+        before = degraded
+        _add(report, await repair_store(store, verify=False, only_degraded=True, progress=told))
+
+
+def _add(report: RepairReport, more: RepairReport) -> None:
+    for field in fields(report):
+        setattr(report, field.name, getattr(report, field.name) + getattr(more, field.name))
+
+
+@contextmanager
+def _shown(quiet: bool) -> Iterator[Told]:
+    """A callback that shows how far the repair is, if standard error is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda report: None
+        return
+    columns = (TextColumn("extents"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as display:
+        task = display.add_task("repair", total=None)
+        yield lambda report: display.update(task, total=report.total or None, completed=report.extents)
+
+
+def _tell(report: RepairReport, degraded: int) -> None:
+    lines: list[tuple[str, Any]] = [
+        (
+            "looked at",
+            f"{count_text(report.fragments, 'fragment')} of {count_text(report.extents, 'extent')}",
+        ),
+        ("missing, damaged", f"{report.missing}, {report.bad}"),
+        ("restored", f"{count_text(report.restored, 'fragment')}, {bytes_text(report.bytes)}"),
+        ("log", f"{count_text(report.slots, 'slot')} given back"),
+    ]
+    if report.reattached:
+        lines.append(("taken back", ", ".join(report.reattached)))
+    if report.unreachable:
+        lines.append(("out of reach", count_text(report.unreachable, "fragment")))
+    if degraded:
+        lines.append(
+            ("still degraded", f"{count_text(degraded, 'extent')}: repeat when all providers answer")
+        )
+    if report.unreadable:
+        lines.append(("LOST", f"{count_text(report.unreadable, 'extent')}: too few fragments are left"))
+    for name, value in lines:
+        print_line(f"{name:17} {value}")
+    for problem in report.problems:
+        print_note(f"outlast: {problem}")

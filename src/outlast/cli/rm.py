@@ -9,7 +9,7 @@ from outlast.base.errors import NoSuchKey
 from outlast.cli.address import Address, parse_address
 from outlast.cli.listing import pages
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
-from outlast.cli.output import print_json, print_line
+from outlast.cli.output import count_text, print_json, print_line
 from outlast.cli.session import run, store_at
 from outlast.store import Store
 
@@ -31,7 +31,7 @@ def rm(
     async def work() -> None:
         async with store_at(config, state_dir) as store:
             deleted = await (_delete_all(store, address) if recursive else _delete_one(store, address))
-        print_json({"deleted": deleted}) if json else print_line(f"deleted {deleted} objects")
+        print_json({"deleted": deleted}) if json else print_line(f"deleted {count_text(deleted, 'object')}")
 
     run(work(), json)
 

@@ -88,7 +88,7 @@ def _role(one: ProviderStatus, voters: tuple[str, ...]) -> str:
 
 
 def domains_away(found: Status, also: Iterable[str] = ()) -> set[str]:
-    """The failure domains (of the policy's kind) of providers that are not healthy, or are named in `also`."""
+    """The failure domains, of the policy's kind, of providers that are not healthy or named in `also`."""
     named = set(also)
     return {
         str(getattr(one.domains, found.domain))

@@ -11,7 +11,6 @@ from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
 from outlast.cli.demo.gateway import free_port
-from outlast.cli.demo.story import BUCKET, play
 from outlast.cli.options import Json
 from outlast.cli.output import print_json, print_line, print_note
 from outlast.cli.session import FAILED, run
@@ -32,6 +31,10 @@ def demo(
     """Load a real tree of files, lose two of four providers one after the other, lose nothing."""
 
     async def work() -> int:
+        from outlast.cli.demo.story import (
+            play,
+        )  # here: the HTTP library is large, and only this verb needs it
+
         _prepare(folder)
         taken = free_port(host, port)
         say = print_note if json else print_line
@@ -70,7 +73,7 @@ def _tell(told: dict[str, Any], folder: Path, host: str, port: int) -> None:
 Go on by yourself:
   {program} serve --config {folder}/outlast.toml --host {host} --port {port}
   AWS_ACCESS_KEY_ID={told["access_key_id"]} AWS_SECRET_ACCESS_KEY={told["secret_access_key"]} \\
-  AWS_DEFAULT_REGION=us-east-1 aws --endpoint-url http://{host}:{port} s3 ls s3://{BUCKET}/
+  AWS_DEFAULT_REGION=us-east-1 aws --endpoint-url http://{host}:{port} s3 ls s3://{told["bucket"]}/
   {program} status --config {folder}/outlast.toml
 Or wipe one of the directories in {folder} yourself, and then:
   {program} repair --config {folder}/outlast.toml"""

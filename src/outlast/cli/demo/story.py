@@ -170,6 +170,7 @@ def _say_phases(stage: Stage, count: int) -> None:
 def report(traffic: Traffic, key: dict[str, str]) -> dict[str, Any]:
     """The figures, as `--json` gives them."""
     return {
+        "bucket": BUCKET,
         "objects": traffic.objects,
         "failures_survived": 2,
         "requests": sum(phase.read + phase.written + len(phase.failures) for phase in traffic.phases),
