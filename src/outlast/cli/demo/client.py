@@ -4,6 +4,7 @@ It retries nothing, so that every failure counts as one.
 """
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -67,7 +68,9 @@ class S3Client:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise RequestFailed(f"{method} {path}: {error or type(error).__name__}") from error
         if response.status != 200:
-            raise RequestFailed(f"{method} {path}: {response.status} {body[:300].decode(errors='replace')}")
+            said = re.search(rb"<Message>(.*?)</Message>", body, re.DOTALL)
+            reason = said[1].decode(errors="replace") if said else ""
+            raise RequestFailed(f"{method} {path}: {response.status} {reason}")
         return body
 
     def _signed(self, method: str, path: str, data: bytes) -> CIMultiDict[str]:

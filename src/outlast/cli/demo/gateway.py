@@ -24,11 +24,11 @@ class Commands:
     def __init__(self, config: Path, state_dir: Path) -> None:
         self._environment = {**os.environ, "OUTLAST_CONFIG": str(config), "OUTLAST_STATE_DIR": str(state_dir)}
 
-    async def run(self, *arguments: str) -> Any:
+    async def run(self, *arguments: str, accept: tuple[int, ...] = (0,)) -> Any:
         """Run a command to its end; what it printed as JSON. Raises `ConfigError` with its complaint."""
         process = await self._start((*arguments, "--json"), stderr=PIPE)
         output, errors = await process.communicate()
-        if process.returncode != 0:
+        if process.returncode not in accept:
             raise ConfigError(f"outlast {' '.join(arguments)}: {errors.decode(errors='replace').strip()}")
         return json.loads(output)
 
