@@ -1,0 +1,134 @@
+"""A store as its owner has it: directories as providers, a settings file, commands, and gateways that run.
+
+    installation = Installation.create(folder, ["a", "b", "c"])
+    key = installation.run("key", "create", "me")
+    with installation.serve() as gateway:
+        client = S3Client(gateway.host, gateway.port, key["access_key_id"], key["secret_access_key"])
+
+Everything goes through the command line, each command in a process of its own, for tests and measurements
+that must see what a person would. It blocks; drivers with an event loop call it before or in a thread.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+# A gateway that needs longer than this to finish what is under way has a fault that should be seen.
+stop_s_max = 40.0
+
+
+class CommandFailed(Exception):
+    """A command ended with an error; what it complained of."""
+
+
+class Installation:
+    """A store over directories in `folder`, and its commands."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "outlast.toml"
+
+    @classmethod
+    def create(cls, folder: Path, providers: Sequence[str] = ("a", "b", "c"), tolerate: int = 1) -> Self:
+        """Make a store over one directory for each provider. Raises `CommandFailed`."""
+        installation = cls(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        named = [f"--provider={name}=file://{folder.absolute() / name}" for name in providers]
+        installation.run("init", *named, "--tolerate", str(tolerate))
+        return installation
+
+    def provider(self, name: str) -> Path:
+        """The directory of a provider."""
+        return self.folder / name
+
+    def run(self, *arguments: str, state: str = "cli") -> Any:
+        """Run a command to its end; what it printed, from JSON. Raises `CommandFailed`."""
+        command = [sys.executable, "-m", "outlast", *arguments, "--json"]
+        done = subprocess.run(command, env=self.environment(state), capture_output=True, check=False)
+        if done.returncode:
+            raise CommandFailed(
+                f"outlast {' '.join(arguments)}: {done.stderr.decode(errors='replace').strip()}"
+            )
+        return json.loads(done.stdout)
+
+    def serve(self, state: str = "gateway") -> "GatewayProcess":
+        """Start a gateway on a free port, with its local state in `folder/state/<state>`; it is ready."""
+        command = [sys.executable, "-m", "outlast", "serve", "--port", "0", "--json"]
+        log = (self.folder / f"{state}.log").open("ab")
+        process = subprocess.Popen(command, env=self.environment(state), stdout=subprocess.PIPE, stderr=log)
+        log.close()
+        return GatewayProcess(process, self.folder / f"{state}.log")
+
+    def environment(self, state: str) -> dict[str, str]:
+        """What the environment of a command says."""
+        told = {"OUTLAST_CONFIG": str(self.config), "OUTLAST_STATE_DIR": str(self.folder / "state" / state)}
+        return {**os.environ, **told}
+
+
+class GatewayProcess:
+    """A running `outlast serve`. Leaving its context stops it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        """Waits until the gateway takes requests. Raises `CommandFailed` when it ends instead."""
+        self._process = process
+        self._log = log
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            process.wait()
+            raise CommandFailed(f"the gateway ended before it was ready: {self.said()}")
+        self.endpoint: str = json.loads(line)["endpoint"]
+        self.host, port = self.endpoint.removeprefix("http://").rsplit(":", 1)
+        self.port = int(port)
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def said(self) -> str:
+        """What it said on standard error."""
+        return self._log.read_text(errors="replace").strip()
+
+    def rss_bytes_max(self) -> int:
+        """The most memory that it has had so far (`VmHWM`)."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) << 10
+
+    def cpu_s(self) -> float:
+        """How much processor time it has used so far, all threads together."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def stop(self) -> int:
+        """Ask it to end (SIGTERM); its exit status."""
+        if self.is_running():
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(stop_s_max)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End it as `kill -9` does."""
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
