@@ -1,1 +1,63 @@
+"""Outlast: object storage that outlives any one provider.
+
+From Python:
+
+    async with outlast.open("outlast.toml") as store:
+        await store.put("bucket", "key", b"content")
+
+    with outlast.open_sync("outlast.toml") as store:
+        store.put("bucket", "key", b"content")
+
+and, through fsspec, any path `outlast://bucket/key` in pandas, pyarrow or DuckDB.
+
+The packages follow the data's way, and imports go one way, downward:
+
+- `cli`, `testing`, `embed`: the command line; what tests, of ours and of others, stand on; Python programs.
+- `assembly`: the one place that knows every part: settings in, an open store out.
+- `gateway`: HTTP. S3 requests to calls of the store.
+- `maintenance`: restoring what was lost, deleting what nobody refers to.
+- `store`: the way of one object, there and back.
+- `catalog`: which bucket and key is which bytes: the log's records, applied in order.
+- `quorum`: agreement over conditional writes.  `placement`: which provider gets what.
+- `providers`: bytes at one place.  `coding`: bytes to sealed fragments and back.
+- `base`: clock, entropy, errors, limits.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from outlast.embed.sync import SyncStore
+    from outlast.store import Store
+
 __version__ = "0.1.0"
+
+__all__ = ["__version__", "open", "open_sync"]
+
+# What these need is imported when they are called: `import outlast` comes before every module of ours.
+
+
+def open(
+    config: str | PathLike[str] = "outlast.toml", state_dir: str | PathLike[str] | None = None
+) -> AbstractAsyncContextManager["Store"]:
+    """The store that the settings file `config` tells of, open for the time of an `async with`.
+
+    `state_dir` is where this machine keeps its copy of the catalog (None: the platform's place). Raises
+    `ConfigError`, and on entering also `StoreUnavailable`.
+    """
+    from pathlib import Path
+
+    from outlast.assembly.opening import open_store
+    from outlast.assembly.settings import load_settings
+
+    return open_store(load_settings(Path(config)), None if state_dir is None else Path(state_dir))
+
+
+def open_sync(
+    config: str | PathLike[str] = "outlast.toml", state_dir: str | PathLike[str] | None = None
+) -> "SyncStore":
+    """The same store for programs without an event loop; close it, or use it in a `with`."""
+    from outlast.embed import sync
+
+    return sync.open_sync(config, state_dir)

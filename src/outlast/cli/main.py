@@ -1,10 +1,10 @@
 """The table of commands, and the program's entry."""
 
+from importlib import metadata
 from typing import Annotated
 
 import typer
 
-from outlast import __version__
 from outlast.cli import bucket, key
 from outlast.cli.cat import cat
 from outlast.cli.cp import cp
@@ -36,7 +36,7 @@ def outlast(
 ) -> None:
     """Object storage that outlives any one provider: S3 in front, many independent providers behind."""
     if version:
-        typer.echo(__version__)
+        typer.echo(metadata.version("outlast"))
         raise typer.Exit
 
 
