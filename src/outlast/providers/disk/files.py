@@ -1,7 +1,9 @@
 """The system calls that objects on a disk are made of: whole writes, whole reads, links, locks, fsyncs."""
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +18,16 @@ _buffers_per_write_max = os.sysconf("SC_IOV_MAX")
 
 class Busy(Exception):
     """Another process holds the lock and does not run; try again a little later."""
+
+
+def open_object(path: str) -> tuple[int, int]:
+    """A file open for reading, and its size. Raises OSError, IsADirectoryError too."""
+    file = os.open(path, os.O_RDONLY)
+    found = os.fstat(file)
+    if stat.S_ISDIR(found.st_mode):
+        os.close(file)
+        raise IsADirectoryError(errno.EISDIR, path)
+    return file, found.st_size
 
 
 def read(file: int, start: int, stop: int) -> bytes:

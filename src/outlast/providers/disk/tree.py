@@ -54,9 +54,8 @@ class Tree:
         files.fsync_folder(self._root)
 
     def get(self, key: str, span: tuple[int, int] | None) -> Blob:
-        file = os.open(self._path(key), os.O_RDONLY)
+        file, size = files.open_object(self._path(key))
         try:
-            size = os.fstat(file).st_size
             if span is not None:
                 return Blob(files.read(file, min(span[0], size), min(span[1], size)), None)
             if files.unsettled(file):
@@ -92,9 +91,8 @@ class Tree:
                     os.replace(temporary, self._path(key))
 
     def replace(self, key: str, data: Data, etag: str) -> str:
-        old = self._open_old(key)
+        old, size = self._open_old(key)
         try:
-            size = os.fstat(old).st_size
             if content_etag(files.read(old, 0, size)) != etag:
                 raise Conflict(self._name, "replace", key)
             with (
@@ -133,11 +131,11 @@ class Tree:
             raise IsADirectoryError(errno.EISDIR, key)
         return True
 
-    def _open_old(self, key: str) -> int:
-        """The object that `replace` is to replace. Raises `Conflict` if there is none."""
+    def _open_old(self, key: str) -> tuple[int, int]:
+        """The open file and size of what `replace` is to replace. Raises `Conflict` if there is nothing."""
         try:
-            return os.open(self._path(key), os.O_RDONLY)
-        except FileNotFoundError:
+            return files.open_object(self._path(key))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             if os.path.isdir(self._root):
                 raise Conflict(self._name, "replace", f"{key}: no such object") from None
             raise

@@ -5,6 +5,7 @@ folder takes part in its parent's sorting as `name/`. Folders that cannot hold a
 One folder's names are in memory at once, never the whole tree's.
 """
 
+import errno
 import os
 from collections.abc import Iterator
 
@@ -16,7 +17,8 @@ def walk(root: str, prefix: str, start_after: str) -> Iterator[Entry]:
 
     A folder or file that vanishes meanwhile is left out. Raises OSError if a folder cannot be read.
     """
-    os.stat(root)  # raises: a missing disk is not an empty one
+    if not os.path.isdir(root):
+        raise FileNotFoundError(errno.ENOENT, root)  # a missing disk is not an empty one
     folder = prefix.rpartition("/")[0]
     yield from _below(root, folder + "/" if folder else "", prefix, start_after)
 
@@ -44,7 +46,7 @@ def _children(root: str, folder: str) -> list[tuple[str, "os.DirEntry[str]"]]:
             ]
     except (FileNotFoundError, NotADirectoryError):
         if not folder:
-            raise  # the root itself
+            raise  # the root itself, gone since
         return []
     found.sort(key=_whole_name)
     return found

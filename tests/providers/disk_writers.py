@@ -1,0 +1,95 @@
+"""Processes that write into a disk provider, for tests that kill them or have them race.
+
+python disk_writers.py put ROOT          writes until killed; prints each acknowledged `KEY ROUND`
+python disk_writers.py race ROOT ROUNDS RACERS
+    for each line read from stdin races RACERS tasks to create `race/ROUND`, then to replace
+    `cas`; prints `CREATED n REPLACED n` for the round
+python disk_writers.py count ROOT TIMES  counts `count` up by compare-and-swap
+python disk_writers.py stuck ROOT        asks for a file that hangs, prints, and ends
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from outlast.base.errors import Conflict, Exists
+from outlast.providers.disk import DiskProvider
+from outlast.providers.names import content_etag
+
+keys = [f"x/{number:02x}/object" for number in range(4)] + ["top", "log/main/0"]
+
+
+def content(key: str, number: int) -> bytes:
+    """Content that can be checked: its own checksum first."""
+    body = f"{key} {number} ".encode() * (1 + number % 4000)
+    return content_etag(body).encode() + body
+
+
+def number_in(key: str, data: bytes) -> int:
+    """Which write of `key` this is. Asserts that it is one, whole."""
+    assert data[:32].decode() == content_etag(data[32:]), f"a torn object: {key}"
+    name, number, _ = data[32:].split(b" ", 2)
+    assert name.decode() == key
+    return int(number)
+
+
+async def put(disk: DiskProvider) -> None:
+    async def go_on(key: str) -> None:
+        number = 0
+        while True:
+            number += 1
+            await disk.put(key, content(key, number))
+            print(key, number, flush=True)
+
+    await asyncio.gather(*map(go_on, keys))
+
+
+async def race(disk: DiskProvider, rounds: int, racers: int) -> None:
+    async def won(write: Callable[[], Awaitable[str]]) -> bool:
+        try:
+            await write()
+        except (Exists, Conflict):
+            return False
+        return True
+
+    print("ready", flush=True)
+    for number in range(rounds):
+        sys.stdin.readline()
+        created = await asyncio.gather(
+            *(won(lambda: disk.create(f"race/{number}", b"%d" % id(disk))) for _ in range(racers))  # noqa: B023  awaited in this round
+        )
+        etag = content_etag(b"%d" % number)
+        replaced = await asyncio.gather(
+            *(won(lambda: disk.replace("cas", b"%d" % (number + 1), etag)) for _ in range(racers))  # noqa: B023  awaited in this round
+        )
+        print("CREATED", sum(created), "REPLACED", sum(replaced), flush=True)
+
+
+async def count(disk: DiskProvider, times: int) -> None:
+    while times:
+        blob = await disk.get("count")
+        assert blob.etag is not None
+        try:
+            await disk.replace("count", b"%d" % (int(blob.data) + 1), blob.etag)
+            times -= 1
+        except Conflict:
+            continue
+
+
+async def stuck(disk: DiskProvider) -> None:
+    task = asyncio.ensure_future(disk.get("hangs"))
+    await asyncio.wait([task], timeout=0.05)
+    task.cancel()
+    print("over", flush=True)
+
+
+async def main(what: str, root: str, *arguments: str) -> None:
+    disk = DiskProvider("disk", Path(root))
+    work = {"put": put, "race": race, "count": count, "stuck": stuck}[what]
+    await work(disk, *map(int, arguments))  # type: ignore[operator]  # each takes its own numbers
+    await disk.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

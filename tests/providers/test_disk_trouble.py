@@ -1,0 +1,412 @@
+"""Disks that are full, read-only, missing, wiped or broken: the right error, and nothing torn."""
+
+import asyncio
+import errno
+import fcntl
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from outlast.base.clock import SystemClock
+from outlast.base.errors import (
+    Cause,
+    Conflict,
+    Denied,
+    Exists,
+    Full,
+    NotFound,
+    ProviderError,
+    Unavailable,
+    Unsupported,
+)
+from outlast.providers.disk import DiskProvider, files, provider
+from outlast.providers.protocol import Provider
+
+
+@pytest.fixture
+async def disk(tmp_path: Path) -> AsyncIterator[DiskProvider]:
+    disk = DiskProvider("disk", tmp_path / "root")
+    await disk.prepare()
+    yield disk
+    await disk.close()
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte, mounted for this test, where the system lets us."""
+    place = tmp_path / "mount"
+    place.mkdir()
+    try:
+        run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place))
+    except (OSError, subprocess.SubprocessError) as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"cannot mount a small file system here: {error}")
+    yield place
+    run("umount", "-l", str(place))
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True, timeout=10)
+
+
+async def every_verb(provider: Provider, key: str) -> dict[str, ProviderError | None]:
+    """What each verb says, one after another."""
+
+    async def listed() -> None:
+        async for _ in provider.list("a/"):
+            pass
+
+    answers: dict[str, ProviderError | None] = {}
+    for verb, call in (
+        ("get", provider.get(key)),
+        ("head", provider.head(key)),
+        ("put", provider.put(key, b"x")),
+        ("create", provider.create(key, b"x")),
+        ("replace", provider.replace(key, b"x", "0")),
+        ("delete", provider.delete(key)),
+        ("list", listed()),
+    ):
+        try:
+            await call
+            answers[verb] = None
+        except ProviderError as error:
+            answers[verb] = error
+    return answers
+
+
+# ---------------------------------------------------------------- a missing root
+
+
+async def test_without_its_directory_every_verb_is_unavailable_and_nothing_is_made(tmp_path: Path) -> None:
+    disk = DiskProvider("disk", tmp_path / "not" / "there")
+    for key in ("a/b", "top"):
+        for error in (await every_verb(disk, key)).values():
+            assert isinstance(error, Unavailable)
+            assert str(disk.root) in str(error)
+    assert names_in(tmp_path) == []
+    await disk.close()
+
+
+async def test_a_directory_that_vanishes_is_unavailable_and_back_when_it_is_back(
+    disk: DiskProvider, tmp_path: Path
+) -> None:
+    await disk.put("a/b", b"kept")
+    disk.root.rename(tmp_path / "away")
+    for error in (await every_verb(disk, "a/b")).values():
+        assert isinstance(error, Unavailable)
+    assert not disk.root.exists()
+    (tmp_path / "away").rename(disk.root)
+    assert (await disk.get("a/b")).data == b"kept"
+    await disk.put("a/c", b"new")
+
+
+async def test_a_file_in_the_place_of_the_directory_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "root").write_bytes(b"a file")
+    disk = DiskProvider("disk", tmp_path / "root")
+    assert all(isinstance(error, Unavailable) for error in (await every_verb(disk, "a")).values())
+    await disk.close()
+
+
+async def test_a_directory_wiped_while_it_is_used_is_empty_and_usable(disk: DiskProvider) -> None:
+    """Under load, everything is deleted, the provider's own folders too."""
+    stop = asyncio.Event()
+    failures: list[ProviderError] = []
+
+    async def load(worker: int) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            key = f"x/{number % 4:02x}/{worker}-{number}"
+            try:
+                await disk.put(key, b"x" * 100)
+                await disk.put(key, b"y" * 100)
+                assert (await disk.get(key)).data == b"y" * 100
+            except (NotFound, Unavailable) as error:
+                failures.append(error)
+
+    workers = [asyncio.ensure_future(load(worker)) for worker in range(4)]
+    for _ in range(5):
+        await asyncio.sleep(0.02)
+        await asyncio.to_thread(wipe, disk.root)
+    stop.set()
+    await asyncio.gather(*workers)
+    await asyncio.to_thread(wipe, disk.root)
+    assert [entry.key async for entry in disk.list("")] == []
+    for verb, error in (await every_verb(disk, "a/b")).items():
+        assert error is None or isinstance(error, NotFound | Exists | Conflict), (verb, error)
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def wipe(root: Path) -> None:
+    """Delete everything below `root`, though others write there."""
+    for _ in range(20):
+        for item in root.iterdir():
+            shutil.rmtree(item, ignore_errors=True) if item.is_dir() else item.unlink(missing_ok=True)
+        if not any(root.iterdir()):
+            return
+
+
+# ---------------------------------------------------------------- full, read-only, broken
+
+
+async def test_a_full_disk_says_so_keeps_what_it_has_and_takes_more_when_there_is_room(mount: Path) -> None:
+    disk = DiskProvider("disk", mount / "root")
+    await disk.prepare()
+    etag = await disk.create("a/kept", b"kept")
+    await disk.put("a/large", b"l" * 500_000)
+    for write in (
+        disk.put("a/more", b"m" * 900_000),
+        disk.put("a/large", b"m" * 900_000),
+        disk.create("a/more", [b"m" * 450_000, b"m" * 450_000]),
+        disk.replace("a/kept", b"m" * 900_000, etag),
+    ):
+        with pytest.raises(Full):
+            await write
+    assert (await disk.get("a/kept")).data == b"kept"
+    assert (await disk.get("a/large")).data == b"l" * 500_000
+    assert [entry.key async for entry in disk.list("")] == ["a/kept", "a/large"]
+    await disk.delete("a/large")
+    await disk.put("a/more", b"m" * 900_000)
+    await disk.close()
+
+
+async def test_a_read_only_disk_denies_writes_and_can_be_read(mount: Path) -> None:
+    disk = DiskProvider("disk", mount / "root")
+    await disk.prepare()
+    await disk.put("a/b", b"x")
+    etag = (await disk.get("a/b")).etag
+    assert etag is not None
+    run("mount", "-o", "remount,ro", str(mount))
+    answers = await every_verb(disk, "a/c")
+    assert isinstance(answers["get"], NotFound)
+    for verb in ("put", "create", "delete"):
+        assert isinstance(answers[verb], Denied), verb
+    with pytest.raises(Denied):
+        await disk.replace("a/b", b"y", etag)
+    assert (await disk.get("a/b")).data == b"x"
+    assert [entry.key async for entry in disk.list("")] == ["a/b"]
+    await disk.close()
+
+
+async def test_an_unmounted_disk_whose_mount_point_is_left_shows_none_of_its_objects(mount: Path) -> None:
+    """The mount point is an empty directory like any other; telling it from the disk is the marker's task."""
+    disk = DiskProvider("disk", mount)
+    await disk.put("a/b", b"x")
+    run("umount", str(mount))
+    try:
+        with pytest.raises(NotFound):
+            await disk.get("a/b")
+    finally:
+        run("mount", "-t", "tmpfs", "tmpfs", str(mount))
+    await disk.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EIO, Unavailable),
+        (errno.ENOSPC, Full),
+        (errno.EDQUOT, Full),
+        (errno.EROFS, Denied),
+        (errno.EACCES, Denied),
+        (errno.ESTALE, Unavailable),
+    ],
+)
+async def test_a_write_whose_fsync_fails_did_not_happen(
+    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[ProviderError]
+) -> None:
+    etag = await disk.create("a/b", b"old")
+    real = os.fsync
+
+    def failing(file: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files.os, "fsync", failing)
+    for write in (
+        disk.put("a/b", b"new"),
+        disk.replace("a/b", b"new", etag),
+        disk.create("a/c", b"new"),
+    ):
+        with pytest.raises(kind):
+            await write
+    monkeypatch.setattr(files.os, "fsync", real)
+    assert (await disk.get("a/b")).data == b"old"
+    with pytest.raises(NotFound):
+        await disk.get("a/c")
+
+
+async def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_all_of_them(
+    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(file: int, chunks: list[memoryview]) -> int:
+        return os.write(file, bytes(b"".join(chunks))[:3])
+
+    monkeypatch.setattr(files.os, "writev", short)
+    await disk.put("one", [b"a", b"bcdefg", b"", b"hij", b"klmnopqrstu"])
+    assert (await disk.get("one")).data == b"abcdefghijklmnopqrstu"
+
+
+async def test_a_read_that_comes_in_pieces_is_put_together(
+    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await disk.put("one", b"0123456789" * 10)
+    real = os.pread
+    monkeypatch.setattr(files.os, "pread", lambda file, count, at: real(file, min(count, 7), at))
+    assert (await disk.get("one")).data == b"0123456789" * 10
+    assert (await disk.get("one", (5, 55))).data == (b"0123456789" * 10)[5:55]
+
+
+async def test_a_name_cannot_be_an_object_and_a_folder(disk: DiskProvider) -> None:
+    await disk.put("a/b", b"x")
+    for write in (
+        disk.put("a/b/c", b""),
+        disk.create("a/b/c", b""),
+        disk.put("a", b""),
+        disk.create("a", b""),
+    ):
+        with pytest.raises(Unsupported):
+            await write
+    assert [entry.key async for entry in disk.list("")] == ["a/b"]
+
+
+# ---------------------------------------------------------------- durability
+
+
+async def test_nothing_is_acknowledged_before_file_and_folders_are_fsynced(
+    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name where the file has one; the new file itself has none yet."""
+    synced: list[str] = []
+    real = os.fsync
+
+    def noted(file: int) -> None:
+        real(file)
+        synced.append(str(Path(f"/proc/self/fd/{file}").readlink()).removeprefix(str(disk.root)))
+
+    monkeypatch.setattr(files.os, "fsync", noted)
+    etag = await disk.create("x/ab/one", b"1")
+    assert [name for name in synced if "#" not in name] == ["", "/x", "/x/ab"]
+    assert "#" in synced[2], "the file before its folder, and before it is linked"
+    synced.clear()
+    await disk.replace("x/ab/one", b"2", etag)
+    assert len(synced) == 2 and "#" in synced[0] and synced[1] == "/x/ab"
+    synced.clear()
+    await disk.put("x/ab/one", b"3")
+    assert len(synced) == 2 and "#" in synced[0] and synced[1] == "/x/ab"
+
+
+async def test_a_reader_makes_durable_what_its_writer_has_not_yet(
+    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer that stands still between link and fsync, and a reader that must not trust what it sees."""
+    await disk.put("a/b", b"x")
+    synced: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(files.os, "fsync", lambda file: (synced.append(file), real(file)))
+    assert (await disk.get("a/b")).data == b"x"
+    assert synced == []
+    writer = os.open(disk.root / "a/b", os.O_RDONLY)
+    fcntl.flock(writer, fcntl.LOCK_EX)
+    assert (await disk.get("a/b")).data == b"x"
+    assert len(synced) == 1
+    os.close(writer)
+
+
+# ---------------------------------------------------------------- others at work
+
+
+async def test_a_lock_whose_holder_stands_still_holds_up_one_key_and_not_for_ever(
+    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "busy_s_max", 0.05)
+    await disk.put("a/b", b"old")
+    etag = await disk.create("a/other", b"other")
+    await disk.delete("a/b")  # so that its lock file is there
+    await disk.put("a/b", b"old")
+    locks = list((disk.root / ".locks").iterdir())
+    holders = [os.open(lock, os.O_RDWR) for lock in locks]
+    for holder in holders:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+    with pytest.raises(Unavailable) as raised:
+        await disk.put("a/b", b"new")
+    assert raised.value.cause is Cause.TIMEOUT
+    assert (await disk.get("a/b")).data == b"old"
+    await disk.replace("a/other", b"new", etag)
+    waiting = asyncio.ensure_future(disk.put("a/b", b"new"))
+    await asyncio.sleep(0.01)
+    for holder in holders:
+        os.close(holder)
+    await waiting
+    assert (await disk.get("a/b")).data == b"new"
+
+
+async def test_what_crashed_writers_left_is_swept_when_it_is_old(disk: DiskProvider) -> None:
+    temporary = disk.root / ".tmp"
+    temporary.mkdir()
+    old, young = temporary / "1-0", temporary / "2-0"
+    old.write_bytes(b"left")
+    young.write_bytes(b"being written")
+    os.utime(old, (time.time() - 4000, time.time() - 4000))
+    await disk.put("a", b"1")
+    await disk.put("a", b"2")  # needs a temporary name
+    assert names_in(temporary) == ["2-0"]
+
+
+async def test_files_of_others_with_dotted_names_are_not_objects(disk: DiskProvider) -> None:
+    (disk.root / ".DS_Store").write_bytes(b"")
+    (disk.root / ".Trash-0").mkdir()
+    (disk.root / ".Trash-0/file").write_bytes(b"")
+    await disk.put("a/b", b"x")
+    assert [entry.key async for entry in disk.list("")] == ["a/b"]
+
+
+async def test_a_disk_that_hangs_refuses_further_calls_when_enough_wait_and_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "lane_threads", 2)
+    monkeypatch.setattr(provider, "lane_waiting_max", 3)
+    disk, other = (DiskProvider(name, tmp_path / name) for name in ("disk", "other"))
+    await disk.prepare()
+    await other.prepare()
+    os.mkfifo(disk.root / "hangs")  # opening it waits for a writer
+    calls = [asyncio.ensure_future(disk.get("hangs")) for _ in range(12)]
+    done, hanging = await asyncio.wait(calls, timeout=0.05)
+    assert 3 <= len(hanging) <= 5
+    for call in done:
+        with pytest.raises(Unavailable) as raised:
+            call.result()
+        assert raised.value.cause is Cause.SATURATED
+    await other.put("a", b"x")
+    assert (await other.get("a")).data == b"x"
+    for call in hanging:
+        call.cancel()
+    await asyncio.wait(hanging)
+    with_writer = os.open(disk.root / "hangs", os.O_RDWR)
+    await disk.put("a", b"x")  # the threads that hung work again, and the calls given up are not made
+    os.close(with_writer)
+    await disk.close()
+    await other.close()
+
+
+async def test_the_clock_that_is_passed_in_is_the_one_that_is_used(tmp_path: Path) -> None:
+    class Later(SystemClock):
+        def now(self) -> float:
+            return super().now() + 4000
+
+    disk = DiskProvider("disk", tmp_path / "root", Later())
+    await disk.prepare()
+    (disk.root / ".tmp").mkdir()
+    (disk.root / ".tmp/1-0").write_bytes(b"")
+    await disk.put("a", b"1")
+    await disk.put("a", b"2")
+    assert names_in(disk.root / ".tmp") == []
+    await disk.close()
