@@ -80,10 +80,10 @@ def run(
     return done
 
 
-def aws(service: Service, *arguments: str | Path) -> str:
+def aws(service: Service, *arguments: str | Path, **environment: str) -> str:
     """Run the awscli of this environment; what it printed."""
     program = Path(sys.executable).with_name("aws")
-    return run([sys.executable, program, *arguments], service.environment()).stdout
+    return run([sys.executable, program, *arguments], service.environment() | environment).stdout
 
 
 def make_tree(folder: Path, files: int) -> Path:
