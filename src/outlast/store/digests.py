@@ -19,8 +19,10 @@ from outlast.providers.protocol import Buffer
 
 # Below this a thread switch costs more than the hash (128 KiB take 0.2 ms).
 inline_hash_bytes_max = 128 * KIB
-# What may wait for the hash: enough to keep its thread busy, little beside an extent.
-backlog_bytes_max = 4 * MIB
+# What may wait for the hash: an extent, so that the first fragments are on their way before it is hashed.
+backlog_bytes_max = 16 * MIB
+# What one job hashes: a few milliseconds, so that what waits shrinks steadily.
+job_bytes_max = 2 * MIB
 
 
 class Digest(Protocol):
@@ -80,16 +82,23 @@ class Digests:
     async def _work(self) -> None:
         try:
             while self._queue:
-                taken = tuple(self._queue)
-                self._queue.clear()
+                taken, count = self._take()
                 await offload(self._update, taken)
-                count = sum(map(len, taken))
                 self._backlog -= count
                 self._moved.set()
                 self._hashed(count)
             self._job = None
         finally:
             self._moved.set()
+
+    def _take(self) -> tuple[list[Buffer], int]:
+        """The next buffers for the thread, and how many bytes they have."""
+        taken = [self._queue.popleft()]
+        count = len(taken[0])
+        while self._queue and count + len(self._queue[0]) <= job_bytes_max:
+            taken.append(self._queue.popleft())
+            count += len(taken[-1])
+        return taken, count
 
     def _update(self, buffers: Sequence[Buffer]) -> None:
         for buffer in buffers:

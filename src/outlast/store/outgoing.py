@@ -1,17 +1,18 @@
 """One object's bytes on their way out: chunks into stripes, stripes into extents, extents into shipments.
 
 Intuition: chunks come as the client sends them. They are gathered to stripes of 1 MiB; a full stripe is
-hashed beside, sealed and coded at once; a full extent (16 MiB) is shipped while the next one fills. An extent
+hashed beside, sealed and coded at once; a full extent (16 MiB) is shipped, and the next one fills. An extent
 may be ended early at any time, because the memory budget asks for it: then it is simply a smaller extent.
 
 Invariant: bytes are counted in the budget from before they are kept until they have both been hashed and
-left memory with their shipment. While `shipments_under_way_max` wait to be accepted nothing is taken in.
+left memory with their shipment. A full extent waits until fewer than `shipments_under_way_max` are under way.
 """
 
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 from outlast.base import limits
+from outlast.base.clock import Clock
 from outlast.base.errors import EntityTooLarge
 from outlast.catalog.records import Body, Extent
 from outlast.providers.protocol import Buffer
@@ -83,14 +84,18 @@ class Outgoing:
 
     async def _end_stripe(self) -> None:
         self._encode_stripe()
-        if self._crate is not None and self._crate.encoder.size == limits.extent_bytes_max:
-            self._ship()
         await self._digests.room()
-        while len(self._under_way) >= shipments_under_way_max or self._front_is_decided():
+        while self._under_way and (self._crowded() or not self._under_way[0].under_way):
             await self._under_way.popleft().accepted()
+        if self._is_full():
+            self._ship()
 
-    def _front_is_decided(self) -> bool:
-        return bool(self._under_way) and not self._under_way[0].under_way
+    def _crowded(self) -> bool:
+        """Whether the full extent must wait for those before it. The budget may have shipped it meanwhile."""
+        return self._is_full() and len(self._under_way) >= shipments_under_way_max
+
+    def _is_full(self) -> bool:
+        return self._crate is not None and self._crate.encoder.size == limits.extent_bytes_max
 
     def _encode_stripe(self) -> None:
         stripe = self._stripe[0] if len(self._stripe) == 1 else b"".join(self._stripe)
@@ -136,8 +141,9 @@ def _kept(chunk: Buffer) -> memoryview:
     return memoryview(chunk if isinstance(chunk, bytes) else bytes(chunk))
 
 
-async def slices(data: bytes) -> AsyncIterator[Buffer]:
-    """A large `bytes` object as a source of chunks, without copying it."""
+async def slices(data: bytes, clock: Clock) -> AsyncIterator[Buffer]:
+    """A large `bytes` object as a source of chunks, without copying it. Others get a turn after each."""
     view = memoryview(data)
     for start in range(0, len(view), limits.stripe_bytes):
+        await clock.sleep(0)
         yield view[start : start + limits.stripe_bytes]

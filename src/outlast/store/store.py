@@ -82,7 +82,9 @@ class Store:
         self._let_go = let_go
         self._background = Background(report)
         notes = Notes(catalog, clock, self._background)
-        self.writer = Writer(Packer(catalog, fleet, keyring, clock, entropy, notes), fleet, self._background)
+        self.writer = Writer(
+            Packer(catalog, fleet, keyring, clock, entropy, notes), fleet, clock, self._background
+        )
         self.reader = Reader(catalog, fleet, keyring, clock, entropy, notes)
         self._objects = Objects(catalog, clock, entropy)
         self._multipart = Multipart(catalog, clock, entropy)

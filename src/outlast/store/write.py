@@ -15,6 +15,7 @@ from collections.abc import AsyncIterable, Sequence
 from typing import TypeAlias
 
 from outlast.base import limits
+from outlast.base.clock import Clock
 from outlast.base.concurrency import Background
 from outlast.base.errors import ProviderError
 from outlast.catalog.records import Body, Extent
@@ -33,9 +34,10 @@ Source: TypeAlias = bytes | AsyncIterable[Buffer]
 class Writer:
     """Writes bodies. One for a store: all writes share its memory budget."""
 
-    def __init__(self, packer: Packer, fleet: Fleet, background: Background) -> None:
+    def __init__(self, packer: Packer, fleet: Fleet, clock: Clock, background: Background) -> None:
         self._packer = packer
         self._fleet = fleet
+        self._clock = clock
         self._background = background
         self.budget = Budget(limits.write_buffer_bytes_max)
 
@@ -48,7 +50,7 @@ class Writer:
         if isinstance(source, bytes):
             if len(source) <= limits.inline_bytes_max:
                 return _inline(source, digests)
-            source = slices(source)
+            source = slices(source, self._clock)
         outgoing = Outgoing(self._packer, self.budget, digests)
         try:
             async for chunk in source:
