@@ -25,7 +25,9 @@ seconds_max = 24 * 3600
 
 def drill(
     provider: Annotated[str, typer.Argument(help="The provider that shall fail.")],
-    shape: Annotated[Shape, typer.Option(help="How it fails.")] = Shape.REFUSE,
+    shape: Annotated[
+        Shape, typer.Option(metavar="SHAPE", help=f"How it fails: {', '.join(Shape)}.")
+    ] = Shape.REFUSE,
     seconds: Annotated[int, typer.Option(min=1, max=seconds_max, help="For how long.")] = 60,
     stop: Annotated[bool, typer.Option("--stop", help="End a drill at this provider instead.")] = False,
     force: Annotated[

@@ -1,0 +1,142 @@
+"""`outlast init`: makes a store, or says why not and leaves nothing behind."""
+
+import json
+import stat
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def providers(folder: Path, *names: str) -> list[str]:
+    return [argument for name in names for argument in ("--provider", f"{name}={folder / name}")]
+
+
+def files_in(folder: Path) -> list[str]:
+    """What was left, but for the directories and the lock files of disks."""
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and ".locks" not in path.parts
+    )
+
+
+def test_it_writes_the_settings_the_key_and_a_marker_at_each_provider(empty: Any) -> None:
+    told = empty.json("init", *providers(empty.folder, "a", "b", "c"))
+    settings = tomllib.loads(empty.config.read_text())
+    assert settings["store"] == told["store"]
+    assert list(settings["providers"]) == ["a", "b", "c"]
+    assert stat.S_IMODE((empty.folder / "outlast.key").stat().st_mode) == 0o600
+    for name in ("a", "b", "c"):
+        assert json.loads((empty.folder / name / "0-outlast").read_text())["store"] == told["store"]
+    assert told["layout"] == {"data": 2, "parity": 1}
+    assert told["voters"] == ["a", "b", "c"]
+    assert empty.json("status")["objects"] == 0
+
+
+def test_it_says_for_each_provider_what_it_may_do_and_why_not(empty: Any) -> None:
+    arguments = [*providers(empty.folder, "a", "b", "c"), "--provider", f"w={empty.folder}/w?role=witness"]
+    said = empty.ok("init", *arguments)
+    assert "a witness by its role: holds no data" in said
+    assert said.count("yes    yes") == 3
+
+
+def test_options_in_the_url_are_kept(empty: Any) -> None:
+    arguments = [*providers(empty.folder, "a", "b"), "--provider", f"c={empty.folder}/c?operator=At+Home"]
+    told = empty.json("init", *arguments)
+    assert told["providers"][2]["domains"]["operator"] == "At Home"
+    assert tomllib.loads(empty.config.read_text())["providers"]["c"]["url"].endswith("?operator=At+Home")
+    assert empty.json("status")["providers"][2]["operator"] == "At Home"
+
+
+def test_too_few_providers_are_refused_with_what_would_mend_it(empty: Any) -> None:
+    said = empty.fails("init", *providers(empty.folder, "a", "b"))
+    assert "cannot keep the tolerance" in said
+    assert "add providers" in said
+    assert files_in(empty.folder) == []
+
+
+def test_two_directories_of_one_operator_count_once(empty: Any) -> None:
+    arguments = [f"--provider={name}={empty.folder / name}?operator=Home" for name in ("a", "b", "c")]
+    assert "1" in empty.fails("init", *arguments)
+    assert files_in(empty.folder) == []
+
+
+def test_tolerance_nought_needs_one_provider(empty: Any) -> None:
+    empty.ok("init", *providers(empty.folder, "a"), "--tolerate", "0")
+    empty.ok("bucket", "create", "bucket")
+
+
+def test_a_provider_of_another_store_is_refused(shell: Any, empty: Any) -> None:
+    arguments = [*providers(empty.folder / "new", "a", "b"), "--provider", f"c={shell.folder / 'b'}"]
+    before = (shell.folder / "b" / "0-outlast").read_bytes()
+    said = empty.run("init", *arguments, "--config", str(empty.folder / "new.toml"))
+    assert said.exit_code == 1
+    assert "belongs to another store already" in said.stderr
+    assert (shell.folder / "b" / "0-outlast").read_bytes() == before
+    assert not (empty.folder / "new.toml").exists()
+
+
+def test_a_provider_that_is_not_empty_is_refused(empty: Any) -> None:
+    (empty.folder / "c").mkdir()
+    (empty.folder / "c" / "diary.txt").write_text("mine")
+    assert "is not empty: it holds diary.txt" in empty.fails("init", *providers(empty.folder, "a", "b", "c"))
+
+
+def test_one_place_under_two_names_is_refused(empty: Any) -> None:
+    arguments = [*providers(empty.folder, "a", "b"), "--provider", f"c={empty.folder}/b/"]
+    assert "the same place" in empty.fails("init", *arguments)
+
+
+def test_a_provider_that_cannot_be_written_is_named(empty: Any) -> None:
+    (empty.folder / "c").write_text("a file, not a directory")
+    said = empty.fails("init", *providers(empty.folder, "a", "b", "c"))
+    assert "provider c" in said
+    assert files_in(empty.folder) == ["c"]
+
+
+def test_an_existing_store_is_never_overwritten(shell: Any) -> None:
+    before = shell.config.read_bytes(), (shell.folder / "outlast.key").read_bytes()
+    assert "is there already" in shell.fails("init", *providers(shell.folder, "d", "e", "f"))
+    assert before == (shell.config.read_bytes(), (shell.folder / "outlast.key").read_bytes())
+
+
+def test_an_existing_key_file_is_never_overwritten(empty: Any) -> None:
+    (empty.folder / "outlast.key").write_text("the only copy of something")
+    empty.fails("init", *providers(empty.folder, "a", "b", "c"))
+    assert (empty.folder / "outlast.key").read_text() == "the only copy of something"
+    assert files_in(empty.folder) == ["outlast.key"]
+
+
+def test_settings_that_cannot_be_written_leave_nothing_behind(empty: Any) -> None:
+    config = empty.folder / "missing" / "outlast.toml"
+    key = empty.folder / "outlast.key"
+    arguments = [*providers(empty.folder, "a", "b", "c"), "--config", str(config), "--key-file", str(key)]
+    assert "cannot be written" in empty.fails("init", *arguments)
+    assert files_in(empty.folder) == []
+
+
+@pytest.mark.parametrize("argument", ["a", "a=", "=file:///srv/a"])
+def test_what_is_not_name_and_url_is_a_usage_error(empty: Any, argument: str) -> None:
+    result = empty.run("init", "--provider", argument)
+    assert result.exit_code in (1, 2)
+    assert files_in(empty.folder) == []
+
+
+def test_an_unknown_kind_of_provider_is_named(empty: Any) -> None:
+    assert "gopher" in empty.fails("init", "--provider", "a=gopher://a")
+
+
+def test_a_locked_key_file_opens_with_its_passphrase_only(
+    empty: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [*providers(empty.folder, "a", "b", "c"), "--lock"]
+    result = empty.run("init", *arguments, input=b"correct horse\ncorrect horse\n")
+    assert result.exit_code == 0, result.stderr
+    assert "locked" in empty.fails("status")
+
+
+def test_the_recovery_sheet_is_printed_when_asked_for(empty: Any) -> None:
+    told = empty.json("init", *providers(empty.folder, "a", "b", "c"), "--recovery-sheet")
+    assert told["key_id"] in told["recovery_sheet"]
