@@ -130,6 +130,12 @@ def test_only_the_last_part_may_be_small(state: State, upload: UploadCreated) ->
     assert isinstance(apply_one(state, completed(upload, last)), Version)
 
 
+def test_a_part_of_exactly_the_least_size_is_large_enough(state: State, upload: UploadCreated) -> None:
+    parts = [part_put(upload, number, in_extents(extent(limits.part_bytes_min))) for number in (1, 2)]
+    apply(state, *parts)
+    assert isinstance(apply_one(state, completed(upload, *parts)), Version)
+
+
 def test_an_object_larger_than_s3_allows_is_refused(state: State, upload: UploadCreated) -> None:
     half = limits.object_bytes_max // 2 + 1
     parts = [part_put(upload, number, Body(half, fresh_id(), extents=(extent(),))) for number in (1, 2)]
