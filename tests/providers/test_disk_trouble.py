@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from outlast.base.errors import (
     Unsupported,
 )
 from outlast.providers.disk import DiskProvider, files, provider
+from outlast.providers.disk.tree import Tree
 from outlast.providers.protocol import Provider
 
 
@@ -322,6 +324,46 @@ async def test_a_reader_makes_durable_what_its_writer_has_not_yet(
 
 
 # ---------------------------------------------------------------- others at work
+
+
+@pytest.mark.parametrize("other", ["put", "delete", "replace"])
+async def test_nothing_comes_between_the_look_and_the_rename_of_a_replacement(
+    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    """Another write of the key waits, and so comes after: had it come before, the replacement had lost."""
+    etag = await disk.create("one", b"old")
+    looked, go_on = threading.Event(), threading.Event()
+    real = Tree._is_still
+
+    def slowly(tree: Tree, old: int, key: str) -> bool:
+        answer = real(tree, old, key)
+        looked.set()
+        assert go_on.wait(10)
+        return answer
+
+    monkeypatch.setattr(Tree, "_is_still", slowly)
+    replacing = asyncio.ensure_future(disk.replace("one", b"new", etag))
+    await asyncio.to_thread(looked.wait, 10)
+    monkeypatch.setattr(Tree, "_is_still", real)
+    calls = {
+        "put": lambda: disk.put("one", b"other"),
+        "delete": lambda: disk.delete("one"),
+        "replace": lambda: disk.replace("one", b"other", etag),
+    }
+    writing = asyncio.ensure_future(calls[other]())
+    await asyncio.wait([writing], timeout=0.02)
+    assert not writing.done()
+    assert (await disk.get("one")).data == b"old"
+    go_on.set()
+    await replacing
+    outcome = (await asyncio.gather(writing, return_exceptions=True))[0]
+    if other == "replace":
+        assert isinstance(outcome, Conflict)
+        assert (await disk.get("one")).data == b"new"
+    elif other == "put":
+        assert (await disk.get("one")).data == b"other"
+    else:
+        assert [entry.key async for entry in disk.list("")] == []
 
 
 async def test_a_lock_whose_holder_stands_still_holds_up_one_key_and_not_for_ever(

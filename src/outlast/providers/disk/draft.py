@@ -68,8 +68,9 @@ class Drafts:
             self._settle(folder)
         try:
             return self._open_in(folder)
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             # The folder is gone since: the directory is being emptied, or was, by other means than ours.
+            # (While that goes on ext4 says EPERM. Where it is meant, it is said again.)
             self._settle(folder)
             return self._open_in(folder)
 
