@@ -1,0 +1,112 @@
+"""`outlast serve`: a real process, from `ready` to SIGTERM."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+
+@contextmanager
+def serving(shell: Any, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A gateway on a free port: its process and its endpoint."""
+    environment = {
+        **os.environ,
+        "OUTLAST_CONFIG": str(shell.config),
+        "OUTLAST_STATE_DIR": str(shell.folder / "state"),
+    }
+    command = [sys.executable, "-m", "outlast", "serve", "--port", "0", *arguments]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline().decode()
+        yield process, line.removeprefix("ready ").strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def client(shell: Any, endpoint: str, *restrictions: str) -> Any:
+    key = shell.json("key", "create", f"key-{len(shell.json('key', 'list'))}", *restrictions)
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=key["access_key_id"],
+        aws_secret_access_key=key["secret_access_key"],
+        config=Config(
+            signature_version="s3v4", retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
+        ),
+    )
+
+
+def test_it_serves_and_the_command_line_sees_the_same(bucket: Any) -> None:
+    with serving(bucket) as (process, endpoint):
+        s3 = client(bucket, endpoint)
+        s3.put_object(Bucket="bucket", Key="through/s3", Body=b"hello")
+        assert bucket.run("cat", "bucket/through/s3").stdout_bytes == b"hello"
+        bucket.ok("cp", "-", "outlast://bucket/through/cli", input=b"there")
+        assert s3.get_object(Bucket="bucket", Key="through/cli")["Body"].read() == b"there"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
+def test_ready_can_be_read_as_json(shell: Any) -> None:
+    with serving(shell, "--json") as (_, line):
+        told = json.loads(line)
+        assert told["ready"] is True
+        assert told["endpoint"].startswith("http://127.0.0.1:")
+
+
+def test_sigterm_finishes_what_is_under_way(bucket: Any) -> None:
+    with serving(bucket) as (process, endpoint):
+        s3 = client(bucket, endpoint)
+        host, port = endpoint.removeprefix("http://").split(":")
+        url = s3.generate_presigned_url("put_object", {"Bucket": "bucket", "Key": "slow"})
+        path = url.removeprefix(endpoint)
+        with socket.create_connection((host, int(port))) as connection:
+            head = f"PUT {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 10\r\n\r\nhello"
+            connection.sendall(head.encode())
+            s3.list_buckets()  # the gateway has taken the request above by the time that it answers this
+            process.send_signal(signal.SIGTERM)
+            assert b"ending" in process.stderr.readline()
+            connection.sendall(b"world")
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        assert process.wait(10) == 0
+    assert bucket.run("cat", "bucket/slow").stdout_bytes == b"helloworld"
+
+
+def test_a_new_key_works_at_once_and_a_deleted_one_no_more(bucket: Any) -> None:
+    with serving(bucket) as (_, endpoint):
+        s3 = client(bucket, endpoint)
+        s3.list_buckets()
+        bucket.ok("key", "delete", "key-0")
+        bucket.ok("cp", "-", "outlast://bucket/later", input=b"x")
+        other = client(bucket, endpoint)
+        other.list_buckets()  # the gateway has caught up with the log
+        with pytest.raises(s3.exceptions.ClientError, match="InvalidAccessKeyId"):
+            s3.list_buckets()
+
+
+def test_a_taken_port_is_told(shell: Any) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert "--port" in shell.fails("serve", "--port", str(taken.getsockname()[1]))
+
+
+def test_local_state_can_be_deleted_between_runs(bucket: Any) -> None:
+    bucket.ok("cp", "-", "outlast://bucket/key", input=b"kept")
+    shutil.rmtree(bucket.folder / "state")
+    with serving(bucket) as (_, endpoint):
+        s3 = client(bucket, endpoint)
+        assert s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"kept"

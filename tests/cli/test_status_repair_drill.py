@@ -1,0 +1,137 @@
+"""`outlast status`, `repair` and `drill`: seeing a loss, mending it, making one on purpose."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+BIG = hashlib.shake_128(b"big").digest(3 << 20)
+
+
+@pytest.fixture
+def filled(bucket: Any) -> Any:
+    """A bucket with an object in the log and one in fragments."""
+    bucket.ok("cp", "-", "outlast://bucket/small", input=b"small")
+    bucket.ok("cp", "-", "outlast://bucket/big", input=BIG)
+    return bucket
+
+
+def wipe(folder: Path) -> None:
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def states(shell: Any) -> dict[str, str]:
+    return {one["name"]: one["state"] for one in shell.json("status")["providers"]}
+
+
+def assert_reads(shell: Any) -> None:
+    assert shell.run("cat", "bucket/small").stdout_bytes == b"small"
+    assert shell.run("cat", "bucket/big").stdout_bytes == BIG
+
+
+# ---------------------------------------------------------------- status
+
+
+def test_status_tells_what_the_store_holds(filled: Any) -> None:
+    told = filled.json("status")
+    assert (told["buckets"], told["objects"], told["bytes"]) == (1, 2, 5 + len(BIG))
+    assert (told["tolerate"], told["voters"], told["extents_degraded"]) == (1, ["a", "b", "c"], 0)
+    assert "any 1 of its operators may be lost" in filled.ok("status")
+
+
+def test_status_tells_of_a_wiped_provider(filled: Any) -> None:
+    wipe(filled.folder / "b")
+    assert states(filled) == {"a": "healthy", "b": "estranged", "c": "healthy"}
+    assert "0 more operators may be lost" in filled.ok("status")
+
+
+def test_status_tells_of_a_provider_that_is_not_mounted(filled: Any) -> None:
+    (filled.folder / "b").rename(filled.folder / "elsewhere")
+    assert states(filled)["b"] != "healthy"
+    assert not (filled.folder / "b").exists(), "an unmounted disk must not be mistaken for an empty one"
+    assert_reads(filled)
+
+
+def test_status_still_answers_when_too_many_are_gone(filled: Any) -> None:
+    for name in ("a", "b"):
+        (filled.folder / name).rename(filled.folder / f"{name}-away")
+    said = filled.ok("status")
+    assert "2 operators are away, and only 1 may be" in said
+
+
+# ---------------------------------------------------------------- repair
+
+
+def test_repair_gives_a_wiped_provider_everything_back(filled: Any) -> None:
+    wipe(filled.folder / "b")
+    told = filled.json("repair")
+    assert told["reattached"] == ["b"]
+    assert told["restored"] == told["missing"] == 1
+    assert (told["degraded"], told["unreachable"], told["problems"]) == (0, 0, [])
+    assert set(states(filled).values()) == {"healthy"}
+    wipe(filled.folder / "a")  # what was given back is now needed
+    assert_reads(filled)
+
+
+def test_repair_of_a_whole_store_changes_nothing(filled: Any) -> None:
+    assert filled.json("repair")["restored"] == 0
+    assert "0 fragments" in filled.ok("repair")
+
+
+def test_repair_finds_a_damaged_fragment_by_reading_it(filled: Any) -> None:
+    (fragment,) = (path for path in (filled.folder / "c" / "x").rglob("*") if path.is_file())
+    damaged = bytearray(fragment.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    fragment.write_bytes(damaged)
+    assert filled.json("repair", "--quick")["bad"] == 0
+    assert filled.json("repair")["bad"] == 1
+    assert filled.json("repair")["bad"] == 0
+
+
+def test_repair_with_a_provider_away_says_so(filled: Any) -> None:
+    (filled.folder / "b").rename(filled.folder / "elsewhere")
+    filled.ok("cp", "-", "outlast://bucket/more", input=BIG)
+    result = filled.run("repair")
+    assert result.exit_code == 1
+    assert "still degraded" in result.stdout
+    (filled.folder / "elsewhere").rename(filled.folder / "b")
+    assert filled.json("repair")["degraded"] == 0
+
+
+def test_all_erased_but_one_is_told_as_it_is(filled: Any) -> None:
+    for name in ("a", "b"):
+        wipe(filled.folder / name)
+    filled.fails("cat", "bucket/big")
+
+
+# ---------------------------------------------------------------- drill
+
+
+def test_a_drill_is_seen_by_every_process_and_ends_by_itself(filled: Any) -> None:
+    assert filled.json("drill", "b", "--shape", "refuse", "--seconds", "2")["shape"] == "refuse"
+    assert states(filled)["b"] == "down"
+    assert_reads(filled)
+    until = filled.json("drill", "b", "--stop")
+    assert until["shape"] is None
+    assert set(states(filled).values()) == {"healthy"}
+
+
+def test_a_hanging_provider_does_not_hang_the_command(filled: Any) -> None:
+    filled.ok("drill", "b", "--shape", "hang", "--seconds", "60")
+    assert_reads(filled)
+    filled.ok("cp", "-", "outlast://bucket/meanwhile", input=b"written")
+    filled.ok("drill", "b", "--stop")
+
+
+def test_a_drill_that_the_store_would_not_bear_is_refused(filled: Any) -> None:
+    filled.ok("drill", "b", "--seconds", "60")
+    assert "2 operators away" in filled.fails("drill", "c")
+    filled.ok("drill", "c", "--force", "--seconds", "1")
+
+
+def test_an_unknown_provider_and_an_unknown_shape_are_told(shell: Any) -> None:
+    assert "a, b, c" in shell.fails("drill", "nobody")
+    assert shell.run("drill", "a", "--shape", "sulk").exit_code == 2
