@@ -46,6 +46,7 @@ format: setup
 
 docs: setup
 	$(BIN)/python -m outlast.cli.reference docs/cli.md
+	$(BIN)/python -m outlast.gateway.s3.compatibility docs/s3-compatibility.md
 
 setup: $(VENV)/.runtime $(VENV)/.dev
 

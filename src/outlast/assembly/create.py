@@ -5,7 +5,7 @@ could be read), then the markers, then slot 0 at every voter, and last `outlast.
 store is there. If a step fails, what the earlier ones wrote is taken back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ async def create_store(
     try:
         await _claim(plan, surveyed, claimed)
         await _begin_log(plan, surveyed, master, clock, entropy)
-        _write_settings(plan, surveyed, files)
+        write_settings(plan.store, {one.name: one.url for one in surveyed}, files)
     except BaseException:
         await _take_back(claimed)
         files.key.unlink(missing_ok=True)
@@ -99,11 +99,10 @@ async def _begin_log(
     await write_genesis(voters, seal, entropy.bytes(gateway_id_bytes), encode(record))
 
 
-def _write_settings(plan: Plan, surveyed: Sequence[Surveyed], files: Files) -> None:
-    folder = files.config.absolute().parent
-    key = files.key.absolute()
-    named = key.name if key.parent == folder else str(key)
-    text = render_settings(plan.store, named, {one.name: one.url for one in surveyed})
+def write_settings(store: bytes, urls: Mapping[str, str], files: Files) -> None:
+    """Write a new `outlast.toml`. Raises `ConfigError`, also if there is one already."""
+    folder, key = files.config.absolute().parent, files.key.absolute()
+    text = render_settings(store, key.name if key.parent == folder else str(key), urls)
     try:
         with files.config.open("x", encoding="utf-8") as file:
             file.write(text)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outlast.assembly.build import find_genesis
-from outlast.assembly.opening import load_key
+from outlast.assembly.opening import load_key_file
 from outlast.assembly.providers import Providers, open_providers
 from outlast.assembly.settings import Settings, load_settings
 from outlast.assembly.state_dir import claim_state_dir
@@ -53,7 +53,7 @@ async def diagnose(config: Path, state_root: Path, clock: Clock, entropy: Entrop
     findings = [Finding("config", f"{config}: {len(settings.providers)} providers")]
     findings.append(_local_state(state_root, settings))
     try:
-        master = await load_key(settings)
+        master = await load_key_file(settings.key_file)
         findings.append(Finding("key", f"{settings.key_file}: key {master.id}"))
     except ConfigError as error:
         findings.append(_bad("key", error))

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from outlast.assembly.build import Report, build_store
+from outlast.assembly.logs import set_up_logs
 from outlast.assembly.providers import open_providers
 from outlast.assembly.settings import Settings
 from outlast.assembly.state_dir import StateDir, claim_state_dir, default_state_dir
@@ -36,8 +37,9 @@ async def open_store(
     opened by the passphrase in the environment variable OUTLAST_PASSPHRASE. Raises `ConfigError` and
     `StoreUnavailable`.
     """
+    set_up_logs()
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
-    keyring = Keyring(await load_key(settings), settings.store)
+    keyring = Keyring(await load_key_file(settings.key_file), settings.store)
     async with AsyncExitStack() as unless_built:
         local = claim_state_dir(state_dir or default_state_dir(), settings.store)
         unless_built.callback(local.release)
@@ -56,10 +58,10 @@ async def open_store(
         local.release()
 
 
-async def load_key(settings: Settings) -> MasterKey:
+async def load_key_file(path: Path) -> MasterKey:
     """The master key. In a thread: a passphrase costs half a second on purpose. Raises `ConfigError`."""
     passphrase = os.environ.get("OUTLAST_PASSPHRASE", "")
-    return await asyncio.to_thread(MasterKey.load, settings.key_file, passphrase)
+    return await asyncio.to_thread(MasterKey.load, path, passphrase)
 
 
 def open_state(local: StateDir) -> State:

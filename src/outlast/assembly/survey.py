@@ -37,8 +37,7 @@ class Surveyed:
     @property
     def url(self) -> str:
         """Its URL, options included, in one way of writing it: as it goes into `outlast.toml`."""
-        options = urlencode(self.location.options)
-        return f"{self.location.url}?{options}" if options else self.location.url
+        return whole_url(self.location)
 
     @property
     def votes(self) -> bool:
@@ -64,6 +63,12 @@ class Surveyed:
         """The provider as the catalog will know it."""
         domains = Domains(**self.location.domains)
         return Member(self.name, domains, self.votes, self.holds_data, incarnation)
+
+
+def whole_url(location: Location) -> str:
+    """A provider's URL with its options, in one way of writing it, fit for `outlast.toml`."""
+    options = urlencode(location.options)
+    return f"{location.url}?{options}" if options else location.url
 
 
 async def survey(urls: Mapping[str, str], clock: Clock, entropy: Entropy) -> list[Surveyed]:

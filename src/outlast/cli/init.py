@@ -48,7 +48,7 @@ def init(
     json: Json = False,
 ) -> None:
     """Make a store: probe the providers, write outlast.toml and the key file."""
-    urls = _urls(provider)
+    urls = parse_providers(provider)
     files = Files(config, key_file or config.with_name("outlast.key"), _passphrase() if lock else "")
 
     async def work() -> None:
@@ -71,7 +71,8 @@ def init(
     run(work(), json)
 
 
-def _urls(providers: Sequence[str]) -> dict[str, str]:
+def parse_providers(providers: Sequence[str]) -> dict[str, str]:
+    """`NAME=URL` arguments as URLs by name. Usage error for anything else."""
     urls: dict[str, str] = {}
     for text in providers:
         name, equals, url = text.partition("=")

@@ -7,12 +7,14 @@ import typer
 
 from outlast.cli import bucket, key
 from outlast.cli.cat import cat
+from outlast.cli.collect import collect
 from outlast.cli.cp import cp
 from outlast.cli.demo.command import demo
 from outlast.cli.doctor import doctor
 from outlast.cli.drill import drill
 from outlast.cli.init import init
 from outlast.cli.ls import ls
+from outlast.cli.recover import recover
 from outlast.cli.repair import repair
 from outlast.cli.rm import rm
 from outlast.cli.serve import serve
@@ -40,7 +42,7 @@ def outlast(
         raise typer.Exit
 
 
-for verb in (init, serve, status, doctor, ls, cp, cat, rm, repair, drill, demo):
+for verb in (init, serve, status, doctor, ls, cp, cat, rm, repair, collect, drill, recover, demo):
     app.command()(verb)
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(key.app, name="key")

@@ -17,7 +17,6 @@ import typer
 from outlast.assembly.opening import open_store
 from outlast.assembly.settings import load_settings
 from outlast.base.errors import OutlastError
-from outlast.cli.logs import set_up_logs
 from outlast.cli.output import print_error
 from outlast.store import Store
 
@@ -27,7 +26,6 @@ INTERRUPTED = 130
 
 def run(work: Coroutine[Any, Any, int | None], json: bool = False) -> None:
     """Drive `work` to its end and leave with its exit status (None: 0). Our errors are told, not raised."""
-    set_up_logs()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             status = runner.run(work)

@@ -1,0 +1,40 @@
+"""`outlast collect`: free the space of what was deleted or overwritten.
+
+A deleted object's fragments stay where they are for a while, for readers that are still at it; this
+removes those that have been unused for `--grace` seconds. Small objects (up to 128 KiB) travel inside the
+log and free no space yet: the log is kept whole in this version.
+"""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
+from outlast.cli.output import count_text, print_json, print_line
+from outlast.cli.session import run, store_at
+from outlast.maintenance.collect import collect as collect_dead
+from outlast.maintenance.collect import grace_s_default
+
+
+def collect(
+    grace: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Leave alone what was in use so lately.")
+    ] = grace_s_default,
+    config: Config = DEFAULT_CONFIG,
+    state_dir: StateDir = None,
+    json: Json = False,
+) -> None:
+    """Delete the fragments that no object refers to any more."""
+
+    async def work() -> None:
+        async with store_at(config, state_dir) as store:
+            report = await collect_dead(store, grace)
+        if json:
+            print_json(asdict(report))
+            return
+        print_line(f"freed the fragments of {count_text(report.extents, 'extent')}")
+        if report.left:
+            print_line(f"{count_text(report.left, 'extent')} left, because a provider is away")
+
+    run(work(), json)
