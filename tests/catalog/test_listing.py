@@ -47,6 +47,7 @@ def test_pages_put_together_are_the_whole_list(state: State) -> None:
                 page = state.list_objects("bucket", "", delimiter, start, limit)
                 shown += sorted([entry.key for entry in page.entries] + page.prefixes)
                 start = page.next
+                assert len(shown) <= len(keys), "the pages do not come to an end"
             whole = state.list_objects("bucket", "", delimiter)
             assert shown == sorted([entry.key for entry in whole.entries] + whole.prefixes)
 
@@ -135,4 +136,5 @@ def test_a_page_of_uploads_can_end_with_either_kind(state: State) -> None:
         page = state.uploads("bucket", "", "/", *marker, limit=1)
         shown += [entry.key for entry in page.entries] + page.prefixes
         marker = page.next
+        assert len(shown) <= 4, "the pages do not come to an end"
     assert shown == ["a/", "b", "c/", "d"]
