@@ -41,14 +41,17 @@ class Marker:
     @staticmethod
     def decode(content: bytes) -> "Marker":
         """The marker in `content`. Raises ValueError if it is damaged, or of a version that is not known."""
-        fields = json.loads(content)
-        if not isinstance(fields, dict) or fields.get("outlast") != 1:
-            raise ValueError("not a marker, or one of a later version of Outlast")
-        if fields.pop("check", None) != _check(fields):
-            raise ValueError("a damaged marker")
-        return Marker(
-            bytes.fromhex(fields["store"]), fields["provider"], bytes.fromhex(fields["incarnation"])
-        )
+        try:
+            fields = json.loads(content)
+            if fields["outlast"] != 1:
+                raise ValueError("a marker of a later version of Outlast")
+            if fields.pop("check") != _check(fields):
+                raise ValueError("a damaged marker")
+            return Marker(
+                bytes.fromhex(fields["store"]), fields["provider"], bytes.fromhex(fields["incarnation"])
+            )
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError("not a marker") from error
 
 
 def _check(fields: dict[str, object]) -> str:

@@ -171,16 +171,16 @@ class Guard:
 
     async def _look(self) -> float:
         """Do what is due; in how many seconds the next thing is."""
-        if self.health.next_probe_at is not None:
-            return await self._look_at_down(self.health.next_probe_at)
         if self._suspected:
             self._suspected = False
-            await self._question()
+            if self.health.available:
+                await self._question()
+        if self.health.next_probe_at is not None:
+            return await self._look_at_down(self.health.next_probe_at)
         period = estranged_period_s if self.health.state == "estranged" else marker_period_s
-        now = self._clock.monotonic()
-        if self._marker_wanted or now - self._marker_read_at >= period:
+        if self._marker_wanted or self._clock.monotonic() >= self._marker_read_at + period:
             await self.check()
-        return period
+        return max(0.0, self._marker_read_at + period - self._clock.monotonic())
 
     async def _look_at_down(self, probe_at: float) -> float:
         now = self._clock.monotonic()
