@@ -120,7 +120,7 @@ def run(kind: type[Register], seed: int = 1) -> tuple[Load, Report]:
         target = kind(sim.clock, sim.entropy)
         load = Load([target], sim.clock, sim.entropy, SMALL)
         report = await load.run(8, until=lambda: sim.clock.monotonic() > 10)
-        await load.read_all()
+        await load.read_all(target)
         return load, report
 
     return simulate(seed, main)

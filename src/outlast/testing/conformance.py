@@ -263,10 +263,10 @@ class ProviderConformance:
                 await _names(provider, prefix)
 
     async def test_long_listings_are_complete_and_can_be_resumed(self, provider: Provider) -> None:
-        keys = [f"log/main/{number:016x}" for number in range(0, 5000, 2)]
+        keys = [f"log/main/{number:016x}" for number in range(0, 2400, 2)]
         await _write_all(provider, keys)
         assert await _names(provider, "log/main/") == keys
-        assert await _names(provider, "log/main/", f"log/main/{2001:016x}") == keys[1001:]
+        assert await _names(provider, "log/main/", f"log/main/{1001:016x}") == keys[501:]
 
     async def test_what_is_there_all_the_time_is_listed_once_whatever_others_do(
         self, provider: Provider

@@ -95,6 +95,8 @@ class Host:
     def __init__(self, loop: "SimulatedLoop", name: str) -> None:
         self.name = name
         self.crashed = False
+        self.died = asyncio.Event()
+        """Set by the crash, for those elsewhere whose connections break then."""
         self._loop = loop
         self._context = copy_context()
         self._context.run(_host.set, self)
@@ -110,6 +112,7 @@ class Host:
         """
         self.crashed = True
         self._loop.freeze(self)
+        self.died.set()
 
 
 class _VirtualSelector:

@@ -140,10 +140,10 @@ class Load:
                 )
         return self.report
 
-    async def read_all(self) -> Report:
-        """Read every key once, when all is calm: nothing that was acknowledged may be missing."""
+    async def read_all(self, target: Target) -> Report:
+        """Read every key once from `target`, when all is calm: nothing acknowledged may be missing."""
         for number in range(self._mix.keys):
-            await self._do("get", self._key(number), "reader", self._targets[number % len(self._targets)])
+            await self._do("get", self._key(number), "reader", target)
         return self.report
 
     async def _client(self, client: str, target: Target, until: Callable[[], bool]) -> None:
