@@ -252,11 +252,6 @@ def test_answers_to_reads_do_not_cover_silent_writes(one: Health, clock: HandClo
     assert suspected
 
 
-def test_a_suspicion_that_is_confirmed_opens_the_breaker(one: Health) -> None:
-    one.report_silent("no answer")
-    assert one.state == "down"
-
-
 # ---------------------------------------------------------------- expectations
 
 

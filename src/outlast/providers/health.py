@@ -15,8 +15,8 @@ When the breaker opens, and why so:
 
 Calls that others gave up early (hedged, outpaced) prove nothing by themselves. But a provider that has not
 answered anything for `silence_s_max` while it was asked is *suspected*, and `started` says so: its guard
-then asks a question of its own, with a short deadline. So a hanging provider is found out in about
-a second and a half even if nobody waits for a deadline.
+then asks a question of its own, with a short deadline, to which the rule for timeouts applies. So a hanging
+provider is found out in two to three seconds even if nobody waits for a deadline.
 
 It closes only by a successful probe; these come at `next_probe_at`, with exponential back-off and jitter.
 """
@@ -162,10 +162,6 @@ class Health:
         latency = self._latencies.get((verb, _size_class(size)))
         if latency is not None:
             latency.add_given_up(seconds, self.clock.monotonic())
-
-    def report_silent(self, why: str) -> None:
-        """A suspected provider did not answer the question that was put to it."""
-        self._open(why, self.clock.monotonic())
 
     def report_corrupt(self) -> None:
         """Something read from the provider was not what was written."""

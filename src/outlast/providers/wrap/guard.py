@@ -34,8 +34,9 @@ estranged_period_s = 1.0
 not_found_period_s = 1.0
 # The deadline for the marker, a few hundred bytes. Short, so that the watch finds out before clients do.
 marker_deadline_s = 2.0
-# The deadline of the question to a provider that is suspected to hang.
-suspect_deadline_s = 1.0
+# The deadline of the question to a provider that is suspected to hang. A disk under heavy load can take
+# a second for an fsync, and then all providers on it do: too short a deadline would take all of them away.
+suspect_deadline_s = 2.0
 
 
 class Guard:
@@ -195,28 +196,32 @@ class Guard:
     async def _question(self) -> None:
         """Find out, before the next deadline does, whether a silent provider hangs."""
         usual = sum(self.health.expected_s(verb, 0) for verb in ("put", "get", "delete"))
+        began = self._clock.monotonic()
         failure = await self._probe(min(max(suspect_deadline_s, 4 * usual), deadline_s_base))
         if failure is not None:
-            self.health.report_silent(str(failure))
+            self.health.report(failure.verb, self._clock.monotonic() - began, failure)
 
     async def _probe(self, deadline_s: float) -> ProviderError | None:
         """Write, read, compare and delete within the deadline. What went wrong; None if nothing did."""
         key, content = f"probe/{self.health.entropy.bytes(8).hex()}", self.health.entropy.bytes(64)
+        verb = "put"
         try:
             async with asyncio.timeout(deadline_s):
-                await self._timed("put", self.inner.put, key, content)
-                blob = await self._timed("get", self.inner.get, key)
-                await self._timed("delete", self.inner.delete, key)
+                await self._timed(verb, self.inner.put, key, content)
+                verb = "get"
+                blob = await self._timed(verb, self.inner.get, key)
+                verb = "delete"
+                await self._timed(verb, self.inner.delete, key)
         except TimeoutError:
-            return self._timeout("probe")
+            return self._timeout(verb)
         except Full:
             return None  # it answers, and reads work
         except NotFound:
-            return Unavailable(self._name, "probe", "what was written cannot be found", Cause.CORRUPT)
+            return Unavailable(self._name, verb, "what was just written cannot be found", Cause.CORRUPT)
         except ProviderError as error:
             return error
         if blob.data != content:
-            return Unavailable(self._name, "probe", "other bytes were read than written", Cause.CORRUPT)
+            return Unavailable(self._name, "get", "other bytes were read than just written", Cause.CORRUPT)
         return None
 
     async def _timed(self, verb: str, method: Callable[..., Awaitable[T]], *arguments: object) -> T:
