@@ -53,12 +53,14 @@ class Signer:
         body: bytes = b"",
         headers: Mapping[str, str] | None = None,
         region: str = "us-east-1",
-        payload_signed: bool = True,
+        payload_hash: str = "",
     ) -> RequestView:
-        """Signed in the Authorization header."""
+        """Signed in the Authorization header; `payload_hash` instead of the body's SHA-256."""
         request = botocore.awsrequest.AWSRequest(method, url, dict(headers or {}), body)
-        request.context["client_config"] = Config(s3={"payload_signing_enabled": payload_signed})
-        botocore.auth.S3SigV4Auth(self.credentials, "s3", region).add_auth(request)
+        auth = botocore.auth.S3SigV4Auth(self.credentials, "s3", region)
+        if payload_hash:
+            auth.payload = lambda request: payload_hash
+        auth.add_auth(request)
         prepared = request.prepare()
         return as_view(method, prepared.url, prepared.headers)
 
@@ -114,6 +116,7 @@ def sent() -> Iterator[tuple[Any, list[SimpleNamespace]]]:
         aws_access_key_id=ACCESS_KEY,
         aws_secret_access_key=SECRET,
         region_name="us-east-1",
+        config=Config(signature_version="s3v4"),  # the default presigns with version 2
     )
     requests: list[SimpleNamespace] = []
 

@@ -22,7 +22,9 @@ _DATE = re.compile(r"\d{8}", re.ASCII).fullmatch
 _HEADER_ERROR = "AuthorizationHeaderMalformed"
 _QUERY_ERROR = "AuthorizationQueryParametersError"
 _EXPIRES_S_MAX = 7 * 24 * 3600
-_PRESIGN_NAMES = ("X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature")
+_PRESIGN_NAMES = tuple(
+    f"X-Amz-{name}" for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
+)
 
 
 @dataclass(frozen=True, slots=True)
