@@ -57,6 +57,7 @@ def message_of(error: Exception) -> str:
     text = str(error)
     if isinstance(error, OutlastError):
         meaning = (type(error).__doc__ or type(error).__name__).splitlines()[0].rstrip(".")
+        meaning = meaning[0].lower() + meaning[1:]
         return text if " " in text else f"{meaning}: {text}" if text else meaning
     return text or type(error).__name__
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -28,13 +28,14 @@ def run(work: Coroutine[Any, Any, int | None], json: bool = False) -> None:
     """Drive `work` to its end and leave with its exit status (None: 0). Our errors are told, not raised."""
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            status = runner.run(work)
+            try:
+                status = runner.run(work)
+            except KeyboardInterrupt:
+                _leave_interrupted()
         sys.stdout.flush()
     except OutlastError as error:
         print_error(error, json)
         status = FAILED
-    except KeyboardInterrupt:
-        status = INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()
         status = FAILED
@@ -48,6 +49,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
+
+
+def _leave_interrupted() -> NoReturn:
+    """Leave at once: the store is closed by now, and a thread may still wait for standard input, for ever."""
+    sys.stdout.flush()
+    os._exit(INTERRUPTED)
 
 
 def _silence_stdout() -> None:

@@ -1,0 +1,103 @@
+"""How a command ends: by a signal, by a reader that has gone, by an error that nobody foresaw."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlast.base import errors
+from outlast.cli.output import bytes_text, count_text, message_of
+from outlast.cli.remedies import remedy_for
+
+
+@contextmanager
+def running(shell: Any, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        **os.environ,
+        "OUTLAST_CONFIG": str(shell.config),
+        "OUTLAST_STATE_DIR": str(shell.folder / "state"),
+    }
+    pipe = subprocess.PIPE
+    command = [sys.executable, "-m", "outlast", *arguments]
+    process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process has the store open with this folder of local state."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_interrupted_while_it_waits_for_input_it_ends_at_once_and_stores_nothing(bucket: Any) -> None:
+    with running(bucket, "cp", "-", "outlast://bucket/key") as process:
+        assert process.stdin is not None
+        process.stdin.write(bytes(100))
+        process.stdin.flush()
+        (lock,) = (bucket.folder / "state").glob("*/0/lock")
+        while not is_locked(lock):
+            assert process.poll() is None  # it is starting
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    assert bucket.json("ls", "bucket/") == []
+
+
+def test_a_reader_that_goes_early_gets_no_complaint(bucket: Any) -> None:
+    bucket.ok("cp", "-", "outlast://bucket/key", input=bytes(8 << 20))
+    with running(bucket, "cat", "bucket/key") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.wait(20) == 1
+        assert process.stderr.read() == b""
+
+
+def every_error(kind: type[errors.OutlastError] = errors.OutlastError) -> Iterator[type[errors.OutlastError]]:
+    for below in kind.__subclasses__():
+        if below.__module__ == errors.__name__:
+            yield below
+            yield from every_error(below)
+
+
+@pytest.mark.parametrize("kind", list(every_error()), ids=lambda kind: kind.__name__)
+def test_every_error_of_ours_is_told_in_words(kind: type[errors.OutlastError]) -> None:
+    if issubclass(kind, errors.ProviderError):
+        error: errors.OutlastError = kind("attic", "get", "key")
+    elif kind is errors.BadShares:
+        error = errors.BadShares(frozenset({1}))
+    else:
+        error = kind("thing")
+    assert " " in message_of(error)
+    if issubclass(kind, errors.StoreError | errors.ProviderError | errors.QuorumError):
+        routine = (errors.PreconditionFailed, errors.EntityTooLarge, errors.NoSuchUpload)
+        part = (errors.InvalidPart, errors.InvalidPartOrder, errors.PartTooSmall)
+        assert remedy_for(error) or kind is errors.StoreError or issubclass(kind, (*routine, *part))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (5 << 40, "5.0 TiB")],
+)
+def test_sizes_are_told_in_units(count: int, text: str) -> None:
+    assert bytes_text(count) == text
+
+
+def test_one_is_not_many() -> None:
+    assert count_text(1, "file") == "1 file"
+    assert count_text(0, "file") == "0 files"
