@@ -236,6 +236,27 @@ def test_a_provider_that_damages_reads_stays_down_while_it_does() -> None:
     run(main)
 
 
+def test_a_probe_compares_what_it_reads_with_what_it_wrote() -> None:
+    """Also where no marker is read first that would show the damage."""
+
+    async def begin(sim: Simulation) -> None:
+        fault = FaultProvider(MemoryProvider("p", sim.clock), sim.clock, sim.entropy)
+        guard = Guard(fault, Health("p", sim.clock, sim.entropy), sim.clock)
+        sim.host("h").spawn(guard.watch())
+        fault.shape = Shape.CORRUPT
+        for _ in range(3):
+            guard.health.report_corrupt()
+        await sim.clock.sleep(30)
+        assert guard.health.state == "down"
+        assert "other bytes" in guard.health.findings().why
+        fault.shape = Shape.STALE
+        await sim.clock.sleep(30)
+        assert guard.health.state == "down"
+        assert "cannot be found" in guard.health.findings().why
+
+    simulate(1, begin)
+
+
 def test_probes_leave_nothing_behind() -> None:
     async def main(scene: Scene) -> None:
         scene.fault.shape = Shape.REFUSE
