@@ -124,6 +124,10 @@ def test_what_is_not_name_and_url_is_a_usage_error(empty: Any, argument: str) ->
     assert files_in(empty.folder) == []
 
 
+def test_memory_that_ends_with_the_command_is_refused(empty: Any) -> None:
+    assert "about to end" in empty.fails("init", *(f"--provider={name}=memory://{name}" for name in "abc"))
+
+
 def test_an_unknown_kind_of_provider_is_named(empty: Any) -> None:
     assert "gopher" in empty.fails("init", "--provider", "a=gopher://a")
 

@@ -5,7 +5,7 @@ the reason and what would mend it.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from outlast.cli.options import DEFAULT_CONFIG, Config, Json
 from outlast.cli.output import print_json, print_line, print_table
 from outlast.cli.session import run
 from outlast.coding.keys import MasterKey
+from outlast.providers.registry import parse_url
 
 
 def init(
@@ -53,6 +54,7 @@ def init(
 
     async def work() -> None:
         clock, entropy = SystemClock(), SystemEntropy()
+        _refuse_memory(urls)
         surveyed = await survey(urls, clock, entropy)
         try:
             plan = plan_store(surveyed, tolerate, entropy)
@@ -82,6 +84,15 @@ def parse_providers(providers: Sequence[str]) -> dict[str, str]:
             raise typer.BadParameter(f"the name {name!r} is given twice")
         urls[name] = url
     return urls
+
+
+def _refuse_memory(urls: Mapping[str, str]) -> None:
+    for name, url in urls.items():
+        if parse_url(name, url).url.startswith("memory:"):
+            raise ConfigError(
+                f"provider {name}: {url} is the memory of this command, which is about to end",
+                "name a place that stays, for example file:///srv/attic",
+            )
 
 
 def _passphrase() -> str:
