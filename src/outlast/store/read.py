@@ -67,6 +67,8 @@ class Reader:
         await self._catalog.sync()
         version = self._version(bucket, key)
         start, stop = _clipped(select(version), version.size)
+        if start == stop:
+            return Reading(version, start, stop, b"")
         found = self._catalog.state.find(bucket, key, version.id, (start, stop))
         assert found is not None, "the version was there in this same turn"
         if (inline := found.inline) is not None:

@@ -30,6 +30,9 @@ from outlast.store.packing import Packer
 Source: TypeAlias = bytes | AsyncIterable[Buffer]
 """Where an object's bytes come from. Whatever it raises ends the write and comes out unchanged."""
 
+# A request that was given up may still be done a little later; deleted before that, its fragment would stay.
+discard_after_s = 5.0
+
 
 class Writer:
     """Writes bodies. One for a store: all writes share its memory budget."""
@@ -72,6 +75,7 @@ class Writer:
             self._background.spawn(self._delete(extents))
 
     async def _delete(self, extents: Sequence[Extent]) -> None:
+        await self._clock.sleep(discard_after_s)
         for extent in extents:
             await asyncio.gather(*(self._delete_one(extent, index) for index in range(len(extent.places))))
 

@@ -1,0 +1,128 @@
+"""A provider slower than the others delays nobody for long, and what it missed is known and made good."""
+
+import pytest
+from store_worlds import Far, content, in_far_store
+
+from outlast.providers.wrap.fault import Shape
+from outlast.testing.network import Weather
+
+SIZE = 100_000
+
+pytestmark = pytest.mark.usefixtures("small_sizes")
+
+
+def bit_of(far: Far, name: str, place: str) -> int:
+    """Whether the catalog says that the object's fragment at `place` is missing."""
+    found = far.store.catalog.state.find("bucket", name)
+    assert found is not None
+    extent = found.content[0].extent
+    return extent.missing >> extent.places.index(place) & 1
+
+
+def test_a_straggler_is_acknowledged_without_and_noted_when_it_arrives() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "warm", content(SIZE))
+        far.links[1].weather = Weather(delay_s=(0.2, 0.2))
+        began = far.world.clock.monotonic()
+        await far.store.put("bucket", "k", content(SIZE, 1))
+        assert far.world.clock.monotonic() - began < 0.2
+        assert bit_of(far, "k", "p1") == 1
+        await far.settle(5)
+        assert bit_of(far, "k", "p1") == 0
+        assert len(far.fragments(1)) == 2
+
+    in_far_store(test)
+
+
+def test_a_straggler_that_does_not_come_in_time_is_given_up() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "warm", content(SIZE))
+        far.links[1].weather = Weather(delay_s=(3, 3))
+        await far.store.put("bucket", "k", content(SIZE, 1))
+        budget = far.store.writer.budget
+        assert budget.shipped > 0, "its bytes are still in memory"
+        await far.settle(1.1)
+        assert (budget.used, budget.shipped) == (0, 0)
+        assert bit_of(far, "k", "p1") == 1
+
+    in_far_store(test)
+
+
+def test_a_little_slower_than_the_others_is_waited_for() -> None:
+    async def test(far: Far) -> None:
+        far.links[1].weather = Weather(delay_s=(0.02, 0.03))
+        for n in range(5):
+            await far.store.put("bucket", f"k{n}", content(SIZE, n))
+            assert bit_of(far, f"k{n}", "p1") == 0
+
+    in_far_store(test)
+
+
+def test_a_provider_known_to_be_slow_costs_a_write_at_most_twice_the_time_of_the_others() -> None:
+    async def test(far: Far) -> None:
+        took = []
+        for n in range(12):
+            if n == 6:
+                far.faults["p1"].shape = Shape.SLOW
+            began = far.world.clock.monotonic()
+            await far.store.write(content(SIZE, n))
+            took.append(far.world.clock.monotonic() - began)
+        healthy_s = 2 * 0.003 + 0.001  # the way to the provider and back at its longest
+        assert max(took[7:]) <= 2 * healthy_s
+
+    in_far_store(test)
+
+
+def test_a_provider_that_is_down_is_skipped_at_once() -> None:
+    async def test(far: Far) -> None:
+        far.faults["p1"].shape = Shape.HANG
+        for n in range(4):
+            await far.store.put("bucket", f"k{n}", content(SIZE))
+            await far.settle(0.5)
+        await far.settle(5)
+        assert not far.store.fleet.available("p1")
+        calls = far.world.guards["p1"].health.findings().calls
+        began = far.world.clock.monotonic()
+        body = await far.store.write(content(SIZE))
+        assert far.world.clock.monotonic() - began < 0.01
+        assert far.world.guards["p1"].health.findings().calls == calls
+        assert body.extents[0].missing == 1 << body.extents[0].places.index("p1")
+
+    in_far_store(test)
+
+
+def test_a_spare_takes_the_share_of_a_provider_that_is_down() -> None:
+    """Six providers, tolerance 1: 4 + 1, and one spare."""
+
+    async def test(far: Far) -> None:
+        far.faults["p2"].shape = Shape.REFUSE
+        for n in range(8):
+            await far.store.write(content(SIZE, n))
+        assert not far.store.fleet.available("p2")
+        for n in range(8):
+            body = await far.store.write(content(SIZE, n))
+            assert body.extents[0].missing == 0
+            assert "p2" not in body.extents[0].places
+
+    in_far_store(test, providers=6)
+
+
+def test_a_passing_refusal_is_tried_again_and_leaves_nothing_missing() -> None:
+    async def test(far: Far) -> None:
+        put = far.memories[1].put
+        refused = []
+
+        async def flaky(key: str, data: object) -> None:
+            if key.startswith("x/") and key not in refused:
+                refused.append(key)
+                far.faults["p1"].shape = Shape.THROTTLE
+                far.world.clock._loop.call_later(0.0001, lambda: setattr(far.faults["p1"], "shape", None))
+            await put(key, data)
+
+        far.memories[1].put = flaky
+        for n in range(3):
+            await far.store.put("bucket", f"k{n}", content(SIZE, n))
+        await far.settle(5)
+        assert [bit_of(far, f"k{n}", "p1") for n in range(3)] == [0, 0, 0]
+
+    in_far_store(test)
