@@ -226,7 +226,7 @@ async def test_a_presigned_url_is_not_valid_for_more_than_a_week(expires, signer
         ("X-Amz-Algorithm", "AWS4-HMAC-SHA512"),
         ("X-Amz-Expires", "-1"),
         ("X-Amz-Expires", "1.5"),
-        ("X-Amz-Expires", "٣"),
+        ("X-Amz-Expires", "\u0663"),
         ("X-Amz-Date", "20130524T000000"),
         ("X-Amz-Date", "20130231T000000Z"),
         ("X-Amz-Credential", "AKIA/20130524/us-east-1/s3"),

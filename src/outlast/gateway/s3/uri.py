@@ -97,7 +97,7 @@ def _quote(text: str) -> str:
     return _quote_short(text) if len(text) <= 64 else quote(text, safe=_QUERY_SAFE)
 
 
-def canonical_query(query: Query, without: str = "") -> str:
+def canonical_query(query: Query, without: str | None = None) -> str:
     """The query as SigV4 signs it: encoded and sorted. `without` is the parameter that is left out."""
     if not query:
         return ""
