@@ -1,0 +1,133 @@
+"""A late provider is hedged, within a budget that holds when all of them are slow."""
+
+import pytest
+from store_worlds import Far, content, in_far_store
+
+from outlast.providers.wrap.fault import Shape
+from outlast.store.hedge import Hedges, hedge_burst_max
+from outlast.testing.network import Weather
+
+SIZE = 50_000
+
+pytestmark = pytest.mark.usefixtures("small_sizes")
+
+
+def count_gets(far: Far) -> list[str]:
+    """The names of providers in the order in which fragments are asked of them, from now on."""
+    asked: list[str] = []
+    for memory in far.memories:
+
+        async def get(key, span=None, get=memory.get, name=memory.name):
+            if key.startswith("x/"):
+                asked.append(name)
+            return await get(key, span)
+
+        memory.get = get
+    return asked
+
+
+async def read(far: Far) -> float:
+    began = far.world.clock.monotonic()
+    assert await (await far.store.get("bucket", "k")).read() == content(SIZE)
+    return far.world.clock.monotonic() - began
+
+
+def set_weather(far: Far, delay_s: tuple[float, float]) -> None:
+    for link in far.links:
+        link.weather = Weather(delay_s=delay_s)
+
+
+def test_the_bucket_pays_for_a_burst_and_then_for_a_tenth() -> None:
+    hedges = Hedges()
+    assert sum(hedges.spend() for _ in range(100)) == hedge_burst_max
+    spent = 0
+    for _ in range(1000):
+        hedges.earn()
+        spent += hedges.spend()
+    assert spent in (99, 100)
+    for _ in range(1000):
+        hedges.earn()
+    assert sum(hedges.spend() for _ in range(100)) == hedge_burst_max
+
+
+def test_when_all_is_well_only_k_are_asked() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        asked = count_gets(far)
+        for _ in range(50):
+            await read(far)
+        assert len(asked) <= 2 * 50 * 1.15
+
+    in_far_store(test)
+
+
+def test_a_hanging_provider_costs_one_late_moment_and_then_comes_last() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        for _ in range(20):
+            await read(far)
+        asked = count_gets(far)
+        await read(far)
+        preferred = asked[0]
+        far.faults[preferred].shape = Shape.HANG
+        took = [await read(far) for _ in range(10)]
+        assert max(took) < 0.05
+        assert sum(seconds > 0.015 for seconds in took) <= 2
+
+    in_far_store(test)
+
+
+def test_a_hanging_provider_is_found_to_be_down_by_reads_alone() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        for _ in range(20):
+            await read(far)
+        far.faults["p0"].shape = Shape.HANG
+        for _ in range(40):
+            assert await read(far) < 0.1
+            await far.settle(0.1)
+        assert not far.store.fleet.available("p0")
+
+    in_far_store(test)
+
+
+def test_when_all_are_slow_at_once_the_load_is_not_doubled() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        for _ in range(40):
+            await read(far)
+        set_weather(far, (0.3, 0.4))
+        asked = count_gets(far)
+        for _ in range(40):
+            await read(far)
+        assert len(asked) <= 2 * 40 * 1.1 + hedge_burst_max
+
+    in_far_store(test)
+
+
+def test_a_failing_provider_is_replaced_without_the_hedges_budget() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        while far.store.reader.hedges.spend():
+            pass
+        for place in ("p0", "p1"):
+            far.faults[place].shape = Shape.THROTTLE
+            assert await read(far) < 0.05
+            far.faults[place].shape = None
+            await far.settle(10)
+
+    in_far_store(test)
+
+
+def test_the_fastest_providers_are_asked() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        far.links[0].weather = Weather(delay_s=(0.05, 0.06))
+        for _ in range(30):
+            await read(far)
+        asked = count_gets(far)
+        for _ in range(10):
+            await read(far)
+        assert asked.count("p0") <= 1
+
+    in_far_store(test)
