@@ -69,11 +69,9 @@ def test_boto3s_bucket_configuration_is_read(sent):
 
 def test_documents_without_a_namespace_or_with_a_prefix_are_read():
     plain = b"<Delete><Object><Key>k</Key></Object></Delete>"
-    prefixed = (
-        f'<s:Delete xmlns:s="{xml.NAMESPACE}"><s:Object><s:Key>k</s:Key></s:Object></s:Delete>'.encode()
-    )
-    pretty = b"<?xml version='1.0' encoding='UTF-8'?>\n<Delete>\n  <Object>\n    <Key>k</Key>\n  </Object>\n</Delete>\n"
-    for body in (plain, prefixed, pretty, memoryview(plain)):
+    prefixed = f'<s:Delete xmlns:s="{xml.NAMESPACE}"><s:Object><s:Key>k</s:Key></s:Object></s:Delete>'
+    pretty = b"<?xml version='1.0'?>\n<Delete>\n <Object>\n  <Key>k</Key>\n </Object>\n</Delete>\n"
+    for body in (plain, prefixed.encode(), pretty, memoryview(plain)):
         assert parse_delete(body).entries == [DeleteEntry("k")]
 
 

@@ -11,7 +11,7 @@ no place for; they are written as character references, as S3 does, which few pa
 
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from xml.parsers import expat
 
 from outlast.base.limits import MIB, delete_keys_max, parts_max
@@ -108,11 +108,13 @@ def common_prefix(prefix: str, quote: Callable[[str], str] = escape) -> str:
 # ---------------------------------------------------------------- reading
 
 
-@dataclass(slots=True)
 class _Element:
-    name: str
-    children: list["_Element"] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
+    __slots__ = ("children", "name", "texts")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.children: list[_Element] = []
+        self.texts: list[str] = []
 
     @property
     def text(self) -> str:
@@ -123,14 +125,14 @@ class _Element:
 
     def fields(self, names: Collection[str]) -> dict[str, "_Element"]:
         """The children by name. Each at most once, and none but `names`."""
-        found = {child.name: child for child in self.children}
-        if len(found) != len(self.children) or not found.keys() <= set(names) or self._mixed:
+        found: dict[str, _Element] = {}
+        for child in self.children:
+            if child.name in found or child.name not in names:
+                raise S3Error("MalformedXML")
+            found[child.name] = child
+        if "".join(self.texts).strip():
             raise S3Error("MalformedXML")
         return found
-
-    @property
-    def _mixed(self) -> bool:
-        return bool(self.children) and any(not text.isspace() for text in self.texts)
 
 
 class _Builder:
