@@ -24,6 +24,7 @@ def serving(shell: Any, *arguments: str) -> Iterator[tuple[subprocess.Popen[byte
         "OUTLAST_CONFIG": str(shell.config),
         "OUTLAST_STATE_DIR": str(shell.folder / "state"),
     }
+    environment.pop("PYTHONUNBUFFERED", None)  # what it says must come out without that
     command = [sys.executable, "-m", "outlast", "serve", "--port", "0", *arguments]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:

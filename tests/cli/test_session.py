@@ -24,6 +24,7 @@ def running(shell: Any, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         "OUTLAST_CONFIG": str(shell.config),
         "OUTLAST_STATE_DIR": str(shell.folder / "state"),
     }
+    environment.pop("PYTHONUNBUFFERED", None)  # what it says must come out without that
     pipe = subprocess.PIPE
     command = [sys.executable, "-m", "outlast", *arguments]
     process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)

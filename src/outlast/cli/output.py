@@ -18,8 +18,9 @@ def print_json(value: object) -> None:
 
 
 def print_line(text: str = "") -> None:
-    """One line of the result, as it is: no colours, no wrapping, so that it can be piped."""
+    """One line of the result, as it is (no colours, no wrapping), and at once: somebody may wait for it."""
     sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -31,7 +32,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             cell.rjust(width) if column.endswith(">") else cell.ljust(width)
             for cell, width, column in zip(line, widths, columns, strict=True)
         ]
-        print_line("  ".join(cells).rstrip())
+        sys.stdout.write("  ".join(cells).rstrip() + "\n")
 
 
 def print_note(text: str) -> None:
