@@ -71,6 +71,7 @@ def test_a_batch_that_breaks_in_the_middle_changes_nothing(
         apply(state, BucketCreated("new", 1), put("a", bucket="new"))
     assert (state.fingerprint(), state.counts(), state.bucket("new")) == (before, counts, None)
     assert apply(state, BucketCreated("new", 1)) == [None]
+    assert state.bucket("new") == ("new", 1, 0, 0)
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 1000, b"SQLite format 3\0" + bytes(8192)])

@@ -115,11 +115,11 @@ def test_uploads_are_listed_by_key_and_then_id_from_the_markers_on(state: State)
 
 
 def test_uploads_roll_up_under_a_delimiter(state: State) -> None:
-    apply(state, *[upload_created(key) for key in ("c/a", "c/b", "d", "e/f")])
+    apply(state, *[upload_created(key) for key in ("b/x", "c/a", "c/b", "d", "e/f")])
     listed = state.uploads("bucket", delimiter="/")
-    assert ([entry.key for entry in listed.entries], listed.prefixes) == (["d"], ["c/", "e/"])
+    assert ([entry.key for entry in listed.entries], listed.prefixes) == (["d"], ["b/", "c/", "e/"])
     page = state.uploads("bucket", delimiter="/", limit=1)
-    assert (page.prefixes, page.next) == (["c/"], ("c/", b""))
+    assert (page.prefixes, page.next) == (["b/"], ("b/", b""))
     assert state.uploads("bucket", delimiter="/", key_marker="c/").prefixes == ["e/"]
     assert [entry.key for entry in state.uploads("bucket", prefix="c/", key_marker="a").entries] == [
         "c/a",

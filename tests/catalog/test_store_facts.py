@@ -85,10 +85,9 @@ def test_a_bucket_is_deleted_only_when_it_is_empty(state: State) -> None:
 
 
 def test_a_bucket_made_anew_in_the_same_batch_counts_from_zero(state: State) -> None:
+    apply(state, BucketCreated("photos", 7), put("a", bucket="photos"))
     apply(
         state,
-        BucketCreated("photos", 7),
-        put("a", bucket="photos"),
         ObjectDeleted("photos", "a"),
         BucketDeleted("photos"),
         BucketCreated("photos", 8),
