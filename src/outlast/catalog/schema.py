@@ -15,11 +15,10 @@ thrown away and built anew. (The formats that last are the records' and the snap
 """
 
 import re
+import zlib
 
 APPLICATION = 0x4F55544C
 """SQLite's application_id of our files: OUTL."""
-
-VERSION = 1
 
 TABLES = """
 CREATE TABLE position (slot INTEGER NOT NULL, hash BLOB NOT NULL, latest INTEGER NOT NULL);
@@ -64,6 +63,12 @@ CREATE TABLE access_keys (
 CREATE TABLE drills (
     provider TEXT PRIMARY KEY, shape TEXT NOT NULL, until INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+MEANING = 1
+"""Raised when the same records, applied by this code, come to mean something else in the same tables."""
+
+VERSION = (zlib.crc32(TABLES.encode()) ^ MEANING) & 0x7FFFFFFF
+"""SQLite's user_version: another with every change of the tables, which nobody has to think of."""
 
 NAMES = tuple(name for name in re.findall(r"CREATE TABLE (\w+)", TABLES) if name != "boot")
 """The tables that follow from the log alone."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from outlast.base.memory import keep_freed_memory
 from outlast.cli import bucket, key
 from outlast.cli.cat import cat
 from outlast.cli.collect import collect
@@ -50,4 +51,5 @@ app.add_typer(key.app, name="key")
 
 def main() -> None:
     """Run the command that the command line names."""
+    keep_freed_memory()
     app(prog_name="outlast")

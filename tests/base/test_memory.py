@@ -4,7 +4,7 @@ import platform
 
 import pytest
 
-from outlast.coding.memory import keep_freed_memory
+from outlast.base.memory import keep_freed_memory
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
