@@ -122,7 +122,7 @@ class Load:
     ) -> None:
         self.history = history or History()
         self.report = Report()
-        self._targets = targets
+        self.targets = targets
         self._clock = clock
         self._entropy = entropy
         self._mix = mix or Mix()
@@ -135,9 +135,7 @@ class Load:
         """Let so many clients work until `until()`; what they have begun is finished."""
         async with asyncio.TaskGroup() as group:
             for number in range(clients):
-                group.create_task(
-                    self._client(f"c{number}", self._targets[number % len(self._targets)], until)
-                )
+                group.create_task(self._client(f"c{number}", self.targets[number % len(self.targets)], until))
         return self.report
 
     async def read_all(self, target: Target) -> Report:
