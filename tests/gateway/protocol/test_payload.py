@@ -309,6 +309,17 @@ def test_malformed_framing_is_refused(body):
         assert caught.value.code in ("InvalidRequest", "IncompleteBody")
 
 
+async def test_a_line_that_does_not_end_is_not_waited_for():
+    async def source():
+        for _ in range(10):
+            yield b"0" * 50
+        raise AssertionError("read too far")
+
+    received = headers(x_amz_decoded_content_length=3, x_amz_trailer=CRC32)
+    with pytest.raises(S3Error, match="InvalidRequest"):
+        await read(decode_payload(source(), payload_of(PayloadKind.UNSIGNED_CHUNKS_TRAILER), received))
+
+
 def test_chunks_without_signatures_are_refused_where_they_must_have_them():
     body = b"3\r\nabc\r\n0\r\n\r\n"
     with pytest.raises(S3Error, match="InvalidRequest"):

@@ -126,7 +126,6 @@ KEY = "<Object><Key>k</Key></Object>"
         '<!DOCTYPE d [<!ENTITY a "b">]><Delete><Object><Key>&a;</Key></Object></Delete>',
         '<!DOCTYPE d [<!ENTITY a SYSTEM "file:///etc/passwd">]><Delete><Object><Key>&a;</Key></Object></Delete>',
         "<a>" * 100_000,
-        "<Delete>" + "<a/>" * 100_000 + "</Delete>",
     ],
     ids=lambda body: body[:60],
 )
@@ -154,6 +153,13 @@ def test_a_billion_laughs_are_not_laughed():
 def test_a_document_above_the_bound_is_refused_unread():
     with pytest.raises(S3Error, match="MaxMessageLengthExceeded"):
         parse_delete(b" " * (xml.body_bytes_max + 1))
+
+
+def test_more_elements_than_any_document_needs_are_refused_while_they_are_read():
+    """Each takes a hundred times its four bytes, so the bound on size does not bound memory."""
+    with pytest.raises(S3Error, match="MalformedXML"):
+        xml._parse(b"<Delete>" + b"<a/>" * xml._ELEMENTS_MAX + b"</Delete>", "Delete")
+    xml._parse(b"<Delete>" + b"<a/>" * (xml._ELEMENTS_MAX - 1) + b"</Delete>", "Delete")
 
 
 def part(number="1", etag="e", more=""):
