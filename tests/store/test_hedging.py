@@ -77,6 +77,22 @@ def test_a_hanging_provider_costs_one_late_moment_and_then_comes_last() -> None:
     in_far_store(test)
 
 
+def test_a_hanging_provider_that_was_the_fastest_by_far_is_not_hedged_again_and_again() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        for link in far.links[1:]:
+            link.weather = Weather(delay_s=(0.04, 0.05))
+        for _ in range(40):
+            await read(far)
+        far.faults["p0"].shape = Shape.HANG
+        before = far.store.reader.hedges._tokens
+        for _ in range(8):
+            await read(far)
+        assert before - far.store.reader.hedges._tokens <= 2
+
+    in_far_store(test)
+
+
 def test_a_hanging_provider_is_found_to_be_down_by_reads_alone() -> None:
     async def test(far: Far) -> None:
         await far.store.put("bucket", "k", content(SIZE))

@@ -13,7 +13,7 @@ from outlast.base.errors import (
     NoSuchKey,
     PreconditionFailed,
 )
-from outlast.catalog.records import Attributes, Checksum, Condition, Version
+from outlast.catalog.records import AnyRecord, Attributes, Checksum, Condition, ObjectCopied, Version
 
 EXTENT = 256 << 10
 ABSENT = Condition("absent")
@@ -147,6 +147,26 @@ def test_a_copy_may_be_refused_by_its_source_or_its_target() -> None:
             await far.store.copy("bucket", "k", "bucket", "k", Attributes(), condition=ABSENT)
         with pytest.raises(NoSuchBucket):
             await far.store.copy("bucket", "k", "absent", "copy")
+
+    in_far_store(test)
+
+
+def test_a_copy_looks_again_when_its_source_is_overwritten_before_it_is_decided(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(100))
+        commit = far.store.catalog.commit
+        overwrites = iter(range(1, 4))
+
+        async def late(record: AnyRecord) -> object:
+            if isinstance(record, ObjectCopied) and (n := next(overwrites, None)) is not None:
+                await far.store.put("bucket", "k", content(100, n))
+            return await commit(record)
+
+        monkeypatch.setattr(far.store.catalog, "commit", late)
+        await far.store.copy("bucket", "k", "bucket", "copy")
+        assert await read(far, "copy") == content(100, 3)
 
     in_far_store(test)
 

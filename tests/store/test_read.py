@@ -9,7 +9,7 @@ from store_worlds import Far, chunks, content, in_far_store
 
 from outlast.base import limits
 from outlast.base.errors import NoSuchBucket, NoSuchKey, StoreCorrupt, StoreUnavailable
-from outlast.catalog.records import Version
+from outlast.catalog.records import FragmentRestored, Version
 from outlast.coding.extent import fragment_key
 from outlast.providers.wrap.fault import Shape
 from outlast.store.reading import ReadAhead
@@ -158,6 +158,20 @@ def test_a_harmed_fragment_is_replaced_and_noted(harm: str, number: int) -> None
         assert extent.missing == 1 << number or number == 2
         corrupt = far.world.guards[place].health.findings().corrupt
         assert bool(corrupt) == (harm != "absent" and extent.missing != 0)
+
+    in_far_store(test)
+
+
+def test_a_note_about_a_fragment_that_has_moved_meanwhile_is_dropped() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(EXTENT))
+        (extent,) = far.store.catalog.state.extents()
+        await far.memories[int(extent.places[0][1])].delete(fragment_key(extent.id, 0))
+        await read(far)
+        await far.store.catalog.commit(FragmentRestored(extent.id, 0, extent.places[1]))
+        await far.settle(5)
+        (extent,) = far.store.catalog.state.extents()
+        assert extent.missing == 0
 
     in_far_store(test)
 

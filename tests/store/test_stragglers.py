@@ -3,6 +3,7 @@
 import pytest
 from store_worlds import Far, content, in_far_store
 
+from outlast.base.errors import Cause, Unavailable
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.network import Weather
 
@@ -110,19 +111,19 @@ def test_a_spare_takes_the_share_of_a_provider_that_is_down() -> None:
 def test_a_passing_refusal_is_tried_again_and_leaves_nothing_missing() -> None:
     async def test(far: Far) -> None:
         put = far.memories[1].put
-        refused = []
+        refused: list[str] = []
 
         async def flaky(key: str, data: object) -> None:
             if key.startswith("x/") and key not in refused:
                 refused.append(key)
-                far.faults["p1"].shape = Shape.THROTTLE
-                far.world.clock._loop.call_later(0.0001, lambda: setattr(far.faults["p1"], "shape", None))
+                raise Unavailable("p1", "put", "slow down", Cause.THROTTLED)
             await put(key, data)
 
         far.memories[1].put = flaky
         for n in range(3):
             await far.store.put("bucket", f"k{n}", content(SIZE, n))
         await far.settle(5)
+        assert len(refused) == 3
         assert [bit_of(far, f"k{n}", "p1") for n in range(3)] == [0, 0, 0]
 
     in_far_store(test)

@@ -244,11 +244,80 @@ def test_with_too_few_providers_the_write_ends_early_and_not_with_its_source() -
 def test_a_write_waits_for_a_provider_that_comes_back_while_another_fails() -> None:
     async def test(far: Far) -> None:
         far.faults["p0"].shape = Shape.REFUSE
-        await far.store.put("bucket", "noticed", content(EXTENT))
+        while far.store.fleet.available("p0"):
+            await far.store.put("bucket", "noticed", content(EXTENT))
         far.faults["p0"].shape = None
         far.faults["p1"].shape = Shape.REFUSE
         body = await far.store.write(content(EXTENT, 1))
         (extent,) = body.extents
         assert extent.missing == 1 << extent.places.index("p1")
+
+    in_far_store(test)
+
+
+@pytest.mark.parametrize("after", [0, 3, 40])
+def test_when_a_digest_fails_its_error_comes_out_and_nothing_is_left(after: int) -> None:
+    class Failing:
+        updates = 0
+
+        def update(self, data: object, /) -> None:
+            self.updates += 1
+            if self.updates > after:
+                raise ZeroDivisionError
+
+    async def test(far: Far) -> None:
+        before = asyncio.all_tasks()
+        with pytest.raises(ZeroDivisionError):
+            await far.store.put("bucket", "k", chunks(content(3 * EXTENT)), digests=[Failing()])
+        await tasks_settle(far, before)
+        assert [far.fragments(number) for number in range(3)] == [[], [], []]
+        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+
+    in_far_store(test)
+
+
+def test_a_failure_while_shipping_for_others_is_the_failing_writers_own() -> None:
+    class Failing:
+        def update(self, data: object, /) -> None:
+            raise ZeroDivisionError
+
+    async def stalling(until: asyncio.Event) -> AsyncIterator[bytes]:
+        yield content(15_000)
+        await until.wait()
+        yield content(15_000)
+
+    async def test(far: Far) -> None:
+        until = asyncio.Event()
+        failing = asyncio.ensure_future(far.store.put("bucket", "bad", stalling(until), digests=[Failing()]))
+        slow = [
+            asyncio.ensure_future(far.store.put("bucket", f"slow-{n}", stalling(until))) for n in range(50)
+        ]
+        await far.settle(1)
+        await far.store.put("bucket", "fast", chunks(content(2 * EXTENT)))
+        until.set()
+        await asyncio.gather(*slow)
+        with pytest.raises(ZeroDivisionError):
+            await failing
+        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+
+    in_far_store(test)
+
+
+def test_a_digest_that_fails_in_its_thread_gives_all_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("outlast.store.digests.inline_hash_bytes_max", 1000)
+
+    class Failing:
+        updates = 0
+
+        def update(self, data: object, /) -> None:
+            self.updates += 1
+            if self.updates > 5:
+                raise ZeroDivisionError
+
+    async def test(far: Far) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await far.store.put("bucket", "k", chunks(content(3 * EXTENT)), digests=[Failing()])
+        await far.settle()
+        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
 
     in_far_store(test)

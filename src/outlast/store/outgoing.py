@@ -26,11 +26,12 @@ shipments_under_way_max = 2
 
 
 class Outgoing:
-    """See the module's docstring. For one task; `_ship` is also called by the budget, between its awaits."""
+    """See the module's docstring. For one task; between its awaits the budget calls `_ship_early`."""
 
     def __init__(self, packer: Packer, budget: Budget, digests: Sequence[Digest]) -> None:
         self._packer = packer
-        self._share = budget.open(self._ship)
+        self._share = budget.open(self._ship_early)
+        self._failure: Exception | None = None
         self._digests = Digests(digests, self._hashed)
         self._stripe: list[Buffer] = []
         self._stripe_bytes = 0
@@ -41,6 +42,7 @@ class Outgoing:
 
     async def add(self, chunk: Buffer) -> None:
         """Take the next bytes, when there is room. Raises `StoreUnavailable`, `EntityTooLarge`."""
+        self._raise_failure()
         rest = _kept(chunk)
         if self._size + len(rest) > limits.put_bytes_max:
             raise EntityTooLarge(f"more than {limits.put_bytes_max} bytes")
@@ -56,6 +58,7 @@ class Outgoing:
 
     async def finish(self) -> Body:
         """Everything has been added: wait until it is hashed and accepted. Raises `StoreUnavailable`."""
+        self._raise_failure()
         inline = None
         if not self._shipments and self._crate is None and self._size <= limits.inline_bytes_max:
             inline = b"".join(self._stripe)
@@ -105,6 +108,17 @@ class Outgoing:
         if self._crate is None:
             self._crate = self._packer.begin()
         self._crate.encoder.add(stripe)
+
+    def _ship_early(self) -> None:
+        """As `_ship`, for the budget. What goes wrong is this writer's, not that of whoever waits."""
+        try:
+            self._ship()
+        except Exception as error:
+            self._failure = error
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def _ship(self) -> None:
         """End the extent here and send it off. Nothing happens if there is nothing to send."""
