@@ -13,10 +13,15 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 from botocore.config import Config
+from hypothesis import settings
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from outlast.gateway.s3.signature import Auth, RequestView, authenticate
 from outlast.gateway.s3.uri import parse_query
+
+# A machine that does other things at the same time makes an example slow, not wrong.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # The credentials and the moment of the examples in the AWS documentation.
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"

@@ -353,7 +353,7 @@ async def test_the_kind_of_the_payload_is_told(kind, signer, verify):
 
 
 def head(view):
-    return view.method, view.raw_path, view.query.pairs, view.headers
+    return view.method, view.raw_path, view.query.pairs, sorted(view.headers.items())
 
 
 @given(data=st.data())
@@ -364,7 +364,10 @@ def test_no_change_of_one_character_gets_through(data, signer, verify):
     text = view.headers[name] if part == "header" else getattr(view, part)
     at = data.draw(st.integers(0, len(text) - 1))
     new = text[:at] + data.draw(st.characters(min_codepoint=33, max_codepoint=126)) + text[at + 1 :]
-    altered = changed(view, headers={name: new}) if part == "header" else changed(view, **{part: new})
+    try:
+        altered = changed(view, headers={name: new}) if part == "header" else changed(view, **{part: new})
+    except S3Error:
+        return  # not even UTF-8
     unsigned = part == "header" and name.lower() not in f"{view.headers['Authorization']};authorization"
     if unsigned or head(altered) == head(view):
         return
