@@ -246,6 +246,7 @@ def test_a_write_waits_for_a_provider_that_comes_back_while_another_fails() -> N
         far.faults["p0"].shape = Shape.REFUSE
         while far.store.fleet.available("p0"):
             await far.store.put("bucket", "noticed", content(EXTENT))
+        await far.settle(60)  # by now it is probed every few seconds only
         far.faults["p0"].shape = None
         far.faults["p1"].shape = Shape.REFUSE
         body = await far.store.write(content(EXTENT, 1))
