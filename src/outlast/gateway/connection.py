@@ -11,7 +11,7 @@ body not yet asked for, and the time that it may do nothing. (`call.STALL_S_MAX`
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 
@@ -33,7 +33,7 @@ LINGER_S_MAX = 5.0
 class Connection(RequestHandler):
     """A connection of `Connections`."""
 
-    __slots__ = ("_half_closed", "_new_id")
+    __slots__ = ("_answered", "_body", "_ending", "_lost", "_new_id")
 
     def __init__(self, manager: "Connections", loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -48,42 +48,70 @@ class Connection(RequestHandler):
             max_headers=HEADERS_MAX,
             read_bufsize=READ_AHEAD_BYTES,
         )
-        self._half_closed = False
+        self._answered = 0
+        self._ending = False
+        self._lost: asyncio.Future[None] = loop.create_future()
+        self._body: StreamReader | None = None  # of the newest request
         self._new_id = manager.new_id
 
     @property
-    def idle(self) -> bool:
-        """Whether it waits for a request."""
-        return self._current_request is None and not self._messages
+    def _idle(self) -> bool:
+        """Whether every request that came has been answered."""
+        return self._answered == self._request_count
+
+    def finish(self) -> "asyncio.Future[None]":
+        """Close after the request under way, or now if there is none. Done when it is closed."""
+        self._ending = True
+        if self._idle:
+            self.force_close()
+        return self._lost
 
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
         super().data_received(data)
-        # Broken framing in the middle of a body: aiohttp queues the answer to that behind the request whose
-        # body it is, which would wait for the rest of it.
-        if self._messages and isinstance(self._messages[-1][0], _ErrInfo):
-            self._break_body("the body's framing is broken")
+        if self._messages:
+            message, body = self._messages[-1]
+            if isinstance(message, _ErrInfo):
+                # aiohttp queues the answer to broken framing behind the request whose body is broken.
+                self._break_body("the body's framing is broken")
+            else:
+                self._body = body
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own type, which aiohttp narrows
         """The client sends no more. True: it may still want an answer."""
-        if self.idle:
+        if self._idle:
             return False
-        self._half_closed = True
+        self._ending = True
         self._break_body("the body is shorter than announced")
         return True
 
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is gone."""
+        super().connection_lost(exc)
+        if not self._idle:
+            self._break_body("the connection is lost")
+        elif self._body is not None and not self._body.is_eof():
+            self._body.feed_eof()  # aiohttp may be waiting for the rest of it, to throw it away
+        if not self._lost.done():
+            self._lost.set_result(None)
+
     def _break_body(self, message: str) -> None:
-        request = self._current_request
-        if request is not None and not request.content.is_eof():
-            request.content.set_exception(RequestPayloadError(message))
+        if self._body is not None and not self._body.is_eof():
+            self._ending = True
+            self._body.set_exception(RequestPayloadError(message))
+            # A reader that is just being woken by an end of a chunk looks for the end, not for an exception.
+            self._body.feed_eof()
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send what the handler gave. After a half-closed client's answer there is nothing to wait for."""
-        if self._half_closed:
+        """Send what the handler gave. After it, a connection that brings no more is closed."""
+        if self._ending:
             resp.force_close()
-        return await super().finish_response(request, resp, start_time)
+        try:
+            return await super().finish_response(request, resp, start_time)
+        finally:
+            self._answered += 1
 
     def handle_error(
         self,
@@ -121,8 +149,8 @@ class Connections(web.Server):
         """A new connection: the protocol factory that asyncio asks."""
         return Connection(self, self._loop)
 
-    def close_idle(self) -> None:
-        """Close the connections that wait for a request."""
-        for connection in self.connections:
-            if isinstance(connection, Connection) and connection.idle:
-                connection.close()
+    async def finish(self, within_s: float) -> None:
+        """Let every connection finish the request under way, for at most so long."""
+        ends = [one.finish() for one in self.connections if isinstance(one, Connection)]
+        if ends:
+            await asyncio.wait(ends, timeout=within_s)

@@ -4,7 +4,6 @@ Small on purpose: it takes connections, hands requests to the S3 service, and st
 is under way. TLS is a reverse proxy's business.
 """
 
-import asyncio
 from collections.abc import Iterable
 from types import TracebackType
 
@@ -27,13 +26,10 @@ class Gateway:
         self._service = Service(store, clock, entropy, domains)
         self._connections: Connections | None = None
         self._runner: web.ServerRunner | None = None
-        self._under_way = 0
-        self._stopping = False
-        self._quiet = asyncio.Event()
 
     async def start(self, host: str, port: int) -> int:
         """Take requests at `host`:`port`; port 0 takes a free one. Returns the port. Raises `OSError`."""
-        connections = Connections(self._handle, self._service.new_id)
+        connections = Connections(self._service, self._service.new_id)
         runner = web.ServerRunner(connections, shutdown_timeout=0.1)
         await runner.setup()
         try:
@@ -45,32 +41,13 @@ class Gateway:
         bound: int = runner.addresses[0][1]
         return bound
 
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self._under_way += 1
-        try:
-            response = await self._service(request)
-        finally:
-            self._under_way -= 1
-            if self._stopping and not self._under_way:
-                self._quiet.set()
-        if self._stopping:
-            response.force_close()
-        return response
-
     async def stop(self, within_s: float = STOP_S_MAX) -> None:
         """Take no more connections, finish the requests under way, close. What takes longer is cut off."""
         if self._runner is None or self._connections is None:
             return
-        self._stopping = True
         for site in list(self._runner.sites):
             await site.stop()
-        self._connections.close_idle()
-        if self._under_way:
-            try:
-                async with asyncio.timeout(within_s):
-                    await self._quiet.wait()
-            except TimeoutError:
-                pass  # they have had their time
+        await self._connections.finish(within_s)
         await self._runner.cleanup()
         self._runner = self._connections = None
 

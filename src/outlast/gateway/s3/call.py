@@ -93,7 +93,7 @@ class Call:
 
     async def _whole(self) -> bytes:
         content = self.request.content
-        if content.is_eof():
+        if content.is_eof() and content.exception() is None:
             # The usual small request: its body came in the same segment as its headers. A client that asked
             # is told to go on even where there is no body: the AWS CLI confuses connections otherwise.
             self._continue()
@@ -104,21 +104,22 @@ class Call:
         """The body as it comes from the client."""
         self._continue()
         content = self.request.content
-        while True:
-            try:
+        try:
+            while True:
                 chunk = content.read_nowait()
                 if not chunk and not content.at_eof():
-                    if self.request.transport is None:
-                        raise S3Error("IncompleteBody")
                     async with asyncio.timeout(STALL_S_MAX):
                         chunk = await content.readany()
-            except TimeoutError as error:
-                raise S3Error("RequestTimeout") from error
-            except (RequestPayloadError, OSError) as error:
-                raise S3Error("IncompleteBody") from error
-            if not chunk:
-                return
-            yield chunk
+                if not chunk:
+                    break
+                yield chunk
+        except TimeoutError as error:
+            raise S3Error("RequestTimeout") from error
+        except (RequestPayloadError, OSError, RuntimeError) as error:
+            # aiohttp's reader has a RuntimeError for a connection that is gone.
+            raise S3Error("IncompleteBody") from error
+        if content.exception() is not None:
+            raise S3Error("IncompleteBody")
 
     def _continue(self) -> None:
         """Tell a client that waits for it to send the body."""

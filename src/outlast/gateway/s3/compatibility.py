@@ -31,6 +31,8 @@ _DIFFERENCES = """\
 ## Where it differs from Amazon's
 
 - A gateway has no region of its own: it is in the region that a request is signed for.
+- Signature Version 2 is refused. boto3 still makes presigned URLs with it unless it is told
+  `Config(signature_version="s3v4")`.
 - There is one owner of all buckets. Who may do what is said by access keys: all buckets or one, reading only
   or not.
 - There is no versioning: the version of an object is `null`, and the newest is the only one.
@@ -66,7 +68,7 @@ def _operations() -> Iterable[str]:
 
 def _refusals() -> Iterable[str]:
     yield "## Headers and parameters that are refused\n"
-    yield "Refused with `NotImplemented`, except with the values that promise nothing but what always holds.\n"
+    yield "Refused with `NotImplemented`, except with values that promise nothing but what always holds.\n"
     yield "| header or parameter | values accepted |"
     yield "|---|---|"
     for name, allowed in sorted({**HEADERS, **PARAMETERS}.items()):
