@@ -21,8 +21,8 @@ from outlast.providers.protocol import Buffer
 inline_hash_bytes_max = 128 * KIB
 # What may wait for the hash: an extent, so that the first fragments are on their way before it is hashed.
 backlog_bytes_max = 16 * MIB
-# What one job hashes: a few milliseconds, so that what waits shrinks steadily.
-job_bytes_max = 2 * MIB
+# What one job hashes before the thread is free for another writer's: some 10 ms.
+job_bytes_max = 8 * MIB
 
 
 class Digest(Protocol):
@@ -47,7 +47,7 @@ class Digests:
     def feed(self, buffer: Buffer) -> None:
         """Take the next buffer, which must not be changed any more. Never waits."""
         if self._job is None and len(buffer) <= inline_hash_bytes_max:
-            self._update((buffer,))
+            self._update(buffer)
             self._hashed(len(buffer))
             return
         self._queue.append(buffer)
@@ -71,6 +71,7 @@ class Digests:
 
     async def cancel(self) -> None:
         """Give up. A buffer that a thread is hashing is hashed to its end."""
+        self._queue.clear()
         if self._job is not None:
             self._job.cancel()
             await asyncio.wait((self._job,))
@@ -80,27 +81,31 @@ class Digests:
             self._job.result()
 
     async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._queue:
-                taken, count = self._take()
-                await offload(self._update, taken)
-                self._backlog -= count
-                self._moved.set()
-                self._hashed(count)
+                await offload(self._work_off, loop)
             self._job = None
         finally:
             self._moved.set()
 
-    def _take(self) -> tuple[list[Buffer], int]:
-        """The next buffers for the thread, and how many bytes they have."""
-        taken = [self._queue.popleft()]
-        count = len(taken[0])
-        while self._queue and count + len(self._queue[0]) <= job_bytes_max:
-            taken.append(self._queue.popleft())
-            count += len(taken[-1])
-        return taken, count
+    def _work_off(self, loop: asyncio.AbstractEventLoop) -> None:
+        """In the thread: hash what is queued, and what is queued meanwhile, up to `job_bytes_max`."""
+        count = 0
+        while count < job_bytes_max:
+            try:
+                buffer = self._queue.popleft()
+            except IndexError:
+                return
+            self._update(buffer)
+            count += len(buffer)
+            loop.call_soon_threadsafe(self._progress, len(buffer))
 
-    def _update(self, buffers: Sequence[Buffer]) -> None:
-        for buffer in buffers:
-            for digest in self._all:
-                digest.update(buffer)
+    def _progress(self, count: int) -> None:
+        self._backlog -= count
+        self._moved.set()
+        self._hashed(count)
+
+    def _update(self, buffer: Buffer) -> None:
+        for digest in self._all:
+            digest.update(buffer)

@@ -28,8 +28,9 @@ shipments_under_way_max = 2
 class Outgoing:
     """See the module's docstring. For one task; between its awaits the budget calls `_ship_early`."""
 
-    def __init__(self, packer: Packer, budget: Budget, digests: Sequence[Digest]) -> None:
+    def __init__(self, packer: Packer, budget: Budget, clock: Clock, digests: Sequence[Digest]) -> None:
         self._packer = packer
+        self._clock = clock
         self._share = budget.open(self._ship_early)
         self._failure: Exception | None = None
         self._digests = Digests(digests, self._hashed)
@@ -87,6 +88,7 @@ class Outgoing:
 
     async def _end_stripe(self) -> None:
         self._encode_stripe()
+        await self._clock.sleep(0)  # a source that is always ready must not keep everybody else waiting
         await self._digests.room()
         while self._under_way and (self._crowded() or not self._under_way[0].under_way):
             await self._under_way.popleft().accepted()
@@ -155,9 +157,8 @@ def _kept(chunk: Buffer) -> memoryview:
     return memoryview(chunk if isinstance(chunk, bytes) else bytes(chunk))
 
 
-async def slices(data: bytes, clock: Clock) -> AsyncIterator[Buffer]:
-    """A large `bytes` object as a source of chunks, without copying it. Others get a turn after each."""
+async def slices(data: bytes) -> AsyncIterator[Buffer]:
+    """A large `bytes` object as a source of chunks, without copying it."""
     view = memoryview(data)
     for start in range(0, len(view), limits.stripe_bytes):
-        await clock.sleep(0)
         yield view[start : start + limits.stripe_bytes]

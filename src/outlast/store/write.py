@@ -53,8 +53,8 @@ class Writer:
         if isinstance(source, bytes):
             if len(source) <= limits.inline_bytes_max:
                 return _inline(source, digests)
-            source = slices(source, self._clock)
-        outgoing = Outgoing(self._packer, self.budget, digests)
+            source = slices(source)
+        outgoing = Outgoing(self._packer, self.budget, self._clock, digests)
         try:
             async for chunk in source:
                 await outgoing.add(chunk)
