@@ -3,8 +3,8 @@
 Intuition: while one window is consumed the next are fetched, up to `limits.read_window_bytes` ahead, so that
 providers and consumer work at once, and a slow consumer makes the providers wait and not memory grow.
 
-All readings together may hold `ahead_bytes_max`. When that is used up a reading makes do with windows of one
-stripe and fetches nothing ahead: slower, but always on its way.
+All readings together may hold `ahead_bytes_max`. When that is used up a reading makes do with one stripe at
+a time: slower, but always on its way.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from outlast.base.concurrency import cancel_and_wait
 from outlast.catalog.records import Version
 from outlast.store.windows import Window, first_window
 
-# What readings may hold beyond a stripe each: six at full speed, more than the providers can serve at once.
-ahead_bytes_max = 48 * limits.MIB
+# What readings may hold beyond a stripe each: four at full speed, which two cores do not serve at once.
+ahead_bytes_max = 32 * limits.MIB
 
 Fetch: TypeAlias = Callable[[Window], Coroutine[None, None, list[memoryview]]]
 
@@ -79,8 +79,8 @@ class Reading:
             self.data = b"".join(first)
             await self.aclose()
 
-    def _fetch_ahead(self) -> None:
-        """Begin to fetch the next windows: one always, more as far as the bounds allow."""
+    def _fetch_ahead(self, consuming: bool = False) -> None:
+        """Begin to fetch the next windows within the bounds; one at least if nothing else is at hand."""
         while self._rest is not None:
             window, rest = _cut(self._rest, limits.read_window_bytes)
             ahead = sum(fetching.held for fetching in self._ahead)
@@ -88,7 +88,7 @@ class Reading:
             if self._ahead and ahead + held > limits.read_window_bytes:
                 return
             if not self._memory.take(held):
-                if self._ahead:
+                if self._ahead or consuming:
                     return
                 window, rest = _cut(self._rest, limits.stripe_bytes)
                 held = 0
@@ -114,10 +114,11 @@ class Reading:
             while self._ahead:
                 chunks = await self._ahead[0].task
                 held = self._ahead.popleft().held
-                self._fetch_ahead()
-                for chunk in chunks:
-                    yield chunk
+                self._fetch_ahead(consuming=True)
+                while chunks:
+                    yield chunks.pop(0)  # not kept: a slow consumer frees memory as it goes
                 self._release(held)
+                self._fetch_ahead()
         finally:
             await self.aclose()
 
