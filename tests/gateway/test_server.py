@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from running_gateway import MIB, Client, RunningGateway
+from running_gateway import MIB, Client, RunningGateway, code_of
+from structlog.testing import capture_logs
 
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
@@ -183,3 +184,24 @@ def test_a_client_that_stalls_is_given_up(
         raw.send(gateway.head("PUT", f"/{bucket}/k", body=bytes(10)) + b"12345")
         answer = raw.answer()
         assert (answer.status, answer.code) == (400, "RequestTimeout")
+
+
+def test_each_failure_is_one_line_in_the_log(
+    gateway: RunningGateway, s3: Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*arguments: object) -> None:
+        raise RuntimeError("a bug")
+
+    with capture_logs() as lines:
+        assert code_of(s3.get_object, Bucket=bucket, Key="none") == ("NoSuchKey", 404)
+        with monkeypatch.context() as patch:
+            patch.setattr(gateway.world.store, "head", broken)
+            answer = gateway.exchange(gateway.head("HEAD", f"/{bucket}/k"))
+            assert answer.status == 500 and b"a bug" not in answer.body
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    assert [(line["log_level"], line["code"]) for line in lines] == [
+        ("info", "NoSuchKey"),
+        ("error", "InternalError"),
+    ]
+    assert lines[1]["path"] == f"/{bucket}/k" and "a bug" in lines[1]["cause"]
+    assert lines[1]["request"] == answer.headers["x-amz-request-id"]

@@ -31,8 +31,8 @@ _DIFFERENCES = """\
 ## Where it differs from Amazon's
 
 - A gateway has no region of its own: it is in the region that a request is signed for.
-- Signature Version 2 is refused. boto3 still makes presigned URLs with it unless it is told
-  `Config(signature_version="s3v4")`.
+- Signature Version 2 is refused. boto3 and awscli 1 still make presigned URLs with it unless they are told
+  otherwise: `Config(signature_version="s3v4")`, `aws configure set default.s3.signature_version s3v4`.
 - There is one owner of all buckets. Who may do what is said by access keys: all buckets or one, reading only
   or not.
 - There is no versioning: the version of an object is `null`, and the newest is the only one.

@@ -102,10 +102,7 @@ async def _stream(
     try:
         async for chunk in reading:
             left -= len(chunk)
-            view = memoryview(chunk)
-            for at in range(0, len(chunk), _SLICE_BYTES):
-                async with asyncio.timeout(STALL_S_MAX):
-                    await response.write(view[at : at + _SLICE_BYTES])
+            await _send(response, memoryview(chunk))
         if left:
             raise BodyCutError(f"{left} bytes are missing")
         await response.write_eof()
@@ -117,3 +114,12 @@ async def _stream(
             raise BodyCutError(f"{type(error).__name__}: {error}") from error
         raise
     return response
+
+
+async def _send(response: web.StreamResponse, chunk: memoryview) -> None:
+    for at in range(0, len(chunk), _SLICE_BYTES):
+        try:
+            async with asyncio.timeout(STALL_S_MAX):
+                await response.write(chunk[at : at + _SLICE_BYTES])
+        except TimeoutError as error:
+            raise ConnectionResetError("the client takes nothing") from error

@@ -19,6 +19,7 @@ from outlast.gateway.s3.address import Hosts, locate, split_target
 from outlast.gateway.s3.call import XML_TYPE, Call, told_always
 from outlast.gateway.s3.dispatch import handler_of, operation_of
 from outlast.gateway.s3.errors import S3Error, from_store_error, render_error
+from outlast.gateway.s3.get_object import BodyCutError
 from outlast.gateway.s3.refusals import refuse_headers, refuse_parameters
 from outlast.gateway.s3.signature import RequestView, authenticate
 from outlast.gateway.s3.uri import parse_query
@@ -54,6 +55,10 @@ class Service:
             return self._refuse(request, id, error, None)
         except OutlastError as error:
             return self._refuse(request, id, from_store_error(error), error)
+        except BodyCutError as error:
+            path = split_target(request.raw_path)[0]
+            _log.error("s3 answer cut off", request=id, method=request.method, path=path, cause=str(error))
+            raise
         except ConnectionError as error:
             _log.info("s3 connection lost", request=id, method=request.method, error=str(error))
             raise
