@@ -77,7 +77,7 @@ async def build_store(
 
 def _voters(providers: Providers, genesis: Genesis) -> list[Voter]:
     members: dict[str, Member] = {member.name: member for member in genesis.members}
-    return [Voter(providers.voter(name), members[name].incarnation) for name in genesis.voters]
+    return [providers.voter(members[name]) for name in genesis.voters]
 
 
 def _follow(state: State, log: Log, providers: Providers) -> None:

@@ -19,6 +19,7 @@ from outlast.providers.protocol import Provider
 from outlast.providers.registry import open_provider
 from outlast.providers.wrap.fault import FaultProvider, Shape
 from outlast.providers.wrap.guard import Guard
+from outlast.quorum.voter import Voter
 
 # What a guard expects before it is told. No marker says this.
 _no_incarnation = bytes(16)
@@ -51,13 +52,14 @@ class Providers:
         else:
             fault.shape_until(Shape(drill.shape), self._clock.monotonic() + left_s)
 
-    def voter(self, name: str) -> Provider:
-        """The guard; for a voter that the settings do not name, a provider that refuses every call."""
+    def voter(self, member: Member) -> Voter:
+        """The acceptor at a provider; at one that the settings do not name, one that refuses every call."""
+        name = member.name
         if name in self.guards:
-            return self.guards[name]
+            return Voter(self.guards[name], member.incarnation, source=self._faults[name])
         absent = FaultProvider(MemoryProvider(name, self._clock), self._clock, self._entropy)
         absent.shape = Shape.REFUSE
-        return absent
+        return Voter(absent, member.incarnation)
 
     def check_known(self, members: Sequence[Member]) -> None:
         """Raise `ConfigError` if the settings name a provider that is not a member."""

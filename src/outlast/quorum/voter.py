@@ -45,9 +45,11 @@ class Voter:
     answer is the voter's failure. Every method raises `ProviderError` or `Tampered`.
     """
 
-    def __init__(self, provider: Provider, incarnation: bytes) -> None:
+    def __init__(self, provider: Provider, incarnation: bytes, source: Provider | None = None) -> None:
+        """`source`: where to read without attestation, past a guard that refuses an estranged provider."""
         self.name = provider.name
         self.provider = provider
+        self._source = source or provider
         self.incarnation = incarnation
         self._under_way = 0
         self._marker: Marker | None = None
@@ -56,13 +58,13 @@ class Voter:
 
     async def read(self, slot: int) -> Held | None:
         """What the voter holds for the slot; None for nothing."""
-        return await self._attested(lambda: self._read(slot))
+        return await self._attested(lambda: self._read(self.provider, slot))
 
     async def peek(self, slot: int) -> Held | None:
         """As `read`, without attestation: proves nothing by what is missing."""
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
-                return await self._read(slot)
+                return await self._read(self._source, slot)
         except TimeoutError as error:
             raise Unavailable(self.name, "get", "no answer in time", Cause.TIMEOUT) from error
 
@@ -77,9 +79,9 @@ class Voter:
         new = await self._attested(lambda: self.provider.replace(slot_key(slot), data, etag))
         return state, new
 
-    async def _read(self, slot: int) -> Held | None:
+    async def _read(self, source: Provider, slot: int) -> Held | None:
         try:
-            blob = await self.provider.get(slot_key(slot))
+            blob = await source.get(slot_key(slot))
         except NotFound:
             return None
         try:

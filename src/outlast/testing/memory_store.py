@@ -46,7 +46,7 @@ class Gateway:
         self.state = State(":memory:")
         self.state.on_applied(self._applied)
         self.log = Log(
-            [Voter(self.guards[name], world.incarnation(name)) for name in world.voters],
+            [Voter(self.guards[name], world.incarnation(name), world.faults[name]) for name in world.voters],
             Box(world.keyring.log, entropy),
             entropy.bytes(16),
             clock,

@@ -20,6 +20,8 @@ from outlast.providers.protocol import Data
 leftover_s_min = 3600.0
 # Folders known to be durable themselves. Forgetting them costs an fsync each.
 settled_folders_max = 65_536
+# So often a folder is made anew for one draft while somebody else keeps deleting it.
+settle_attempts_max = 8
 
 TEMPORARY = ".tmp"
 
@@ -66,13 +68,14 @@ class Drafts:
     def _open(self, folder: str) -> Draft:
         if folder not in self._settled:
             self._settle(folder)
-        try:
-            return self._open_in(folder)
-        except (FileNotFoundError, PermissionError):
-            # The folder is gone since: the directory is being emptied, or was, by other means than ours.
-            # (While that goes on ext4 says EPERM. Where it is meant, it is said again.)
-            self._settle(folder)
-            return self._open_in(folder)
+        for _ in range(settle_attempts_max):
+            try:
+                return self._open_in(folder)
+            except (FileNotFoundError, PermissionError):
+                # The folder is gone since: the directory is being emptied, or was, by other means than ours.
+                # (While that goes on ext4 says EPERM. Where it is meant, it is said again.)
+                self._settle(folder)
+        return self._open_in(folder)
 
     def _open_in(self, folder: str) -> Draft:
         if self._nameless:
