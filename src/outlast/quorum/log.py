@@ -326,10 +326,15 @@ class Log:
         and sealed is true wherever it is found, while a voter that hangs would only cost time.
         """
         failures = asked.tally.failures
+        estranged = {name for name, error in failures.items() if isinstance(error, Estranged)}
+        # Estranged voters fail at once; if they make the question hopeless, the one that knows had no time.
+        unheard = asked.tally.hopeless() and estranged
         answering = [
             voter
             for voter in self.voters
-            if voter.name in asked.tally.states or isinstance(failures.get(voter.name), Estranged)
+            if voter.name in asked.tally.states
+            or voter.name in estranged
+            or (unheard and voter.name not in failures)
         ]
         before = self.slot
         async for number, state in replay(answering, self._open, self.slot + 1, self.hash):
