@@ -1,6 +1,6 @@
 """An object's bytes as they come: windows fetched ahead of whoever consumes them.
 
-Intuition: while one window is consumed the next are fetched, up to `limits.read_window_bytes` ahead, so that
+Intuition: while one window is consumed the next are fetched, up to `windows_ahead_max` of them, so that
 providers and consumer work at once, and a slow consumer makes the providers wait and not memory grow.
 
 All readings together may hold `ahead_bytes_max`. When that is used up a reading makes do with one stripe at
@@ -20,6 +20,8 @@ from outlast.store.windows import Window, first_window
 
 # What readings may hold beyond a stripe each: four at full speed, which two cores do not serve at once.
 ahead_bytes_max = 32 * limits.MIB
+# Fetched beside the one that is consumed: one that is being decoded, and one on its way.
+windows_ahead_max = 2
 
 Fetch: TypeAlias = Callable[[Window], Coroutine[None, None, list[memoryview]]]
 
@@ -85,7 +87,7 @@ class Reading:
             window, rest = _cut(self._rest, limits.read_window_bytes)
             ahead = sum(fetching.held for fetching in self._ahead)
             held = len(window) if isinstance(window, bytes) else window.size
-            if self._ahead and ahead + held > limits.read_window_bytes:
+            if self._ahead and ahead + held > windows_ahead_max * limits.read_window_bytes:
                 return
             if not self._memory.take(held):
                 if self._ahead or consuming:
