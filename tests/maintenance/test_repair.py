@@ -95,6 +95,24 @@ def test_a_gateway_that_was_there_all_the_time_takes_the_provider_back_too() -> 
     in_far_store(test)
 
 
+@pytest.mark.parametrize("earlier", [0, 40])
+def test_a_new_gateway_can_start_when_two_were_taken_back_and_the_third_is_lost(earlier: int) -> None:
+    async def test(far: Far) -> None:
+        await fill(far)
+        for n in range(earlier):
+            await far.store.put("bucket", "again", content(10, n))
+        for number in (1, 2):
+            far.memories[number].wipe()
+            await far.settle(10)
+            assert (await repair(far.store)).reattached == [f"p{number}"]
+        far.faults["p0"].shape = Shape.REFUSE
+        fresh = await far.world.gateway()
+        for seed, (name, size) in enumerate(SIZES.items()):
+            assert await (await fresh.store.get("bucket", name)).read() == content(size, seed)
+
+    in_far_store(test)
+
+
 def test_decay_and_forgery_are_found_and_mended() -> None:
     async def test(far: Far) -> None:
         await fill(far)

@@ -7,7 +7,7 @@ from outlast.providers.wrap.fault import Shape
 from outlast.store.hedge import Hedges, hedge_burst_max
 from outlast.testing.network import Weather
 
-SIZE = 50_000
+SIZE = 20_000
 
 pytestmark = pytest.mark.usefixtures("small_sizes")
 

@@ -14,8 +14,9 @@ from outlast.coding.extent import fragment_key
 from outlast.providers.wrap.fault import Shape
 from outlast.store.reading import ReadAhead
 
-KIB = 1 << 10
-STRIPE, WINDOW, EXTENT = 16 * KIB, 64 * KIB, 256 * KIB
+STRIPE = limits.stripe_bytes // 64
+WINDOW = limits.read_window_bytes // 64
+EXTENT = limits.extent_bytes_max // 64
 SIZE = 2 * EXTENT + 12_345
 
 pytestmark = pytest.mark.usefixtures("small_sizes")
@@ -277,7 +278,7 @@ def test_a_slow_consumer_makes_the_providers_wait() -> None:
         consumed = 0
         async for chunk in reading:
             await far.settle(1)
-            assert fetched - consumed <= 3 * WINDOW + STRIPE
+            assert fetched - consumed <= 4 * WINDOW + STRIPE
             consumed += len(chunk)
         assert consumed == 8 * EXTENT
 

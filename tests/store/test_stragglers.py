@@ -108,6 +108,22 @@ def test_a_spare_takes_the_share_of_a_provider_that_is_down() -> None:
     in_far_store(test, providers=6)
 
 
+@pytest.mark.parametrize("broken", ["p0", "p1", "p2"])
+def test_an_error_that_is_no_providers_is_not_taken_for_one(broken: str) -> None:
+    async def test(far: Far) -> None:
+        async def put(key: str, data: object) -> None:
+            raise ZeroDivisionError
+
+        far.faults[broken].put = put
+        with pytest.raises(ZeroDivisionError):
+            for n in range(3):
+                await far.store.write(content(SIZE, n))
+        await far.settle()
+        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+
+    in_far_store(test)
+
+
 def test_a_passing_refusal_is_tried_again_and_leaves_nothing_missing() -> None:
     async def test(far: Far) -> None:
         put = far.memories[1].put

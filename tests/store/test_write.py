@@ -13,8 +13,9 @@ from outlast.catalog.records import Body
 from outlast.coding.extent import fragment_key
 from outlast.providers.wrap.fault import Shape
 
-KIB = 1 << 10
-INLINE, STRIPE, EXTENT = 2 * KIB, 16 * KIB, 256 * KIB
+INLINE = limits.inline_bytes_max // 64
+STRIPE = limits.stripe_bytes // 64
+EXTENT = limits.extent_bytes_max // 64
 
 pytestmark = pytest.mark.usefixtures("small_sizes")
 

@@ -2,13 +2,14 @@
 
 The order is the whole point (docs/decisions, amnesia): a record in the log gives the provider a new
 incarnation; then it receives every decided slot; then its new marker is written, and from then on it votes
-and takes data again. Stopping anywhere in between leaves it estranged, and doing it again is right.
+and takes data again. A drill that it was in has ended with that. Stopping anywhere in between leaves it
+estranged, and doing it again is right.
 
 A provider that carries another store's marker, or another provider's, is not ours to take.
 """
 
 from outlast.base.errors import ConfigError
-from outlast.catalog.records import ProviderReattached
+from outlast.catalog.records import DrillSet, ProviderReattached
 from outlast.providers.health import Health
 from outlast.providers.marker import MARKER_KEY, Marker, read_marker
 from outlast.providers.wrap.guard import Guard
@@ -41,4 +42,7 @@ async def reattach(store: Store, name: str) -> int:
         slots = await store.log.refill(name, provider)
     await provider.put(MARKER_KEY, Marker(genesis.store, name, incarnation).encode())
     await guard.check()
+    # One record more, so that the slot with the new incarnation is not the newest: a newest slot needs the
+    # votes of a majority, and to who does not know the incarnation yet, this provider's vote is none.
+    await store.catalog.commit(DrillSet(name, "", 0))
     return slots

@@ -64,9 +64,14 @@ class Fleet:
         """A call to this provider is later than is usual, for it or beside the others."""
         self._late_until[name] = self._clock.monotonic() + late_s_max
 
-    def is_late(self, name: str) -> bool:
-        """Whether it was late just now."""
-        return self._late_until.get(name, -math.inf) > self._clock.monotonic()
+    def answered(self, name: str) -> None:
+        """A call to this provider was answered: it is late no more."""
+        self._late_until.pop(name, None)
+
+    def late_until(self, name: str) -> float:
+        """Until when a provider that was late just now comes last (the latest very last); 0 if it was not."""
+        until = self._late_until.get(name, 0.0)
+        return until if until > self._clock.monotonic() else 0.0
 
     async def wait_available(self, names: Sequence[str], count: int) -> bool:
         """True as soon as `count` of `names` are available; False when too few have been for too long."""

@@ -93,7 +93,7 @@ class Shipment:
     async def finished(self) -> None:
         """Return when nothing is under way any more. Cancelling this cancels the shipment."""
         try:
-            await asyncio.wait((self._way,))
+            await asyncio.shield(self._way)
         finally:
             await self.cancel()
 
@@ -113,7 +113,9 @@ class Shipment:
                 self._fleet.was_late(self.extent.places[index])
             self._send_open()  # what failed at once may have been a passing thing: one more try
             await self._wait_all(max(straggler_factor * took, straggler_s_min) - took)
-        except StoreUnavailable as error:
+        except Exception as error:
+            if self._accepted.done():
+                raise
             self._accepted.set_exception(error)
             self._accepted.exception()  # a writer that has failed already does not ask
         finally:
@@ -127,7 +129,7 @@ class Shipment:
         while True:
             began = self._clock.monotonic()
             self._send_open()
-            await wait_first(tuple(self._sending.values()), self._enough)
+            await self._wait(self._enough)
             if self._enough():
                 return began
             if self._clock.monotonic() - first > rounds_s_max or not await self._may_help():
@@ -149,6 +151,7 @@ class Shipment:
         assert data is not None
         try:
             await self._fleet[place].put(fragment_key(self.extent.id, index), data)
+            self._fleet.answered(place)
             self._arrived(index, place)
         except ProviderError as error:
             self._failures[index] = error
@@ -187,12 +190,20 @@ class Shipment:
         for index in self._sending:
             place = self.extent.places[index]
             expected = self._fleet[place].health.expected_s("put", self._fragment_bytes)
-            if not self._fleet.is_late(place) and expected < took + polite_s_min:
+            if not self._fleet.late_until(place) and expected < took + polite_s_min:
                 return polite_s_min
         return 0.0
 
     async def _wait_all(self, timeout: float) -> None:
-        await wait_first(tuple(self._sending.values()), lambda: False, timeout)
+        await self._wait(lambda: False, timeout)
+
+    async def _wait(self, enough: Callable[[], bool], timeout: float | None = None) -> None:
+        """Wait for what is being sent. What is not a provider's refusal is our own bug, and comes out."""
+        sending = tuple(self._sending.values())
+        await wait_first(sending, enough, timeout)
+        for task in sending:
+            if task.done():
+                task.result()
 
     def _unavailable(self) -> StoreUnavailable:
         reasons = []
