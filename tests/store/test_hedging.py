@@ -135,6 +135,20 @@ def test_a_failing_provider_is_replaced_without_the_hedges_budget() -> None:
     in_far_store(test)
 
 
+def test_a_provider_is_late_until_it_answers_or_for_a_moment() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        fleet = far.store.fleet
+        for place in ("p0", "p1", "p2"):
+            fleet.was_late(place)
+        await read(far)
+        assert sorted(bool(fleet.late_until(place)) for place in ("p0", "p1", "p2")) == [False, False, True]
+        await far.settle(1)
+        assert not any(fleet.late_until(place) for place in ("p0", "p1", "p2"))
+
+    in_far_store(test)
+
+
 def test_the_fastest_providers_are_asked() -> None:
     async def test(far: Far) -> None:
         await far.store.put("bucket", "k", content(SIZE))

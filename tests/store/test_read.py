@@ -285,6 +285,29 @@ def test_a_slow_consumer_makes_the_providers_wait() -> None:
     in_far_store(test)
 
 
+def test_without_memory_a_reading_goes_on_stripe_by_stripe() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(2 * EXTENT + 1))
+        far.store.reader.ahead = ReadAhead(0)
+        fetched = consumed = 0
+        for memory in far.memories:
+
+            async def get(key, span=None, get=memory.get):
+                nonlocal fetched
+                blob = await get(key, span)
+                fetched += len(blob.data) if key.startswith("x/") else 0
+                return blob
+
+            memory.get = get
+        async for chunk in await far.store.get("bucket", "k"):
+            await far.settle(1)
+            assert fetched - consumed < 1.1 * STRIPE
+            consumed += len(chunk)
+        assert consumed == 2 * EXTENT + 1
+
+    in_far_store(test)
+
+
 def test_many_readers_stay_within_their_memory_and_all_come_to_their_end() -> None:
     async def test(far: Far) -> None:
         await far.store.put("bucket", "k", content(4 * EXTENT))
