@@ -21,7 +21,7 @@ from outlast.catalog.records import Extent, FragmentRestored, FragmentsLost
 # Notes wait for so long, to be said once and to let the object's own commit go first.
 gather_s = 1.0
 # A provider that lost everything makes a note of every extent that is read: 200 a second are a small
-# part of what the log can do, and a 4,000 of backlog is a megabyte.
+# part of what the log can do, and a backlog of 4,000 is a megabyte.
 notes_a_round_max = 200
 notes_max = 4000
 
