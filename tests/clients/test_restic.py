@@ -1,6 +1,5 @@
 """restic from Debian keeps its repository here, also when a provider is lost in the middle of a backup."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,8 @@ from real_clients import Service, make_tree, run, same_trees, tool
 pytestmark = [pytest.mark.client, pytest.mark.slow, pytest.mark.xdist_group("clients")]
 
 FILES = 2000
+# Slow enough that there is a middle in which to lose a provider.
+UPLOAD_KIB_S = "4000"
 
 
 def repository(service: Service, bucket: str, tmp_path: Path) -> tuple[list[str | Path], dict[str, str]]:
@@ -44,12 +45,15 @@ def test_a_backup_survives_the_loss_of_a_provider_in_the_middle(doomed: Service,
         return doomed.boto().list_objects_v2(Bucket="backups", Prefix="repository/data/")["KeyCount"]  # type: ignore[no-any-return]
 
     with subprocess.Popen(
-        [*restic, "backup", "."], env=environment, cwd=tree, stderr=subprocess.PIPE
+        [*restic, "--limit-upload", UPLOAD_KIB_S, "backup", "."],
+        env=environment,
+        cwd=tree,
+        stderr=subprocess.PIPE,
     ) as backup:
         while backup.poll() is None and packs() < 2:
             pass
-        assert backup.poll() is None, "it was too fast for this test: make the tree larger"
-        shutil.rmtree(provider)
+        assert backup.poll() is None, "it was too fast for this test: allow it fewer KiB a second"
+        provider.rename(tmp_path / "lost")
         _, said = backup.communicate()
     assert backup.returncode == 0, said
     assert "no errors were found" in run([*restic, "check", "--read-data"], environment).stdout

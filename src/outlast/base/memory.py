@@ -32,4 +32,4 @@ def keep_freed_memory() -> bool:
         (_M_TRIM_THRESHOLD, _KEEP_BYTES),
         (_M_ARENA_MAX, _ARENAS),
     )
-    return all([mallopt(name, value) for name, value in settings])
+    return all(mallopt(name, value) for name, value in settings)
