@@ -33,8 +33,8 @@ write_buffer_bytes_max = 48 * MIB
 # What one reader fetches at a time, and may hold ahead of a slow client.
 read_window_bytes = 4 * MIB
 
-# A log operation that takes longer than this counts as failed, also when its answer comes later.
-# Re-admission of a voter waits for at least twice as long (docs/decisions, amnesia).
-log_operation_s_max = 5.0
+# A log operation that takes longer than this counts as failed, also when its answer comes later. A little
+# longer than a guard's own deadline, so that it is the guard that finds out, and health that hears of it.
+log_operation_s_max = 5.5
 # How long a request waits for the store before it is told 503.
 request_wait_s_max = 15.0

@@ -40,6 +40,8 @@ Apply: TypeAlias = Callable[[int, bytes, Sequence[bytes]], Sequence[object]]
 
 # How long a request keeps trying while no majority answers, before it is told so.
 NO_MAJORITY_PATIENCE_S = 2.0
+# The rest between two tries meanwhile: providers that refuse at once are not asked in a tight loop.
+NO_MAJORITY_PAUSE_S = 0.2
 # Back-off after losing a slot to another gateway: up to one of the last rounds, doubled at each loss.
 BACKOFF_S_MIN = 0.002
 BACKOFF_S_MAX = 4.0
@@ -167,7 +169,7 @@ class Log:
                     await self._commit_one()
             except NoMajority as error:
                 self._tell_impatient(error)
-                await self._clock.sleep(self._backoff(4))
+                await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
             except Exception as error:  # whatever it is, those who wait must hear of it
                 self._tell_all(error)
         self._committer = None
@@ -276,7 +278,7 @@ class Log:
             except NoMajority as error:
                 self._riders = riders + self._riders
                 self._tell_impatient(error)
-                await self._clock.sleep(self._backoff(4))
+                await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
             except Exception as error:  # whatever it is, those who wait must hear of it
                 for rider in riders:
                     rider.fail(error)
