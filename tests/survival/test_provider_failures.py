@@ -1,7 +1,6 @@
 """A provider fails in every way under load, and comes back: no request fails, nothing is wrong or lost."""
 
 import asyncio
-import shutil
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -12,7 +11,9 @@ from outlast.testing.workload import Load, Mix, Report
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("survival")]
 
 CLIENTS = 16
-BEFORE_S, DURING_S, AFTER_S = 4.0, 10.0, 4.0
+BEFORE_S, DURING_S, AFTER_S = 3.0, 7.0, 2.0
+NOTICED_S = 6.0
+"""A provider that was down is probed at least every 5 s or so."""
 SHAPES = [
     "refuse",
     "hang",
@@ -31,9 +32,11 @@ Fault = Callable[[Live], Awaitable[None]]
 
 
 async def erase(live: Live) -> None:
-    """Everything in the provider's directory is gone; the directory is there."""
-    for path in live.installation.provider("b").iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    """Everything in the provider's directory is gone at once; the directory is there."""
+    trash = live.installation.folder / "trash"
+    trash.mkdir()
+    for path in sorted(live.installation.provider("b").iterdir()):
+        path.rename(trash / path.name)
 
 
 async def unmount(live: Live) -> None:
@@ -104,11 +107,14 @@ def tell(name: str, report: Report, failing: float, healed: float, well: float) 
 
 
 async def read_from_any_two(live: Live, load: Load, report: Report) -> None:
-    """After the repair any other provider may go."""
+    """After the repair any other provider may go, once the gateway has found that the last one is back."""
+    target = await live.target(live.gateways[0])
     for name in ("a", "c"):
         await live.run("drill", name, "--shape", "refuse", "--seconds", "600")
-        await load.read_all(await live.target(live.gateways[0]))
+        await load.read_all(target)
         await live.run("drill", name, "--stop")
+        await target.list("")  # an idle gateway does not hear of it
+        await asyncio.sleep(NOTICED_S)
     judged(load, report)
 
 
