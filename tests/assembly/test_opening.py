@@ -126,6 +126,25 @@ async def test_another_stores_key_is_recognised(config: Path, tmp_path: Path) ->
             pass
 
 
+async def test_another_stores_key_changes_nothing_where_there_is_local_state(
+    config: Path, tmp_path: Path
+) -> None:
+    """It would append what nobody else can open."""
+    async with opened(config) as store:
+        await store.create_bucket("first")
+    right = (config.parent / "key").read_bytes()
+    other = tmp_path / "other"
+    other.mkdir()
+    await make(other)
+    shutil.copy(other / "key", config.parent / "key")
+    with pytest.raises(ConfigError, match="another store's"):
+        async with opened(config) as store:
+            await store.create_bucket("second")
+    (config.parent / "key").write_bytes(right)
+    async with opened(config, "elsewhere") as store:
+        assert [bucket.name for bucket in await store.buckets()] == ["first"]
+
+
 async def test_nobody_there_and_nothing_known_is_unavailable(config: Path) -> None:
     for name in NAMES:
         (config.parent / name).rename(config.parent / f"{name}-away")
@@ -150,7 +169,7 @@ async def test_a_failed_opening_leaves_no_lock(config: Path) -> None:
         with pytest.raises(StoreUnavailable):
             async with opened(config):
                 pass
-    assert [path.name for path in (config.parent / "state").glob("*/*")] == ["0"]
+    assert [path.name for path in (config.parent / "state").glob("*/*/*")] == ["0"]
 
 
 async def test_a_drill_reaches_every_gateway_and_those_that_start_later(config: Path) -> None:

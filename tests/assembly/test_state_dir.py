@@ -10,6 +10,7 @@ from outlast.assembly.state_dir import claim_state_dir, default_state_dir
 from outlast.base.errors import ConfigError
 
 STORE = b"\x01" * 16
+KEY = "0123456789abcdef"
 
 
 def fill(path: Path, value: int) -> None:
@@ -24,7 +25,7 @@ def content(path: Path) -> list[tuple[int]]:
 
 
 def test_two_at_once_get_two_folders(tmp_path: Path) -> None:
-    first, second = claim_state_dir(tmp_path, STORE), claim_state_dir(tmp_path, STORE)
+    first, second = claim_state_dir(tmp_path, STORE, KEY), claim_state_dir(tmp_path, STORE, KEY)
     assert first.path.name == "0"
     assert second.path.name == "1"
     first.release()
@@ -32,46 +33,55 @@ def test_two_at_once_get_two_folders(tmp_path: Path) -> None:
 
 
 def test_a_released_folder_is_taken_again_with_its_catalog(tmp_path: Path) -> None:
-    first = claim_state_dir(tmp_path, STORE)
+    first = claim_state_dir(tmp_path, STORE, KEY)
     fill(first.catalog, 7)
     first.release()
-    again = claim_state_dir(tmp_path, STORE)
+    again = claim_state_dir(tmp_path, STORE, KEY)
     assert again.path == first.path
     assert content(again.catalog) == [(7,)]
     again.release()
 
 
 def test_a_new_folder_starts_from_a_sibling_that_is_in_use(tmp_path: Path) -> None:
-    first = claim_state_dir(tmp_path, STORE)
+    first = claim_state_dir(tmp_path, STORE, KEY)
     fill(first.catalog, 8)
     with closing(sqlite3.connect(first.catalog)) as in_use:
         in_use.execute("pragma journal_mode = wal")
         in_use.execute("insert into t values (9)")
         in_use.commit()
-        second = claim_state_dir(tmp_path, STORE)
+        second = claim_state_dir(tmp_path, STORE, KEY)
         assert content(second.catalog) == [(8,), (9,)]
     first.release()
     second.release()
 
 
 def test_a_damaged_sibling_is_not_copied(tmp_path: Path) -> None:
-    first = claim_state_dir(tmp_path, STORE)
+    first = claim_state_dir(tmp_path, STORE, KEY)
     first.catalog.write_bytes(b"no database at all" * 1000)
-    second = claim_state_dir(tmp_path, STORE)
+    second = claim_state_dir(tmp_path, STORE, KEY)
     assert not second.catalog.exists()
     first.release()
     second.release()
 
 
 def test_other_stores_are_kept_apart(tmp_path: Path) -> None:
-    mine, other = claim_state_dir(tmp_path, STORE), claim_state_dir(tmp_path, b"\x02" * 16)
+    mine, other = claim_state_dir(tmp_path, STORE, KEY), claim_state_dir(tmp_path, b"\x02" * 16, KEY)
     assert mine.path.parent != other.path.parent
     mine.release()
     other.release()
 
 
+def test_another_key_finds_nothing(tmp_path: Path) -> None:
+    mine = claim_state_dir(tmp_path, STORE, KEY)
+    fill(mine.catalog, 7)
+    mine.release()
+    other = claim_state_dir(tmp_path, STORE, "f" * 16)
+    assert not other.catalog.exists()
+    other.release()
+
+
 def test_a_discarded_catalog_is_gone_with_its_side_files(tmp_path: Path) -> None:
-    claimed = claim_state_dir(tmp_path, STORE)
+    claimed = claim_state_dir(tmp_path, STORE, KEY)
     fill(claimed.catalog, 1)
     claimed.catalog.with_name("catalog.sqlite-wal").write_bytes(b"x")
     claimed.discard_catalog()
@@ -82,7 +92,7 @@ def test_a_discarded_catalog_is_gone_with_its_side_files(tmp_path: Path) -> None
 def test_a_root_that_cannot_be_written_names_the_option(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError) as caught:
-        claim_state_dir(tmp_path / "file", STORE)
+        claim_state_dir(tmp_path / "file", STORE, KEY)
     assert "--state-dir" in caught.value.remedy
 
 

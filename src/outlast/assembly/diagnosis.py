@@ -51,13 +51,13 @@ async def diagnose(config: Path, state_root: Path, clock: Clock, entropy: Entrop
     except ConfigError as error:
         return [_bad("config", error)]
     findings = [Finding("config", f"{config}: {len(settings.providers)} providers")]
-    findings.append(_local_state(state_root, settings))
     try:
         master = await load_key_file(settings.key_file)
         findings.append(Finding("key", f"{settings.key_file}: key {master.id}"))
     except ConfigError as error:
         findings.append(_bad("key", error))
         return findings
+    findings.append(_local_state(state_root, settings, master))
     try:
         providers = open_providers(settings.providers, settings.store, clock, entropy)
     except ConfigError as error:
@@ -74,9 +74,9 @@ def _bad(check: str, error: ConfigError) -> Finding:
     return Finding(check, str(error), error.remedy or "mend it")
 
 
-def _local_state(root: Path, settings: Settings) -> Finding:
+def _local_state(root: Path, settings: Settings, master: MasterKey) -> Finding:
     try:
-        claim_state_dir(root, settings.store).release()
+        claim_state_dir(root, settings.store, master.id).release()
     except ConfigError as error:
         return _bad("local state", error)
     return Finding("local state", f"{root} can be written")

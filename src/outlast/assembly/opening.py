@@ -39,9 +39,10 @@ async def open_store(
     """
     set_up_logs()
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
-    keyring = Keyring(await load_key_file(settings.key_file), settings.store)
+    master = await load_key_file(settings.key_file)
+    keyring = Keyring(master, settings.store)
     async with AsyncExitStack() as unless_built:
-        local = claim_state_dir(state_dir or default_state_dir(), settings.store)
+        local = claim_state_dir(state_dir or default_state_dir(), settings.store, master.id)
         unless_built.callback(local.release)
         state = open_state(local)
         unless_built.callback(state.close)

@@ -3,9 +3,14 @@
 Nothing in it is needed: a catalog can always be rebuilt from the providers. It is kept because
 catching up from yesterday's catalog is quicker than reading the whole log.
 
-The layout is `ROOT/outlast/STORE/N/catalog.sqlite`, with `N` the first number that no living process
-has locked. A process that finds only numbers without a catalog copies a sibling's, while that sibling
-goes on: SQLite's online backup gives one moment of it, and the log supplies the rest.
+The layout is `ROOT/STORE/KEY/N/catalog.sqlite`, with `KEY` the id of the key that the catalog was read with
+and `N` the first number that no living process has locked. A process that finds only numbers without a
+catalog copies a sibling's, while that sibling goes on: SQLite's online backup gives one moment of it, and
+the log supplies the rest.
+
+The key is in the path because a catalog is believed as it stands. Whoever comes with another store's key must
+find none: starting from the log shows at its first slot that the key does not fit, while going on from a
+catalog would append what nobody else can open.
 
 The lock is an flock on `N/lock`: the kernel lets go of it however the process ends, so there are no
 stale locks to break.
@@ -55,9 +60,9 @@ class StateDir:
             self._lock = -1
 
 
-def claim_state_dir(root: Path, store: bytes) -> StateDir:
-    """Lock the first free folder for `store` under `root`, seeded from a sibling. Raises `ConfigError`."""
-    home = root / store.hex()
+def claim_state_dir(root: Path, store: bytes, key: str) -> StateDir:
+    """Lock the first free folder for `store` and a key's id, seeded from a sibling. Raises `ConfigError`."""
+    home = root / store.hex() / key
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         claimed = _first_free(home)
