@@ -63,7 +63,8 @@ def _prepare(folder: Path) -> None:
 def _tell(told: dict[str, Any], folder: Path, host: str, port: int) -> None:
     program = _program()
     print_line(
-        f"\n{told['objects']} objects, {told['requests']} requests, {told['failures_survived']} failures of providers seen,"
+        f"\n{told['objects']} objects, {told['requests']} requests,"
+        f" {told['failures_survived']} failures of providers seen,"
         f" requests failed: {told['requests_failed']}, wrong answers: {told['wrong_answers']}"
     )
     for failure in told["first_failures"]:
