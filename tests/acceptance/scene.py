@@ -1,0 +1,126 @@
+"""Where an acceptance test plays: a store as its owner has it, gateways as processes, and what befalls them.
+
+Everything goes through the command line and S3. What is started here ends with the test, each process by its
+own id.
+"""
+
+import asyncio
+import shutil
+import subprocess
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from outlast.base.clock import SystemClock
+from outlast.base.entropy import SystemEntropy
+from outlast.testing.history import linearizable
+from outlast.testing.installation import GatewayProcess, Installation
+from outlast.testing.s3_client import S3Client
+from outlast.testing.targets import S3Target
+from outlast.testing.workload import Load
+
+BUCKET = "bucket"
+CLOCK = SystemClock()
+ENTROPY = SystemEntropy()
+
+ANSWER_S_MAX = 30.0
+"""Whatever happens, an answer comes before that, if only to say that there is none."""
+
+NOTICED_S = 7.0
+"""A gateway probes a provider that was down at least every 5 s, and looks at markers as often."""
+
+
+@dataclass
+class Scene:
+    """A store with an access key and a bucket, and the gateways that were started over it."""
+
+    installation: Installation
+    access_key_id: str
+    secret: str
+    stack: AsyncExitStack
+    elsewhere: int = field(default=0)
+    """How many other machines there have been."""
+
+    @classmethod
+    async def create(cls, installation: Installation, stack: AsyncExitStack) -> Self:
+        key = await asyncio.to_thread(installation.run, "key", "create", "test")
+        await asyncio.to_thread(installation.run, "bucket", "create", BUCKET)
+        return cls(installation, key["access_key_id"], key["secret_access_key"], stack)
+
+    async def run(self, *arguments: str) -> Any:
+        """Run an `outlast` command, while the clients go on."""
+        return await asyncio.to_thread(self.installation.run, *arguments)
+
+    async def serve(self, state: str = "gateway") -> GatewayProcess:
+        """Start a gateway of this machine, with its local state in a folder of that name."""
+        return await self._served(self.installation, state)
+
+    async def serve_elsewhere(self) -> GatewayProcess:
+        """Start a gateway on what is as good as another machine: it has the settings and the key, no more."""
+        self.elsewhere += 1
+        there = Installation(self.installation.folder / f"elsewhere-{self.elsewhere}")
+        there.folder.mkdir()
+        for name in ("outlast.toml", "outlast.key"):
+            shutil.copy(self.installation.folder / name, there.folder / name)
+        return await self._served(there, "gateway")
+
+    def forget_elsewhere(self) -> None:
+        """That other machine is gone, with all that it had."""
+        shutil.rmtree(self.installation.folder / f"elsewhere-{self.elsewhere}")
+
+    async def _served(self, installation: Installation, state: str) -> GatewayProcess:
+        gateway = await asyncio.to_thread(installation.serve, state)
+        self.stack.callback(gateway.stop)
+        return gateway
+
+    async def client(self, gateway: GatewayProcess, timeout_s: float = ANSWER_S_MAX) -> S3Client:
+        """A client of a gateway. An answer that takes longer than `timeout_s` is `NoAnswer`."""
+        client = S3Client(gateway.host, gateway.port, self.access_key_id, self.secret, timeout_s=timeout_s)
+        return await self.stack.enter_async_context(client)
+
+    async def target(self, gateway: GatewayProcess) -> S3Target:
+        """The bucket, through a gateway."""
+        return S3Target(await self.client(gateway), BUCKET)
+
+    # -- what befalls a provider
+
+    def provider(self, name: str) -> Path:
+        """Its directory."""
+        return self.installation.provider(name)
+
+    async def erase(self, name: str) -> None:
+        """Delete what a provider holds, as a shell does it, while gateways go on writing there."""
+        command = ["sh", "-c", "rm -rf -- * 2>/dev/null; true"]
+        await asyncio.to_thread(subprocess.run, command, cwd=self.provider(name), check=True)
+
+    async def drill(self, name: str, shape: str, seconds: int = 600, *options: str) -> None:
+        """Let a provider fail in that shape."""
+        await self.run("drill", name, "--shape", shape, "--seconds", str(seconds), *options)
+
+    async def end_drill(self, name: str) -> None:
+        await self.run("drill", name, "--stop")
+
+    def take_away(self, name: str) -> None:
+        """The directory itself is gone, as if its disk were not mounted."""
+        self.provider(name).rename(self.provider(name).with_suffix(".away"))
+
+    def bring_back(self, name: str) -> None:
+        self.provider(name).with_suffix(".away").rename(self.provider(name))
+
+    async def mend(self) -> None:
+        """Repair, let the gateway notice, and repair what was written before it had noticed."""
+        await self.run("repair")
+        await asyncio.sleep(NOTICED_S)
+        repaired = await self.run("repair")
+        assert repaired["degraded"] == repaired["unreadable"] == 0, repaired
+        assert not repaired["problems"], repaired
+
+
+def judge(load: Load, failures: int = 0) -> None:
+    """Nothing was wrong, nothing was lost, and no more requests than `failures` have failed."""
+    report = load.report
+    assert not report.wrong, "\n".join(report.wrong[:20])
+    verdict = linearizable(load.history)
+    assert verdict.ok, verdict
+    assert len(report.failures) <= failures, f"{len(report.failures)}:\n" + "\n".join(report.failures[:20])
