@@ -8,7 +8,7 @@ import pytest
 
 from outlast.base.clock import Clock, SystemClock
 from outlast.base.entropy import SeededEntropy
-from outlast.base.errors import Cause, Estranged, NotFound, ProviderError, Unavailable
+from outlast.base.errors import Cause, Denied, Estranged, NotFound, ProviderError, Unavailable
 from outlast.providers.health import Health
 from outlast.providers.marker import MARKER_KEY, Marker, read_marker, write_marker
 from outlast.providers.memory import MemoryProvider
@@ -182,6 +182,24 @@ def test_a_hanging_provider_is_found_out_soon_though_no_request_waits_for_its_de
         assert scene.guard.health.state == "down"
         scene.fault.shape = None
         await scene.wait("healthy", at_most_s=10.1)
+
+    run(main)
+
+
+def test_a_provider_that_comes_back_read_only_is_taken_back_for_its_reads() -> None:
+    async def refused(key: str, data: Data) -> None:
+        raise Denied("p", "put", "read-only file system")
+
+    async def main(scene: Scene) -> None:
+        scene.fault.shape = Shape.REFUSE
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await scene.guard.get("a")
+        assert scene.guard.health.state == "down"
+        scene.memory.put = refused
+        scene.fault.shape = None
+        await scene.wait("healthy", 10)
+        assert (await scene.guard.get("a")).data == b"content"
 
     run(main)
 

@@ -65,6 +65,13 @@ def test_three_failures_in_a_row_open_the_breaker(one: Health, error: ProviderEr
     assert one.next_probe_at is not None
 
 
+def test_a_refused_write_is_an_answer_for_what_it_holds_can_be_read(one: Health) -> None:
+    for _ in range(20):
+        one.report("put", 0.01, Denied("p", "put"))
+        one.report("create", 0.01, Denied("p", "create"))
+    assert one.available
+
+
 def test_an_answer_in_between_begins_the_count_anew(one: Health) -> None:
     for _ in range(20):
         one.report("get", 0.01, refused)

@@ -6,12 +6,14 @@ A provider is *healthy*, *down* (its breaker is open: nobody asks it until a pro
 When the breaker opens, and why so:
 
 * After `failures_max` failures in a row, counted apart for reads and writes: a provider whose reads work
-  and whose writes hang or are refused would else never be seen as down. One failure alone is noise.
+  and whose writes hang or fail would else never be seen as down. One failure alone is noise.
 * After one timeout, if no call of its direction was answered since it began. Waiting out two more
   deadlines would cost everybody seconds; one that others overtook was an odd call, and counts as one.
 * After `corrupt_max` damaged reads within `corrupt_window_s`. A few damaged objects do not come that fast.
 
 `NotFound`, `Exists`, `Conflict`, `Full` and `Unsupported` are answers, not failures: the provider is well.
+So is `Denied` to a write (a read-only disk, a key that may only read): that costs nobody time, and what it
+holds can be read. Else a store whose providers have all become read-only could not even be read.
 
 Calls that others gave up early (hedged, outpaced) prove nothing by themselves. But a provider that has not
 answered anything for `silence_s_max` while it was asked is *suspected*, and `started` says so: its guard
@@ -32,6 +34,7 @@ from outlast.base.entropy import Entropy
 from outlast.base.errors import (
     Cause,
     Conflict,
+    Denied,
     Exists,
     Full,
     NotFound,
@@ -142,7 +145,7 @@ class Health:
         now = self.clock.monotonic()
         direction = self._reading if verb in _reads else self._writing
         self._calls += 1
-        if error is None or isinstance(error, _answers):
+        if error is None or _is_answer(verb, error):
             direction.failures = 0
             direction.answered_at = now
             direction.silent_since = None
@@ -262,6 +265,10 @@ class Health:
             if latency is not None and latency.known:
                 return latency
         return None
+
+
+def _is_answer(verb: str, error: ProviderError) -> bool:
+    return isinstance(error, _answers) or (isinstance(error, Denied) and verb not in _reads)
 
 
 def _size_class(size: int) -> int:

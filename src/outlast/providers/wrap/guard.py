@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from outlast.base import limits
 from outlast.base.clock import Clock
-from outlast.base.errors import Cause, Estranged, Full, NotFound, ProviderError, Unavailable
+from outlast.base.errors import Cause, Denied, Estranged, Full, NotFound, ProviderError, Unavailable
 from outlast.providers.health import Health
 from outlast.providers.marker import Marker, read_marker
 from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
@@ -216,6 +216,8 @@ class Guard:
             return self._timeout(verb)
         except Full:
             return None  # it answers, and reads work
+        except Denied as error:
+            return None if verb == "put" else error  # a refused write is an answer; see `health`
         except NotFound:
             return Unavailable(self._name, verb, "what was just written cannot be found", Cause.CORRUPT)
         except ProviderError as error:
