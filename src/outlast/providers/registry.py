@@ -200,7 +200,7 @@ def _open_share(name: str, parts: SplitResult, options: Mapping[str, str], means
     from outlast.providers.longtail.opening import open_share
 
     share = longtail.read_share(name, parts, options)
-    return _wrapped(open_share(name, share, options, means.entropy), means)
+    return _wrapped(open_share(name, share, options, means.clock, means.entropy), means)
 
 
 def _wrapped(provider: Provider, means: Means, name_interval_s: float = 0.0) -> Provider:

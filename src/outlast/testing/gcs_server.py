@@ -112,7 +112,7 @@ class GcsServer:
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.requests += 1
         bucket, _, name = (unquote(part) for part in request.rel_url.raw_path[1:].partition("/"))
-        body = await request.read()
+        body = b"".join([chunk async for chunk in request.content.iter_any()])
         # From here to the end nothing waits: each request is one step.
         try:
             if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
@@ -167,6 +167,8 @@ class GcsServer:
             raise _Refusal(404, "NoSuchKey")
         size = len(found.data)
         span = request.http_range
+        if request.method == "HEAD":
+            return web.Response(headers={**found.headers, "Content-Length": str(size)})
         if span.start is None:
             return web.Response(body=found.data, headers=found.headers)
         start, stop = span.start, min(size if span.stop is None else span.stop, size)

@@ -25,12 +25,21 @@ from outlast.base.errors import (
     Unsupported,
 )
 
-_status = re.compile(r"status code: (\d{3})\b")
+_status = re.compile(r"status code: (\d{3})\b|\(code: (\d{3})\)$")
 _code = re.compile(r"<Code>\s*([A-Za-z0-9_.-]{1,64})\s*</Code>|\"reason\":\s*\"([A-Za-z0-9_.-]{1,64})\"")
 _url = re.compile(r"https?://[^\s\"')]+")
 # The addresses that machines in a cloud ask for their own credential.
-_metadata_hosts = ("169.254.169.254", "169.254.170.2", "metadata.google.internal", "fd00:ec2::254")
-_tokens = ("/oauth2/", "oauth2.googleapis.com", "sts.", "AssumeRoleWithWebIdentity", "iamcredentials.")
+_metadata = re.compile(
+    r"https?://(169\.254\.(169\.254|170\.2|170\.23)|metadata(\.google\.internal)?|\[fd00:ec2::(254|23)\])[:/]"
+)
+# What the class tells where the text has no status: parts of a request for several objects.
+_status_of_class = {
+    "FileNotFoundError": 404,
+    "AlreadyExistsError": 409,
+    "PreconditionError": 412,
+    "PermissionDeniedError": 403,
+    "UnauthenticatedError": 401,
+}
 
 throttled_codes = frozenset(
     {
@@ -93,7 +102,7 @@ class Answer:
     status: int | None
     code: str
     text: str
-    """All of it without URLs. Not for people."""
+    """All of it. Not for people."""
 
 
 def read_error(error: BaseException) -> Answer:
@@ -102,8 +111,9 @@ def read_error(error: BaseException) -> Answer:
     sentence = whole.partition("\n\nDebug source")[0]
     status = _status.search(sentence)
     code = _code.search(sentence) if status is not None else None
+    number = status[1] or status[2] if status is not None else _status_of_class.get(type(error).__name__)
     return Answer(
-        status=int(status[1]) if status is not None else None,
+        status=int(number) if number is not None else None,
         code=(code[1] or code[2]) if code is not None else "",
         text=whole,
     )
@@ -116,7 +126,7 @@ def failure(provider: str, verb: str, key: str, error: BaseException, conflict_e
     says that two writes met and that this one was not done.
     """
     answer = read_error(error)
-    if any(host in answer.text for host in (*_metadata_hosts, *_tokens)):
+    if _metadata.search(answer.text):
         return Denied(provider, verb, "no credential: none is given, and the machine has none of its own")
     if answer.status is None:
         cause, detail = silence(type(error).__name__, _url.sub("", answer.text))

@@ -3,7 +3,8 @@
 What is in the way between opendal's WebDAV and the protocol, and what is done about it:
 
 * A server may write an object in place, so that readers see half of it. So a `put` goes to a name below
-  `.tmp` first and is then moved, which servers do as one step.
+  `.tmp` first and is then moved, which most servers do as one step; some delete what was there just before,
+  so what is not found is looked for again a moment later.
 * Reading a folder gives a page that lists it. Nothing of ours that is stored is plain text but the marker, so
   whatever reads as such is asked for what it is.
 * Deleting a folder deletes all that is in it. So `delete` asks first what it is. (It is no condition: names
@@ -14,10 +15,12 @@ What is in the way between opendal's WebDAV and the protocol, and what is done a
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 from opendal.types import EntryMode
 
 from outlast.base import limits
+from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, NotFound, ProviderError, Unavailable, Unsupported
 from outlast.providers.longtail.failures import failure, status_of
@@ -25,26 +28,38 @@ from outlast.providers.names import check_key, check_prefix, check_span
 from outlast.providers.protocol import Blob, Data, Entry, Stat, joined
 
 if TYPE_CHECKING:
+    from weakref import WeakValueDictionary
+
     from opendal import AsyncOperator
-    from opendal.types import Metadata
+
+from opendal.types import Metadata
 
 T = TypeVar("T")
 Listed: TypeAlias = list[tuple[str, int | None]]
 
 deadline_s_base = 15.0
 deadline_bytes_per_s = limits.MIB
+# After how long what is not found is looked for again: it may be just being overwritten.
+overwriting_pauses_s = (0.01, 0.03, 0.1)
 
 
 class LongTailProvider:
     """Objects below the root of `operator`."""
 
     def __init__(
-        self, name: str, operator: "AsyncOperator", entropy: Entropy, deadline_s: float = deadline_s_base
+        self,
+        name: str,
+        operator: "AsyncOperator",
+        clock: Clock,
+        entropy: Entropy,
+        deadline_s: float = deadline_s_base,
     ) -> None:
         self._name = name
         self._operator = operator
+        self._clock = clock
         self._entropy = entropy
         self._deadline_s = deadline_s
+        self._placing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @property
     def name(self) -> str:
@@ -55,12 +70,14 @@ class LongTailProvider:
         if span is not None:
             check_span(span)
         size = 8 * limits.MIB if span is None else span[1] - span[0]
-        return await self._call("get", key, size, lambda: self._read(key, span))
+        return await self._placed(key, lambda: self._call("get", key, size, lambda: self._read(key, span)))
 
     async def put(self, key: str, data: Data) -> None:
         check_key(key)
         content = joined(data)
-        await self._call("put", key, len(content), lambda: self._place(key, content))
+        # One at a time for each name: servers stumble over two that move to one name at once.
+        async with self._placing.setdefault(key, asyncio.Lock()):
+            await self._call("put", key, len(content), lambda: self._place(key, content))
 
     async def create(self, key: str, data: Data) -> str:
         self._refuse("create", key)
@@ -70,7 +87,8 @@ class LongTailProvider:
 
     async def head(self, key: str) -> Stat:
         check_key(key)
-        return Stat(await self._call("head", key, 0, lambda: self._size(key)))
+        size = await self._placed(key, lambda: self._call("head", key, 0, lambda: self._size(key)))
+        return Stat(size)
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
         check_prefix(prefix)
@@ -88,6 +106,22 @@ class LongTailProvider:
 
     # ------------------------------------------------------------ one object
 
+    async def _placed(self, key: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask when nobody here is overwriting the object; about others, look again."""
+        placing = self._placing.get(key)
+        if placing is not None:
+            async with placing:
+                return await self._looking_again(ask)
+        return await self._looking_again(ask)
+
+    async def _looking_again(self, ask: Callable[[], Awaitable[T]]) -> T:
+        for pause_s in overwriting_pauses_s:
+            try:
+                return await ask()
+            except NotFound:
+                await self._clock.sleep(pause_s)
+        return await ask()
+
     async def _read(self, key: str, span: tuple[int, int] | None) -> Blob:
         if span is None:
             data = await self._operator.read(key)
@@ -100,7 +134,7 @@ class LongTailProvider:
             else:
                 data = await self._operator.read(key, offset=span[0], size=span[1] - span[0])
         except Exception as error:
-            if status_of(error) != 416 and "too little data" not in str(error):
+            if status_of(error) != 416 and "got too" not in str(error):
                 raise
             data = await self._read_to_end(key, span)
         if data.isascii():

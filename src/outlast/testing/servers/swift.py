@@ -4,6 +4,7 @@ A real provider that answers to conditional writes and does not keep them: sever
 create one name win. It must be refused a vote and is fine for data.
 """
 
+import asyncio
 import os
 import pwd
 import subprocess
@@ -12,6 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from outlast.testing.s3_client import S3Client
 from outlast.testing.servers.process import (
     CannotHave,
     Server,
@@ -130,3 +132,15 @@ def _healthy(server: Server) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def make_bucket(server: Server, bucket: str) -> None:
+    """By its S3 face, with the one user's key."""
+    host, _, port = server.url.removeprefix("http://").partition(":")
+
+    async def make() -> None:
+        async with S3Client(host, int(port), key_id, secret) as client:
+            answer = await client.create_bucket(bucket)
+            assert answer.status == 200, f"swift refuses a bucket: {answer.status}"
+
+    asyncio.run(make())

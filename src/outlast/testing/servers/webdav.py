@@ -26,6 +26,8 @@ def start(folder: Path, port: int = 0) -> Server:
         "host": "127.0.0.1",
         "port": port,
         "server": "cheroot",
+        # Its own defaults drop connections when more than a few come at once.
+        "server_args": {"request_queue_size": 128, "numthreads": 16},
         "provider_mapping": {"/": str(share)},
         "simple_dc": {"user_mapping": {"*": {user: {"password": password}}}},
         "http_authenticator": {"accept_digest": False, "default_to_digest": False},
