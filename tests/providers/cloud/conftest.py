@@ -1,4 +1,4 @@
-"""Servers for these tests, one of each for all tests of a process, and places in them that are new each time."""
+"""Servers for these tests, one of each for all tests of a process, and unused places in them."""
 
 import os
 from collections.abc import Callable, Iterator

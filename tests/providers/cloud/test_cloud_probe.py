@@ -59,7 +59,9 @@ async def test_webdav_is_refused_a_vote_with_the_reason_and_holds_data(webdav_ur
     found = await probed(opened(webdav_url))
     assert not found.may_vote
     assert found.may_hold_data
-    assert found.reasons == ("create: there: create: unsupported: a place of this kind has no conditional writes",)
+    assert found.reasons == (
+        "create: there: create: unsupported: a place of this kind has no conditional writes",
+    )
 
 
 @pytest.mark.slow

@@ -27,6 +27,7 @@ from outlast.base.errors import (
 
 _status = re.compile(r"status code: (\d{3})\b|\(code: (\d{3})\)$")
 _code = re.compile(r"<Code>\s*([A-Za-z0-9_.-]{1,64})\s*</Code>|\"reason\":\s*\"([A-Za-z0-9_.-]{1,64})\"")
+_asked = re.compile(r"Error performing [A-Z]+ (https?://\S+) in ")
 _url = re.compile(r"https?://[^\s\"')]+")
 # The addresses that machines in a cloud ask for their own credential.
 _metadata = re.compile(
@@ -37,8 +38,6 @@ _status_of_class = {
     "FileNotFoundError": 404,
     "AlreadyExistsError": 409,
     "PreconditionError": 412,
-    "PermissionDeniedError": 403,
-    "UnauthenticatedError": 401,
 }
 
 throttled_codes = frozenset(
@@ -101,6 +100,8 @@ class Answer:
 
     status: int | None
     code: str
+    url: str
+    """What was asked; "" if that is not told."""
     text: str
     """All of it. Not for people."""
 
@@ -109,12 +110,15 @@ def read_error(error: BaseException) -> Answer:
     """Take the text of one of obstore's errors apart."""
     whole = str(error)
     sentence = whole.partition("\n\nDebug source")[0]
+    # What the server said comes after what the library says: the first match is the library's.
+    url = _asked.search(sentence)
     status = _status.search(sentence)
     code = _code.search(sentence) if status is not None else None
     number = status[1] or status[2] if status is not None else _status_of_class.get(type(error).__name__)
     return Answer(
         status=int(number) if number is not None else None,
         code=(code[1] or code[2]) if code is not None else "",
+        url=url[1] if url is not None else "",
         text=whole,
     )
 
@@ -126,7 +130,7 @@ def failure(provider: str, verb: str, key: str, error: BaseException, conflict_e
     says that two writes met and that this one was not done.
     """
     answer = read_error(error)
-    if _metadata.search(answer.text):
+    if _metadata.match(answer.url):
         return Denied(provider, verb, "no credential: none is given, and the machine has none of its own")
     if answer.status is None:
         cause, detail = silence(type(error).__name__, _url.sub("", answer.text))

@@ -15,7 +15,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from outlast.base.errors import ConfigError
 from outlast.providers.cloud.address import Address
-from outlast.providers.cloud.provider import CloudProvider, Dialect
+from outlast.providers.cloud.provider import CloudProvider, Dialect, deadline_s_base
 from outlast.providers.credentials import Fixed, Secret, amazon_keys, from_environment
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ idle_s_max = 15
 drain_s = 0.05
 
 
-def open_cloud(name: str, address: Address, options: Mapping[str, str]) -> CloudProvider:
+def open_cloud(
+    name: str, address: Address, options: Mapping[str, str], deadline_s: float = deadline_s_base
+) -> CloudProvider:
     """The provider at `address`. Nothing is asked of it yet. Raises `ConfigError`."""
     client = _client(name, address, options)
     make = _makers[address.kind](name, address, options)
@@ -52,7 +54,7 @@ def open_cloud(name: str, address: Address, options: Mapping[str, str]) -> Cloud
             "see docs/providers/clouds.md for what each cloud takes",
         )
     _drain_at_exit()
-    return CloudProvider(name, store, _dialects[address.kind])
+    return CloudProvider(name, store, _dialects[address.kind], deadline_s)
 
 
 _once: "RetryConfig" = {"max_retries": 0, "retry_timeout": timedelta(seconds=request_s_max)}

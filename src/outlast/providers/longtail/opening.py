@@ -9,14 +9,19 @@ from outlast.base.entropy import Entropy
 from outlast.base.errors import ConfigError
 from outlast.providers.credentials import from_environment
 from outlast.providers.longtail.address import Share
-from outlast.providers.longtail.provider import LongTailProvider
+from outlast.providers.longtail.provider import LongTailProvider, deadline_s_base
 
 # A server for a family or an office serves a dozen requests at once, and some drop what comes beyond that.
 requests_max = 12
 
 
 def open_share(
-    name: str, share: Share, options: Mapping[str, str], clock: Clock, entropy: Entropy
+    name: str,
+    share: Share,
+    options: Mapping[str, str],
+    clock: Clock,
+    entropy: Entropy,
+    deadline_s: float = deadline_s_base,
 ) -> LongTailProvider:
     """The provider at `share`. Nothing is asked of it yet. Raises `ConfigError`."""
     settings = {"endpoint": share.server, "root": f"/{share.path}"}
@@ -34,4 +39,4 @@ def open_share(
         pass
     if operator is None:
         raise ConfigError(f"provider {name}: its options are not in the form that WebDAV wants")
-    return LongTailProvider(name, operator, clock, entropy)
+    return LongTailProvider(name, operator, clock, entropy, deadline_s)
