@@ -13,6 +13,7 @@ from outlast.testing.gcs_server import GcsServer
 Open = Callable[[str], Provider]
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("moto")
 class TestS3(ProviderConformance):
     @pytest.fixture
@@ -22,6 +23,7 @@ class TestS3(ProviderConformance):
         await one.close()
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("azurite")
 class TestAzure(ProviderConformance):
     @pytest.fixture
@@ -45,6 +47,7 @@ class TestGoogle(ProviderConformance):
             await one.close()
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("webdav")
 class TestWebDav(ProviderConformance):
     conditional = False
@@ -56,6 +59,7 @@ class TestWebDav(ProviderConformance):
         await one.close()
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("swift")
 class TestSwift(ProviderConformance):
     """As a place for data. What its conditions are worth, `test_cloud_probe` shows."""
