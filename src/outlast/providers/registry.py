@@ -92,6 +92,21 @@ async def prepare(provider: Provider) -> None:
         await provider.prepare()
 
 
+def innermost(provider: Provider) -> Provider:
+    """The provider itself, without its wrappers."""
+    while (inner := getattr(provider, "inner", None)) is not None:
+        provider = inner
+    return provider
+
+
+def meter_of(provider: Provider) -> Meter | None:
+    """What counts the requests of a provider on a network; None for others."""
+    wrapped: Provider | None = provider
+    while wrapped is not None and not isinstance(wrapped, Meter):
+        wrapped = getattr(wrapped, "inner", None)
+    return wrapped
+
+
 # ---------------------------------------------------------------- URLs
 
 

@@ -61,6 +61,9 @@ class CloudProvider:
         self._store = store
         self._dialect = dialect
         self._deadline_s = deadline_s
+        self.versioned = False
+        """Whether a write was answered with a version's id: the bucket keeps (and charges for) all that is
+        overwritten or deleted. Told by S3 and Azure; Google does not tell."""
 
     @property
     def name(self) -> str:
@@ -145,12 +148,15 @@ class CloudProvider:
     async def _write(self, verb: str, key: str, data: Data, mode: "PutMode") -> "PutResult":
         check_key(key)
         content = joined(data)
-        return await self._call(
+        result = await self._call(
             verb,
             key,
             len(content),
             lambda: obstore.put_async(self._store, key, content, mode=mode, use_multipart=False),
         )
+        if self._dialect.etag != "version" and result["version"] not in (None, "", "null"):
+            self.versioned = True
+        return result
 
     def _etag(self, verb: str, result: "PutResult") -> str:
         etag = result[self._dialect.etag]
