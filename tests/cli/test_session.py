@@ -50,7 +50,7 @@ def test_interrupted_while_it_waits_for_input_it_ends_at_once_and_stores_nothing
         assert process.stdin is not None
         process.stdin.write(bytes(100))
         process.stdin.flush()
-        (lock,) = (bucket.folder / "state").glob("*/*/lock")
+        (lock,) = (bucket.folder / "state").glob("*/*/0/lock")
         while not is_locked(lock):
             assert process.poll() is None  # it is starting
         process.send_signal(signal.SIGINT)
