@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from outlast.base.errors import Cause, Tampered, Unavailable
+from outlast.base.errors import Cause, Full, Tampered, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Blob, Data
@@ -53,14 +53,17 @@ class PlainSeal:
 
 
 class Gate(Proxy):
-    """One gateway's way to one voter, which can be shut, or lose answers to what it did."""
+    """One gateway's way to one voter, which can be shut, full, or lose answers to what it did."""
 
     shut = False
+    full = False
     loses_answers = False
 
     async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
         if self.shut:
             raise Unavailable(self.name, verb, "shut", Cause.REFUSED)
+        if self.full and verb in ("create", "replace"):
+            raise Full(self.name, verb)
         result = await deed()
         if self.loses_answers and verb in ("create", "replace"):
             raise Unavailable(self.name, verb, "answer lost", Cause.RESET)

@@ -394,3 +394,67 @@ def test_a_read_is_not_satisfied_by_a_value_that_was_shown_before_it() -> None:
 
     for seed in range(20):
         simulate(seed, main)
+
+
+def test_what_was_refused_by_all_voters_does_not_come_up_later() -> None:
+    """All disks were full. Whoever was told so has gone; there is room again, and others write."""
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway()
+        await gateway.log.append(b"before")
+        for gate in gateway.gates:
+            gate.full = True
+        for _ in range(2):
+            with pytest.raises(NoMajority, match="full"):
+                await gateway.log.append(b"refused")
+        for gate in gateway.gates:
+            gate.full = False
+        await gateway.log.append(b"after")
+        assert gateway.applied == [b"genesis", b"before", b"after"]
+
+    simulate(1, main)
+
+
+def test_what_one_voter_has_accepted_is_carried_on_though_its_writer_was_told_and_has_gone() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway()
+        await gateway.log.append(b"before")
+        gateway.gates[0].full = gateway.gates[1].full = True
+        with pytest.raises(NoMajority):
+            await gateway.log.append(b"accepted by v2")
+        gateway.gates[0].full = gateway.gates[1].full = False
+        gateway.gates[0].shut = True  # so that it must hear of v2's
+        assert await gateway.log.append(b"after") == 3
+        assert gateway.applied == [b"genesis", b"before", b"accepted by v2", b"after"]
+
+    simulate(1, main)
+
+
+def test_reads_go_on_while_writes_are_refused_without_end() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.append(b"before")
+        for gate in gateway.gates:
+            gate.full = True
+
+        async def write() -> None:
+            while True:
+                with pytest.raises(NoMajority):
+                    await gateway.log.append(b"refused")
+
+        writing = [asyncio.ensure_future(write()) for _ in range(3)]
+        for _ in range(100):
+            begun = sim.clock.monotonic()
+            await gateway.log.sync()
+            assert sim.clock.monotonic() - begun < 1
+            await sim.clock.sleep(0.07)
+        for task in writing:
+            task.cancel()
+
+    simulate(1, main)

@@ -2,14 +2,17 @@
 
 **Writing.** `append` puts a record in a queue. One slot is settled at a time, and everything that waits
 when it begins goes into it (group commit). A gateway whose batch was decided last owns round 0 of the next
-slot and needs one round trip; anybody else takes two. A value once shown to a voter is the only value that
-this gateway ever proposes for that slot: it is *pinned* until the slot is decided, whatever happens to
-those who waited for it. If another value is decided, the records move to the next slot.
+slot and needs one round trip; anybody else takes two. A value once shown to a voter is *pinned*: as long
+as anybody waits for it, it is the only value that this gateway proposes for that slot. If another value is
+decided, the records move to the next slot. When all who waited have been told that there is no majority, the
+next batch takes its place, in a higher round: the first phase finds what a voter may have accepted of it and
+carries that on, and what nobody took (all disks were full) does not come up hours later.
 
 **Reading.** `sync` returns when the local catalog holds everything that was acknowledged to anybody before
 the call. Two events prove that: a majority holds nothing accepted for the next slot when asked; or a value
 of ours, first shown after the call, is decided for it. So a `sync` rides on the next commit if there is
-one, and otherwise asks; all that wait share one question.
+one, and otherwise asks; all that wait share one question. It also asks while the log is *stuck*, no majority
+taking what is proposed: voters that are full or read-only can still be read.
 
 **Not here.** What records mean (`catalog`), and which voters there are: that is given.
 """
@@ -85,6 +88,7 @@ class Log:
         self._queue: deque[Writer] = deque()
         self._riders: list[Waiter] = []
         self._pinned: Pinned | None = None
+        self._stuck = False
         self._turn = asyncio.Lock()
         self._committer: asyncio.Task[None] | None = None
         self._asker: asyncio.Task[None] | None = None
@@ -147,33 +151,43 @@ class Log:
 
     def _wake(self) -> None:
         """See to it that somebody works for those who wait."""
-        if self._committer is not None:
-            return  # it looks at the queue before it ends, and then wakes who reads
-        if self._work_waits():
+        if self._committer is None and self._work_waits():
             self._committer = asyncio.ensure_future(self._commit_all())
-        elif self._riders and self._asker is None:
+        elif self._riders and self._asker is None and self._must_ask():
             self._asker = asyncio.ensure_future(self._ask_all())
+
+    def _must_ask(self) -> bool:
+        """Whether no commit takes along those who read. One that begins looks to them when it ends."""
+        return self._committer is None or self._stuck
 
     def _work_waits(self) -> bool:
         while self._queue and not self._queue[0].waits:
             self._queue.popleft()
-        return bool(self._queue) or (
-            self._pinned is not None and any(writer.waits for writer in self._pinned.writers)
-        )
+        return bool(self._queue) or (self._pinned is not None and self._pinned.waits)
 
     async def _commit_all(self) -> None:
         """Settle slot after slot until nobody waits."""
         while self._work_waits():
             try:
                 async with self._turn:
-                    await self._commit_one()
+                    if self._work_waits():
+                        await self._commit_one()
+                self._stuck = False
             except NoMajority as error:
+                self._stuck = True
+                self._let_riders_off()
                 self._tell_impatient(error)
+                self._wake()
                 await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
             except Exception as error:  # whatever it is, those who wait must hear of it
                 self._tell_all(error)
-        self._committer = None
+        self._committer, self._stuck = None, False
         self._wake()
+
+    def _let_riders_off(self) -> None:
+        if self._pinned is not None:
+            self._riders = self._pinned.riders + self._riders
+            self._pinned.riders = []
 
     async def _commit_one(self) -> None:
         """Settle the next slot with what waits now."""
@@ -185,10 +199,13 @@ class Log:
         self._learned(mine.slot, state)
 
     def _pin(self) -> Pinned:
-        """The value to propose for the next slot: the one shown already, or a new one from the queue."""
+        """The value to propose for the next slot: the one that is waited for, or a new one from the queue."""
+        shown = False
         if self._pinned is not None:
             assert self._pinned.slot == self.slot + 1
-            return self._pinned
+            if self._pinned.waits:
+                return self._pinned
+            shown = self._pinned.shown  # then round 0 has had its one value
         writers: list[Writer] = []
         size = 0
         while self._queue and (not writers or size + len(self._queue[0].record) <= limits.batch_bytes_max):
@@ -201,8 +218,10 @@ class Log:
         batch = Batch(self.hash, self._gateway, self._sequence, records)
         value = seal_batch(self._seal, self.slot + 1, batch)
         self._opened[self.slot + 1] = value, batch
-        self._pinned = Pinned(self.slot + 1, value, writers, self._riders)
-        self._riders = []
+        riders: list[Waiter] = []
+        if not self._stuck:
+            riders, self._riders = self._riders, riders
+        self._pinned = Pinned(self.slot + 1, value, writers, riders, shown)
         return self._pinned
 
     async def _decide(self, number: int, value: bytes | None, fast: bool) -> SlotState | None:
@@ -271,7 +290,7 @@ class Log:
 
     async def _ask_all(self) -> None:
         """Answer those who wait to read, unless a commit takes them along."""
-        while self._riders and self._committer is None:
+        while self._riders and self._must_ask():
             riders, self._riders = self._riders, []
             try:
                 current = await self._ask_once()

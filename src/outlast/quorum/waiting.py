@@ -49,10 +49,16 @@ class Writer(Waiter):
 
 @dataclass(slots=True)
 class Pinned:
-    """The one value that a gateway proposes for `slot`: who wrote its records, who reads on its decision."""
+    """The value that a gateway proposes for `slot`: who wrote its records, who reads on its decision."""
 
     slot: int
     value: bytes
     writers: list[Writer]
     riders: list[Waiter]
     shown: bool = False
+    """Whether a voter may have seen it, or another value of ours for the slot."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether anybody still waits for one of its records."""
+        return any(writer.waits for writer in self.writers)
