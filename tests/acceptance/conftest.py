@@ -1,6 +1,5 @@
 """A store of its own for each test, because each harms it: directories, commands, gateways as processes."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
@@ -10,18 +9,21 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # makes the modules beside the tests importable
 
-from scene import Scene
+from scene import Made, Scene, copied, make
 from small_disks import SmallDisks, why_no_mounts
 
-from outlast.testing.installation import Installation
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A new store over three directories, tolerance 1, with an access key and a bucket; to be copied."""
+    return make(tmp_path_factory.mktemp("made") / "home")
 
 
 @pytest.fixture
-async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    """A store over three directories, tolerance 1, with an access key and a bucket, and no gateway yet."""
-    installation = await asyncio.to_thread(Installation.create, tmp_path / "home")
+async def scene(made: Made, tmp_path: Path) -> AsyncIterator[Scene]:
+    """A copy of it, and no gateway yet."""
     async with AsyncExitStack() as stack:
-        yield await Scene.create(installation, stack)
+        yield Scene(copied(made, tmp_path / "home"), made.access_key_id, made.secret, stack)
 
 
 @pytest.fixture
@@ -34,8 +36,7 @@ def disks(tmp_path: Path) -> Iterator[SmallDisks]:
 
 
 @pytest.fixture
-async def small(disks: SmallDisks) -> AsyncIterator[Scene]:
+async def small(made: Made, disks: SmallDisks) -> AsyncIterator[Scene]:
     """As `scene`, with each provider on a small disk of its own."""
-    installation = await asyncio.to_thread(Installation.create, disks.folder)
     async with AsyncExitStack() as stack:
-        yield await Scene.create(installation, stack)
+        yield Scene(copied(made, disks.folder), made.access_key_id, made.secret, stack)

@@ -10,7 +10,7 @@ import subprocess
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
@@ -31,6 +31,32 @@ NOTICED_S = 7.0
 """A gateway probes a provider that was down at least every 5 s, and looks at markers as often."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """A store that nobody uses, to be copied."""
+
+    installation: Installation
+    access_key_id: str
+    secret: str
+
+
+def make(folder: Path) -> Made:
+    """A store over the directories a, b and c in `folder`, with an access key and a bucket."""
+    installation = Installation.create(folder)
+    key = installation.run("key", "create", "test")
+    installation.run("bucket", "create", BUCKET)
+    return Made(installation, key["access_key_id"], key["secret_access_key"])
+
+
+def copied(made: Made, folder: Path) -> Installation:
+    """The same store in another folder. It has no local state."""
+    source = made.installation.folder
+    shutil.copytree(source, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("state"))
+    copy = Installation(folder)
+    copy.config.write_text(copy.config.read_text().replace(str(source), str(folder)))
+    return copy
+
+
 @dataclass
 class Scene:
     """A store with an access key and a bucket, and the gateways that were started over it."""
@@ -41,12 +67,6 @@ class Scene:
     stack: AsyncExitStack
     elsewhere: int = field(default=0)
     """How many other machines there have been."""
-
-    @classmethod
-    async def create(cls, installation: Installation, stack: AsyncExitStack) -> Self:
-        key = await asyncio.to_thread(installation.run, "key", "create", "test")
-        await asyncio.to_thread(installation.run, "bucket", "create", BUCKET)
-        return cls(installation, key["access_key_id"], key["secret_access_key"], stack)
 
     async def run(self, *arguments: str) -> Any:
         """Run an `outlast` command, while the clients go on."""

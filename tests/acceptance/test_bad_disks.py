@@ -1,12 +1,18 @@
 """Disks that are full or read-only, as the kernel says it (acceptance 7)."""
 
-from scene import BUCKET, Scene
+import asyncio
+import xml.etree.ElementTree as ET
+
+import pytest
+from scene import BUCKET, NOTICED_S, Scene
 from small_disks import SmallDisks
 
 from outlast.base.limits import KIB, MIB
+from outlast.testing.installation import CommandFailed
 from outlast.testing.s3_client import S3Client
 from outlast.testing.workload import content_of
 
+ALL = ("a", "b", "c")
 SIZES = (4 * KIB, 3 * MIB)
 """One that travels in the log, and one that is cut into fragments."""
 
@@ -24,6 +30,23 @@ async def read(client: S3Client, when: str) -> None:
         assert response.body == content_of(when, size)
 
 
+async def write_in_vain(client: S3Client, reason: str) -> None:
+    """Each write is refused with the reason, and nothing of it is stored."""
+    for size in SIZES:
+        response = await client.put(BUCKET, f"in-vain/{size}", content_of("in vain", size))
+        error = ET.fromstring(bytes(response.body))
+        assert (response.status, error.findtext("Code")) == (503, "ServiceUnavailable")
+        assert reason in (error.findtext("Message") or "").lower(), error.findtext("Message")
+    await nothing_came_of_it(client)
+
+
+async def nothing_came_of_it(client: S3Client) -> None:
+    for size in SIZES:
+        assert (await client.head(BUCKET, f"in-vain/{size}")).status == 404
+    assert b"in-vain" not in (await client.list(BUCKET)).body
+
+
+@pytest.mark.slow
 async def test_one_full_disk_is_a_provider_less(small: Scene, disks: SmallDisks) -> None:
     client = await small.client(await small.serve())
     await write(client, "before")
@@ -39,6 +62,45 @@ async def test_one_full_disk_is_a_provider_less(small: Scene, disks: SmallDisks)
         await read(client, f"full-{number}")
 
 
+async def test_full_disks_take_nothing_and_give_everything(small: Scene, disks: SmallDisks) -> None:
+    gateway = await small.serve()
+    client = await small.client(gateway)
+    await write(client, "before")
+    disks.fill(*ALL)
+    await write_in_vain(client, "space")
+    await read(client, "before")
+    (small.installation.folder / "file").write_bytes(content_of("file", MIB))
+    with pytest.raises(CommandFailed, match="space"):
+        await small.run("cp", str(small.installation.folder / "file"), f"outlast://{BUCKET}/in-vain/cp")
+    disks.make_room(*ALL)
+    await write(client, "after")
+    await read(client, "after")
+    await nothing_came_of_it(client)
+    assert gateway.is_running()
+
+
+async def test_full_disks_can_be_read_while_writers_keep_trying(small: Scene, disks: SmallDisks) -> None:
+    client = await small.client(await small.serve())
+    await write(client, "before")
+    disks.fill(*ALL)
+
+    async def keep_trying(number: int) -> None:
+        while True:
+            assert (await client.put(BUCKET, f"in-vain/{number}", b"x")).status == 503
+
+    trying = [asyncio.ensure_future(keep_trying(number)) for number in range(4)]
+    try:
+        for _ in range(30):
+            await read(client, "before")
+            await asyncio.sleep(0.1)
+    finally:
+        for task in trying:
+            task.cancel()
+        ended = await asyncio.gather(*trying, return_exceptions=True)
+    assert all(isinstance(end, asyncio.CancelledError) for end in ended), ended
+
+
+@pytest.mark.slow
 async def test_one_read_only_disk_is_a_provider_less(small: Scene, disks: SmallDisks) -> None:
     client = await small.client(await small.serve())
     await write(client, "before")
@@ -49,3 +111,22 @@ async def test_one_read_only_disk_is_a_provider_less(small: Scene, disks: SmallD
     await read(client, "before")
     disks.thaw("b")
     await small.mend()
+
+
+@pytest.mark.slow
+async def test_read_only_disks_take_nothing_and_give_everything(small: Scene, disks: SmallDisks) -> None:
+    gateway = await small.serve()
+    client = await small.client(gateway)
+    await write(client, "before")
+    disks.freeze(*ALL)
+    for _ in range(3):  # more than once: what is refused is no reason to give up on what can be read
+        await write_in_vain(client, "read-only")
+        await read(client, "before")
+    elsewhere = await small.client(await small.serve_elsewhere())
+    await read(elsewhere, "before")
+    disks.thaw(*ALL)
+    await asyncio.sleep(NOTICED_S)
+    await write(client, "after")
+    await read(elsewhere, "after")
+    await nothing_came_of_it(client)
+    assert gateway.is_running()

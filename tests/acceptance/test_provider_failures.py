@@ -1,0 +1,186 @@
+"""Providers fail one after the other, each in another way, under load, and come back (acceptance 3).
+
+One store goes through all of it, so a repair that had left something behind would be found out by the
+failure after it: every provider gets its turn.
+"""
+
+import asyncio
+import xml.etree.ElementTree as ET
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from scene import ANSWER_S_MAX, BUCKET, CLOCK, ENTROPY, NOTICED_S, Scene, judge
+
+from outlast.base.limits import KIB, MIB
+from outlast.testing.s3_client import Response
+from outlast.testing.workload import Load, Mix, Report
+
+CLIENTS = 16
+CALM_S, FAILING_S = 4.0, 8.0
+WELL_S_MAX = 2 * NOTICED_S
+FAILURES = [
+    ("b", "erased"),
+    ("c", "refuse"),
+    ("a", "hang"),
+    ("b", "err"),
+    ("c", "throttle"),
+    ("a", "corrupt"),
+    ("b", "empty"),
+]
+MIX = Mix(keys=60)
+SMALL = Mix(keys=20, sizes=((6, 4 * KIB), (2, 100 * KIB), (2, 300 * KIB), (1, 2 * MIB)))
+
+
+@asynccontextmanager
+async def working(load: Load, clients: int) -> AsyncIterator[Report]:
+    """Clients that work as long as the context lasts."""
+    over = asyncio.Event()
+    running = asyncio.ensure_future(load.run(clients, until=over.is_set))
+    try:
+        yield load.report
+    finally:
+        over.set()
+        await running
+
+
+@dataclass
+class Moments:
+    """When a failure began, when it was over, and when everything was repaired."""
+
+    calm: float
+    failing: float
+    healed: float
+    mended: float
+
+    def tell(self, name: str, report: Report) -> None:
+        spans = {
+            "before": (self.calm, self.failing),
+            "during": (self.failing, self.healed),
+            "repair": (self.healed, self.mended),
+            "after": (self.mended, CLOCK.monotonic()),
+        }
+        for when, (begin, end) in spans.items():
+            get, put = (1000 * report.percentile_s(0.99, verb, begin, end) for verb in ("get", "put"))
+            print(f"{name:12} {when:8} p99 get {get:6.0f} ms, put {put:6.0f} ms")
+
+
+async def begin(scene: Scene, name: str, shape: str) -> None:
+    await (scene.erase(name) if shape == "erased" else scene.drill(name, shape))
+
+
+async def end(scene: Scene, name: str, shape: str) -> None:
+    if shape != "erased":
+        await scene.end_drill(name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.xdist_group("survival")
+async def test_no_request_fails_whatever_a_provider_does(scene: Scene) -> None:
+    gateway = await scene.serve()
+    load = Load([await scene.target(gateway)], CLOCK, ENTROPY, MIX)
+    async with working(load, CLIENTS) as report:
+        for name, shape in FAILURES:
+            calm = CLOCK.monotonic()
+            await asyncio.sleep(CALM_S)
+            failing = CLOCK.monotonic()
+            await begin(scene, name, shape)
+            await asyncio.sleep(FAILING_S)
+            healed = CLOCK.monotonic()
+            await end(scene, name, shape)
+            await scene.mend()
+            mended = CLOCK.monotonic()
+            await asyncio.sleep(CALM_S)
+            Moments(calm, failing, healed, mended).tell(f"{name} {shape}", report)
+            assert not report.failures, f"{name} {shape}: {report.failures[:10]}"
+            assert not report.wrong, f"{name} {shape}: {report.wrong[:10]}"
+    await nothing_is_lost(scene, load)
+    assert not report.failures, report.failures[:10]
+    assert gateway.is_running()
+    written, read = report.bytes_written >> 20, report.bytes_read >> 20
+    print(f"{report.requests} requests, {written} MiB written, {read} MiB read")
+
+
+@pytest.mark.parametrize("shape", ["erased", "hang", "corrupt"])
+async def test_no_request_fails(scene: Scene, shape: str) -> None:
+    """The short form: one failure, and another machine that reads it all while that lasts."""
+    load = Load([await scene.target(await scene.serve())], CLOCK, ENTROPY, SMALL)
+    async with working(load, 6) as report:
+        await asyncio.sleep(0.5)
+        await begin(scene, "b", shape)
+        await asyncio.sleep(1)
+    await nothing_is_lost(scene, load)
+    assert not report.failures, report.failures[:10]
+
+
+def is_clear_503(response: Response) -> bool:
+    """Whether it says, in S3's XML, that the service is not to be had now."""
+    error = ET.fromstring(bytes(response.body))
+    code, message = error.findtext("Code"), error.findtext("Message")
+    return response.status == 503 and code in ("ServiceUnavailable", "SlowDown") and bool(message)
+
+
+async def test_with_two_providers_away_errors_are_clear_and_nothing_is_lost(scene: Scene) -> None:
+    gateway = await scene.serve()
+    client = await scene.client(gateway)
+    load = Load([await scene.target(gateway)], CLOCK, ENTROPY, SMALL)
+    async with working(load, 6) as report:
+        await asyncio.sleep(1)
+        assert not report.failures, report.failures[:10]
+        for name in ("a", "b"):
+            scene.take_away(name)
+        await asyncio.sleep(0.5)
+        for size in (1, MIB):
+            assert is_clear_503(await client.put(BUCKET, "other", bytes(size)))
+        assert is_clear_503(await client.get(BUCKET, "other"))
+        for name in ("a", "b"):
+            scene.bring_back(name)
+        await well_again(load)
+    await nothing_is_lost(scene, load)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.xdist_group("survival")
+@pytest.mark.parametrize("shape", ["refuse", "hang", "err", "throttle"])
+async def test_a_second_provider_that_fails_too_gives_clear_errors_in_bounded_time(
+    scene: Scene, shape: str
+) -> None:
+    load = Load([await scene.target(await scene.serve())], CLOCK, ENTROPY, MIX)
+    async with working(load, CLIENTS) as report:
+        await asyncio.sleep(2)
+        # They end by themselves: two failing voters could not agree that it is over.
+        await scene.drill("b", shape, 14)
+        await asyncio.sleep(2)
+        assert not report.failures, report.failures[:10]
+        await scene.drill("c", shape, 6, "--force")
+        failing = CLOCK.monotonic()
+        await asyncio.sleep(8)
+        assert report.failures, "two of three providers were away"
+        await asyncio.sleep(6)  # then the first drill is over as well
+        await well_again(load)
+    assert all(": 503 ServiceUnavailable" in failure for failure in report.failures), report.failures[:10]
+    slowest = report.percentile_s(1, begin=failing)
+    print(f"{shape}: {len(report.failures)} requests failed, the slowest answer took {slowest:.1f} s")
+    assert slowest < ANSWER_S_MAX
+    await nothing_is_lost(scene, load)
+
+
+async def well_again(load: Load) -> None:
+    """Soon no more requests fail, though nobody did anything about it."""
+    deadline = CLOCK.monotonic() + WELL_S_MAX
+    failed = -1
+    while len(load.report.failures) > failed:
+        assert CLOCK.monotonic() < deadline, load.report.failures[-5:]
+        failed = len(load.report.failures)
+        await asyncio.sleep(1)
+
+
+async def nothing_is_lost(scene: Scene, load: Load) -> None:
+    """Every acknowledged write is there, through the same gateway and from another machine."""
+    failed = len(load.report.failures)
+    await load.read_all(load.targets[0])
+    await load.read_all(await scene.target(await scene.serve_elsewhere()))
+    judge(load, failures=failed)
