@@ -128,11 +128,12 @@ class Scene:
     def bring_back(self, name: str) -> None:
         self.provider(name).with_suffix(".away").rename(self.provider(name))
 
-    async def mend(self) -> None:
-        """Repair, let the gateway notice, and repair what was written before it had noticed."""
-        await self.run("repair")
+    async def mend(self, erased: bool = False) -> None:
+        """Have all redundancy restored: what was written until the gateway had noticed needs repair, too."""
+        if erased:
+            await self.run("repair")  # takes it back
         await asyncio.sleep(NOTICED_S)
-        repaired = await self.run("repair")
+        repaired = await self.run("repair", "--quick")
         assert repaired["degraded"] == repaired["unreadable"] == 0, repaired
         assert not repaired["problems"], repaired
 

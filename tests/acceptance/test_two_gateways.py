@@ -135,4 +135,4 @@ async def test_writers_on_the_same_keys_are_linearizable_while_voters_fail(scene
         await scene.mend()
     await scene.erase("c")
     await writing
-    await scene.mend()
+    await scene.mend(erased=True)
