@@ -95,7 +95,7 @@ def _check_names(urls: Mapping[str, str]) -> None:
     places: dict[str, str] = {}
     for name, url in urls.items():
         check_provider_name(name)
-        place = parse_url(name, url).url
+        place = parse_url(name, url).place
         if place in places:
             raise ConfigError(
                 f"{places[place]} and {name} are the same place: {place}",

@@ -7,6 +7,9 @@ data and never vote.
 
 A probe proves a fault when it sees one; it cannot prove that there is none. It is made to be likely to see
 one: several rounds, all racers released at the same moment.
+
+A racer that is told to slow down has neither won nor lost, and proves nothing. Some clouds let one name be
+written once a second, and tell that to all other racers; a round without a winner is held again.
 """
 
 import asyncio
@@ -17,11 +20,14 @@ from statistics import median
 
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.entropy import Entropy
-from outlast.base.errors import Conflict, Exists, NotFound, ProviderError
+from outlast.base.errors import Cause, Conflict, Exists, NotFound, ProviderError
 from outlast.providers.protocol import Provider
 
 racers = 32
 race_rounds = 4
+# Rounds that may be held again because the provider throttled everybody, and the rest before each.
+busy_rounds_max = 4
+busy_rest_s = 1.0
 round_trips = 5
 # One step of the probe may take this long; a provider that needs more is of no use anyway.
 step_s_max = 30.0
@@ -55,6 +61,10 @@ class Capabilities:
 
 class _Failed(Exception):
     """A step of the probe showed that the provider cannot do something, and how."""
+
+
+class _Busy(Exception):
+    """Nobody won a race, and some were told to slow down."""
 
 
 async def probe(provider: Provider, entropy: Entropy) -> Capabilities:
@@ -139,18 +149,30 @@ class _Probe:
             raise _Failed("a listing does not begin after the name that it was given")
 
     async def _create(self) -> None:
-        for _ in range(race_rounds):
+        held = busy = 0
+        while held < race_rounds:
             key = self._key()
-            await self._race(key, partial(self._provider.create, key), Exists)
+            try:
+                await self._race(key, partial(self._provider.create, key), Exists)
+                held += 1
+            except _Busy:
+                busy = await self._rest(busy)
 
     async def _replace(self) -> None:
         key = self._key()
         await self._expect_conflict(key, "0" * 32, "of a missing object")
         etag = await self._provider.create(key, self._entropy.bytes(content_bytes))
-        for _ in range(race_rounds):
+        held = busy = 0
+        while held < race_rounds:
             stale = etag
-            etag = await self._race(key, partial(self._provider.replace, key, etag=stale), Conflict)
-            await self._expect_conflict(key, stale, "with an old etag")
+            try:
+                etag = await self._race(key, partial(self._provider.replace, key, etag=stale), Conflict)
+                await self._expect_conflict(key, stale, "with an old etag")
+                held += 1
+            except _Busy:
+                busy = await self._rest(busy)
+                # Somebody who was told to slow down may have written all the same.
+                etag = (await self._provider.get(key)).etag or stale
 
     async def _delete(self) -> None:
         for key in self._keys:
@@ -177,7 +199,13 @@ class _Probe:
                 return await write(content)
             except lost:
                 return None
+            except ProviderError as error:
+                if error.cause is not Cause.THROTTLED:
+                    raise
+                throttled.append(error)
+                return None
 
+        throttled: list[ProviderError] = []
         contents = [self._entropy.bytes(content_bytes) for _ in range(racers)]
         tasks = [asyncio.ensure_future(racer(content)) for content in contents]
         start.set()
@@ -186,6 +214,8 @@ class _Probe:
         finally:
             await cancel_and_wait(tasks)
         won = [(etag, content) for etag, content in zip(etags, contents, strict=True) if etag is not None]
+        if not won and throttled:
+            raise _Busy
         if len(won) != 1:
             raise _Failed(f"{len(won)} of {racers} racers won: its conditions are not atomic")
         etag, content = won[0]
@@ -193,6 +223,17 @@ class _Probe:
             raise _Failed("a write and a read of one content give different etags")
         await self._expect(key, content)
         return etag
+
+    async def _rest(self, busy: int) -> int:
+        """Wait before a round is held again; how many were by now."""
+        if busy == busy_rounds_max:
+            raise _Failed("it throttles so much that its conditions cannot be tried")
+        try:
+            async with asyncio.timeout(busy_rest_s):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            pass  # that is the rest
+        return busy + 1
 
     async def _expect(self, key: str, content: bytes) -> None:
         if (await self._provider.get(key)).data != content:

@@ -1,25 +1,35 @@
 """From a provider's URL to a provider.
 
-A URL says where the provider is (`file:///srv/a`, `memory://a`); options in its query say what cannot be
-measured: `operator`, `region`, `account`, `software`, `location` (what it shares with others and can lose
-together with them) and `role`. A bare path is a file URL. What is left unsaid is guessed as well as can be.
+A URL says where the provider is (`file:///srv/a`, `s3://bucket/prefix?region=eu-west-1`); options in its
+query say what cannot be measured: `operator`, `region`, `account`, `software`, `location` (what it shares
+with others and can lose together with them), `role`, and what each kind of provider needs beside. A bare
+path is a file URL. What is left unsaid is guessed as well as can be. A URL never holds a secret.
 
 Guesses for a directory: it is its own operator (so that two directories count as two; say otherwise if
-they are on one disk), its software is `disk`, its location this computer.
+they are on one disk), its software is `disk`, its location this computer. For a cloud the endpoint tells.
+
+A provider on a network comes wrapped: counted, no faster than it bears, and asked again where that helps. The
+libraries that reach it are imported only when it is opened.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy, SystemEntropy
 from outlast.base.errors import ConfigError
+from outlast.providers.cloud import address as cloud
 from outlast.providers.disk import DiskProvider
+from outlast.providers.longtail import address as longtail
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
+from outlast.providers.wrap.limit import Limit
+from outlast.providers.wrap.meter import Meter
+from outlast.providers.wrap.retry import Retry
 
 Role: TypeAlias = Literal["full", "witness", "data"]
 """`full` votes and holds data, `witness` votes only, `data` holds data only."""
@@ -38,6 +48,8 @@ class Location:
     name: str
     url: str
     """Without options, in one way of writing it."""
+    place: str
+    """The same for two URLs only if they lead to the same objects."""
     options: dict[str, str]
     """As given."""
     domains: dict[str, str]
@@ -48,25 +60,30 @@ def parse_url(name: str, url: str) -> Location:
     """Take the URL of provider `name` apart. Raises `ConfigError`."""
     parts = _split(name, url)
     scheme = _scheme(name, parts)
-    options = _options(name, parts)
+    options = _options(name, parts, scheme)
     role = options.get("role", "full")
     if role not in roles:
         raise ConfigError(f"provider {name}: there is no role {role!r}", f"roles are {', '.join(roles)}")
-    guess = scheme.guess(name)
+    guess = scheme.guess(name, parts, options)
     return Location(
         name=name,
-        url=scheme.canonical(name, parts),
+        url=scheme.url(name, parts, options),
+        place=(scheme.place or scheme.url)(name, parts, options),
         options=options,
         domains={kind: options.get(kind, guess.get(kind, "")) for kind in domain_kinds},
         role=role,
     )
 
 
-def open_provider(name: str, url: str, clock: Clock) -> Provider:
-    """The provider at `url`. Nothing is asked of it yet, and nothing made. Raises `ConfigError`."""
+def open_provider(name: str, url: str, clock: Clock, entropy: Entropy | None = None) -> Provider:
+    """The provider at `url`. Nothing is asked of it yet, and nothing made. Raises `ConfigError`.
+
+    `entropy` is for jitter and for names of drafts; without one it is the system's.
+    """
     parse_url(name, url)
     parts = _split(name, url)
-    return _scheme(name, parts).open(name, parts, clock)
+    scheme = _scheme(name, parts)
+    return scheme.open(name, parts, _options(name, parts, scheme), Means(clock, entropy or SystemEntropy()))
 
 
 async def prepare(provider: Provider) -> None:
@@ -75,14 +92,41 @@ async def prepare(provider: Provider) -> None:
         await provider.prepare()
 
 
-# ---------------------------------------------------------------- schemes
+def innermost(provider: Provider) -> Provider:
+    """The provider itself, without its wrappers."""
+    while (inner := getattr(provider, "inner", None)) is not None:
+        provider = inner
+    return provider
+
+
+def meter_of(provider: Provider) -> Meter | None:
+    """What counts the requests of a provider on a network; None for others."""
+    wrapped: Provider | None = provider
+    while wrapped is not None and not isinstance(wrapped, Meter):
+        wrapped = getattr(wrapped, "inner", None)
+    return wrapped
+
+
+# ---------------------------------------------------------------- URLs
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What providers are given."""
+
+    clock: Clock
+    entropy: Entropy
 
 
 @dataclass(frozen=True, slots=True)
 class _Scheme:
-    canonical: Callable[[str, SplitResult], str]
-    guess: Callable[[str], dict[str, str]]
-    open: Callable[[str, SplitResult, Clock], Provider]
+    url: Callable[[str, SplitResult, Mapping[str, str]], str]
+    guess: Callable[[str, SplitResult, Mapping[str, str]], dict[str, str]]
+    open: Callable[[str, SplitResult, Mapping[str, str], Means], Provider]
+    options: tuple[str, ...] = ()
+    """Beside `domain_kinds` and `role`."""
+    place: Callable[[str, SplitResult, Mapping[str, str]], str] | None = None
+    """Where the URL without options does not tell it."""
 
 
 def _split(name: str, url: str) -> SplitResult:
@@ -92,7 +136,7 @@ def _split(name: str, url: str) -> SplitResult:
     try:
         return urlsplit(url)
     except ValueError as error:
-        raise ConfigError(f"provider {name}: not a URL: {url} ({error})") from error
+        raise ConfigError(f"provider {name}: not a URL ({error})") from error
 
 
 def _scheme(name: str, parts: SplitResult) -> _Scheme:
@@ -105,18 +149,26 @@ def _scheme(name: str, parts: SplitResult) -> _Scheme:
     return scheme
 
 
-def _options(name: str, parts: SplitResult) -> dict[str, str]:
+def _options(name: str, parts: SplitResult, scheme: _Scheme) -> dict[str, str]:
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     options = dict(pairs)
     if len(options) < len(pairs):
         raise ConfigError(f"provider {name}: an option is given twice in its URL")
+    known = (*domain_kinds, "role", *scheme.options)
     for option in options:
-        if option not in (*domain_kinds, "role"):
+        if f"{option}_env" in known:
             raise ConfigError(
-                f"provider {name}: there is no option {option!r}",
-                f"options are {', '.join((*domain_kinds, 'role'))}",
+                f"provider {name}: a URL must not hold the {option} itself",
+                f"name an environment variable that holds it: ?{option}_env=NAME",
+            )
+        if option not in known:
+            raise ConfigError(
+                f"provider {name}: there is no option {option!r}", f"options are {', '.join(known)}"
             )
     return options
+
+
+# ---------------------------------------------------------------- this computer
 
 
 def _path(name: str, parts: SplitResult) -> Path:
@@ -129,30 +181,77 @@ def _path(name: str, parts: SplitResult) -> Path:
     return path
 
 
-def _open_disk(name: str, parts: SplitResult, clock: Clock) -> Provider:
-    return DiskProvider(name, _path(name, parts), clock)
+def _open_disk(name: str, parts: SplitResult, options: Mapping[str, str], means: Means) -> Provider:
+    return DiskProvider(name, _path(name, parts), means.clock)
 
 
-def _guess_disk(name: str) -> dict[str, str]:
-    return {"operator": name, "software": "disk", "location": socket.gethostname()}
+def _guess_here(name: str, software: str) -> dict[str, str]:
+    return {"operator": name, "software": software, "location": socket.gethostname()}
 
 
 def _label(name: str, parts: SplitResult) -> str:
     return parts.netloc or parts.path or name
 
 
-def _open_memory(name: str, parts: SplitResult, clock: Clock) -> Provider:
+def _open_memory(name: str, parts: SplitResult, options: Mapping[str, str], means: Means) -> Provider:
     label = _label(name, parts)
     if label not in _memories:
         _memories[label] = MemoryProvider(name)
     return _memories[label]
 
 
-def _guess_memory(name: str) -> dict[str, str]:
-    return {"operator": name, "software": "memory", "location": socket.gethostname()}
+# ---------------------------------------------------------------- networks
 
+
+def _open_cloud(name: str, parts: SplitResult, options: Mapping[str, str], means: Means) -> Provider:
+    from outlast.providers.cloud.opening import open_cloud
+
+    address = cloud.read_address(name, parts, options)
+    interval_s = cloud.name_interval_s(name, address, options)
+    return _wrapped(open_cloud(name, address, options), means, interval_s)
+
+
+def _open_share(name: str, parts: SplitResult, options: Mapping[str, str], means: Means) -> Provider:
+    from outlast.providers.longtail.opening import open_share
+
+    share = longtail.read_share(name, parts, options)
+    return _wrapped(open_share(name, share, options, means.clock, means.entropy), means)
+
+
+def _wrapped(provider: Provider, means: Means, name_interval_s: float = 0.0) -> Provider:
+    limited = Limit(Meter(provider, means.clock), means.clock, name_interval_s)
+    return Retry(limited, means.clock, means.entropy)
+
+
+def _cloud(kind: str) -> _Scheme:
+    return _Scheme(
+        lambda name, parts, options: cloud.read_address(name, parts, options).url,
+        lambda name, parts, options: cloud.guess_domains(name, cloud.read_address(name, parts, options)),
+        _open_cloud,
+        cloud.options_of[kind],
+        lambda name, parts, options: cloud.read_address(name, parts, options).place,
+    )
+
+
+_share = _Scheme(
+    lambda name, parts, options: longtail.read_share(name, parts, options).url,
+    lambda name, parts, options: longtail.guess_domains(name, longtail.read_share(name, parts, options)),
+    _open_share,
+    longtail.options,
+)
 
 _schemes = {
-    "file": _Scheme(lambda name, parts: f"file://{quote(str(_path(name, parts)))}", _guess_disk, _open_disk),
-    "memory": _Scheme(lambda name, parts: f"memory://{_label(name, parts)}", _guess_memory, _open_memory),
+    "file": _Scheme(
+        lambda name, parts, _: f"file://{quote(str(_path(name, parts)))}",
+        lambda name, *_: _guess_here(name, "disk"),
+        _open_disk,
+    ),
+    "memory": _Scheme(
+        lambda name, parts, _: f"memory://{_label(name, parts)}",
+        lambda name, *_: _guess_here(name, "memory"),
+        _open_memory,
+    ),
+    **{kind: _cloud(kind) for kind in cloud.options_of},
+    "webdav": _share,
+    "webdav+http": _share,
 }

@@ -1,0 +1,252 @@
+"""What went wrong at a cloud, told from the texts of obstore's errors.
+
+obstore (the Rust crate `object_store`) has classes for a few outcomes and `GenericError` for all others:
+refused, DNS, TLS, throttled, 500 and timeout look alike, no cause is chained, and no attribute has the
+status. What tells is the text: one sentence (`... Server returned non-2xx status code: 503 ...: <body>`),
+and below `Debug source:` the nested Rust errors. Both are taken apart here, and nowhere else. Tests hold
+every rule to a real socket that misbehaves that way, so that a new obstore that words it otherwise is found.
+
+No text of an error goes on to others: it may hold a URL with a signature, or the server's echo of headers
+with a session token. Details are made of the status and of the error's code as the server named it.
+"""
+
+import re
+from dataclasses import dataclass
+
+from outlast.base.errors import (
+    Cause,
+    Conflict,
+    Denied,
+    Exists,
+    Full,
+    NotFound,
+    ProviderError,
+    Unavailable,
+    Unsupported,
+)
+
+_status = re.compile(r"status code: (\d{3})\b|\(code: (\d{3})\)$")
+_code = re.compile(r"<Code>\s*([A-Za-z0-9_.-]{1,64})\s*</Code>|\"reason\":\s*\"([A-Za-z0-9_.-]{1,64})\"")
+_asked = re.compile(r"Error performing [A-Z]+ (https?://\S+) in ")
+_url = re.compile(r"https?://[^\s\"')]+")
+# The addresses that machines in a cloud ask for their own credential.
+_metadata = re.compile(
+    r"https?://(169\.254\.(169\.254|170\.2|170\.23)|metadata(\.google\.internal)?|\[fd00:ec2::(254|23)\])[:/]"
+)
+# What the class tells where the text has no status: parts of a request for several objects.
+_status_of_class = {
+    "FileNotFoundError": 404,
+    "AlreadyExistsError": 409,
+    "PreconditionError": 412,
+}
+
+throttled_codes = frozenset(
+    {
+        "SlowDown",
+        "ServerBusy",
+        "TooManyRequests",
+        "RequestLimitExceeded",
+        "Throttling",
+        "ThrottlingException",
+        "RequestThrottled",
+        "rateLimitExceeded",
+        "userRateLimitExceeded",
+        "OperationTimedOut",
+        "BandwidthLimitExceeded",
+    }
+)
+full_codes = frozenset(
+    {
+        "QuotaExceeded",
+        "XMinioStorageFull",
+        "XMinioAdminBucketQuotaExceeded",
+        "InsufficientStorage",
+        "StorageQuotaExceeded",
+        "quotaExceeded",
+        "AccountLimitExceeded",
+    }
+)
+denied_codes = frozenset(
+    {
+        "ExpiredToken",
+        "InvalidToken",
+        "TokenRefreshRequired",
+        "InvalidAccessKeyId",
+        "AuthorizationHeaderMalformed",
+        "AuthenticationFailed",
+        "InvalidAuthenticationInfo",
+        "AuthorizationFailure",
+        "SignatureDoesNotMatch",
+        "AccessDenied",
+        "BlobImmutableDueToPolicy",
+        "BlobImmutableDueToLegalHold",
+        "ObjectLocked",
+    }
+)
+gone_codes = frozenset(
+    {
+        "NoSuchBucket",
+        "ContainerNotFound",
+        "ContainerBeingDeleted",
+        "ContainerDisabled",
+        "AccountIsDisabled",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the text of an error says. `status` is None if there was no answer at all."""
+
+    status: int | None
+    code: str
+    url: str
+    """What was asked; "" if that is not told."""
+    text: str
+    """All of it. Not for people."""
+
+
+def read_error(error: BaseException) -> Answer:
+    """Take the text of one of obstore's errors apart."""
+    whole = str(error)
+    sentence = whole.partition("\n\nDebug source")[0]
+    # What the server said comes after what the library says: the first match is the library's.
+    url = _asked.search(sentence)
+    status = _status.search(sentence)
+    code = _code.search(sentence) if status is not None else None
+    number = status[1] or status[2] if status is not None else _status_of_class.get(type(error).__name__)
+    return Answer(
+        status=int(number) if number is not None else None,
+        code=(code[1] or code[2]) if code is not None else "",
+        url=url[1] if url is not None else "",
+        text=whole,
+    )
+
+
+def failure(provider: str, verb: str, key: str, error: BaseException, conflict_exists: bool) -> ProviderError:
+    """The error of ours for one of obstore's, which `verb` met at `key`.
+
+    `conflict_exists`: a status 409 with no other meaning says that the object exists (Azure); elsewhere it
+    says that two writes met and that this one was not done.
+    """
+    answer = read_error(error)
+    if _metadata.match(answer.url):
+        return Denied(provider, verb, "no credential: none is given, and the machine has none of its own")
+    if answer.status is None:
+        cause, detail = silence(type(error).__name__, _url.sub("", answer.text))
+        if cause is Cause.DENIED:
+            return Denied(provider, verb, detail)
+        return Unavailable(provider, verb, detail, cause)
+    detail = f"{answer.status} {answer.code}".rstrip()
+    return _answered(provider, verb, key, answer, detail, conflict_exists)
+
+
+def _answered(
+    provider: str, verb: str, key: str, answer: Answer, detail: str, conflict_exists: bool
+) -> ProviderError:
+    status, code = answer.status, answer.code
+    assert status is not None, "only what was answered comes here"
+    if code in gone_codes or (status == 404 and verb in ("put", "create", "list")):
+        return Unavailable(provider, verb, f"{detail}: there is no such bucket or container", Cause.MISSING)
+    if (
+        status == 507
+        or code in full_codes
+        or (status in (403, 413) and "cap exceeded" in answer.text.lower())
+    ):
+        return Full(provider, verb, detail)
+    if status in (429, 503) or code in throttled_codes:
+        return Unavailable(provider, verb, detail, Cause.THROTTLED)
+    if status in (401, 403) or code in denied_codes:
+        return Denied(provider, verb, detail + _denial(code))
+    if status in (404, 412, 409):
+        return _condition(provider, verb, key, status, detail, conflict_exists)
+    if status in (405, 501) or code == "NotImplemented":
+        return Unsupported(provider, verb, detail)
+    if status == 413:
+        return Full(provider, verb, detail)
+    if status == 408 or code == "RequestTimeout":
+        return Unavailable(provider, verb, detail, Cause.TIMEOUT)
+    if status >= 500:
+        return Unavailable(provider, verb, detail, Cause.SERVER)
+    return Unavailable(provider, verb, detail, Cause.UNKNOWN)
+
+
+def _condition(
+    provider: str, verb: str, key: str, status: int, detail: str, conflict_exists: bool
+) -> ProviderError:
+    """The answers that are about the object itself."""
+    if status == 404:
+        return Conflict(provider, verb, key) if verb == "replace" else NotFound(provider, verb, key)
+    if verb == "create" and (status == 412 or conflict_exists):
+        return Exists(provider, verb, key)
+    if verb == "replace" and status == 412:
+        return Conflict(provider, verb, key)
+    if status == 412:
+        return Unsupported(provider, verb, f"{detail}: a condition that was not asked for")
+    return Unavailable(provider, verb, f"{detail}: two writes met, this one was not done", Cause.CONFLICT)
+
+
+def _denial(code: str) -> str:
+    if code == "RequestTimeTooSkewed":
+        return ": the clock of this computer is wrong"
+    if code == "AuthorizationHeaderMalformed":
+        return ": the region is not the bucket's"
+    if code in ("ExpiredToken", "TokenRefreshRequired"):
+        return ": the credential has expired"
+    return ""
+
+
+def silence(kind: str, text: str) -> tuple[Cause, str]:
+    """Why there was no answer, from an error's class and its text without URLs."""
+    if "BareRedirect" in text:
+        return Cause.UNKNOWN, "redirected without saying where: the region is not the bucket's"
+    if kind in ("UnauthenticatedError", "PermissionDeniedError") or "MissingCredentials" in text:
+        return Cause.DENIED, "no usable credential"
+    for cause, detail, signs in _signs:
+        if any(sign in text for sign in signs):
+            return cause, detail
+    return Cause.UNKNOWN, "failed for a reason that cannot be told"
+
+
+# Most telling first: a refused connection is a connection error, too.
+_signs: tuple[tuple[Cause, str, tuple[str, ...]], ...] = (
+    (Cause.DNS, "its name cannot be resolved", ("dns error",)),
+    (
+        Cause.TLS,
+        "no trusted TLS connection",
+        (
+            "InvalidCertificate",
+            "invalid peer certificate",
+            "InvalidContentType",
+            "AlertReceived",
+            "PeerIncompatible",
+            "PeerMisbehaved",
+            "NoCertificatesPresented",
+            "corrupt message",
+            "InvalidMessage",
+        ),
+    ),
+    (Cause.TIMEOUT, "no answer in time", ("kind: Timeout", "TimedOut", "timed out")),
+    (Cause.REFUSED, "connection refused", ("ConnectionRefused", "code: 111", "Connection refused")),
+    (Cause.REFUSED, "unreachable", ("HostUnreachable", "NetworkUnreachable", "code: 113", "code: 101")),
+    (
+        Cause.RESET,
+        "the connection broke off",
+        (
+            "ConnectionReset",
+            "code: 104",
+            "BrokenPipe",
+            "IncompleteMessage",
+            "IncompleteBody",
+            "UnexpectedEof",
+            "ConnectionAborted",
+            "kind: Interrupted",
+            "Connection reset",
+            "Broken pipe",
+            "before message completed",
+            "end of file before message length reached",
+            "error decoding response body",
+        ),
+    ),
+    (Cause.SERVER, "what answers does not speak HTTP", ("Parse(", "kind: Decode")),
+)

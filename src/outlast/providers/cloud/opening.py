@@ -1,0 +1,146 @@
+"""From an address and a credential to a provider. The one place that makes obstore's stores.
+
+The store's own errors are not passed on: one about a malformed key may quote it.
+"""
+
+import atexit
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from outlast.base.errors import ConfigError
+from outlast.providers.cloud.address import Address
+from outlast.providers.cloud.provider import CloudProvider, Dialect, deadline_s_base
+from outlast.providers.credentials import Fixed, Secret, amazon_keys, from_environment
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+    Make = Callable[[ClientConfig], ObjectStore]
+
+_dialects = {
+    "s3": Dialect("S3", etag="e_tag", conflict_exists=False),
+    "azure": Dialect("Azure Blob", etag="e_tag", conflict_exists=True),
+    "gs": Dialect("GCS", etag="version", conflict_exists=False),
+}
+connect_s_max = 5
+# Above every deadline of ours, which know how large a call is: this one only ends what nobody waits for.
+request_s_max = 60
+# Below what servers keep idle connections for: one that they have just closed costs a failed request.
+idle_s_max = 15
+# How long the interpreter's end waits for obstore's threads (see `_drain_at_exit`).
+drain_s = 0.05
+
+
+def open_cloud(
+    name: str, address: Address, options: Mapping[str, str], deadline_s: float = deadline_s_base
+) -> CloudProvider:
+    """The provider at `address`. Nothing is asked of it yet. Raises `ConfigError`."""
+    client = _client(name, address, options)
+    make = _makers[address.kind](name, address, options)
+    store: ObjectStore | None = None
+    try:
+        store = make(client)
+    except Exception:  # noqa: S110 any, and none is passed on or logged: see above
+        pass
+    if store is None:
+        raise ConfigError(
+            f"provider {name}: its credential or options are not in the form that this cloud wants",
+            "see docs/providers/clouds.md for what each cloud takes",
+        )
+    _drain_at_exit()
+    return CloudProvider(name, store, _dialects[address.kind], deadline_s)
+
+
+_once: "RetryConfig" = {"max_retries": 0, "retry_timeout": timedelta(seconds=request_s_max)}
+
+
+def _s3(name: str, address: Address, options: Mapping[str, str]) -> "Make":
+    keys = amazon_keys(name, options)
+    # Amazon wants the bucket in the host. Others may not; nor does a bucket with dots fit a certificate.
+    hosted = address.host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and "." not in address.bucket
+    endpoint = (
+        address.endpoint.replace("https://", f"https://{address.bucket}.") if hosted else address.endpoint
+    )
+    return lambda client: S3Store(
+        address.bucket,
+        prefix=address.prefix or None,
+        endpoint=endpoint,
+        region=address.region,
+        virtual_hosted_style_request=hosted,
+        conditional_put="etag",
+        disable_bulk_delete=True,
+        credential_provider=keys,
+        client_options=client,
+        retry_config=_once,
+    )
+
+
+def _azure(name: str, address: Address, options: Mapping[str, str]) -> "Make":
+    key = from_environment(name, "account_key_env", options)
+    token = from_environment(name, "sas_token_env", options)
+    fixed = (
+        Fixed(access_key=key) if key is not None else Fixed(sas_token=token) if token is not None else None
+    )
+    return lambda client: AzureStore(
+        address.bucket,
+        prefix=address.prefix or None,
+        account_name=address.account,
+        endpoint=address.endpoint,
+        credential_provider=fixed,
+        client_options=client,
+        retry_config=_once,
+    )
+
+
+def _gs(name: str, address: Address, options: Mapping[str, str]) -> "Make":
+    key = from_environment(name, "service_account_key_env", options)
+    settings: dict[str, Any] = {}
+    if key is not None:
+        settings["service_account_key"] = key
+    elif "service_account_file" in options:
+        settings["service_account"] = Secret(options["service_account_file"])
+    if address.endpoint != "https://storage.googleapis.com":
+        settings["base_url"] = Secret(address.endpoint)
+    return lambda client: GCSStore(
+        address.bucket,
+        prefix=address.prefix or None,
+        client_options=client,
+        retry_config=_once,
+        **{what: value.reveal() for what, value in settings.items()},
+    )
+
+
+_makers: dict[str, Callable[[str, Address, Mapping[str, str]], "Make"]] = {
+    "s3": _s3,
+    "azure": _azure,
+    "gs": _gs,
+}
+
+
+def _client(name: str, address: Address, options: Mapping[str, str]) -> "ClientConfig":
+    client: ClientConfig = {
+        "connect_timeout": timedelta(seconds=connect_s_max),
+        "timeout": timedelta(seconds=request_s_max),
+        "pool_idle_timeout": timedelta(seconds=idle_s_max),
+        "allow_http": address.endpoint.startswith("http:"),
+        "user_agent": "outlast",
+    }
+    if "ca_file" in options:
+        try:
+            client["root_certificate"] = Path(options["ca_file"]).expanduser().read_bytes()
+        except OSError as error:
+            raise ConfigError(f"provider {name}: its ca_file cannot be read: {error.strerror}") from error
+    return client
+
+
+@cache
+def _drain_at_exit() -> None:
+    """obstore's threads may still hold results for Python when it ends, and then abort it (6 of 140 runs).
+    A moment for them to finish is enough (none of 80)."""
+    atexit.register(lambda: threading.Event().wait(drain_s))

@@ -1,0 +1,192 @@
+"""A bucket or container as a provider: the seven verbs over obstore.
+
+The same for S3, Azure Blob and Google Cloud Storage; where they differ, a `Dialect` says how. obstore's own
+retries are off: they hide causes and multiply timeouts. `wrap.retry` and the guard decide instead.
+
+What obstore does not promise is seen to here: names are checked, listings are cut to the prefix by letters
+(obstore's prefixes are whole folders), what the server listed before `start_after` is dropped (some ignore
+it), and deleting what is not there is no error (some say 404).
+
+A write is one request, never a multipart upload, so that it is atomic and costs one request. All three
+clouds take 5 GB in one; our objects are at most a few MiB.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+import obstore
+
+from outlast.base import limits
+from outlast.base.errors import Cause, NotFound, ProviderError, Unavailable, Unsupported
+from outlast.providers.cloud.failures import failure, read_error
+from outlast.providers.names import check_key, check_prefix, check_span
+from outlast.providers.protocol import Blob, Data, Entry, Stat, joined
+
+if TYPE_CHECKING:
+    from obstore import PutMode, PutResult
+    from obstore.store import ObjectStore
+
+    Page: TypeAlias = Sequence[Any]
+
+T = TypeVar("T")
+
+# A call's own deadline, for those who use a provider without a guard (probes): a guard's is shorter.
+deadline_s_base = 15.0
+deadline_bytes_per_s = limits.MIB
+list_page_entries = 1000
+# In the order of names; what a name is made of.
+_letters = "-./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one kind of cloud differs from the others."""
+
+    software: str
+    etag: Literal["e_tag", "version"]
+    """What names a content: the ETag, or the generation (Google, whose conditions know only that)."""
+    conflict_exists: bool
+    """Whether a plain 409 to `create` says that the object exists (Azure) or that two writes met."""
+
+
+class CloudProvider:
+    """Objects below a prefix of a bucket or container."""
+
+    def __init__(
+        self, name: str, store: "ObjectStore", dialect: Dialect, deadline_s: float = deadline_s_base
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._dialect = dialect
+        self._deadline_s = deadline_s
+        self.versioned = False
+        """Whether a write was answered with a version's id: the bucket keeps (and charges for) all that is
+        overwritten or deleted. Told by S3 and Azure; Google does not tell."""
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        check_key(key)
+        if span is None:
+            return await self._call("get", key, 8 * limits.MIB, lambda: self._whole(key))
+        check_span(span)
+        if span[0] == span[1]:
+            await self._call("get", key, 0, lambda: obstore.head_async(self._store, key))
+            return Blob(b"", None)
+        return await self._call("get", key, span[1] - span[0], lambda: self._part(key, span))
+
+    async def put(self, key: str, data: Data) -> None:
+        await self._write("put", key, data, "overwrite")
+
+    async def create(self, key: str, data: Data) -> str:
+        return self._etag("create", await self._write("create", key, data, "create"))
+
+    async def replace(self, key: str, data: Data, etag: str) -> str:
+        # One of the two suffices, and the other must be absent rather than None.
+        mode: PutMode = {"e_tag": etag} if self._dialect.etag == "e_tag" else {"version": etag}
+        return self._etag("replace", await self._write("replace", key, data, mode))
+
+    async def head(self, key: str) -> Stat:
+        check_key(key)
+        meta = await self._call("head", key, 0, lambda: obstore.head_async(self._store, key))
+        return Stat(meta["size"])
+
+    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
+        check_prefix(prefix)
+        offset = max(start_after, _below(prefix)) or None
+        pages = aiter(
+            obstore.list(
+                self._store,
+                prefix.rpartition("/")[0] or None,
+                offset=offset,
+                chunk_size=list_page_entries,
+            )
+        )
+        last = ""
+        while (page := await self._call("list", prefix, 0, lambda: _next(pages))) is not None:
+            for meta in page:
+                key = meta["path"]
+                if key <= last:
+                    raise Unsupported(self._name, "list", "objects are not listed in the order of names")
+                last = key
+                if key > start_after and key.startswith(prefix):
+                    yield Entry(key, meta["size"])
+                elif key > prefix and not key.startswith(prefix):
+                    return
+
+    async def delete(self, key: str) -> None:
+        check_key(key)
+        try:
+            await self._call("delete", key, 0, lambda: obstore.delete_async(self._store, key))
+        except NotFound:
+            pass  # it is not there: that is what was asked for
+
+    async def close(self) -> None:
+        """obstore's connections end with the last reference to the store."""
+        del self._store
+
+    # ------------------------------------------------------------ pieces
+
+    async def _whole(self, key: str) -> Blob:
+        result = await obstore.get_async(self._store, key)
+        data = bytes(await result.bytes_async())
+        return Blob(data, result.meta[self._dialect.etag])
+
+    async def _part(self, key: str, span: tuple[int, int]) -> Blob:
+        try:
+            result = await obstore.get_async(self._store, key, options={"range": span})
+            return Blob(bytes(await result.bytes_async()), None)
+        except Exception as error:
+            if read_error(error).status == 416:
+                return Blob(b"", None)  # the object ends before the span begins
+            raise
+
+    async def _write(self, verb: str, key: str, data: Data, mode: "PutMode") -> "PutResult":
+        check_key(key)
+        content = joined(data)
+        result = await self._call(
+            verb,
+            key,
+            len(content),
+            lambda: obstore.put_async(self._store, key, content, mode=mode, use_multipart=False),
+        )
+        if self._dialect.etag != "version" and result["version"] not in (None, "", "null"):
+            self.versioned = True
+        return result
+
+    def _etag(self, verb: str, result: "PutResult") -> str:
+        etag = result[self._dialect.etag]
+        if not etag:
+            raise Unsupported(self._name, verb, "a write is answered without an ETag")
+        return etag
+
+    async def _call(self, verb: str, key: str, size: int, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, within the deadline. The error of obstore's is not chained: its text may hold secrets."""
+        failed: ProviderError
+        deadline_s = self._deadline_s + min(size, 16 * limits.MIB) / deadline_bytes_per_s
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await ask()
+        except TimeoutError:
+            failed = Unavailable(self._name, verb, f"no answer within {deadline_s:.0f} s", Cause.TIMEOUT)
+        except Exception as error:  # obstore raises built-in errors as well as its own
+            failed = failure(self._name, verb, key, error, self._dialect.conflict_exists)
+        raise failed
+
+
+async def _next(pages: "AsyncIterator[Page]") -> "Page | None":
+    return await anext(pages, None)
+
+
+def _below(prefix: str) -> str:
+    """A name before all that begin with `prefix`, and not far before them; "" where there is none handy."""
+    if not prefix or prefix.endswith("/"):
+        return ""
+    at = _letters.index(prefix[-1])
+    if at == 0 or (_letters[at - 1] in "/." and prefix[-2:-1] in ("", "/")):
+        return ""
+    return prefix[:-1] + _letters[at - 1] + "zzzz"

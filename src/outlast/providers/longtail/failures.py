@@ -1,0 +1,60 @@
+"""What went wrong at a server behind opendal, told from the texts of its errors.
+
+opendal's errors have a class (`NotFound`, `Unexpected`, ...) and one text: the server's answer word for
+word, then `Context:` with the status, then `Source:` with the nested errors. As with obstore, no text goes
+on to others.
+"""
+
+import re
+
+from outlast.base.errors import Cause, Denied, Full, NotFound, ProviderError, Unavailable, Unsupported
+from outlast.providers.cloud.failures import silence
+
+_status = re.compile(r"response: Parts \{ status: (\d{3}),")
+_url = re.compile(r"https?://[^\s\"')]+")
+
+
+def status_of(error: BaseException) -> int | None:
+    """The status of the answer; None if there was none. The server's own text comes before the true one."""
+    found = _status.findall(str(error))
+    return int(found[-1]) if found else None
+
+
+def failure(provider: str, verb: str, key: str, error: BaseException) -> ProviderError:
+    """The error of ours for one of opendal's, which `verb` met at `key`."""
+    kind, status = type(error).__name__, status_of(error)
+    if kind == "NotFound" or status == 404:
+        if verb in ("get", "head", "delete", "list"):
+            return NotFound(provider, verb, key)
+        return Unavailable(provider, verb, "there is no such share or folder", Cause.MISSING)
+    if status is None:
+        return _unanswered(provider, verb, kind, str(error))
+    if status in (401, 403):
+        return Denied(provider, verb, str(status))
+    if status in (413, 507):
+        return Full(provider, verb, str(status))
+    if status in (429, 503):
+        return Unavailable(provider, verb, str(status), Cause.THROTTLED)
+    if status in (405, 409, 501):
+        return Unsupported(provider, verb, f"{status}: {key}")
+    if status in (408, 504):
+        return Unavailable(provider, verb, str(status), Cause.TIMEOUT)
+    if status == 423:
+        return Unavailable(provider, verb, "423: locked by another", Cause.CONFLICT)
+    cause = Cause.SERVER if status >= 500 else Cause.UNKNOWN
+    return Unavailable(provider, verb, str(status), cause)
+
+
+def _unanswered(provider: str, verb: str, kind: str, text: str) -> ProviderError:
+    if kind == "PermissionDenied":
+        return Denied(provider, verb, "refused")
+    if kind == "RateLimited":
+        return Unavailable(provider, verb, "rate limited", Cause.THROTTLED)
+    if kind in ("Unsupported", "IsADirectory", "NotADirectory"):
+        return Unsupported(provider, verb, kind)
+    cause, detail = silence(kind, _url.sub("", text))
+    return (
+        Denied(provider, verb, detail)
+        if cause is Cause.DENIED
+        else Unavailable(provider, verb, detail, cause)
+    )

@@ -1,0 +1,229 @@
+"""A folder on a server without conditional writes as a provider: five verbs, and two that it refuses.
+
+What is in the way between opendal's WebDAV and the protocol, and what is done about it:
+
+* A server may write an object in place, so that readers see half of it. So a `put` goes to a name below
+  `.tmp` first and is then moved, which most servers do as one step; some delete what was there just before,
+  so what is not found is looked for again a moment later.
+* Reading a folder gives a page that lists it. Nothing of ours that is stored is plain text but the marker, so
+  whatever reads as such is asked for what it is.
+* Deleting a folder deletes all that is in it. So `delete` asks first what it is. (It is no condition: names
+  are never both.)
+* Listings have no order, no start and no depth but one. So folders are walked here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
+
+from opendal.types import EntryMode
+
+from outlast.base import limits
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.base.errors import Cause, NotFound, ProviderError, Unavailable, Unsupported
+from outlast.providers.longtail.failures import failure, status_of
+from outlast.providers.names import check_key, check_prefix, check_span
+from outlast.providers.protocol import Blob, Data, Entry, Stat, joined
+
+if TYPE_CHECKING:
+    from weakref import WeakValueDictionary
+
+    from opendal import AsyncOperator
+
+from opendal.types import Metadata
+
+T = TypeVar("T")
+Listed: TypeAlias = list[tuple[str, int | None]]
+
+deadline_s_base = 15.0
+deadline_bytes_per_s = limits.MIB
+# After how long what is not found is looked for again: it may be just being overwritten.
+overwriting_pauses_s = (0.01, 0.03, 0.1)
+
+
+class LongTailProvider:
+    """Objects below the root of `operator`."""
+
+    def __init__(
+        self,
+        name: str,
+        operator: "AsyncOperator",
+        clock: Clock,
+        entropy: Entropy,
+        deadline_s: float = deadline_s_base,
+    ) -> None:
+        self._name = name
+        self._operator = operator
+        self._clock = clock
+        self._entropy = entropy
+        self._deadline_s = deadline_s
+        self._placing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        check_key(key)
+        if span is not None:
+            check_span(span)
+        size = 8 * limits.MIB if span is None else span[1] - span[0]
+        return await self._placed(key, lambda: self._call("get", key, size, lambda: self._read(key, span)))
+
+    async def put(self, key: str, data: Data) -> None:
+        check_key(key)
+        content = joined(data)
+        # One at a time for each name: servers stumble over two that move to one name at once.
+        async with self._placing.setdefault(key, asyncio.Lock()):
+            await self._call("put", key, len(content), lambda: self._place(key, content))
+
+    async def create(self, key: str, data: Data) -> str:
+        self._refuse("create", key)
+
+    async def replace(self, key: str, data: Data, etag: str) -> str:
+        self._refuse("replace", key)
+
+    async def head(self, key: str) -> Stat:
+        check_key(key)
+        size = await self._placed(key, lambda: self._call("head", key, 0, lambda: self._size(key)))
+        return Stat(size)
+
+    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
+        check_prefix(prefix)
+        folder = prefix.rpartition("/")[0]
+        async for entry in self._walk(f"{folder}/" if folder else "", prefix, start_after):
+            yield entry
+
+    async def delete(self, key: str) -> None:
+        check_key(key)
+        await self._call("delete", key, 0, lambda: self._remove(key))
+
+    async def close(self) -> None:
+        """opendal's connections end with the last reference to the operator."""
+        del self._operator
+
+    # ------------------------------------------------------------ one object
+
+    async def _placed(self, key: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask when nobody here is overwriting the object; about others, look again."""
+        placing = self._placing.get(key)
+        if placing is not None:
+            async with placing:
+                return await self._looking_again(ask)
+        return await self._looking_again(ask)
+
+    async def _looking_again(self, ask: Callable[[], Awaitable[T]]) -> T:
+        for pause_s in overwriting_pauses_s:
+            try:
+                return await ask()
+            except NotFound:
+                await self._clock.sleep(pause_s)
+        return await ask()
+
+    async def _read(self, key: str, span: tuple[int, int] | None) -> Blob:
+        if span is None:
+            data = await self._operator.read(key)
+            if data.isascii():
+                await self._size(key)
+            return Blob(data, None)
+        try:
+            if span[0] == span[1]:
+                data = b""
+            else:
+                data = await self._operator.read(key, offset=span[0], size=span[1] - span[0])
+        except Exception as error:
+            if status_of(error) != 416 and "got too" not in str(error):
+                raise
+            data = await self._read_to_end(key, span)
+        if data.isascii():
+            await self._size(key)
+        return Blob(data, None)
+
+    async def _read_to_end(self, key: str, span: tuple[int, int]) -> bytes:
+        """For a span that goes beyond the object's end, which opendal takes for a failure."""
+        start, stop = span[0], min(span[1], await self._size(key))
+        return await self._operator.read(key, offset=start, size=stop - start) if start < stop else b""
+
+    async def _size(self, key: str) -> int:
+        meta = await self._file(key)
+        return meta.content_length
+
+    async def _file(self, key: str) -> "Metadata":
+        meta = await self._operator.stat(key)
+        if meta.mode != EntryMode.File:
+            raise NotFound(self._name, "head", key)
+        return meta
+
+    async def _place(self, key: str, content: bytes) -> None:
+        draft = f".tmp/{self._entropy.bytes(12).hex()}"
+        await self._operator.write(draft, content)
+        try:
+            await self._operator.rename(draft, key)
+        except BaseException:
+            await asyncio.shield(self._forget(draft))
+            raise
+
+    async def _forget(self, draft: str) -> None:
+        try:
+            await self._operator.delete(draft)
+        except Exception:  # noqa: S110 the error that matters is the one that led here
+            pass
+
+    async def _remove(self, key: str) -> None:
+        try:
+            await self._file(key)
+            await self._operator.delete(key)
+        except Exception as error:
+            if not isinstance(error, NotFound) and type(error).__name__ != "NotFound":
+                raise
+
+    def _refuse(self, verb: str, key: str) -> NoReturn:
+        check_key(key)
+        raise Unsupported(self._name, verb, "a place of this kind has no conditional writes")
+
+    # ------------------------------------------------------------ listing
+
+    async def _walk(self, folder: str, prefix: str, start_after: str) -> AsyncIterator[Entry]:
+        """All objects below `folder` that are asked for, in order: a folder sorts as its name and a slash."""
+        for path, size in await self._call("list", folder, 0, lambda: self._folder(folder)):
+            if size is not None:
+                if path > start_after and path.startswith(prefix):
+                    yield Entry(path, size)
+                continue
+            before = path < start_after and not start_after.startswith(path)
+            if not before and (path.startswith(prefix) or prefix.startswith(path)):
+                async for entry in self._walk(path, prefix, start_after):
+                    yield entry
+
+    async def _folder(self, folder: str) -> Listed:
+        """What is in a folder, in order, with sizes; folders end in a slash and have none. Ours only."""
+        found: Listed = []
+        try:
+            async for entry in await self._operator.list(folder or "/"):
+                path = entry.path.lstrip("/")
+                if path == folder or not path.startswith(folder) or path[len(folder) :].startswith("."):
+                    continue
+                found.append((path, None if path.endswith("/") else entry.metadata.content_length))
+        except Exception as error:
+            if type(error).__name__ != "NotFound":
+                raise
+        return sorted(found)
+
+    # ------------------------------------------------------------ calls
+
+    async def _call(self, verb: str, key: str, size: int, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, within the deadline. The error of opendal's is not chained: its text may hold secrets."""
+        failed: ProviderError
+        deadline_s = self._deadline_s + min(size, 16 * limits.MIB) / deadline_bytes_per_s
+        try:
+            async with asyncio.timeout(deadline_s):
+                return await ask()
+        except TimeoutError:
+            failed = Unavailable(self._name, verb, f"no answer within {deadline_s:.0f} s", Cause.TIMEOUT)
+        except NotFound:
+            failed = NotFound(self._name, verb, key)
+        except Exception as error:  # opendal raises built-in errors as well as its own
+            failed = failure(self._name, verb, key, error)
+        raise failed

@@ -1,0 +1,39 @@
+"""moto's S3 (PyPI, in the development environment).
+
+It checks a condition first and writes then, without a lock: fine to try functions, no proof of atomicity.
+"""
+
+import sys
+import urllib.request
+from pathlib import Path
+
+from outlast.testing.servers.process import (
+    Server,
+    ended_on_failure,
+    free_port,
+    listens,
+    start_process,
+    wait_until,
+)
+
+
+def start(folder: Path, port: int = 0) -> Server:
+    """A server without buckets. `make_bucket` makes one."""
+    folder, port = folder.absolute(), port or free_port()
+    log = folder / "moto.log"
+    processes = [
+        start_process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], log)
+    ]
+    with ended_on_failure(processes):
+        wait_until(lambda: listens(port), processes, log)
+    return Server(f"http://127.0.0.1:{port}", processes)
+
+
+def make_bucket(server: Server, bucket: str) -> None:
+    """moto takes anybody's word for who they are."""
+    request = urllib.request.Request(
+        f"{server.url}/{bucket}",
+        method="PUT",
+        headers={"Authorization": "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/s3/aws4_request"},
+    )
+    urllib.request.urlopen(request).close()

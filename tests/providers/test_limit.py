@@ -1,0 +1,175 @@
+"""A provider is asked no faster than it bears, and a name is written no more often than it may be."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from outlast.base.clock import Clock
+from outlast.base.errors import Cause, Exists, Unavailable
+from outlast.providers.memory import MemoryProvider
+from outlast.providers.protocol import Blob, Stat
+from outlast.providers.wrap.limit import Limit, rate_min
+from outlast.testing.simulation import Simulation, simulate
+
+
+class Weak(MemoryProvider):
+    """Answers so many requests a second, and 429 to those beyond."""
+
+    def __init__(self, clock: Clock, rate: float) -> None:
+        super().__init__("p")
+        self.rate = rate
+        self.refused = 0
+        self.answered = 0
+        self._now = clock.monotonic
+        self._credit, self._at = rate, 0.0
+
+    async def head(self, key: str) -> Stat:
+        now = self._now()
+        self._credit = min(self.rate, self._credit + (now - self._at) * self.rate)
+        self._at = now
+        if self._credit < 1:
+            self.refused += 1
+            raise Unavailable("p", "head", "429", Cause.THROTTLED)
+        self._credit -= 1
+        self.answered += 1
+        return Stat(0)
+
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        raise Unavailable("p", "get", "503", Cause.THROTTLED)
+
+
+def run(main: Callable[[Simulation], Awaitable[None]]) -> None:
+    simulate(1, main)
+
+
+def test_without_a_complaint_nothing_waits() -> None:
+    async def main(sim: Simulation) -> None:
+        limit = Limit(MemoryProvider("p"), sim.clock)
+        for number in range(1000):
+            await limit.put(f"a{number % 3}", b"")
+        assert sim.clock.monotonic() == 0
+        assert limit.rate is None
+
+    run(main)
+
+
+def test_under_steady_pressure_few_requests_are_refused_and_most_of_what_it_bears_is_used() -> None:
+    async def main(sim: Simulation) -> None:
+        weak = Weak(sim.clock, 100)
+        limit = Limit(weak, sim.clock)
+
+        async def client() -> None:
+            while sim.clock.monotonic() < 60:
+                try:
+                    await limit.head("a")
+                except Unavailable:
+                    await sim.clock.sleep(0.1)
+
+        await asyncio.gather(*(client() for _ in range(20)))
+        assert weak.answered > 60 * 100 * 0.6
+        assert weak.refused < weak.answered * 0.08
+
+    run(main)
+
+
+def test_a_limit_is_forgotten_when_the_provider_bears_all_again() -> None:
+    async def main(sim: Simulation) -> None:
+        weak = Weak(sim.clock, 1e9)
+        limit = Limit(weak, sim.clock)
+        with pytest.raises(Unavailable):
+            await limit.get("a")
+        assert limit.rate is not None
+        limit.rate = 4990.0
+
+        async def client() -> None:
+            while limit.rate is not None:
+                await limit.head("a")
+
+        await asyncio.gather(*(client() for _ in range(50)))
+        assert sim.clock.monotonic() < 10
+
+    run(main)
+
+
+def test_complaints_of_one_moment_are_one() -> None:
+    async def main(sim: Simulation) -> None:
+        limit = Limit(Weak(sim.clock, 1), sim.clock)
+        await asyncio.gather(*(limit.get("a") for _ in range(30)), return_exceptions=True)
+        assert limit.rate is not None
+        assert limit.rate > rate_min
+
+    run(main)
+
+
+def test_who_would_wait_too_long_is_told_at_once() -> None:
+    async def main(sim: Simulation) -> None:
+        limit = Limit(MemoryProvider("p"), sim.clock)
+        limit.rate = rate_min
+        calls = [asyncio.ensure_future(limit.delete(f"a{number}")) for number in range(10)]
+        await sim.clock.sleep(0)
+        failed = [call for call in calls if call.done() and call.exception()]
+        assert len(failed) == 5
+        error = failed[0].exception()
+        assert isinstance(error, Unavailable)
+        assert error.cause is Cause.THROTTLED
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    run(main)
+
+
+def test_one_name_is_written_once_in_its_interval_and_others_do_not_wait() -> None:
+    async def main(sim: Simulation) -> None:
+        limit = Limit(MemoryProvider("p"), sim.clock, name_interval_s=1.0)
+        etag = await limit.create("a", b"1")
+        await limit.put("b", b"")
+        await limit.get("a")
+        assert sim.clock.monotonic() == 0
+        etag = await limit.replace("a", b"2", etag)
+        assert sim.clock.monotonic() == pytest.approx(1)
+        await limit.put("a", b"3")
+        assert sim.clock.monotonic() == pytest.approx(2)
+        await limit.delete("a")
+        assert sim.clock.monotonic() == pytest.approx(3)
+        await sim.clock.sleep(5)
+        await limit.put("a", b"4")
+        assert sim.clock.monotonic() == pytest.approx(8)
+
+    run(main)
+
+
+def test_racers_do_not_queue_up_to_be_told_that_another_won() -> None:
+    async def main(sim: Simulation) -> None:
+        limit = Limit(MemoryProvider("p", sim.clock), sim.clock, name_interval_s=1.0)
+        racers = [limit.create("a", b"%d" % number) for number in range(32)]
+        results = await asyncio.gather(*racers, return_exceptions=True)
+        assert sum(isinstance(result, Exists) for result in results) == 31
+        assert sim.clock.monotonic() == 0
+
+    run(main)
+
+
+def test_a_write_without_an_answer_may_have_happened_and_counts() -> None:
+    class Silent(MemoryProvider):
+        async def put(self, key: str, data: object) -> None:
+            raise Unavailable("p", "put", "", Cause.TIMEOUT)
+
+    async def main(sim: Simulation) -> None:
+        limit = Limit(Silent("p"), sim.clock, name_interval_s=1.0)
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                await limit.put("a", b"")
+        assert sim.clock.monotonic() == pytest.approx(1)
+
+    run(main)
+
+
+def test_names_written_long_ago_are_forgotten() -> None:
+    async def main(sim: Simulation) -> None:
+        limit = Limit(MemoryProvider("p"), sim.clock, name_interval_s=1.0)
+        for number in range(50):
+            await limit.put(f"a{number}", b"")
+            await sim.clock.sleep(0.1)
+        assert len(limit._written_at) <= 12
+
+    run(main)
