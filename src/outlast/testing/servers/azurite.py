@@ -25,7 +25,7 @@ release = "3.35.0"
 account = "outlasttest"
 # Of this emulator only, and of no account of anybody.
 key = base64.b64encode(b"no secret, only for the emulator").decode()
-key_variable = "OUTLAST_TEST_AZURITE_KEY"
+key_variable = "TEST_SERVER_AZURITE_KEY"
 
 
 def start(folder: Path, port: int = 0) -> Server:

@@ -28,7 +28,7 @@ from outlast.testing.servers.process import (
 
 release = "2.38.3"
 key_id, secret = "test:tester", "testing"
-key_id_variable, secret_variable = "OUTLAST_TEST_SWIFT_KEY_ID", "OUTLAST_TEST_SWIFT_SECRET"
+key_id_variable, secret_variable = "TEST_SERVER_SWIFT_KEY_ID", "TEST_SERVER_SWIFT_SECRET"
 kinds = ("account", "container", "object")
 _default = """[DEFAULT]
 bind_ip = 127.0.0.1

@@ -14,7 +14,7 @@ from outlast.testing.servers.process import (
 )
 
 user, password = "somebody", "a password for tests"
-password_variable = "OUTLAST_TEST_WEBDAV_PASSWORD"
+password_variable = "TEST_SERVER_WEBDAV_PASSWORD"
 
 
 def start(folder: Path, port: int = 0) -> Server:
