@@ -25,9 +25,11 @@ def _running(start: Callable[[Path], Server], factory: pytest.TempPathFactory) -
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"*** SKIPPED: {reason}")
-    os.environ.update(server.secrets)
-    yield server
-    server.stop()
+    try:
+        os.environ.update(server.secrets)
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
