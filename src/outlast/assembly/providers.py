@@ -80,5 +80,5 @@ class Providers:
 def open_providers(urls: Mapping[str, str], store: bytes, clock: Clock, entropy: Entropy) -> Providers:
     """Open the providers that the settings name. Raises `ConfigError`."""
     return Providers(
-        {name: open_provider(name, url, clock) for name, url in urls.items()}, store, clock, entropy
+        {name: open_provider(name, url, clock, entropy) for name, url in urls.items()}, store, clock, entropy
     )

@@ -74,7 +74,7 @@ def whole_url(location: Location) -> str:
 async def survey(urls: Mapping[str, str], clock: Clock, entropy: Entropy) -> list[Surveyed]:
     """Open and probe every provider, all at once. Raises `ConfigError`; then none stays open."""
     _check_names(urls)
-    providers = [open_provider(name, url, clock) for name, url in urls.items()]
+    providers = [open_provider(name, url, clock, entropy) for name, url in urls.items()]
     try:
         surveyed = await asyncio.gather(
             *(_survey_one(provider, urls[provider.name], entropy) for provider in providers)
