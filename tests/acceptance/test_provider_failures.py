@@ -142,6 +142,11 @@ def is_clear_503(response: Response) -> bool:
     return response.status == 503 and code in ("ServiceUnavailable", "SlowDown") and bool(message)
 
 
+def is_clear(failure: str) -> bool:
+    """Whether a load was told in time. What is lost in the middle of an answer can only be cut off."""
+    return ": 503 ServiceUnavailable" in failure or (" get " in failure and "was closed" in failure)
+
+
 async def test_with_two_providers_away_errors_are_clear_and_nothing_is_lost(scene: Scene) -> None:
     gateway = await scene.serve()
     client = await scene.client(gateway)
@@ -181,7 +186,8 @@ async def test_a_second_provider_that_fails_too_gives_clear_errors_in_bounded_ti
         assert report.failures, "two of three providers were away"
         await asyncio.sleep(6)  # then the first drill is over as well
         await well_again(load)
-    assert all(": 503 ServiceUnavailable" in failure for failure in report.failures), report.failures[:10]
+    unclear = [failure for failure in report.failures if not is_clear(failure)]
+    assert not unclear, unclear[:10]
     slowest = report.percentile_s(1, begin=failing)
     print(f"{shape}: {len(report.failures)} requests failed, the slowest answer took {slowest:.1f} s")
     assert slowest < ANSWER_S_MAX

@@ -1,12 +1,11 @@
 """How a command ends: by a signal, by a reader that has gone, by an error that nobody foresaw."""
 
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +34,13 @@ def running(shell: Any, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         process.communicate()
 
 
-def is_locked(path: Path) -> bool:
-    """Whether a process has the store open with this folder of local state."""
-    with path.open("rb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+def has_opened(process: subprocess.Popen[bytes], folder: Path) -> bool:
+    """Whether it has the local catalog below `folder` open. (To try its lock would be to take it away.)"""
+    for descriptor in Path(f"/proc/{process.pid}/fd").glob("*"):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            opened = descriptor.readlink()
+            if opened.is_relative_to(folder) and opened.name.startswith("catalog"):
+                return True
     return False
 
 
@@ -50,8 +49,7 @@ def test_interrupted_while_it_waits_for_input_it_ends_at_once_and_stores_nothing
         assert process.stdin is not None
         process.stdin.write(bytes(100))
         process.stdin.flush()
-        (lock,) = (bucket.folder / "state").glob("*/*/0/lock")
-        while not is_locked(lock):
+        while not has_opened(process, bucket.folder / "state"):
             assert process.poll() is None  # it is starting
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130

@@ -45,7 +45,7 @@ def test_a_backup_survives_the_loss_of_a_provider_in_the_middle(doomed: Service,
         return doomed.boto().list_objects_v2(Bucket="backups", Prefix="repository/data/")["KeyCount"]  # type: ignore[no-any-return]
 
     with subprocess.Popen(
-        [*restic, "--limit-upload", UPLOAD_KIB_S, "backup", "."],
+        [*restic, "--limit-upload", UPLOAD_KIB_S, "backup", "--compression", "off", "."],
         env=environment,
         cwd=tree,
         stderr=subprocess.PIPE,
