@@ -16,8 +16,8 @@ take no time.) `drop` breaks off what is connected, once.
 It is no model of a network: no loss, no jitter, no limited rate. Nor can it refuse: for that, stop it.
 
 As a process of its own, told what to do by lines on standard input (`mode blackhole`, `round-trip 0.04`,
-`certificate FILE`, a PEM with chain and key), each answered by `ok`; the first line out is the port. Without
-more input it goes on until it is killed:
+`drop`, `certificate FILE`, a PEM with chain and key), each answered by `ok`; the first line out is the port.
+Without more input it goes on until it is killed:
 
     python -m outlast.testing.proxy --to 127.0.0.1:9000 --port 0 --round-trip 0.04
 """
@@ -104,6 +104,7 @@ class Proxy:
         """Carry one connection to its end."""
         self._writers.add(writer)
         onward: asyncio.StreamWriter | None = None
+        orderly = False
         try:
             if self._mode == "reset":
                 return
@@ -115,13 +116,17 @@ class Proxy:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pass(reader, onward))
                 group.create_task(self._pass(answers, writer))
+            orderly = True
         except* OSError:
             pass  # one end is gone; so the other is told
         finally:
             for end in (writer, onward):
                 if end is not None:
                     self._writers.discard(end)
-                    _reset(end)
+                    if orderly:
+                        end.close()
+                    else:
+                        _reset(end)
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one direction to its end."""
@@ -156,9 +161,9 @@ class Proxy:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Break off at once. A connection that both ends have closed does not notice."""
-    end: socket.socket | None = writer.get_extra_info("socket")
-    if end is not None and end.fileno() >= 0:
+    """Break off at once."""
+    if not writer.transport.is_closing():
+        end: socket.socket = writer.get_extra_info("socket")
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
@@ -187,6 +192,8 @@ def _obey(proxy: Proxy, tls: ssl.SSLContext | None, words: list[str]) -> None:
             proxy.set_mode(cast(Mode, mode))
         case ["round-trip", seconds]:
             proxy.round_trip_s = float(seconds)
+        case ["drop"]:
+            proxy.drop()
         case ["certificate", path] if tls is not None:
             tls.load_cert_chain(path)
             proxy.drop()  # who is connected would go on and not see it
