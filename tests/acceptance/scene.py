@@ -79,10 +79,7 @@ class Scene:
     async def serve_elsewhere(self) -> GatewayProcess:
         """Start a gateway on what is as good as another machine: it has the settings and the key, no more."""
         self.elsewhere += 1
-        there = Installation(self.installation.folder / f"elsewhere-{self.elsewhere}")
-        there.folder.mkdir()
-        for name in ("outlast.toml", "outlast.key"):
-            shutil.copy(self.installation.folder / name, there.folder / name)
+        there = self.installation.at(self.installation.folder / f"elsewhere-{self.elsewhere}")
         return await self._served(there, "gateway")
 
     def forget_elsewhere(self) -> None:

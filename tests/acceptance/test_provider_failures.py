@@ -6,18 +6,16 @@ failure after it: every provider gets its turn.
 
 import asyncio
 import xml.etree.ElementTree as ET
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
 from _pytest.mark.structures import ParameterSet
-from scene import ANSWER_S_MAX, BUCKET, CLOCK, ENTROPY, NOTICED_S, Scene, judge
+from scene import ANSWER_S_MAX, BUCKET, CLOCK, ENTROPY, NOTICED_S, Scene
+from under_load import Moments, nothing_is_lost, working
 
 from outlast.base.limits import KIB, MIB
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.s3_client import Response
-from outlast.testing.workload import Load, Mix, Report
+from outlast.testing.workload import Load, Mix
 
 CLIENTS = 16
 CALM_S, FAILING_S = 2.0, 6.0
@@ -37,39 +35,6 @@ FAILURES = [
 MIX = Mix(keys=60)
 QUICK = ("erased", "hang", "corrupt")
 SMALL = Mix(keys=20, sizes=((6, 4 * KIB), (2, 100 * KIB), (2, 300 * KIB), (1, 2 * MIB)))
-
-
-@asynccontextmanager
-async def working(load: Load, clients: int) -> AsyncIterator[Report]:
-    """Clients that work as long as the context lasts."""
-    over = asyncio.Event()
-    running = asyncio.ensure_future(load.run(clients, until=over.is_set))
-    try:
-        yield load.report
-    finally:
-        over.set()
-        await running
-
-
-@dataclass
-class Moments:
-    """When a failure began, when it was over, and when everything was repaired."""
-
-    calm: float
-    failing: float
-    healed: float
-    mended: float
-
-    def tell(self, name: str, report: Report) -> None:
-        spans = {
-            "before": (self.calm, self.failing),
-            "during": (self.failing, self.healed),
-            "repair": (self.healed, self.mended),
-            "after": (self.mended, CLOCK.monotonic()),
-        }
-        for when, (begin, end) in spans.items():
-            get, put = (1000 * report.percentile_s(0.99, verb, begin, end) for verb in ("get", "put"))
-            print(f"{name:12} {when:8} p99 get {get:6.0f} ms, put {put:6.0f} ms")
 
 
 async def begin(scene: Scene, name: str, shape: str) -> None:
@@ -202,11 +167,3 @@ async def well_again(load: Load) -> None:
         assert CLOCK.monotonic() < deadline, load.report.failures[-5:]
         failed = len(load.report.failures)
         await asyncio.sleep(1)
-
-
-async def nothing_is_lost(scene: Scene, load: Load) -> None:
-    """Every acknowledged write is there, through the same gateway and from another machine."""
-    failed = len(load.report.failures)
-    await load.read_all(load.targets[0])
-    await load.read_all(await scene.target(await scene.serve_elsewhere()))
-    judge(load, failures=failed)

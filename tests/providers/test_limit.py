@@ -8,7 +8,7 @@ import pytest
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Exists, Unavailable
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.protocol import Blob, Stat
+from outlast.providers.protocol import Blob, Data, Stat
 from outlast.providers.wrap.limit import Limit, rate_min
 from outlast.testing.simulation import Simulation, simulate
 
@@ -160,6 +160,24 @@ def test_a_write_without_an_answer_may_have_happened_and_counts() -> None:
             with pytest.raises(Unavailable):
                 await limit.put("a", b"")
         assert sim.clock.monotonic() == pytest.approx(1)
+
+    run(main)
+
+
+def test_a_write_that_was_given_up_may_have_happened_and_counts() -> None:
+    class Silent(MemoryProvider):
+        async def put(self, key: str, data: Data) -> None:
+            await super().put(key, data)
+            await asyncio.Event().wait()
+
+    async def main(sim: Simulation) -> None:
+        silent = Silent("p")
+        limit = Limit(silent, sim.clock, name_interval_s=1.0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await limit.put("a", b"1")
+        await limit.delete("a")
+        assert sim.clock.monotonic() == 1.5
 
     run(main)
 

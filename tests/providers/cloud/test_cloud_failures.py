@@ -1,8 +1,6 @@
 """What went wrong is told by cause, each from a real socket that misbehaves that way; no secret is."""
 
 import asyncio
-import datetime
-import ipaddress
 import re
 import socket
 import ssl
@@ -14,9 +12,6 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SeededEntropy
@@ -37,6 +32,7 @@ from outlast.providers.longtail.address import read_share
 from outlast.providers.longtail.opening import open_share
 from outlast.providers.protocol import Provider
 from outlast.providers.registry import parse_url
+from outlast.testing.certificates import Authority
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 planted = "PLANTEDsecretPLANTEDsecretPLANTED000+/w="
@@ -396,33 +392,9 @@ def test_a_provider_shows_no_secret() -> None:
 
 def untrusted(folder: Path) -> ssl.SSLContext:
     """A server's TLS with a certificate of an authority that nobody knows, which is in `folder`."""
-    authority, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    pem = serialization.Encoding.PEM
-    (folder / "authority").write_bytes(certificate(authority, authority, ca=True).public_bytes(pem))
-    (folder / "certificate").write_bytes(certificate(own, authority, ca=False).public_bytes(pem))
-    (folder / "key").write_bytes(
-        own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    authority = Authority(SystemClock())
+    (folder / "authority").write_bytes(authority.pem)
+    (folder / "certificate").write_bytes(authority.issue("127.0.0.1"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate", folder / "key")
+    context.load_cert_chain(folder / "certificate")
     return context
-
-
-def certificate(
-    key: ec.EllipticCurvePrivateKey, signer: ec.EllipticCurvePrivateKey, ca: bool
-) -> x509.Certificate:
-    name, of = ("authority" if ca else "127.0.0.1"), x509.NameOID.COMMON_NAME
-    now = datetime.datetime.now(datetime.UTC)
-    addresses = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    return (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(of, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(of, "authority")]))
-        .public_key(key.public_key())
-        .serial_number(1 + ca)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(addresses, critical=False)
-        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .sign(signer, hashes.SHA256())
-    )

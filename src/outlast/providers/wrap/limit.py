@@ -13,6 +13,7 @@ Two limits, both of which only ever delay:
 The wait is bounded: whoever would wait longer than `wait_s_max` is told at once that the provider throttles.
 """
 
+import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
@@ -99,6 +100,9 @@ class Limit:
         except ProviderError as error:
             if error.cause is not Cause.THROTTLED:
                 self._note(key)
+            raise
+        except asyncio.CancelledError:
+            self._note(key)  # whoever gave up does not know whether it happened
             raise
         self._note(key)
         return answer

@@ -1,4 +1,8 @@
-"""Azurite, Microsoft's emulator of Azure Blob (npm): one process, and atomic in it."""
+"""Azurite, Microsoft's emulator of Azure Blob (npm): one process, and atomic in it.
+
+It keeps its blobs in memory. On disk it would write its index every few seconds, so that a killed one forgot
+what it had acknowledged, which Azure does not.
+"""
 
 import base64
 import hashlib
@@ -41,7 +45,12 @@ def start(folder: Path, port: int = 0) -> Server:
     folder, port = folder.absolute(), port or free_port()
     log = folder / "azurite.log"
     command = [node, str(script), "--blobHost", "127.0.0.1", "--blobPort", str(port), "--silent"]
-    command += ["--skipApiVersionCheck", "--disableTelemetry", "--inMemoryPersistence"]
+    command += [
+        "--skipApiVersionCheck",
+        "--disableTelemetry",
+        "--inMemoryPersistence",
+        "--disableProductStyleUrl",
+    ]
     processes = [start_process(command, log, {"AZURITE_ACCOUNTS": f"{account}:{key}"})]
     with ended_on_failure(processes):
         wait_until(lambda: listens(port), processes, log)

@@ -1,6 +1,7 @@
 """moto's S3 (PyPI, in the development environment).
 
-It checks a condition first and writes then, without a lock: fine to try functions, no proof of atomicity.
+It keeps its objects in memory. It checks a condition first and writes then, without a lock: fine to try
+functions, no proof of atomicity.
 """
 
 import sys
@@ -22,7 +23,12 @@ def start(folder: Path, port: int = 0) -> Server:
     folder, port = folder.absolute(), port or free_port()
     log = folder / "moto.log"
     processes = [
-        start_process([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], log)
+        start_process(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            log,
+            # The bucket is in the path, whatever the host is called.
+            {"S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"},
+        )
     ]
     with ended_on_failure(processes):
         wait_until(lambda: listens(port), processes, log)

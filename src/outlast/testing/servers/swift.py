@@ -5,6 +5,7 @@ create one name win. It must be refused a vote and is fine for data.
 """
 
 import asyncio
+import json
 import os
 import pwd
 import subprocess
@@ -68,7 +69,7 @@ user_test_tester = testing .admin
 
 
 def start(folder: Path, port: int = 0) -> Server:
-    """A server without buckets. Raises `CannotHave`."""
+    """A server with what `folder` holds, at first no buckets. Raises `CannotHave`."""
     folder = folder.absolute()
     home = servers_folder() / f"swift-{release}"
     tools = home / "bin"
@@ -80,9 +81,9 @@ def start(folder: Path, port: int = 0) -> Server:
             [str(tools / "python"), "-m", "pip", "install", "--quiet", f"swift=={release}"],
         ],
     )
-    ports = {kind: free_port() for kind in kinds}
-    ports["proxy"] = port or free_port()
-    _configure(folder, tools, ports)
+    ports = _ports(folder, port)
+    if not (folder / "swift.conf").exists():
+        _configure(folder, tools, ports)
     log = folder / "swift.log"
     processes = [
         start_process([str(tools / f"swift-{kind}-server"), str(folder / f"{kind}.conf"), "-v"], log)
@@ -94,6 +95,15 @@ def start(folder: Path, port: int = 0) -> Server:
     with ended_on_failure(processes):
         wait_until(lambda: all(map(listens, ports.values())) and _healthy(server), processes, log)
     return server
+
+
+def _ports(folder: Path, port: int) -> dict[str, int]:
+    """A port for each server. They are in the rings, so they stay what they were."""
+    kept = folder / "ports.json"
+    if not kept.exists():
+        ports = {kind: free_port() for kind in kinds} | {"proxy": port or free_port()}
+        kept.write_text(json.dumps(ports))
+    return {str(kind): int(port) for kind, port in json.loads(kept.read_text()).items()}
 
 
 def _configure(folder: Path, tools: Path, ports: dict[str, int]) -> None:
