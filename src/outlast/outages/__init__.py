@@ -1,0 +1,1 @@
+"""What happens to a store when providers have a bad day: real incidents, analysis, simulation."""
