@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from outlast.outages.reach import Reach
-from outlast.placement.domains import UNKNOWN, domain_of
+from outlast.placement.domains import UNKNOWN, domain_of, one_spelling
 from outlast.placement.members import DomainKind, Member
 
 PLACED: tuple[DomainKind, ...] = ("operator", "region", "account", "software", "location")
@@ -76,10 +76,10 @@ def _placed(kind: DomainKind, members: Sequence[Member]) -> list[Domain]:
     for member in known:
         groups.setdefault(_key(member, kind), []).append(member)
     spelled = [(group, str(getattr(group[0].domains, kind)).strip()) for group in groups.values()]
-    values = [value.casefold() for _, value in spelled]
+    values = [one_spelling(value) for _, value in spelled]
     found = []
     for group, value in spelled:
-        if values.count(value.casefold()) > 1:
+        if values.count(one_spelling(value)) > 1:
             value += f" ({group[0].domains.operator.strip() or 'operator not known'})"
         found.append(Domain(kind, value, _names(group), _maybe(kind, group, members)))
     unknown = [member for member in members if member not in known]

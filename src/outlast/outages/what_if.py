@@ -7,17 +7,26 @@ truth lies between the two. Where they agree there is a verdict; where not it is
 Who is down, estranged or not configured now counts as away too, unless told otherwise (`now`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, TypeAlias
 
 from outlast.outages.holdings import Holdings
+from outlast.outages.incidents import ERASED, Incident
 from outlast.outages.model import Domain
 from outlast.outages.outcome import SUMMARIES, Effect, Outcome, Summary, outcome
+from outlast.placement.members import Member
+from outlast.providers.wrap.fault import Shape
 
-Manner: TypeAlias = Literal["unreachable", "lost"]
-"""`lost`: gone for good, with everything stored there."""
+Manner: TypeAlias = Literal["unreachable", "lost", "lost-perhaps"]
+"""`lost`: gone for good, with everything stored there; `lost-perhaps`: some came back, and some did not."""
+
+INCIDENT = "incident"
+"""The kind of an outage that is a real one's."""
+
+# Requests to a provider that is slow, or whose listings are empty, are done all the same.
+_harmless = (Shape.SLOW, Shape.EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +90,32 @@ def outage_of(domains: Iterable[Domain], manner: Manner = "unreachable") -> Outa
     return Outage(name, tuple(domain.kind for domain in several), providers, maybe, manner)
 
 
-def any_of(domains: Iterable[Domain], count: int, manner: Manner = "unreachable") -> list[Outage]:
-    """Every choice of `count` domains, but for those that fail as one of them does alone.
+def outage_from(incident: Incident, members: Sequence[Member]) -> Outage:
+    """A real incident, as it would hit these members. Who failed at times, or partly, counts as away."""
+    shapes = {phase.shape for phase in incident.phases}
+    harmful = any(shape not in _harmless for shape in shapes)
+    hits = {member.name: incident.hits(member.domains) if harmful else "no" for member in members}
+    return Outage(
+        incident.id,
+        (INCIDENT,),
+        frozenset(name for name in hits if hits[name] == "yes"),
+        frozenset(name for name in hits if hits[name] == "unknown"),
+        "lost-perhaps" if incident.permanent or ERASED in shapes else "unreachable",
+    )
 
-    A domain that takes the same providers as an earlier one is not looked at again.
-    """
+
+def any_of(domains: Iterable[Domain], count: int, manner: Manner = "unreachable") -> list[Outage]:
+    """Every choice of `count` domains that takes more than one of them does; of equal ones, the first."""
     distinct: dict[tuple[frozenset[str], frozenset[str]], Domain] = {}
     for domain in domains:
         distinct.setdefault((domain.providers, domain.maybe), domain)
-    found = []
+    found: dict[tuple[frozenset[str], frozenset[str]], Outage] = {}
     for several in combinations(distinct.values(), count):
         outage = outage_of(several, manner)
-        if not any(
-            outage.providers == one.providers and outage.maybe == one.maybe - one.providers for one in several
-        ):
-            found.append(outage)
-    return found
+        taken = outage.providers, outage.maybe
+        if not any(taken == (one.providers, one.maybe) for one in several):
+            found.setdefault(taken, outage)
+    return list(found.values())
 
 
 def what_if(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
@@ -105,12 +124,12 @@ def what_if(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
         return _without_key(store, outage, now)
     sure = outage.providers | set(now)
     lost: frozenset[str] = outage.providers if outage.manner == "lost" else frozenset()
-    maybe_lost = outage.maybe if outage.manner == "lost" else frozenset()
+    at_most = outage.providers | outage.maybe if outage.manner != "unreachable" else frozenset()
     estranged = {name for name, state in now.items() if state == "estranged"}
     return Verdict(
         outage,
         outcome(store, sure, lost, careful=False),
-        outcome(store, sure | outage.maybe, lost | maybe_lost | estranged, careful=True),
+        outcome(store, sure | outage.maybe, at_most | estranged, careful=True),
         _notes(outage, now),
     )
 
@@ -129,9 +148,11 @@ def _without_key(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Ver
 def _notes(outage: Outage, now: Mapping[str, str]) -> tuple[str, ...]:
     """What the numbers do not say."""
     notes = []
-    if outage.maybe:
-        kinds = " or ".join(kind for kind in outage.kinds if kind != "provider")
-        notes.append(f"whether it takes {_listed(outage.maybe)} too is not known: no {kinds} was given")
+    if outage.maybe and INCIDENT in outage.kinds:
+        notes.append(f"whether it would hit {_listed(outage.maybe)} is not known")
+    elif outage.maybe:
+        kinds = " or ".join(dict.fromkeys(kind for kind in outage.kinds if kind != "provider"))
+        notes.append(f"whether it takes {_listed(outage.maybe)} is not known: no {kinds} was given")
     if now:
         away = ", ".join(f"{name} ({state})" for name, state in sorted(now.items()))
         notes.append(f"counted as away, as it is now: {away}")
