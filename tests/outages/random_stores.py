@@ -85,6 +85,8 @@ class RandomStore:
             with self._earlier_layout():
                 await self.put(self._large())
             await self.put(self._large())
+        if self.objects and self.chance.random() < 0.5:
+            await self._copy(self.chance.choice(sorted(self.objects)))
         if self.policy.tolerate:
             name = self.chance.choice(self.members).name
             self.world.faults[name].shape = Shape.REFUSE
@@ -102,6 +104,10 @@ class RandomStore:
         content = self.chance.randbytes(size)
         await self.world.store.put("bucket", key, content)
         self.objects[key] = content
+
+    async def _copy(self, key: str) -> None:
+        await self.world.store.copy("bucket", key, "bucket", f"copy of {key}")
+        self.objects[f"copy of {key}"] = self.objects[key]
 
     @contextmanager
     def _earlier_layout(self) -> Iterator[None]:

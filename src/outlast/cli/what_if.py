@@ -73,7 +73,9 @@ def what_if(
     ] = None,
     any_: Annotated[
         int | None,
-        typer.Option("--any", min=2, max=3, help="Look at every choice of so many failure domains."),
+        typer.Option(
+            "--any", metavar="N", min=2, max=3, help="Look at every choice of so many failure domains."
+        ),
     ] = None,
     lost: Annotated[
         bool, typer.Option("--lost", help="It is gone for good, with what is stored there.")
