@@ -1,13 +1,8 @@
-"""Makes the modules beside the tests importable, and sizes small."""
-
-import sys
-from pathlib import Path
+"""Small sizes."""
 
 import pytest
 
 from outlast.base import limits
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

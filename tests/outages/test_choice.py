@@ -1,7 +1,7 @@
 """From what a person types to a failure domain."""
 
 import pytest
-from making import member
+from tests.outages.invented_stores import member
 
 from outlast.base.errors import ConfigError
 from outlast.outages.choice import choose

@@ -1,6 +1,6 @@
 """What a store hangs on."""
 
-from making import member
+from tests.outages.invented_stores import member
 
 from outlast.outages.model import Domain, Site, domains
 from outlast.outages.reach import Reach

@@ -4,9 +4,9 @@ from itertools import combinations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from making import MIB, held, member, store
+from tests.outages.invented_stores import MIB, held, member, store
 
-from outlast.outages.holdings import Amount, Held, Holdings
+from outlast.outages.holdings import Amount, Holdings
 from outlast.outages.outcome import outcome
 from outlast.placement.domains import domain_of
 from outlast.placement.members import Policy
@@ -107,7 +107,7 @@ def stores(draw: st.DrawFn) -> tuple[Holdings, set[str]]:
     entries = draw(
         st.lists(st.lists(st.sampled_from(names), min_size=1, max_size=5, unique=True), max_size=3)
     )
-    extents = [Held(draw(st.integers(1, len(places))), tuple(places), (), 1, 10) for places in entries]
+    extents = [held(draw(st.integers(1, len(places))), " ".join(places)) for places in entries]
     away = set(draw(st.lists(st.sampled_from(names), max_size=2)))
     if problems(Policy(shop_tolerates), members):
         members = [member(name, operator=name) for name in names] + [member(f"q{n}") for n in range(5)]

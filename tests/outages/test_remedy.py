@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from making import held, member, store
+from tests.outages.invented_stores import held, member, store
 
 from outlast.outages.holdings import Holdings
 from outlast.outages.model import Domain

@@ -1,7 +1,7 @@
 """Verdicts, and what becomes of what is not known."""
 
 import pytest
-from making import MIB, held, member, store
+from tests.outages.invented_stores import MIB, held, member, store
 
 from outlast.outages.incidents import Incident, load_incidents
 from outlast.outages.model import Domain

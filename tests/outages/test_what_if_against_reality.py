@@ -5,7 +5,7 @@ The stores are real and run in the simulator; only their providers are dicts. A 
 """
 
 import pytest
-from random_stores import RandomStore, Seen
+from tests.outages.random_stores import RandomStore, Seen
 
 from outlast.outages.holdings import holdings
 from outlast.outages.outcome import SUMMARIES, Outcome

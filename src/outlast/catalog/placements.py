@@ -17,8 +17,8 @@ from outlast.catalog.content import decode_content, extent_ids
 from outlast.catalog.database import Database, Row
 from outlast.catalog.records import Extent
 
-Layout: TypeAlias = tuple[int, int, tuple[str, ...]]
-"""(k, m, places)."""
+Layout: TypeAlias = tuple[int, int, tuple[str, ...], tuple[str, ...]]
+"""(k, m, who has a fragment, who lacks one), names in order. Whatever is lost, equal ones are lost alike."""
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Layout] = msgspec.msgpack.Decoder(Layout)
@@ -29,12 +29,15 @@ extents_at_once = 900
 
 
 class Alike(NamedTuple):
-    """Extents in use whose fragment i is at `places[i]`, unless bit i of `missing` is set."""
+    """Extents in use that need `k` fragments: `holders` have one for each mention, `gone` lack theirs.
+
+    Which fragment is where does not matter to what a loss does.
+    """
 
     k: int
     m: int
-    places: tuple[str, ...]
-    missing: int
+    holders: tuple[str, ...]
+    gone: tuple[str, ...]
     extents: int
     bytes: int
     """Of plaintext."""
@@ -56,24 +59,22 @@ class Placements(NamedTuple):
 
 
 def encode_layout(extent: Extent) -> bytes:
-    """What extents that lie alike have in common, but for what is missing."""
-    return _encoder.encode((extent.k, extent.m, extent.places))
+    """What extents that lie alike have in common."""
+    holders = sorted(place for index, place in enumerate(extent.places) if not extent.missing >> index & 1)
+    gone = sorted(place for index, place in enumerate(extent.places) if extent.missing >> index & 1)
+    return _encoder.encode((extent.k, extent.m, holders, gone))
 
 
 def placements(database: Database) -> Placements:
     """Count everything. See `State.placements`."""
     rows = database.rows(
-        "SELECT layout, missing, count(*), sum(size) FROM extents WHERE died IS NULL"
-        " GROUP BY layout, missing ORDER BY layout, missing"
+        "SELECT layout, count(*), sum(size) FROM extents WHERE died IS NULL GROUP BY layout ORDER BY layout"
     )
-    alike = tuple(
-        Alike(*_decoder.decode(layout), missing, extents, size) for layout, missing, extents, size in rows
-    )
-    numbers = {(layout, missing): number for number, (layout, missing, _, _) in enumerate(rows)}
-    return Placements(alike, _wholes(database, numbers))
+    alike = tuple(Alike(*_decoder.decode(layout), extents, size) for layout, extents, size in rows)
+    return Placements(alike, _wholes(database, {layout: number for number, (layout, *_) in enumerate(rows)}))
 
 
-def _wholes(database: Database, numbers: Mapping[tuple[bytes, int], int]) -> tuple[Whole, ...]:
+def _wholes(database: Database, numbers: Mapping[bytes, int]) -> tuple[Whole, ...]:
     objects: Counter[int] = Counter()
     sizes: Counter[int] = Counter()
     with database.scanning() as scan:
@@ -89,7 +90,7 @@ def _wholes(database: Database, numbers: Mapping[tuple[bytes, int], int]) -> tup
 
 
 def _entries(
-    database: Database, contents: Iterable[Row], numbers: Mapping[tuple[bytes, int], int]
+    database: Database, contents: Iterable[Row], numbers: Mapping[bytes, int]
 ) -> Iterator[tuple[int, int]]:
     """(size, bits) of each content."""
     ids = [(size, extent_ids(decode_content(content))) for size, content in contents]
@@ -101,17 +102,12 @@ def _entries(
         yield size, bits
 
 
-def _numbers_of(
-    database: Database, ids: list[bytes], numbers: Mapping[tuple[bytes, int], int]
-) -> dict[bytes, int]:
+def _numbers_of(database: Database, ids: list[bytes], numbers: Mapping[bytes, int]) -> dict[bytes, int]:
     """Which entry each extent belongs to."""
     known: dict[bytes, int] = {}
     for start in range(0, len(ids), extents_at_once):
         some = ids[start : start + extents_at_once]
         marks = ",".join("?" * len(some))
-        for id, layout, missing in database.rows(
-            f"SELECT extent, layout, missing FROM extents WHERE extent IN ({marks})",
-            *some,
-        ):
-            known[id] = numbers[layout, missing]
+        rows = database.rows(f"SELECT extent, layout FROM extents WHERE extent IN ({marks})", *some)
+        known.update((id, numbers[layout]) for id, layout in rows)
     return known

@@ -11,8 +11,8 @@ thrown away and built anew. (The formats that last are the records' and the snap
 - An object's row names its newest version. Keeping older ones is a second table beside `objects` that
   points into `contents` too.
 - `extents.refs` counts references from contents and parts; at zero `died` says when, and the row stays
-  until its fragments have been deleted. `layout` (k, m and places) and `missing` repeat what `value` says,
-  so that extents that lie alike can be counted without reading each.
+  until its fragments have been deleted. `layout` (`placements.encode_layout`) repeats what `value` says, so
+  that extents that lie alike can be counted without reading each.
 """
 
 import re

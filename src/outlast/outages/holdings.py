@@ -1,20 +1,20 @@
 """What the store really holds, and where: the catalog's placements in a form in which losses are tried.
 
-Which fragment is where does not matter to what a loss does, only who holds how many of how many needed; so
-extents with the same holders are one entry here. A fragment that the catalog calls missing counts as not
-there, and so does one at a place that is no member any more.
+A fragment that the catalog calls missing counts as not there, and so does one at a place that is no member
+any more.
 
 What has no extent (small objects, every name, every extent's key) lies in the log, at the voters.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from outlast.base.errors import ConfigError
-from outlast.catalog.placements import Placements, Whole
+from outlast.catalog.placements import Alike, Whole
 from outlast.catalog.state import State
 from outlast.placement.domains import by_domain
+from outlast.placement.margin import margin
 from outlast.placement.members import Member, Policy
 from outlast.placement.policy import data_layout
 
@@ -28,17 +28,6 @@ class Amount:
     extents: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """Extents that need `k` fragments; `holders` have one for each mention, `gone` lack theirs."""
-
-    k: int
-    holders: tuple[str, ...]
-    gone: tuple[str, ...]
-    extents: int
-    bytes: int
-
-
 @dataclass(frozen=True)
 class Holdings:
     """The store, as far as losses are concerned."""
@@ -46,23 +35,28 @@ class Holdings:
     policy: Policy
     members: tuple[Member, ...]
     voters: tuple[str, ...]
-    held: tuple[Held, ...]
+    held: tuple[Alike, ...]
     wholes: tuple[Whole, ...]
     """Bit j of `entries` stands for `held[j]`."""
     inline: Amount
     """The objects that lie in the log alone."""
-    layout: tuple[int, int] | None = field(init=False)
-    """(k, m) of what is written now; None where the policy cannot be kept."""
-    data_domains: tuple[tuple[str, ...], ...] = field(init=False)
-    """Who can hold data, by domain of the policy's kind. Of each, one gets a fragment of an extent."""
 
-    def __post_init__(self) -> None:
-        holders = [member for member in self.members if member.holds_data]
+    @cached_property
+    def layout(self) -> tuple[int, int] | None:
+        """(k, m) of what is written now; None where the policy cannot be kept."""
+        try:
+            return data_layout(self.policy, self.members)
+        except ConfigError:
+            return None
+
+    @cached_property
+    def data_domains(self) -> tuple[tuple[str, ...], ...]:
+        """Who can hold data, by domain of the policy's kind. Of each, one gets a fragment of an extent."""
+        holders = (member for member in self.members if member.holds_data)
         groups = by_domain(holders, self.policy.domain).values()
-        object.__setattr__(self, "data_domains", tuple(tuple(m.name for m in group) for group in groups))
-        object.__setattr__(self, "layout", _layout(self.policy, self.members))
+        return tuple(tuple(member.name for member in group) for group in groups)
 
-    @property
+    @cached_property
     def total(self) -> Amount:
         """Everything."""
         return Amount(
@@ -71,18 +65,35 @@ class Holdings:
             sum(held.extents for held in self.held),
         )
 
-    def amount(self, bits: int) -> Amount:
-        """The extents of the entries in `bits`, and the objects that have one of them."""
-        if not bits:
+    @cached_property
+    def _borne(self) -> dict[tuple[int, tuple[str, ...]], int]:
+        """Margins that have been worked out: there are many entries and many losses, and few outcomes."""
+        return {}
+
+    def margins(self, away: Collection[str]) -> list[int]:
+        """How many more domains each entry of `held` bears with these away; below 0 so many are wanting."""
+        there = [tuple(name for name in held.holders if name not in away) for held in self.held]
+        return [self._margin(held.k, names) for held, names in zip(self.held, there, strict=True)]
+
+    def _margin(self, k: int, holders: tuple[str, ...]) -> int:
+        known = self._borne.get((k, holders))
+        if known is None:
+            known = self._borne[k, holders] = margin(holders, 0, k, self.members, self.policy)
+        return known
+
+    def amount(self, entries: Collection[int]) -> Amount:
+        """The extents of these entries of `held`, and the objects that have one of them."""
+        if not entries:
             return Amount()
+        bits = sum(1 << entry for entry in entries)
         touched = [whole for whole in self.wholes if whole.entries & bits]
-        extents = sum(held.extents for number, held in enumerate(self.held) if bits >> number & 1)
+        extents = sum(self.held[entry].extents for entry in entries)
         return Amount(sum(whole.objects for whole in touched), sum(whole.bytes for whole in touched), extents)
 
     def repaired(self) -> "Holdings":
         """As it would be after a repair with everybody there: what can be read has all its fragments."""
         held = tuple(
-            replace(one, holders=tuple(sorted(one.holders + one.gone)), gone=())
+            one._replace(holders=tuple(sorted(one.holders + one.gone)), gone=())
             if len(one.holders) >= one.k
             else one
             for one in self.held
@@ -92,61 +103,9 @@ class Holdings:
 
 def holdings(state: State) -> Holdings:
     """What the catalog says, which must have got as far as slot 0. Takes seconds for a million extents."""
-    counts, members = state.counts(), state.members()
-    held, wholes = _merged(state.placements(), members)
-    return Holdings(
-        state.policy(),
-        members,
-        state.voters(),
-        held,
-        wholes,
-        Amount(
-            counts.objects - sum(whole.objects for whole in wholes),
-            counts.bytes - sum(whole.bytes for whole in wholes),
-        ),
+    counts, (held, wholes) = state.counts(), state.placements()
+    inline = Amount(
+        counts.objects - sum(whole.objects for whole in wholes),
+        counts.bytes - sum(whole.bytes for whole in wholes),
     )
-
-
-def _merged(found: Placements, members: Sequence[Member]) -> tuple[tuple[Held, ...], tuple[Whole, ...]]:
-    """The placements by holders instead of by index."""
-    known = {member.name for member in members}
-    numbers: dict[tuple[int, tuple[str, ...], tuple[str, ...]], int] = {}
-    extents: Counter[int] = Counter()
-    sizes: Counter[int] = Counter()
-    entry_of = []
-    for alike in found.alike:
-        there = [
-            place in known and not alike.missing >> index & 1 for index, place in enumerate(alike.places)
-        ]
-        key = (
-            alike.k,
-            tuple(sorted(place for place, is_there in zip(alike.places, there, strict=True) if is_there)),
-            tuple(sorted(place for place, is_there in zip(alike.places, there, strict=True) if not is_there)),
-        )
-        number = numbers.setdefault(key, len(numbers))
-        entry_of.append(number)
-        extents[number] += alike.extents
-        sizes[number] += alike.bytes
-    held = tuple(Held(*key, extents[number], sizes[number]) for key, number in numbers.items())
-    return held, _renumbered(found.wholes, entry_of)
-
-
-def _renumbered(wholes: Sequence[Whole], entry_of: Sequence[int]) -> tuple[Whole, ...]:
-    objects: Counter[int] = Counter()
-    sizes: Counter[int] = Counter()
-    for whole in wholes:
-        entries, rest = 0, whole.entries
-        while rest:
-            lowest = rest & -rest
-            entries |= 1 << entry_of[lowest.bit_length() - 1]
-            rest ^= lowest
-        objects[entries] += whole.objects
-        sizes[entries] += whole.bytes
-    return tuple(Whole(entries, count, sizes[entries]) for entries, count in objects.items())
-
-
-def _layout(policy: Policy, members: Sequence[Member]) -> tuple[int, int] | None:
-    try:
-        return data_layout(policy, members)
-    except ConfigError:
-        return None
+    return Holdings(state.policy(), state.members(), state.voters(), held, wholes, inline)

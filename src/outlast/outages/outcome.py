@@ -14,7 +14,7 @@ outcome: those that are left may or may not have all that was decided. `careful`
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -80,30 +80,26 @@ def outcome(
     store: Holdings, away: Collection[str], lost: Collection[str] = (), careful: bool = True
 ) -> Outcome:
     """What happens with the providers in `away` away, those of them in `lost` for good."""
-    log = _log(store, away)
-    bad, broken, at_risk = _extents(store, away, lost)
+    log, large = _log(store, away), _large_writes(store, away)
+    margins = store.margins(away)
+    bad = [entry for entry, margin in enumerate(margins) if margin < 0]
+    broken = _broken(store, bad, lost)
     gone = _log_is_gone(store, lost, careful)
     unreadable = store.total if log < 0 else store.amount(bad)
     forgotten = store.total if gone else store.amount(broken)
-    large = _large_writes(store, away)
+    at_risk = [entry for entry, margin in enumerate(margins) if margin <= 0]
     return Outcome(
         reads="lost" if log < 0 else _effect(unreadable, store),
         writes="lost" if log < 0 else "degraded" if large.margin < 0 else "nothing",
         consistency="lost" if gone else "nothing",
         data="lost" if gone else _effect(forgotten, store),
-        redundancy=min(log, at_risk.margin, large.margin, large.borne),
+        redundancy=min(log, large.margin, large.borne, *margins),
         unreadable=unreadable,
         lost=forgotten,
-        at_risk=store.total if log <= 0 else store.amount(at_risk.bits),
+        at_risk=store.total if log <= 0 else store.amount(at_risk),
         restore_bytes=_restore_bytes(store, away),
         touched=bool(set(away) & _matter(store)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Risk:
-    bits: int
-    margin: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +133,13 @@ def _log_is_gone(store: Holdings, lost: Collection[str], careful: bool) -> bool:
     return left < majority(len(store.voters)) if careful else not left
 
 
-def _extents(store: Holdings, away: Collection[str], lost: Collection[str]) -> tuple[int, int, _Risk]:
-    """The entries that cannot be read, those that are lost, and those that bear no further loss."""
-    domains = {member.name: domain_of(member, store.policy.domain) for member in store.members}
-    bad = broken = at_risk = 0
-    margin = len(store.members)
-    for number, held in enumerate(store.held):
-        there = Counter(domains[name] for name in held.holders if name not in away)
-        borne = losses_borne(there, held.k)
-        margin = min(margin, borne)
-        if borne <= 0:
-            at_risk |= 1 << number
-        if borne < 0:
-            bad |= 1 << number
-            if sum(1 for name in held.holders if name not in lost) < held.k:
-                broken |= 1 << number
-    return bad, broken, _Risk(at_risk, margin)
+def _broken(store: Holdings, bad: Sequence[int], lost: Collection[str]) -> list[int]:
+    """Those of the entries that cannot be read which will not come back."""
+    return [
+        entry
+        for entry in bad
+        if sum(name not in lost for name in store.held[entry].holders) < store.held[entry].k
+    ]
 
 
 def _large_writes(store: Holdings, away: Collection[str]) -> _Large:

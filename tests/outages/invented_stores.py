@@ -1,7 +1,7 @@
 """Stores as values: what lies where, without any store."""
 
-from outlast.catalog.placements import Whole
-from outlast.outages.holdings import Amount, Held, Holdings
+from outlast.catalog.placements import Alike, Whole
+from outlast.outages.holdings import Amount, Holdings
 from outlast.placement.members import Domains, Member, Policy
 from outlast.placement.policy import choose_voters
 
@@ -13,13 +13,15 @@ def member(name: str, *, votes: bool = True, holds_data: bool = True, **domains:
     return Member(name, Domains(**{"operator": f"op-{name}", **domains}), votes, holds_data, bytes(16))
 
 
-def held(k: int, holders: str, gone: str = "", extents: int = 1, size: int = MIB) -> Held:
+def held(k: int, holders: str, gone: str = "", extents: int = 1, size: int = MIB) -> Alike:
     """Extents with a fragment at each of `holders`."""
-    return Held(k, tuple(holders.split()), tuple(gone.split()), extents, extents * size)
+    names = holders.split()
+    m = len(names) + len(gone.split()) - k
+    return Alike(k, m, tuple(names), tuple(gone.split()), extents, extents * size)
 
 
 def store(
-    members: list[Member], *entries: Held, tolerate: int = 1, inline: int = 0, policy: Policy | None = None
+    members: list[Member], *entries: Alike, tolerate: int = 1, inline: int = 0, policy: Policy | None = None
 ) -> Holdings:
     """A store in which each extent is an object of its own."""
     policy = policy or Policy(tolerate)
