@@ -47,6 +47,7 @@ format: setup
 docs: setup
 	$(BIN)/python -m outlast.cli.reference docs/cli.md
 	$(BIN)/python -m outlast.gateway.s3.compatibility docs/s3-compatibility.md
+	$(BIN)/python -m outlast.outages.incidents.page docs/incidents.md
 
 setup: $(VENV)/.runtime $(VENV)/.dev
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from outlast.catalog.database import Database
+from outlast.catalog.placements import encode_layout
 from outlast.catalog.records import Extent
 
 _encoder = msgspec.msgpack.Encoder()
@@ -35,10 +36,22 @@ class Extents:
         """Enter new extents, each with one reference, or as dead."""
         refs = 1 if died is None else 0
         self._database.run_many(
-            "INSERT INTO extents (extent, refs, died, missing, value) VALUES (?, ?, ?, ?, ?)"
+            "INSERT INTO extents (extent, refs, died, missing, size, layout, value)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (extent) DO UPDATE SET refs = refs + excluded.refs,"
             " died = CASE WHEN refs + excluded.refs = 0 THEN died END",
-            [(extent.id, refs, died, extent.missing, _encoder.encode(extent)) for extent in extents],
+            [
+                (
+                    extent.id,
+                    refs,
+                    died,
+                    extent.missing,
+                    extent.size,
+                    encode_layout(extent),
+                    _encoder.encode(extent),
+                )
+                for extent in extents
+            ],
         )
 
     def hold(self, ids: Sequence[bytes]) -> None:
@@ -77,8 +90,9 @@ class Extents:
         changed = msgspec.structs.replace(extent, **changes)
         if changed != extent:
             self._database.run(
-                "UPDATE extents SET missing = ?, value = ? WHERE extent = ?",
+                "UPDATE extents SET missing = ?, layout = ?, value = ? WHERE extent = ?",
                 changed.missing,
+                encode_layout(changed),
                 _encoder.encode(changed),
                 extent.id,
             )

@@ -11,7 +11,8 @@ thrown away and built anew. (The formats that last are the records' and the snap
 - An object's row names its newest version. Keeping older ones is a second table beside `objects` that
   points into `contents` too.
 - `extents.refs` counts references from contents and parts; at zero `died` says when, and the row stays
-  until its fragments have been deleted.
+  until its fragments have been deleted. `layout` (`placements.encode_layout`) repeats what `value` says, so
+  that extents that lie alike can be counted without reading each.
 """
 
 import re
@@ -43,7 +44,7 @@ CREATE TABLE contents (
 
 CREATE TABLE extents (
     id INTEGER PRIMARY KEY, extent BLOB NOT NULL UNIQUE, refs INTEGER NOT NULL, died INTEGER,
-    missing INTEGER NOT NULL, value BLOB NOT NULL);
+    missing INTEGER NOT NULL, size INTEGER NOT NULL, layout BLOB NOT NULL, value BLOB NOT NULL);
 CREATE INDEX extents_dead ON extents (died) WHERE died IS NOT NULL;
 CREATE INDEX extents_degraded ON extents (extent) WHERE missing != 0 AND died IS NULL;
 

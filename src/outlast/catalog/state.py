@@ -19,6 +19,7 @@ from outlast.catalog.extents import DeadExtent
 from outlast.catalog.judge_objects import no_bucket
 from outlast.catalog.judgement import Outcome, judge
 from outlast.catalog.listing import Listing, Lists, UploadListing
+from outlast.catalog.placements import Placements, placements
 from outlast.catalog.records import AccessKeyCreated, AnyRecord, DrillSet, Extent, Genesis, Version
 from outlast.catalog.tables import Tables
 from outlast.catalog.uploads import Part, Upload
@@ -212,6 +213,12 @@ class State:
     def dead_extents(self, limit: int = 1000, died_before: int | None = None) -> list[DeadExtent]:
         """Extents that nothing refers to, the longest dead first; with `died_before` (ms) only older ones."""
         return self._tables.extents.dead(limit, died_before)
+
+    def placements(self) -> Placements:
+        """What lies where, counted. Reads every extent's row and every content that has one: seconds for
+        a million of them.
+        """
+        return placements(self._database)
 
     # ------------------------------------------------------------ the store itself
 

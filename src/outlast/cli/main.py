@@ -20,6 +20,7 @@ from outlast.cli.repair import repair
 from outlast.cli.rm import rm
 from outlast.cli.serve import serve
 from outlast.cli.status import status
+from outlast.cli.what_if import what_if
 
 app = typer.Typer(
     name="outlast",
@@ -43,7 +44,7 @@ def outlast(
         raise typer.Exit
 
 
-for verb in (init, serve, status, doctor, ls, cp, cat, rm, repair, collect, drill, recover, demo):
+for verb in (init, serve, status, doctor, ls, cp, cat, rm, repair, collect, what_if, drill, recover, demo):
     app.command()(verb)
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(key.app, name="key")

@@ -13,8 +13,12 @@ UNKNOWN = ""
 
 def domain_of(member: Member, kind: DomainKind) -> str:
     """The member's domain of that kind, in one spelling; `UNKNOWN` if it is not known."""
-    value: str = getattr(member.domains, kind)
-    return value.strip().casefold()
+    return one_spelling(getattr(member.domains, kind))
+
+
+def one_spelling(domain: str) -> str:
+    """Domains are compared by this: case and spaces around do not make another one."""
+    return domain.strip().casefold()
 
 
 def by_domain(members: Iterable[Member], kind: DomainKind) -> dict[str, list[Member]]:

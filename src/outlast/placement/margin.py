@@ -9,7 +9,7 @@ whose domain is not known is taken to be lost with the first domain that is lost
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from outlast.placement.domains import UNKNOWN, domain_of
 from outlast.placement.members import Member, Policy
@@ -25,14 +25,22 @@ def margin(
         for index, name in enumerate(extent_places)
         if name in domains and not missing >> index & 1
     )
-    left = there.total()
-    if left < k:
-        return left - k
-    left -= there.pop(UNKNOWN, 0)
+    return losses_borne(there, k)
+
+
+def losses_borne(there: Mapping[str, int], needed: int) -> int:
+    """How many domains may go, whichever they are, so that `needed` of what is there are left.
+
+    `there` counts by domain (`UNKNOWN` goes with the first that is lost). Below 0: so many are wanting.
+    """
+    left = sum(there.values())
+    if left < needed:
+        return left - needed
+    left -= there.get(UNKNOWN, 0)
     losses = 0
-    for _, fragments in there.most_common():
-        left -= fragments
-        if left < k:
+    for count in sorted((count for domain, count in there.items() if domain != UNKNOWN), reverse=True):
+        left -= count
+        if left < needed:
             break
         losses += 1
     return losses

@@ -87,7 +87,10 @@ class World:
         tolerate: int = 1,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
+        members: Sequence[Member] = (),
+        policy: Policy | None = None,
     ) -> None:
+        """`members`, of the providers' names, say who votes, who holds data, and what they share."""
         self.clock = clock or SystemClock()
         self.entropy = entropy or SeededEntropy(0)
         if isinstance(providers, int):
@@ -96,8 +99,8 @@ class World:
         self.faults = {p.name: FaultProvider(p, self.clock, self.entropy) for p in providers}
         self.id = self.entropy.bytes(16)
         self.keyring = Keyring(MasterKey.create(self.entropy), self.id)
-        self.policy = Policy(tolerate)
-        self.members = tuple(
+        self.policy = policy or Policy(tolerate)
+        self.members = tuple(members) or tuple(
             Member(p.name, Domains(operator=p.name), True, True, self.entropy.bytes(16)) for p in providers
         )
         self.voters = choose_voters(self.policy, self.members)

@@ -1,0 +1,214 @@
+"""`outlast what-if`: what happens if a provider, or what several of them share, fails.
+
+WHAT is a provider's name, a failure domain such as `operator=Amazon`, or a name that tells of one (`amazon`,
+`aws`); several fail together. Without it each failure domain that is known is looked at, one at a time.
+
+The answer is worked out from what lies where in fact, not from what the policy wants; nothing is touched.
+Who is not well at the moment counts as away too (`--well`: as if all were). What is not known is said to be
+`unknown`, with the best and the worst that it may be. `docs/what-if.md` tells how each answer is got.
+
+The verdicts, from the best: `nothing`, `redundancy-less` (no request fails, and less may fail after it),
+`write-loss`, `read-loss`, `data-loss`, `unknown`. With `--fail-if` the exit status is 3 if one of them is as
+bad as that, or may be. The key file's loss counts only if it is named: nobody here knows of copies.
+"""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from outlast.assembly.settings import Settings, load_settings
+from outlast.base.errors import ConfigError, StoreUnavailable
+from outlast.base.limits import MIB
+from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
+from outlast.cli.output import print_json, print_line, print_note
+from outlast.cli.session import run, store_at
+from outlast.cli.what_if_output import Answer, as_json, markdown, print_answer, print_answers, print_legend
+from outlast.outages.choice import choose
+from outlast.outages.holdings import Holdings, holdings
+from outlast.outages.incidents import incident as incident_of
+from outlast.outages.incidents import load_incidents
+from outlast.outages.model import Site, domains
+from outlast.outages.outcome import SUMMARIES
+from outlast.outages.rate import measure_rate
+from outlast.outages.reach import reach_of
+from outlast.outages.remedy import cheapest_fix
+from outlast.outages.what_if import Manner, Outage, any_of, at_least, outage_from, outage_of
+from outlast.outages.what_if import what_if as judge
+from outlast.store import Store
+
+TOO_BAD = 3
+"""The exit status of `--fail-if`: not 1, so that a script can tell a bad answer from none."""
+
+
+class Level(StrEnum):
+    """What `--fail-if` takes."""
+
+    DATA = "data-loss"
+    READ = "read-loss"
+    WRITE = "write-loss"
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """The store as it is, and from where it is looked at."""
+
+    store: Holdings
+    site: Site
+    now: dict[str, str]
+    """Who is not well, and how."""
+    bytes_per_s: float | None
+    """How fast a repair is, if that is known."""
+
+
+def what_if(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WHAT", help="What fails, all at once: providers, or failure domains."),
+    ] = None,
+    any_: Annotated[
+        int | None,
+        typer.Option(
+            "--any", metavar="N", min=2, max=3, help="Look at every choice of so many failure domains."
+        ),
+    ] = None,
+    lost: Annotated[
+        bool, typer.Option("--lost", help="It is gone for good, with what is stored there.")
+    ] = False,
+    well: Annotated[bool, typer.Option("--well", help="As if all providers were well now.")] = False,
+    incident: Annotated[
+        str | None, typer.Option("--incident", metavar="ID", help="A real incident happens again.")
+    ] = None,
+    incidents: Annotated[bool, typer.Option("--incidents", help="Each real incident happens again.")] = False,
+    repair_rate: Annotated[
+        float | None,
+        typer.Option("--repair-rate", metavar="MIB/S", min=0.001, help="How fast a repair is."),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
+    ] = False,
+    fail_if: Annotated[
+        Level | None,
+        typer.Option("--fail-if", metavar="VERDICT", help=f"Exit status 3 from here on: {', '.join(Level)}."),
+    ] = None,
+    allow_unknown: Annotated[
+        bool, typer.Option("--allow-unknown", help="For --fail-if, take the best of what is not known.")
+    ] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print a table in Markdown.")] = False,
+    config: Config = DEFAULT_CONFIG,
+    state_dir: StateDir = None,
+    json: Json = False,
+) -> None:
+    """Tell what would happen to reads, writes and data if something failed, and what to do about it."""
+    if sum(map(bool, (what, any_, incident, incidents))) > 1:
+        raise typer.BadParameter("name what fails, or --any, or --incident, or --incidents: one of them")
+    manner: Manner = "lost" if lost else "unreachable"
+
+    def draw(scene: _Scene) -> list[Outage]:
+        if incident:
+            return [outage_from(incident_of(incident), scene.store.members)]
+        if incidents:
+            return [outage_from(one, scene.store.members) for one in load_incidents()]
+        return _outages(scene, what or [], any_, manner)
+
+    async def work() -> int:
+        scene = await _look(config, state_dir, well, repair_rate, measure)
+        answers = _answers(scene, draw(scene), worst_first=any_ is not None)
+        if json:
+            print_json(_json(scene, answers, incidents))
+        elif as_markdown:
+            print_line(markdown(answers))
+        elif what or incident:
+            print_answer(answers[0], scene.store, scene.bytes_per_s)
+        else:
+            print_answers(answers, "if this happens again" if incidents else "if this fails")
+            print_legend(scene.store, None if incidents else manner, scene.now)
+        return TOO_BAD if fail_if and _too_bad(answers, fail_if, allow_unknown, bool(what)) else 0
+
+    run(work(), json)
+
+
+async def _look(
+    config: Path, state_dir: Path | None, well: bool, repair_rate: float | None, measure: bool
+) -> _Scene:
+    """The store as it is now. Raises `ConfigError`, `StoreUnavailable` if nothing is known of it here."""
+    settings = load_settings(config)
+    async with store_at(config, state_dir) as store:
+        try:
+            await store.catalog.sync()
+        except StoreUnavailable as error:
+            state = store.catalog.state
+            if state.genesis is None:
+                raise
+            print_note(f"outlast: as of slot {state.position.slot}, which may not be the newest: {error}")
+        now = {} if well else await _unwell(store)
+        bytes_per_s = repair_rate * MIB if repair_rate else await measure_rate(store) if measure else None
+        return _Scene(holdings(store.catalog.state), _site(settings), now, bytes_per_s)
+
+
+async def _unwell(store: Store) -> dict[str, str]:
+    """Who is not well, and how. Each is asked, for this process has only just begun."""
+    fleet = store.fleet
+    failures = await asyncio.gather(*(fleet[name].check() for name in fleet.names))
+    found = {name: "down" for name, failure in zip(fleet.names, failures, strict=True) if failure is not None}
+    for member in store.catalog.state.members():
+        if member.name not in fleet:
+            found[member.name] = "unconfigured"
+        elif fleet[member.name].health.state != "healthy":
+            found[member.name] = fleet[member.name].health.state
+    return found
+
+
+def _site(settings: Settings) -> Site:
+    reaches = {name: reach_of(name, url) for name, url in settings.providers.items()}
+    return Site(socket.gethostname(), settings.key_file.name, reaches)
+
+
+def _outages(scene: _Scene, what: Sequence[str], any_: int | None, manner: Manner) -> list[Outage]:
+    known = domains(scene.store.members, scene.site)
+    if what:
+        chosen = choose(what, known)
+        if not chosen:
+            raise ConfigError("nothing is named that could fail", "name a provider or a failure domain")
+        return [outage_of(chosen, manner)]
+    if any_ is not None:
+        return any_of(known, any_, manner)
+    return [outage_of([domain], manner) for domain in known]
+
+
+def _answers(scene: _Scene, outages: Sequence[Outage], worst_first: bool) -> list[Answer]:
+    verdicts = [judge(scene.store, outage, scene.now) for outage in outages]
+    if worst_first:
+        verdicts.sort(key=lambda verdict: SUMMARIES.index(verdict.summary), reverse=True)
+    return [Answer(verdict, cheapest_fix(scene.store, verdict, scene.now)) for verdict in verdicts]
+
+
+def _json(scene: _Scene, answers: Sequence[Answer], incidents: bool) -> dict[str, Any]:
+    verdicts = [as_json(answer, scene.bytes_per_s) for answer in answers]
+    return {
+        "tolerate": scene.store.policy.tolerate,
+        "domain": scene.store.policy.domain,
+        "not_well": scene.now,
+        **asdict(scene.store.total),
+        **(
+            {"incidents": [{"id": one.pop("what"), **one} for one in verdicts]}
+            if incidents
+            else {"verdicts": verdicts}
+        ),
+    }
+
+
+def _too_bad(answers: Sequence[Answer], level: Level, allow_unknown: bool, named: bool) -> bool:
+    for answer in answers:
+        verdict = answer.verdict
+        if verdict.outage.kinds == ("key",) and not named:
+            continue  # see the module's docstring
+        worst = verdict.least if allow_unknown else verdict.most
+        if at_least(worst.summary, level.value):
+            return True
+    return False

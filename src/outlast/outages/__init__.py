@@ -1,0 +1,9 @@
+"""What happens to a store when providers have a bad day: real incidents, analysis, simulation.
+
+- `model`: what a store hangs on, as failure domains with the providers that share each.
+- `reach`: how this machine reaches its providers: by which credential, under which name.
+- `holdings`: what the store really holds, and where.  `outcome`: what an exact set of losses does to it.
+- `what_if`: verdicts, with what is not known kept apart.  `remedy`: the cheapest fix.
+- `choice`: from what a person types to a domain.
+- `incidents`: real outages as data, with their sources.
+"""

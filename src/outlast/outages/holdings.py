@@ -1,0 +1,111 @@
+"""What the store really holds, and where: the catalog's placements in a form in which losses are tried.
+
+A fragment that the catalog calls missing counts as not there, and so does one at a place that is no member
+any more.
+
+What has no extent (small objects, every name, every extent's key) lies in the log, at the voters.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from outlast.base.errors import ConfigError
+from outlast.catalog.placements import Alike, Whole
+from outlast.catalog.state import State
+from outlast.placement.domains import by_domain
+from outlast.placement.margin import margin
+from outlast.placement.members import Member, Policy
+from outlast.placement.policy import data_layout
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How much. `bytes` are those of objects; extents of uploads under way belong to no object."""
+
+    objects: int = 0
+    bytes: int = 0
+    extents: int = 0
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """The store, as far as losses are concerned."""
+
+    policy: Policy
+    members: tuple[Member, ...]
+    voters: tuple[str, ...]
+    held: tuple[Alike, ...]
+    wholes: tuple[Whole, ...]
+    """Bit j of `entries` stands for `held[j]`."""
+    inline: Amount
+    """The objects that lie in the log alone."""
+
+    @cached_property
+    def layout(self) -> tuple[int, int] | None:
+        """(k, m) of what is written now; None where the policy cannot be kept."""
+        try:
+            return data_layout(self.policy, self.members)
+        except ConfigError:
+            return None
+
+    @cached_property
+    def data_domains(self) -> tuple[tuple[str, ...], ...]:
+        """Who can hold data, by domain of the policy's kind. Of each, one gets a fragment of an extent."""
+        holders = (member for member in self.members if member.holds_data)
+        groups = by_domain(holders, self.policy.domain).values()
+        return tuple(tuple(member.name for member in group) for group in groups)
+
+    @cached_property
+    def total(self) -> Amount:
+        """Everything."""
+        return Amount(
+            self.inline.objects + sum(whole.objects for whole in self.wholes),
+            self.inline.bytes + sum(whole.bytes for whole in self.wholes),
+            sum(held.extents for held in self.held),
+        )
+
+    @cached_property
+    def _borne(self) -> dict[tuple[int, tuple[str, ...]], int]:
+        """Margins that have been worked out: there are many entries and many losses, and few outcomes."""
+        return {}
+
+    def margins(self, away: Collection[str]) -> list[int]:
+        """How many more domains each entry of `held` bears with these away; below 0 so many are wanting."""
+        there = [tuple(name for name in held.holders if name not in away) for held in self.held]
+        return [self._margin(held.k, names) for held, names in zip(self.held, there, strict=True)]
+
+    def _margin(self, k: int, holders: tuple[str, ...]) -> int:
+        known = self._borne.get((k, holders))
+        if known is None:
+            known = self._borne[k, holders] = margin(holders, 0, k, self.members, self.policy)
+        return known
+
+    def amount(self, entries: Collection[int]) -> Amount:
+        """The extents of these entries of `held`, and the objects that have one of them."""
+        if not entries:
+            return Amount()
+        bits = sum(1 << entry for entry in entries)
+        touched = [whole for whole in self.wholes if whole.entries & bits]
+        extents = sum(self.held[entry].extents for entry in entries)
+        return Amount(sum(whole.objects for whole in touched), sum(whole.bytes for whole in touched), extents)
+
+    def repaired(self) -> "Holdings":
+        """As it would be after a repair with everybody there: what can be read has all its fragments."""
+        held = tuple(
+            one._replace(holders=tuple(sorted(one.holders + one.gone)), gone=())
+            if len(one.holders) >= one.k
+            else one
+            for one in self.held
+        )
+        return replace(self, held=held)
+
+
+def holdings(state: State) -> Holdings:
+    """What the catalog says, which must have got as far as slot 0. Takes seconds for a million extents."""
+    counts, (held, wholes) = state.counts(), state.placements()
+    inline = Amount(
+        counts.objects - sum(whole.objects for whole in wholes),
+        counts.bytes - sum(whole.bytes for whole in wholes),
+    )
+    return Holdings(state.policy(), state.members(), state.voters(), held, wholes, inline)

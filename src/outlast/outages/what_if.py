@@ -1,0 +1,170 @@
+"""Verdicts: what a set of failure domains does to a store when it fails, as far as that can be known.
+
+What is not known is never taken for the best: the outcome is worked out twice, at its least bad (who may be
+hit is not, who is estranged comes back) and at its most. More losses never make anything better, so the
+truth lies between the two. Where they agree there is a verdict; where not it is `unknown`, with both ends.
+
+Who is down, estranged or not configured now counts as away too, unless told otherwise (`now`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, TypeAlias
+
+from outlast.outages.holdings import Holdings
+from outlast.outages.incidents import ERASED, Incident
+from outlast.outages.model import Domain
+from outlast.outages.outcome import SUMMARIES, Effect, Outcome, Summary, outcome
+from outlast.placement.members import Member
+from outlast.providers.wrap.fault import Shape
+
+Manner: TypeAlias = Literal["unreachable", "lost", "lost-perhaps"]
+"""`lost`: gone for good, with everything stored there; `lost-perhaps`: some came back, and some did not."""
+
+INCIDENT = "incident"
+"""The kind of an outage that is a real one's."""
+
+# Requests to a provider that is slow, or whose listings are empty, are done all the same.
+_harmless = (Shape.SLOW, Shape.EMPTY)
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What fails together."""
+
+    name: str
+    kinds: tuple[str, ...]
+    providers: frozenset[str]
+    maybe: frozenset[str] = frozenset()
+    manner: Manner = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an outage does, between `least` and `most`."""
+
+    outage: Outage
+    least: Outcome
+    most: Outcome
+    notes: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> Summary:
+        return self.least.summary if self.least.summary == self.most.summary else "unknown"
+
+    @property
+    def reads(self) -> Effect:
+        return self.least.reads if self.least.reads == self.most.reads else "unknown"
+
+    @property
+    def writes(self) -> Effect:
+        return self.least.writes if self.least.writes == self.most.writes else "unknown"
+
+    @property
+    def consistency(self) -> Effect:
+        least, most = self.least.consistency, self.most.consistency
+        return least if least == most else "unknown"
+
+    @property
+    def data(self) -> Effect:
+        return self.least.data if self.least.data == self.most.data else "unknown"
+
+    @property
+    def bad(self) -> bool:
+        """Whether it is, or may be, noticed by anybody who reads or writes."""
+        return at_least(self.most.summary, "write-loss")
+
+
+def at_least(summary: Summary, other: Summary) -> bool:
+    """Whether `summary` is as bad as `other` or worse."""
+    return SUMMARIES.index(summary) >= SUMMARIES.index(other)
+
+
+def outage_of(domains: Iterable[Domain], manner: Manner = "unreachable") -> Outage:
+    """All of `domains` at once."""
+    several = tuple(domains)
+    providers = frozenset[str]().union(*(domain.providers for domain in several))
+    maybe = frozenset[str]().union(*(domain.maybe for domain in several)) - providers
+    name = " + ".join(domain.name for domain in several)
+    return Outage(name, tuple(domain.kind for domain in several), providers, maybe, manner)
+
+
+def outage_from(incident: Incident, members: Sequence[Member]) -> Outage:
+    """A real incident, as it would hit these members. Who failed at times, or partly, counts as away."""
+    shapes = {phase.shape for phase in incident.phases}
+    harmful = any(shape not in _harmless for shape in shapes)
+    hits = {member.name: incident.hits(member.domains) if harmful else "no" for member in members}
+    return Outage(
+        incident.id,
+        (INCIDENT,),
+        frozenset(name for name in hits if hits[name] == "yes"),
+        frozenset(name for name in hits if hits[name] == "unknown"),
+        "lost-perhaps" if incident.permanent or ERASED in shapes else "unreachable",
+    )
+
+
+def any_of(domains: Iterable[Domain], count: int, manner: Manner = "unreachable") -> list[Outage]:
+    """Every choice of `count` domains that takes more than one of them does; of equal ones, the first."""
+    distinct: dict[tuple[frozenset[str], frozenset[str]], Domain] = {}
+    for domain in domains:
+        distinct.setdefault((domain.providers, domain.maybe), domain)
+    found: dict[tuple[frozenset[str], frozenset[str]], Outage] = {}
+    for several in combinations(distinct.values(), count):
+        outage = outage_of(several, manner)
+        taken = outage.providers, outage.maybe
+        if not any(taken == (one.providers, one.maybe) for one in several):
+            found.setdefault(taken, outage)
+    return list(found.values())
+
+
+def what_if(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
+    """The verdict. `now` says who is not well at the moment, and how: `down`, `estranged`, `unconfigured`."""
+    if "key" in outage.kinds and outage.manner == "lost":
+        return _without_key(store, outage, now)
+    sure = outage.providers | set(now)
+    lost: frozenset[str] = outage.providers if outage.manner == "lost" else frozenset()
+    at_most = outage.providers | outage.maybe if outage.manner != "unreachable" else frozenset()
+    estranged = {name for name, state in now.items() if state == "estranged"}
+    return Verdict(
+        outage,
+        outcome(store, sure, lost, careful=False),
+        outcome(store, sure | outage.maybe, at_most | estranged, careful=True),
+        _notes(outage, now),
+    )
+
+
+def _without_key(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
+    """Without the master key nothing can be read, ever; whether there is a copy is not known here."""
+    everybody = {member.name for member in store.members}
+    return Verdict(
+        outage,
+        outcome(store, outage.providers | set(now), careful=False),
+        outcome(store, everybody, everybody),
+        ("the store is lost with its last key: whether there is another copy is not known here",),
+    )
+
+
+def _notes(outage: Outage, now: Mapping[str, str]) -> tuple[str, ...]:
+    """What the numbers do not say."""
+    notes = []
+    if outage.maybe and INCIDENT in outage.kinds:
+        notes.append(f"whether it would hit {_listed(outage.maybe)} is not known")
+    elif outage.maybe:
+        kinds = " or ".join(dict.fromkeys(kind for kind in outage.kinds if kind != "provider"))
+        notes.append(f"whether it takes {_listed(outage.maybe)} is not known: no {kinds} was given")
+    if now:
+        away = ", ".join(f"{name} ({state})" for name, state in sorted(now.items()))
+        notes.append(f"counted as away, as it is now: {away}")
+    if "gateway" in outage.kinds:
+        notes.append(
+            "requests through gateways on this machine fail; a gateway on another one, with outlast.toml"
+            " and the key, has everything"
+        )
+    if "key" in outage.kinds:
+        notes.append("gateways that run go on; none can be started here until the key file is back")
+    return tuple(notes)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,84 @@
+"""The cheapest fix: what costs nothing comes first, and nothing is proposed that does not help."""
+
+from collections.abc import Mapping
+
+from tests.outages.invented_stores import held, member, store
+
+from outlast.outages.holdings import Holdings
+from outlast.outages.model import Domain
+from outlast.outages.remedy import cheapest_fix
+from outlast.outages.what_if import Manner, outage_of, what_if
+
+ABC = [member("a"), member("b"), member("c")]
+FIVE = [member(name) for name in "abcde"]
+
+
+def fix(
+    shop: Holdings,
+    *domains: Domain,
+    now: Mapping[str, str] | None = None,
+    manner: Manner = "unreachable",
+) -> str:
+    now = now or {}
+    return cheapest_fix(shop, what_if(shop, outage_of(domains, manner), now), now)
+
+
+def one(providers: str, maybe: str = "", kind: str = "location") -> Domain:
+    return Domain(kind, "X", frozenset(providers), frozenset(maybe))
+
+
+def test_what_is_borne_needs_no_fix() -> None:
+    assert fix(store(ABC, held(2, "a b c")), one("a")) == ""
+
+
+def test_who_is_away_is_to_come_back() -> None:
+    assert fix(store(ABC, held(2, "a b c")), one("a"), now={"c": "down"}).startswith("bring back c")
+
+
+def test_what_is_missing_is_to_be_repaired() -> None:
+    assert fix(store(ABC, held(2, "a b", gone="c")), one("a")).startswith("outlast repair")
+
+
+def test_both_where_only_both_help() -> None:
+    shop = store(FIVE, held(3, "a b d e", gone="c"), tolerate=2)
+    text = fix(shop, one("ab"), now={"d": "down"})
+    assert text == "bring back d, then: outlast repair"
+
+
+def test_what_cannot_be_read_in_any_case_is_not_to_be_repaired() -> None:
+    assert "repair" not in fix(store(ABC, held(2, "a", gone="b c")), one("a"))
+
+
+def test_what_nobody_has_said_is_to_be_found_out() -> None:
+    assert fix(store(ABC, held(2, "a b c")), one("a", "b")) == (
+        "find out the location of b: if it is not shared, all is well"
+    )
+
+
+def test_as_few_as_possible_are_to_leave_the_domain() -> None:
+    assert fix(store(ABC, held(2, "a b c")), one("ab")) == "move a to another location"
+    text = fix(store(ABC, held(2, "a b c")), one("abc", kind="gateway"))
+    assert text == "move a and b to another machine, each to its own"
+    assert fix(store(ABC, held(2, "a b c")), one("bc", kind="credential")) == "give b another credential"
+
+
+def test_several_at_once_need_a_higher_tolerance() -> None:
+    text = fix(store(ABC, held(2, "a b c")), one("a", kind="provider"), one("b", kind="provider"))
+    assert text == "a tolerance of 2 operators, and for it providers of more operators: 2 that can vote"
+    five = store(FIVE, held(4, "a b c d e"))
+    text = fix(five, one("a", kind="provider"), one("b", kind="provider"))
+    assert text == "a tolerance of 2 operators: there are providers enough for it"
+
+
+def test_more_than_any_store_tolerates_has_no_fix() -> None:
+    shop = store(FIVE, held(4, "a b c d e"))
+    assert (
+        fix(shop, *(one(name, kind="provider") for name in "abcde"))
+        == "none: a store tolerates at most 4 operators"
+    )
+
+
+def test_the_key_is_to_be_copied() -> None:
+    shop = store(ABC, held(2, "a b c"))
+    assert fix(shop, one("", kind="key")) == ""
+    assert "recovery-sheet" in fix(shop, one("", kind="key"), manner="lost")
