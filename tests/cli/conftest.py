@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from outlast.cli.main import app
@@ -30,8 +31,12 @@ class Shell:
             "OUTLAST_CONFIG": str(self.config),
             "OUTLAST_STATE_DIR": str(self.folder / "state"),
             "OUTLAST_PASSPHRASE": None,
+            "OUTLAST_LOG_LEVEL": None,
         }
-        result = CliRunner().invoke(app, list(arguments), input=input, env=environment)
+        try:
+            result = CliRunner().invoke(app, list(arguments), input=input, env=environment)
+        finally:
+            structlog.reset_defaults()  # a command owns its process, and this one is the other tests', too
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

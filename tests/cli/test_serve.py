@@ -7,7 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,10 +19,13 @@ from botocore.config import Config
 
 
 @contextmanager
-def serving(shell: Any, *arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def serving(
+    shell: Any, *arguments: str, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """A gateway on a free port: its process and its endpoint."""
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("OUTLAST_")},
+        **(environment or {}),
         "OUTLAST_CONFIG": str(shell.config),
         "OUTLAST_STATE_DIR": str(shell.folder / "state"),
     }
@@ -103,6 +108,48 @@ def test_a_taken_port_is_told(shell: Any) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         assert "--port" in shell.fails("serve", "--port", str(taken.getsockname()[1]))
+
+
+def scrape(endpoint: str, **headers: str) -> int:
+    """The status of a scrape."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(f"{endpoint}/metrics", headers=headers)) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_metrics_are_for_this_computer_or_for_the_token_in_the_environment(bucket: Any) -> None:
+    with serving(bucket) as (_, endpoint):
+        assert scrape(endpoint) == 200
+        assert scrape(endpoint, Via="1.1 a-proxy") == 403
+    with serving(bucket, environment={"OUTLAST_METRICS_TOKEN": "sesame"}) as (_, endpoint):
+        assert scrape(endpoint) == 403
+        assert scrape(endpoint, Authorization="Bearer sesame", Via="1.1 a-proxy") == 200
+
+
+def test_requests_are_told_at_info_as_json_and_not_by_default(bucket: Any) -> None:
+    for arguments, environment, told in (
+        ((), {}, 0),
+        (("--log-level", "info"), {}, 3),
+        ((), {"OUTLAST_LOG_LEVEL": "info"}, 3),
+        (("--log-level", "error"), {"OUTLAST_LOG_LEVEL": "info"}, 0),
+    ):
+        with serving(bucket, *arguments, environment=environment) as (process, endpoint):
+            s3 = client(bucket, endpoint)
+            s3.put_object(Bucket="bucket", Key="k", Body=b"hello")
+            s3.get_object(Bucket="bucket", Key="k")["Body"].read()
+            with pytest.raises(s3.exceptions.NoSuchKey):
+                s3.get_object(Bucket="bucket", Key="none")
+            process.send_signal(signal.SIGTERM)
+            assert process.stderr is not None
+            said = [json.loads(line) for line in process.stderr if line.startswith(b"{")]
+        assert len(said) == told, arguments
+        if told:
+            assert [line["operation"] for line in said] == ["PutObject", "GetObject", "GetObject"]
+            assert [line["status"] for line in said] == [200, 200, 404]
+            assert [line["code"] for line in said] == ["", "", "NoSuchKey"]
+            assert {line["level"] for line in said} == {"info"} and all(line["request"] for line in said)
 
 
 def test_local_state_can_be_deleted_between_runs(bucket: Any) -> None:

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -186,7 +186,7 @@ def test_a_client_that_stalls_is_given_up(
         assert (answer.status, answer.code) == (400, "RequestTimeout")
 
 
-def test_each_failure_is_one_line_in_the_log(
+def test_each_request_is_one_line_in_the_log(
     gateway: RunningGateway, s3: Client, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*arguments: object) -> None:
@@ -202,6 +202,52 @@ def test_each_failure_is_one_line_in_the_log(
     assert [(line["log_level"], line["code"]) for line in lines] == [
         ("info", "NoSuchKey"),
         ("error", "InternalError"),
+        ("info", ""),
     ]
-    assert lines[1]["path"] == f"/{bucket}/k" and "a bug" in lines[1]["cause"]
-    assert lines[1]["request"] == answer.headers["x-amz-request-id"]
+    refused, failed, put = lines
+    assert refused["message"] and refused["status"] == 404
+    assert failed["path"] == f"/{bucket}/k" and "a bug" in failed["cause"]
+    assert isinstance(failed["exc_info"], RuntimeError)
+    assert failed["request"] == answer.headers["x-amz-request-id"]
+    assert (put["method"], put["operation"], put["status"]) == ("PUT", "PutObject", 200)
+    assert put["received"] >= 1 and put["sent"] == 0 and put["seconds"] > 0
+    assert len({line["request"] for line in lines}) == 3
+
+
+def test_a_line_in_the_log_has_no_signature(gateway: RunningGateway, bucket: str) -> None:
+    url = gateway.client(signature_version="s3v4").generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": "none"}
+    )
+    path = url.partition(str(gateway.port))[2]
+    with capture_logs() as lines:
+        answer = gateway.exchange(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{gateway.port}\r\n\r\n".encode())
+    assert answer.code == "NoSuchKey"
+    assert [line["path"] for line in lines] == [f"/{bucket}/none"]
+    assert "Signature" not in str(lines) and gateway.key.id not in str(lines)
+
+
+def wait_until_told(lines: Sequence[object]) -> None:
+    """The client may know sooner than the log that it is cut off."""
+    deadline = time.monotonic() + 20
+    while not lines:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_answer_that_is_cut_off_is_one_line_and_told_as_an_error(
+    gateway: RunningGateway, s3: Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=bytes(9 * MIB))
+
+    async def nothing(*arguments: object) -> None:
+        raise RuntimeError("broken on the way")
+
+    with capture_logs() as lines, monkeypatch.context() as patch:
+        patch.setattr("outlast.gateway.s3.get_object._send", nothing)
+        with gateway.connection() as raw:
+            raw.send(gateway.head("GET", f"/{bucket}/k"))
+            while raw.sock.recv(MIB):
+                pass
+        wait_until_told(lines)
+    assert [(line["log_level"], line["code"], line["status"]) for line in lines] == [("error", "BodyCut", 0)]
+    assert "broken on the way" in lines[0]["cause"]

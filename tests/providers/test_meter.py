@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from outlast.base.errors import Cause, Exists, NotFound, Unavailable
+from outlast.base.histogram import latency_bounds_s
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Blob
-from outlast.providers.wrap.meter import Meter, latency_bounds_s
+from outlast.providers.wrap.meter import Meter
 from outlast.testing.simulation import Simulation, simulate
 
 
@@ -63,13 +64,13 @@ def test_how_long_requests_took_is_a_histogram() -> None:
         meter = Meter(Slow(sim), sim.clock)
         for seconds in ("0", "0.02", "0.02", "100"):
             await meter.get(seconds)
-        found = dict(zip((*latency_bounds_s, float("inf")), meter.usage["get"].latencies, strict=True))
+        found = dict(zip((*latency_bounds_s, float("inf")), meter.usage["get"].took_s.counts, strict=True))
         assert {bound: count for bound, count in found.items() if count} == {
             0.0005: 1,
             0.025: 2,
             float("inf"): 1,
         }
-        assert meter.usage["get"].seconds == pytest.approx(100.04)
+        assert meter.usage["get"].took_s.total == pytest.approx(100.04)
 
     simulate(1, main)
 

@@ -9,7 +9,14 @@ import pytest
 from outlast.base.clock import SystemClock
 from outlast.base.errors import ConfigError, Unavailable
 from outlast.providers.disk import DiskProvider
-from outlast.providers.registry import domain_kinds, open_provider, parse_url, prepare
+from outlast.providers.registry import (
+    domain_kinds,
+    innermost,
+    meter_of,
+    open_provider,
+    parse_url,
+    prepare,
+)
 
 here = socket.gethostname()
 
@@ -95,7 +102,7 @@ def test_what_cannot_be_understood_is_told_with_the_providers_name(url: str, com
 
 async def test_opening_a_directory_makes_nothing_and_preparing_it_does(tmp_path: Path) -> None:
     provider = open_provider("home", f"file://{tmp_path}/new%20one?role=data", SystemClock())
-    assert isinstance(provider, DiskProvider)
+    assert isinstance(innermost(provider), DiskProvider)
     assert provider.name == "home"
     assert not os.path.lexists(tmp_path / "new one")
     with pytest.raises(Unavailable):
@@ -104,6 +111,15 @@ async def test_opening_a_directory_makes_nothing_and_preparing_it_does(tmp_path:
     await prepare(provider)
     await provider.put("a", b"x")
     assert (tmp_path / "new one" / "a").read_bytes() == b"x"
+    await provider.close()
+
+
+@pytest.mark.parametrize("url", ["memory://test-registry-counted", "file://{}"])
+async def test_every_provider_is_counted(tmp_path: Path, url: str) -> None:
+    provider = open_provider("home", url.format(tmp_path), SystemClock())
+    await provider.put("a", b"xy")
+    meter = meter_of(provider)
+    assert meter is not None and meter.usage["put"].sent_bytes == 2
     await provider.close()
 
 

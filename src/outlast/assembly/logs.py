@@ -3,12 +3,22 @@
 A program that has set up `structlog` itself keeps its own way.
 """
 
+import logging
 import sys
+from enum import StrEnum
 
 import structlog
 
 
-def set_up_logs() -> None:
+class Level(StrEnum):
+    """What is told: lines of this importance and above."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+def set_up_logs(level: Level = Level.INFO) -> None:
     """Send what the parts log to standard error, unless the program has decided otherwise."""
     if structlog.is_configured():
         return
@@ -23,6 +33,7 @@ def set_up_logs() -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=_to_stderr,
     )
 

@@ -2,16 +2,21 @@
 
 Gateways are equal and need not know of each other; any number of them may serve one store. SIGTERM and
 SIGINT end it: no new requests are taken, those under way are finished.
+
+[Metrics](metrics.md) for Prometheus are at `/metrics`, for clients on this computer, or for those who show
+the token in `OUTLAST_METRICS_TOKEN`.
 """
 
 import asyncio
 import json as jsonlib
+import os
 import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from outlast.assembly.logs import Level, set_up_logs
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
@@ -27,11 +32,20 @@ def serve(
         list[str] | None,
         typer.Option(help="Take BUCKET.DOMAIN as the bucket's own host name, besides BUCKET.localhost."),
     ] = None,
+    log_level: Annotated[
+        Level,
+        typer.Option(
+            envvar="OUTLAST_LOG_LEVEL",
+            metavar="LEVEL",
+            help="What to tell on standard error: `error`, `warning`, or `info` with each request.",
+        ),
+    ] = Level.WARNING,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:
     """Serve the store over S3. Says `ready` when it takes requests."""
+    set_up_logs(log_level)
     run(_serve(config, state_dir, host, port, domain or [], json), json)
 
 
@@ -42,7 +56,8 @@ async def _serve(
 
     told_to_end = _signals()
     async with store_at(config, state_dir) as store:
-        gateway = Gateway(store, SystemClock(), SystemEntropy(), domains=domains)
+        token = os.environ.get("OUTLAST_METRICS_TOKEN", "")
+        gateway = Gateway(store, SystemClock(), SystemEntropy(), domains=domains, metrics_token=token)
         try:
             bound = await gateway.start(host, port)
         except OSError as error:

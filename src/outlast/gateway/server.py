@@ -1,7 +1,7 @@
 """The HTTP server of a gateway.
 
-Small on purpose: it takes connections, hands requests to the S3 service, and stops without dropping what
-is under way. TLS is a reverse proxy's business.
+Small on purpose: it takes connections, hands requests to the S3 service (and those for the metrics to
+`scrape`), and stops without dropping what is under way. TLS is a reverse proxy's business.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,10 @@ from aiohttp import web
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.gateway.connection import Connections
+from outlast.gateway.metrics import Metrics
+from outlast.gateway.s3.address import Hosts
 from outlast.gateway.s3.service import Service
+from outlast.gateway.scrape import Scrape
 from outlast.store import Store
 
 STOP_S_MAX = 30.0
@@ -20,16 +23,30 @@ BACKLOG = 1024
 
 
 class Gateway:
-    """Serves a store over HTTP. The store is opened and closed by whoever made it."""
+    """Serves a store over HTTP. The store is opened and closed by whoever made it.
 
-    def __init__(self, store: Store, clock: Clock, entropy: Entropy, *, domains: Iterable[str] = ()) -> None:
-        self._service = Service(store, clock, entropy, domains)
+    `domains`: those under which buckets are host names. `metrics_token`: see `scrape`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        domains: Iterable[str] = (),
+        metrics_token: str = "",
+    ) -> None:
+        hosts = Hosts(domains)
+        self._service = Service(store, clock, entropy, hosts)
+        self.metrics = Metrics(store, self._service.traffic)
+        self._scrape = Scrape(self.metrics, hosts, metrics_token)
         self._connections: Connections | None = None
         self._runner: web.ServerRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Take requests at `host`:`port`; port 0 takes a free one. Returns the port. Raises `OSError`."""
-        connections = Connections(self._service, self._service.new_id)
+        connections = Connections(self._handle, self._service.new_id)
         runner = web.ServerRunner(connections, shutdown_timeout=0.1)
         await runner.setup()
         try:
@@ -40,6 +57,11 @@ class Gateway:
         self._connections, self._runner = connections, runner
         bound: int = runner.addresses[0][1]
         return bound
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._scrape.takes(request):
+            return self._scrape.answer(request)
+        return await self._service(request)
 
     async def stop(self, within_s: float = STOP_S_MAX) -> None:
         """Take no more connections, finish the requests under way, close. What takes longer is cut off."""

@@ -8,8 +8,8 @@ path is a file URL. What is left unsaid is guessed as well as can be. A URL neve
 Guesses for a directory: it is its own operator (so that two directories count as two; say otherwise if
 they are on one disk), its software is `disk`, its location this computer. For a cloud the endpoint tells.
 
-A provider on a network comes wrapped: counted, no faster than it bears, and asked again where that helps. The
-libraries that reach it are imported only when it is opened.
+Every provider comes counted; one on a network also no faster than it bears, and asked again where that
+helps. The libraries that reach it are imported only when it is opened.
 """
 
 import socket
@@ -88,8 +88,8 @@ def open_provider(name: str, url: str, clock: Clock, entropy: Entropy | None = N
 
 async def prepare(provider: Provider) -> None:
     """Make what a new provider needs before its first use: for a disk, its directory."""
-    if isinstance(provider, DiskProvider):
-        await provider.prepare()
+    if isinstance(disk := innermost(provider), DiskProvider):
+        await disk.prepare()
 
 
 def innermost(provider: Provider) -> Provider:
@@ -100,7 +100,7 @@ def innermost(provider: Provider) -> Provider:
 
 
 def meter_of(provider: Provider) -> Meter | None:
-    """What counts the requests of a provider on a network; None for others."""
+    """What counts the provider's requests; None if nothing does: it was not opened here."""
     wrapped: Provider | None = provider
     while wrapped is not None and not isinstance(wrapped, Meter):
         wrapped = getattr(wrapped, "inner", None)
@@ -182,7 +182,7 @@ def _path(name: str, parts: SplitResult) -> Path:
 
 
 def _open_disk(name: str, parts: SplitResult, options: Mapping[str, str], means: Means) -> Provider:
-    return DiskProvider(name, _path(name, parts), means.clock)
+    return Meter(DiskProvider(name, _path(name, parts), means.clock), means.clock)
 
 
 def _guess_here(name: str, software: str) -> dict[str, str]:
@@ -197,7 +197,7 @@ def _open_memory(name: str, parts: SplitResult, options: Mapping[str, str], mean
     label = _label(name, parts)
     if label not in _memories:
         _memories[label] = MemoryProvider(name)
-    return _memories[label]
+    return Meter(_memories[label], means.clock)
 
 
 # ---------------------------------------------------------------- networks

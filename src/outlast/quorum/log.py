@@ -35,6 +35,7 @@ from outlast.base.errors import Estranged, ForkedLog, NoMajority
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import Ballot, SlotState
 from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, open_batch, seal_batch, value_hash
+from outlast.quorum.figures import LogFigures
 from outlast.quorum.laggards import Laggards
 from outlast.quorum.replay import WINDOW_SLOTS, replay
 from outlast.quorum.slot import Slot
@@ -85,6 +86,7 @@ class Log:
     ) -> None:
         self.voters = tuple(voters)
         self.slot, self.hash = position
+        self.figures = LogFigures()
         self._seal = seal
         self._gateway = gateway
         self._clock = clock
@@ -281,6 +283,7 @@ class Log:
             assert value is not None
             state = await self._timed(slot.fast(Ballot(0, self._gateway), value))
             losses = 1
+        in_one_round = reserved is None and state is not None
         while state is None:
             if slot.tally.hopeless():
                 raise NoMajority(f"slot {number}: {slot.tally.reasons()}")
@@ -295,6 +298,10 @@ class Log:
             if state is None and value is None and slot.tally.open():
                 return None
         self._laggards.note_returned(slot)
+        if in_one_round:
+            self.figures.fast += 1
+        else:
+            self.figures.slow += 1
         return state
 
     def _next_ballot(self, slot: Slot) -> Ballot:
@@ -325,6 +332,9 @@ class Log:
         if pinned is None:
             return
         if pinned.value == state.value:
+            now = self._clock.monotonic()
+            waited_s = (now - writer.since for writer in pinned.writers)
+            self.figures.committed(len(pinned.value), waited_s, len(pinned.riders))
             for writer, outcome in zip(pinned.writers, outcomes, strict=True):
                 writer.tell(outcome)
             for rider in pinned.riders:
@@ -348,6 +358,7 @@ class Log:
                     rider.fail(error)
             else:
                 if current:
+                    self.figures.reads_asked += len(riders)
                     for rider in riders:
                         rider.tell(None)
                 else:
@@ -458,7 +469,7 @@ class Log:
         def failed(voter: Voter) -> None:
             self._laggards.failed(voter, number, before)
 
-        return Slot(number, self.voters, self._background, failed)
+        return Slot(number, self.voters, self._background, failed, self.figures.rounds)
 
     # ------------------------------------------------------------ pace and bad news
 
@@ -482,6 +493,7 @@ class Log:
 
     def _tell_impatient(self, error: NoMajority) -> None:
         """Tell those who have waited long enough. Their records may be decided all the same."""
+        self.figures.no_majority += 1
         latest = self._clock.monotonic() - NO_MAJORITY_PATIENCE_S
         for waiter in self._waiting():
             if waiter.since <= latest:

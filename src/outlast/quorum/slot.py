@@ -14,11 +14,13 @@ None of them waits for more voters than it needs. Voters that are late keep work
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from outlast.base.concurrency import Background, wait_first
 from outlast.base.errors import Conflict, Exists, OutlastError, ProviderError, Tampered
 from outlast.quorum.ballot import Ballot, SlotState, accept, adopted, promise
+from outlast.quorum.figures import Round
 from outlast.quorum.tally import Tally
 from outlast.quorum.voter import Held, Voter
 
@@ -41,7 +43,7 @@ class OutvotedError(OutlastError):
 class Slot:
     """What one gateway knows of one slot. `tally` gathers the answers over all attempts.
 
-    `failed` is told of every voter that did not answer, also long after the decision.
+    `failed` is told of every voter that did not answer, also long after the decision. `rounds` counts.
     """
 
     def __init__(
@@ -50,10 +52,12 @@ class Slot:
         voters: Sequence[Voter],
         background: Background,
         failed: Callable[[Voter], None] = lambda voter: None,
+        rounds: Counter[Round] | None = None,
     ) -> None:
         self.number = number
         self.tally = Tally(len(voters))
         self._failed = failed
+        self._rounds: Counter[Round] = Counter() if rounds is None else rounds
         self._voters = voters
         self._background = background
         self._held: dict[str, Held | None] = {}
@@ -61,6 +65,7 @@ class Slot:
 
     async def ask(self) -> None:
         """Fill the tally with the voters' present states, as many as a conclusion needs."""
+        self._rounds["question"] += 1
         self.tally = Tally(len(self._voters))
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -73,6 +78,7 @@ class Slot:
 
     async def fast(self, ballot: Ballot, value: bytes) -> SlotState | None:
         """Create the slot with `value` accepted; the decided state, or None if somebody came between."""
+        self._rounds["fast"] += 1
         state = SlotState(ballot, ballot, value)
         lost = 0
 
@@ -93,6 +99,7 @@ class Slot:
         None means outvoted, too few answers (`tally.hopeless()`), or, with no `value` to propose, that a
         majority holds nothing accepted.
         """
+        self._rounds["ballot"] += 1
         promised = await self._promise(ballot)
         if (state := self.tally.decided()) is not None:
             return state

@@ -2,7 +2,8 @@
 
 Top to bottom, as a request goes:
 
-- `store`: the face.  `names`: which names are allowed.  `access`: S3 access keys.  `status`: how things are.
+- `store`: the face.  `names`: which names are allowed.  `access`: S3 access keys.
+- `status`: how things are.  `figures`: what has been done, for metrics.
 - `objects`, `multipart`: the records that make bodies objects and parts.
 - `write`: bytes to bodies.  `outgoing`: chunks to stripes to extents.  `packing`: extents begun and sent off.
   `shipment`: one extent's fragments to their providers.  `digests`, `budget`: hashing beside, bounded memory.
@@ -14,6 +15,7 @@ Top to bottom, as a request goes:
 from outlast.catalog.listing import Listing
 from outlast.store.access import AccessKey
 from outlast.store.digests import Digest
+from outlast.store.figures import Figures
 from outlast.store.fleet import Fleet
 from outlast.store.multipart import part_span
 from outlast.store.reading import Reading
@@ -25,6 +27,7 @@ __all__ = [
     "AccessKey",
     "Check",
     "Digest",
+    "Figures",
     "Fleet",
     "Listing",
     "ProviderStatus",

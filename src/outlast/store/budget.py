@@ -55,6 +55,11 @@ class Budget:
         self._shares: dict[Share, None] = {}  # ordered, unlike a set
         self._waiting: deque[tuple[Share, int, asyncio.Future[None]]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many writers wait for memory."""
+        return len(self._waiting)
+
     def open(self, ship: Callable[[], None]) -> Share:
         """A share for one more writer. `ship()` ships all that it keeps; called between its awaits."""
         share = Share(self, ship)

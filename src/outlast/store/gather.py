@@ -60,6 +60,8 @@ class Gathering:
         self._parts: dict[int, Buffer] = {}
         self._asked: dict[int, asyncio.Task[Buffer]] = {}
         self._late_at: dict[int, float] = {}
+        self._hedged: list[tuple[int, int]] = []  # (the fragment asked for, the one that was late)
+        self._came: list[int] = []  # in the order in which they came
         self._failed: dict[int, ProviderError] = {}
         self._useless: dict[int, str] = {}  # absent or damaged: asking again gives the same
 
@@ -80,6 +82,8 @@ class Gathering:
     async def close(self) -> None:
         """Give up what is still asked for."""
         await cancel_and_wait(tuple(self._asked.values()))
+        for hedge, late in self._hedged:
+            self._hedges.ended(hedge in self._came and late not in self._came[: self._came.index(hedge)])
 
     # ------------------------------------------------------------ asking
 
@@ -87,22 +91,22 @@ class Gathering:
         """Return when `count` parts are here."""
         while len(self._parts) < count:
             for _ in range(count - len(self._parts) - len(self._asked)):
-                if self._ask_next():
+                if self._ask_next() is not None:
                     self._hedges.earn()
             if self._asked:
                 await self._wait()
             else:
                 await self._hope(count)
 
-    def _ask_next(self) -> bool:
-        """Ask the best of those that have not been asked; False if there is none."""
+    def _ask_next(self) -> int | None:
+        """Ask the best of those that have not been asked; which it is. None if there is none."""
         index = min(self._candidates(), key=self._rank, default=None)
         if index is None:
-            return False
+            return None
         place = self._extent.places[index]
         self._asked[index] = asyncio.ensure_future(self._get(index, place))
         self._late_at[index] = self._clock.monotonic() + self._late_s(index)
-        return True
+        return index
 
     def _candidates(self) -> Iterable[int]:
         for index, place in enumerate(self._extent.places):
@@ -143,7 +147,9 @@ class Gathering:
         self._fleet.was_late(self._extent.places[index])
         anybody_left = next(iter(self._candidates()), None) is not None
         if anybody_left and self._hedges.spend():
-            self._ask_next()
+            hedge = self._ask_next()
+            assert hedge is not None, "there was somebody in this same turn"
+            self._hedged.append((hedge, index))
             self._late_at[index] = math.inf
         else:
             self._late_at[index] = now + self._late_s(index)
@@ -159,6 +165,7 @@ class Gathering:
         else:
             self._fleet.answered(self._extent.places[index])
             self._parts[index] = part
+            self._came.append(index)
 
     def _leave_out(self, bad: Iterable[int]) -> None:
         for index in bad:

@@ -13,9 +13,14 @@ hedge_burst_max = 10.0
 
 
 class Hedges:
-    """The token bucket."""
+    """The token bucket, and what became of the hedges."""
 
     def __init__(self) -> None:
+        self.fired = 0
+        self.won = 0
+        """Hedges that were answered before the request that was late."""
+        self.lost = 0
+        """All others that have ended: `fired - won - lost` are under way."""
         self._tokens = hedge_burst_max
 
     def earn(self) -> None:
@@ -27,4 +32,12 @@ class Hedges:
         if self._tokens < 1:
             return False
         self._tokens -= 1
+        self.fired += 1
         return True
+
+    def ended(self, won: bool) -> None:
+        """What became of one that `spend` had allowed."""
+        if won:
+            self.won += 1
+        else:
+            self.lost += 1

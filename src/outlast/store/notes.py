@@ -27,9 +27,11 @@ notes_max = 4000
 
 
 class Notes:
-    """The notes that have not been committed yet."""
+    """The notes that have not been committed yet, and how many there have been."""
 
     def __init__(self, catalog: Catalog, clock: Clock, background: Background) -> None:
+        self.noted_lost = 0
+        self.noted_restored = 0
         self._catalog = catalog
         self._clock = clock
         self._background = background
@@ -41,6 +43,7 @@ class Notes:
         """Fragment `index` of `extent` is not in its place, or damaged there."""
         known = extent.missing >> index & 1
         if not known and len(self._lost) < notes_max:
+            self.noted_lost += (extent.id, index) not in self._lost
             self._lost[extent.id, index] = extent.places[index]
             self._restored.pop((extent.id, index), None)
             self._begin()
@@ -48,6 +51,7 @@ class Notes:
     def restored(self, extent: bytes, index: int, place: str) -> None:
         """Fragment `index` of the extent is at `place` now."""
         if len(self._restored) < notes_max:
+            self.noted_restored += (extent, index) not in self._restored
             self._restored[extent, index] = place
             self._lost.pop((extent, index), None)
             self._begin()

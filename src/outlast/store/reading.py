@@ -30,6 +30,7 @@ class ReadAhead:
     """The memory for windows, over all readings."""
 
     def __init__(self, total: int = ahead_bytes_max) -> None:
+        self.total = total
         self.free = total
 
     def take(self, count: int) -> bool:

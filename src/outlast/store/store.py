@@ -33,6 +33,7 @@ from outlast.coding.keys import Keyring
 from outlast.quorum.log import Log
 from outlast.store.access import Access, AccessKey
 from outlast.store.digests import Digest
+from outlast.store.figures import Figures, figures_of
 from outlast.store.fleet import Fleet
 from outlast.store.multipart import Multipart
 from outlast.store.names import check_bucket_name
@@ -81,7 +82,7 @@ class Store:
         self.clock = clock
         self._let_go = let_go
         self._background = Background(report)
-        notes = Notes(catalog, clock, self._background)
+        notes = self._notes = Notes(catalog, clock, self._background)
         self.writer = Writer(
             Packer(catalog, fleet, keyring, clock, entropy, notes), fleet, clock, self._background
         )
@@ -122,6 +123,12 @@ class Store:
         except StoreUnavailable:
             pass  # a status is wanted most when something is wrong
         return status_of(self.catalog.state, self.fleet)
+
+    def figures(self) -> Figures:
+        """What this process has done with the store so far. Asks nobody and waits for nothing."""
+        return figures_of(
+            self.catalog.state, self.fleet, self.log, self.reader, self.writer.budget, self._notes
+        )
 
     # ------------------------------------------------------------ buckets
 

@@ -30,6 +30,7 @@ from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
 from outlast.providers.wrap.fault import FaultProvider
 from outlast.providers.wrap.guard import Guard
+from outlast.providers.wrap.meter import Meter
 from outlast.quorum.genesis import write_genesis
 from outlast.quorum.log import Log
 from outlast.quorum.voter import Voter
@@ -96,7 +97,9 @@ class World:
         if isinstance(providers, int):
             providers = [MemoryProvider(f"p{number}", self.clock) for number in range(providers)]
         self.memories = {p.name: p for p in providers if isinstance(p, MemoryProvider)}
-        self.faults = {p.name: FaultProvider(p, self.clock, self.entropy) for p in providers}
+        self.faults = {
+            p.name: FaultProvider(Meter(p, self.clock), self.clock, self.entropy) for p in providers
+        }
         self.id = self.entropy.bytes(16)
         self.keyring = Keyring(MasterKey.create(self.entropy), self.id)
         self.policy = policy or Policy(tolerate)

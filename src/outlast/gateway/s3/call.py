@@ -35,7 +35,7 @@ XML_TYPE = "application/xml"
 class Call:
     """A request. `key` is "" unless it is about an object, `bucket` too if it is about the service."""
 
-    __slots__ = ("auth", "bucket", "clock", "headers", "id", "key", "query", "request", "store")
+    __slots__ = ("auth", "bucket", "clock", "headers", "id", "key", "query", "request", "sent", "store")
 
     def __init__(
         self,
@@ -55,6 +55,8 @@ class Call:
         self.bucket = bucket
         self.key = key
         self.query = query
+        self.sent = 0
+        """Bytes of a body that have been sent as a stream."""
         self.auth: Auth[AccessKey]
 
     # ------------------------------------------------------------ the body

@@ -102,7 +102,7 @@ async def _stream(
     try:
         async for chunk in reading:
             left -= len(chunk)
-            await _send(response, memoryview(chunk))
+            await _send(call, response, memoryview(chunk))
         if left:
             raise BodyCutError(f"{left} bytes are missing")
         await response.write_eof()
@@ -116,10 +116,12 @@ async def _stream(
     return response
 
 
-async def _send(response: web.StreamResponse, chunk: memoryview) -> None:
+async def _send(call: Call, response: web.StreamResponse, chunk: memoryview) -> None:
     for at in range(0, len(chunk), _SLICE_BYTES):
+        piece = chunk[at : at + _SLICE_BYTES]
         try:
             async with asyncio.timeout(STALL_S_MAX):
-                await response.write(chunk[at : at + _SLICE_BYTES])
+                await response.write(piece)
         except TimeoutError as error:
             raise ConnectionResetError("the client takes nothing") from error
+        call.sent += len(piece)

@@ -2,13 +2,11 @@
 
 The order matters. Nothing is said of what exists, and nothing is read of a body, before the signature
 holds; nothing is done that a header or parameter asks for in vain. Every failure leaves by one door here,
-as the S3 error that belongs to it and one line in the log.
+as the S3 error that belongs to it; and every request by another, `traffic`, where it is counted and told.
 """
 
 import itertools
-from collections.abc import Iterable
 
-import structlog
 from aiohttp import web
 
 from outlast.base.clock import Clock
@@ -22,22 +20,22 @@ from outlast.gateway.s3.errors import S3Error, from_store_error, render_error
 from outlast.gateway.s3.get_object import BodyCutError
 from outlast.gateway.s3.refusals import refuse_headers, refuse_parameters
 from outlast.gateway.s3.signature import RequestView, authenticate
+from outlast.gateway.s3.traffic import BODY_CUT, CONNECTION_LOST, Traffic, Visit
 from outlast.gateway.s3.uri import parse_query
 from outlast.store import Store
 
-_log = structlog.get_logger("outlast.gateway")
-
 
 class Service:
-    """Serves S3 out of `store`. `domains`: those under which buckets are host names.
+    """Serves S3 out of `store`. `hosts` knows which host names are buckets.
 
     An instance is the handler of an HTTP server: request in, response out.
     """
 
-    def __init__(self, store: Store, clock: Clock, entropy: Entropy, domains: Iterable[str] = ()) -> None:
+    def __init__(self, store: Store, clock: Clock, entropy: Entropy, hosts: Hosts) -> None:
         self._store = store
         self._clock = clock
-        self._hosts = Hosts(domains)
+        self._hosts = hosts
+        self.traffic = Traffic(clock)
         # Request ids: this process, then a count. They need only be told apart.
         self._process = entropy.bytes(5).hex().upper()
         self._numbers = itertools.count(1)
@@ -48,32 +46,37 @@ class Service:
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """Serve one request. Raises nothing but `ConnectionError`: then the connection is of no more use."""
-        id = self.new_id()
+        visit = Visit(self.traffic, request, self.new_id())
         try:
-            return await self._serve(request, id)
+            response = await self._serve(visit)
+            visit.served(response)
+            return response
         except S3Error as error:
-            return self._refuse(request, id, error, None)
+            return self._refuse(visit, error, None)
         except OutlastError as error:
-            return self._refuse(request, id, from_store_error(error), error)
+            return self._refuse(visit, from_store_error(error), error)
         except BodyCutError as error:
-            path = split_target(request.raw_path)[0]
-            _log.error("s3 answer cut off", request=id, method=request.method, path=path, cause=str(error))
+            visit.broken(BODY_CUT, error)
             raise
         except ConnectionError as error:
-            _log.info("s3 connection lost", request=id, method=request.method, error=str(error))
+            visit.broken(CONNECTION_LOST, error)
             raise
         except Exception as error:
-            return self._refuse(request, id, S3Error("InternalError"), error)
+            return self._refuse(visit, S3Error("InternalError"), error)
+        finally:
+            visit.leave()
 
-    async def _serve(self, request: web.BaseRequest, id: str) -> web.StreamResponse:
+    async def _serve(self, visit: Visit) -> web.StreamResponse:
+        request = visit.request
         raw_path, raw_query = split_target(request.raw_path)
         query = parse_query(raw_query)
         headers = request.headers
         bucket, key = locate(raw_path, self._hosts.bucket(headers.get("Host", "")))
-        call = Call(self._store, self._clock, request, id, bucket, key, query)
+        call = visit.call = Call(self._store, self._clock, request, visit.id, bucket, key, query)
         view = RequestView(request.method, raw_path, raw_query, headers, query)
         call.auth = await authenticate(view, self._store.access_key, self._clock.now())
         operation = operation_of(call)
+        visit.asks_for(operation.name)
         authorise(call.auth.access_key, operation, bucket)
         handler = handler_of(operation)
         refuse_headers(headers)
@@ -81,17 +84,10 @@ class Service:
             refuse_parameters(query)
         return await handler(call)
 
-    def _refuse(
-        self, request: web.BaseRequest, id: str, error: S3Error, cause: Exception | None
-    ) -> web.StreamResponse:
-        """The answer to a request that failed, and its line in the log."""
+    def _refuse(self, visit: Visit, error: S3Error, cause: Exception | None) -> web.StreamResponse:
+        """The answer to a request that failed."""
+        request, id = visit.request, visit.id
         path = split_target(request.raw_path)[0]
-        said = {"request": id, "method": request.method, "path": path, "code": error.code}
-        if error.status >= 500 and error.code != "NotImplemented":
-            unexpected = cause is not None and not isinstance(cause, OutlastError)
-            _log.error("s3 request failed", **said, cause=repr(cause or error), exc_info=unexpected)
-        else:
-            _log.info("s3 request refused", **said, message=error.message)
         body = b"" if request.method == "HEAD" else render_error(error, path, id)
         response = web.Response(status=error.status, headers={**told_always(id), **error.headers}, body=body)
         if body:
@@ -99,4 +95,5 @@ class Service:
         if not request.content.is_eof():
             # The rest of the body may never come, or be the next request's first bytes to a confused client.
             response.force_close()
+        visit.refused(response, error, cause)
         return response

@@ -1,0 +1,267 @@
+"""What this gateway has done and how things are, for Prometheus.
+
+Nothing is counted here: the parts count for themselves, in plain figures (`Store.figures`,
+`Service.traffic`), and these collectors read them when somebody asks. Every family is always there, with its
+help text, also while it has no values yet; `docs/metrics.md` lists them all, and a test holds the two
+together.
+
+The invariant: a label's value is a provider's name, a verb, an S3 operation or a word from a fixed list.
+No name of a bucket or key, no URL and no secret can get in here, and the number of series is bounded.
+"""
+
+import platform
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import metadata
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, ProcessCollector, exposition
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from outlast.base.histogram import Histogram
+from outlast.gateway.s3.traffic import OperationFigures, Traffic
+from outlast.store import Figures, Store
+
+_STATES = ("healthy", "down", "estranged")
+_ROUNDS: tuple[Literal["fast", "ballot", "question"], ...] = ("fast", "ballot", "question")
+
+
+class Metrics:
+    """The metrics of one gateway, in a registry of its own."""
+
+    def __init__(self, store: Store, traffic: Traffic) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_StoreCollector(store))
+        self.registry.register(_TrafficCollector(traffic))
+        self.registry.register(_BuildCollector())
+        ProcessCollector(registry=self.registry)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """All of it as text, and its content type: OpenMetrics if `accept` names it, else Prometheus'."""
+        if "application/openmetrics-text" in accept:
+            text = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
+            return text, openmetrics.CONTENT_TYPE_LATEST
+        return exposition.generate_latest(self.registry), exposition.CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _StoreCollector(Collector):
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def collect(self) -> Iterator[Metric]:
+        figures = self._store.figures()
+        yield from _requests_of_providers(figures)
+        yield from _health_of_providers(figures)
+        yield from _log(figures)
+        yield from _store(figures)
+
+
+class _TrafficCollector(Collector):
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+
+    def collect(self) -> Iterator[Metric]:
+        yield from _s3(self._traffic.by_operation)
+
+
+class _BuildCollector(Collector):
+    def collect(self) -> Iterator[Metric]:
+        build = {"version": metadata.version("outlast"), "python": platform.python_version()}
+        yield InfoMetricFamily("outlast_build", "The version of Outlast, and of Python.", build)
+
+
+# ---------------------------------------------------------------- families
+
+
+def _requests_of_providers(figures: Figures) -> Iterable[Metric]:
+    verb = ("provider", "verb")
+    requests = CounterMetricFamily(
+        "outlast_provider_requests", "Requests to a provider: each attempt, each page.", labels=verb
+    )
+    errors = CounterMetricFamily(
+        "outlast_provider_request_errors",
+        "Requests that a provider answered with an error or broke off; missing, exists and conflict are "
+        "ordinary answers.",
+        labels=(*verb, "cause"),
+    )
+    abandoned = CounterMetricFamily(
+        "outlast_provider_requests_abandoned",
+        "Requests whose answer was not waited for: late, outpaced, or past the deadline.",
+        labels=verb,
+    )
+    sent = CounterMetricFamily("outlast_provider_sent_bytes", "Bytes of objects sent.", labels=verb)
+    received = CounterMetricFamily(
+        "outlast_provider_received_bytes", "Bytes of objects received.", labels=verb
+    )
+    seconds = HistogramMetricFamily(
+        "outlast_provider_request_seconds", "How long requests took, however they ended.", labels=verb
+    )
+    for provider in figures.providers:
+        for name, usage in provider.usage.items():
+            labels = (provider.findings.name, name)
+            requests.add_metric(labels, usage.requests)
+            for cause, count in usage.failures.items():
+                errors.add_metric((*labels, cause), count)
+            abandoned.add_metric(labels, usage.given_up)
+            sent.add_metric(labels, usage.sent_bytes)
+            received.add_metric(labels, usage.received_bytes)
+            _add(seconds, labels, usage.took_s)
+    return requests, errors, abandoned, sent, received, seconds
+
+
+def _health_of_providers(figures: Figures) -> Iterable[Metric]:
+    failed = CounterMetricFamily(
+        "outlast_provider_failed_calls",
+        "Calls that failed as the store met them: after retries, deadlines and drills included.",
+        labels=("provider", "cause"),
+    )
+    damaged = CounterMetricFamily(
+        "outlast_provider_damaged_reads", "Fragments that were not what was written.", labels=("provider",)
+    )
+    opened = CounterMetricFamily(
+        "outlast_provider_breaker_opened", "How often the breaker has opened.", labels=("provider",)
+    )
+    state = GaugeMetricFamily(
+        "outlast_provider_state",
+        "1 for the state that the provider is in: healthy, down (its breaker is open) or estranged.",
+        labels=("provider", "state"),
+    )
+    since = GaugeMetricFamily(
+        "outlast_provider_state_seconds", "For how long it has been in that state.", labels=("provider",)
+    )
+    behind = GaugeMetricFamily(
+        "outlast_provider_behind_slots", "Slots that it may miss as a voter.", labels=("provider",)
+    )
+    for provider in figures.providers:
+        found = provider.findings
+        for cause, count in found.failures.items():
+            failed.add_metric((found.name, cause), count)
+        damaged.add_metric((found.name,), found.corrupt)
+        opened.add_metric((found.name,), found.opened)
+        for each in _STATES:
+            state.add_metric((found.name, each), found.state == each)
+        since.add_metric((found.name,), found.since_s)
+        behind.add_metric((found.name,), provider.behind)
+    return failed, damaged, opened, state, since, behind
+
+
+def _log(figures: Figures) -> Iterable[Metric]:
+    rounds = CounterMetricFamily(
+        "outlast_log_rounds",
+        "Rounds with the voters: fast (one trip), ballot (two), question (one, changes nothing).",
+        labels=("kind",),
+    )
+    decisions = CounterMetricFamily(
+        "outlast_log_decisions", "Slots decided here, in one fast round or more slowly.", labels=("path",)
+    )
+    commit = HistogramMetricFamily("outlast_log_commit_seconds", "From a record's arrival to its outcome.")
+    records = HistogramMetricFamily("outlast_log_batch_records", "Records in a batch that was decided.")
+    size = HistogramMetricFamily("outlast_log_batch_bytes", "Bytes of a batch that was decided, sealed.")
+    reads = CounterMetricFamily(
+        "outlast_log_reads",
+        "Reads proved to be current by a commit that they rode on, or by asking the voters.",
+        labels=("way",),
+    )
+    silent = CounterMetricFamily(
+        "outlast_log_no_majority", "Tries to write or read for which too few voters answered."
+    )
+    if (log := figures.log) is not None:
+        for kind in _ROUNDS:
+            rounds.add_metric((kind,), log.rounds[kind])
+        decisions.add_metric(("fast",), log.fast)
+        decisions.add_metric(("slow",), log.slow)
+        _add(commit, (), log.commit_s)
+        _add(records, (), log.batch_records)
+        _add(size, (), log.batch_bytes)
+        reads.add_metric(("rode",), log.reads_rode)
+        reads.add_metric(("asked",), log.reads_asked)
+        silent.add_metric((), log.no_majority)
+    return rounds, decisions, commit, records, size, reads, silent
+
+
+def _store(figures: Figures) -> Iterable[Metric]:
+    slot = GaugeMetricFamily("outlast_catalog_slot", "The newest slot that is applied here.", figures.slot)
+    fired = CounterMetricFamily(
+        "outlast_hedges_fired",
+        "Reads of a fragment that were begun because another was late.",
+        figures.hedges.fired,
+    )
+    hedges = CounterMetricFamily(
+        "outlast_hedges",
+        "Those that have ended: won if they were answered before the one that was late.",
+        labels=("outcome",),
+    )
+    hedges.add_metric(("won",), figures.hedges.won)
+    hedges.add_metric(("lost",), figures.hedges.lost)
+    noted = CounterMetricFamily(
+        "outlast_fragments_noted",
+        "Fragments noted for the catalog as missing or damaged (lost), or as there after all (restored).",
+        labels=("what",),
+    )
+    noted.add_metric(("lost",), figures.noted_lost)
+    noted.add_metric(("restored",), figures.noted_restored)
+    used = GaugeMetricFamily(
+        "outlast_memory_used_bytes",
+        "Plaintext held for writing, and fetched ahead for reading.",
+        labels=("purpose",),
+    )
+    limit = GaugeMetricFamily(
+        "outlast_memory_limit_bytes", "How much of it may be held.", labels=("purpose",)
+    )
+    for memory in figures.memory:
+        used.add_metric((memory.purpose,), memory.used)
+        limit.add_metric((memory.purpose,), memory.limit)
+    waiting = GaugeMetricFamily(
+        "outlast_memory_waiting_writers", "Writers that wait for memory.", figures.waiting_writers
+    )
+    return slot, fired, hedges, noted, used, limit, waiting
+
+
+def _s3(by_operation: Mapping[str, OperationFigures]) -> Iterable[Metric]:
+    operation = ("operation",)
+    requests = CounterMetricFamily(
+        "outlast_s3_requests",
+        "Requests that have ended, by HTTP status; none if there was no whole answer.",
+        labels=("operation", "status"),
+    )
+    errors = CounterMetricFamily(
+        "outlast_s3_errors",
+        "Those that did not succeed, by S3's code; BodyCut, ConnectionLost, Cancelled without an answer.",
+        labels=("operation", "code"),
+    )
+    received = CounterMetricFamily("outlast_s3_received_bytes", "Bytes of bodies received.", labels=operation)
+    sent = CounterMetricFamily("outlast_s3_sent_bytes", "Bytes of bodies sent.", labels=operation)
+    seconds = HistogramMetricFamily(
+        "outlast_s3_request_seconds",
+        "From a request's head until its answer is made, or sent where it is a stream.",
+        labels=operation,
+    )
+    flying = GaugeMetricFamily("outlast_s3_requests_in_flight", "Requests under way.", labels=operation)
+    for name, figures in by_operation.items():
+        for status, count in figures.statuses.items():
+            requests.add_metric((name, str(status or "none")), count)
+        for code, count in figures.codes.items():
+            errors.add_metric((name, code), count)
+        received.add_metric((name,), figures.received_bytes)
+        sent.add_metric((name,), figures.sent_bytes)
+        _add(seconds, (name,), figures.took_s)
+        flying.add_metric((name,), figures.in_flight)
+    return requests, errors, received, sent, seconds, flying
+
+
+def _add(family: HistogramMetricFamily, labels: Sequence[str], histogram: Histogram) -> None:
+    """Cumulated, as Prometheus wants it."""
+    buckets: list[tuple[str, float]] = []
+    count = 0
+    for bound, more in zip(histogram.bounds, histogram.counts, strict=False):
+        count += more
+        buckets.append((str(float(bound)), count))
+    buckets.append(("+Inf", count + histogram.counts[-1]))
+    family.add_metric(labels, buckets, histogram.total)
