@@ -10,9 +10,10 @@ carries that on, and what nobody took (all disks were full) does not come up hou
 
 **Reading.** `sync` returns when the local catalog holds everything that was acknowledged to anybody before
 the call. Two events prove that: a majority holds nothing accepted for the next slot when asked; or a value
-of ours, first shown after the call, is decided for it. So a `sync` rides on the next commit if there is
-one, and otherwise asks; all that wait share one question. It also asks while the log is *stuck*, no majority
-taking what is proposed: voters that are full or read-only can still be read.
+of ours, first shown after the call, is decided for it. So a `sync` rides on the next commit if there is one,
+and otherwise asks; all that wait share one question. Where a round trip is long, the next question begins
+before the last is answered, so that nobody waits for two of them. It also asks while the log is *stuck*, no
+majority taking what is proposed: voters that are full or read-only can still be read.
 
 **Not here.** What records mean (`catalog`), and which voters there are: that is given.
 """
@@ -51,6 +52,10 @@ BACKOFF_S_MAX = 4.0
 BACKOFF_DOUBLINGS_MAX = 4
 # How often an accepted but undecided value is given time to be decided by its proposer.
 GRACE_ROUNDS = 2
+# How many questions may be under way at once, begun evenly over a round trip: a reader that has just missed
+# one waits a quarter of a round trip longer. Below the shortest such pause, one at a time serves as well.
+QUESTIONS_MAX = 4
+QUESTION_PAUSE_S_MIN = 0.002
 # Values opened and not applied yet that are kept, so that copies from several voters are opened once.
 OPENED_MAX = 64
 
@@ -91,7 +96,9 @@ class Log:
         self._stuck = False
         self._turn = asyncio.Lock()
         self._committer: asyncio.Task[None] | None = None
-        self._asker: asyncio.Task[None] | None = None
+        self._askers: set[asyncio.Task[None]] = set()
+        self._asker_waits = False
+        self._asked_at = float("-inf")
         self._background = Background(report)
         self._opened: dict[int, tuple[bytes, Batch]] = {}
         self._behind: dict[str, tuple[int, bytes]] = {}
@@ -142,7 +149,7 @@ class Log:
 
     async def close(self) -> None:
         """End what runs. Those who still wait are told `NoMajority`."""
-        tasks = [task for task in (self._committer, self._asker) if task is not None]
+        tasks = [*self._askers] if self._committer is None else [self._committer, *self._askers]
         await cancel_and_wait(tasks)
         await self._background.close()
         self._tell_all(NoMajority("the log was closed"))
@@ -153,8 +160,9 @@ class Log:
         """See to it that somebody works for those who wait."""
         if self._committer is None and self._work_waits():
             self._committer = asyncio.ensure_future(self._commit_all())
-        elif self._riders and self._asker is None and self._must_ask():
-            self._asker = asyncio.ensure_future(self._ask_all())
+        elif self._riders and self._must_ask() and self._may_ask():
+            self._asker_waits = True
+            self._askers.add(asyncio.ensure_future(self._ask()))
 
     def _must_ask(self) -> bool:
         """Whether no commit takes along those who read. One that begins looks to them when it ends."""
@@ -288,27 +296,57 @@ class Log:
             self._queue.extendleft(reversed(pinned.writers))
             self._riders = pinned.riders + self._riders
 
-    async def _ask_all(self) -> None:
-        """Answer those who wait to read, unless a commit takes them along."""
-        while self._riders and self._must_ask():
-            riders, self._riders = self._riders, []
-            try:
-                current = await self._ask_once()
-            except NoMajority as error:
-                self._riders = riders + self._riders
-                self._tell_impatient(error)
-                await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
-            except Exception as error:  # whatever it is, those who wait must hear of it
-                for rider in riders:
-                    rider.fail(error)
-            else:
-                if current:
-                    for rider in riders:
-                        rider.tell(None)
-                else:
-                    self._riders = riders + self._riders
-        self._asker = None
+    def _may_ask(self) -> bool:
+        """Whether one more question is worth it. One that is about to begin takes along all who wait."""
+        if self._asker_waits:
+            return False
+        most = QUESTIONS_MAX if self._question_pause_s() >= QUESTION_PAUSE_S_MIN else 1
+        return len(self._askers) < most
+
+    def _question_pause_s(self) -> float:
+        return self._round_trip_s / QUESTIONS_MAX
+
+    async def _ask(self) -> None:
+        """One question for all who wait to read, unless a commit takes them along."""
+        try:
+            await self._wait_to_ask()
+            await self._ask_for_riders()
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            self._askers.discard(task)
         self._wake()
+
+    async def _wait_to_ask(self) -> None:
+        """Until the last question is a while ago, if it is still under way."""
+        try:
+            if len(self._askers) > 1:
+                pause_s = self._asked_at + self._question_pause_s() - self._clock.monotonic()
+                await self._clock.sleep(max(0.0, pause_s))
+        finally:
+            self._asker_waits = False
+
+    async def _ask_for_riders(self) -> None:
+        if not self._riders or not self._must_ask():
+            return
+        self._asked_at = self._clock.monotonic()
+        riders, self._riders = self._riders, []
+        current = False
+        try:
+            current = await self._ask_once()
+        except NoMajority as error:
+            self._riders, riders = riders + self._riders, []
+            self._tell_impatient(error)
+            await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
+        except Exception as error:  # whatever it is, those who wait must hear of it
+            for rider in riders:
+                rider.fail(error)
+        finally:
+            if current:
+                for rider in riders:
+                    rider.tell(None)
+            else:
+                self._riders = [rider for rider in riders if rider.waits] + self._riders
 
     async def _ask_once(self) -> bool:
         """Whether the local catalog was current when asked; if not, it is brought further."""
