@@ -28,6 +28,7 @@ from outlast.providers.health import Health
 from outlast.providers.marker import Marker, write_marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
+from outlast.providers.registry import quiet_period_s
 from outlast.providers.wrap.fault import FaultProvider
 from outlast.providers.wrap.guard import Guard
 from outlast.quorum.genesis import write_genesis
@@ -124,7 +125,8 @@ class World:
     def guard(self, name: str) -> Guard:
         """A new guard before the provider."""
         health = Health(name, self.clock, self.entropy)
-        return Guard(self.faults[name], health, self.clock, self.marker(name))
+        fault = self.faults[name]
+        return Guard(fault, health, self.clock, self.marker(name), quiet_period_s(fault))
 
     async def create(self) -> None:
         """Write markers and slot 0, as `outlast init` does."""
