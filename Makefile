@@ -47,6 +47,7 @@ format: setup
 docs: setup
 	$(BIN)/python -m outlast.cli.reference docs/cli.md
 	$(BIN)/python -m outlast.gateway.s3.compatibility docs/s3-compatibility.md
+	$(BIN)/python -m outlast.testing.cost_table docs/prices.toml docs/costs.md
 
 setup: $(VENV)/.runtime $(VENV)/.dev
 
