@@ -48,6 +48,7 @@ docs: setup
 	$(BIN)/python -m outlast.cli.reference docs/cli.md
 	$(BIN)/python -m outlast.gateway.s3.compatibility docs/s3-compatibility.md
 	$(BIN)/python -m outlast.outages.incidents.page docs/incidents.md
+	$(BIN)/python -m outlast.testing.cost_table docs/prices.toml docs/costs.md
 
 setup: $(VENV)/.runtime $(VENV)/.dev
 

@@ -40,10 +40,27 @@ def duration(
     return Measurement(name, round(value, 2), "ms", round(limit, 2), round(limit / value, 3), of, note)
 
 
+def latency(name: str, seconds: Sequence[float], limits_s: Sequence[float], of: str) -> list[Measurement]:
+    """Two figures that are better when they are smaller, the median and the 99th percentile."""
+    found = []
+    for percent in (50, 99):
+        value, limit = (percentile(those, percent) * 1000 for those in (seconds, limits_s))
+        named = f"wide area: {name}, p{percent}"
+        note = f"of {len(seconds)}; longest {max(seconds) * 1000:.0f} ms"
+        found.append(
+            Measurement(named, round(value, 2), "ms", round(limit, 2), round(limit / value, 3), of, note)
+        )
+    return found
+
+
+def percentile(seconds: Sequence[float], percent: int) -> float:
+    """The smallest that is not below so many of a hundred."""
+    return sorted(seconds)[min(len(seconds) - 1, len(seconds) * percent // 100)]
+
+
 def percentiles(seconds: Sequence[float]) -> str:
     """The median and the 99th percentile, for a note."""
-    ordered = sorted(seconds)
-    p50, p99 = ordered[len(ordered) // 2], ordered[len(ordered) * 99 // 100]
+    p50, p99 = percentile(seconds, 50), percentile(seconds, 99)
     return f"p50 {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import large_objects, listing, small_objects
+from bench import far_stage, large_objects, listing, small_objects, wide_area
 from bench.measurement import Measurement, table
 from bench.stage import Stage, set_up, without_a_provider
 
@@ -20,17 +20,19 @@ PARTS: dict[str, Measure] = {
     "small": small_objects.measure,
     "list": listing.measure,
 }
+FAR = "wide-area"
+NAMES = [*PARTS, FAR]
 
 
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; default: all")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(NAMES)}; default: all")
     parser.add_argument("--healthy", action="store_true", help="leave out the runs with a dead provider")
     arguments = parser.parse_args()
-    if unknown := set(arguments.parts) - set(PARTS):
+    if unknown := set(arguments.parts) - set(NAMES):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
-    found = uvloop.run(run(arguments.parts or list(PARTS), arguments.healthy))
+    found = uvloop.run(run(arguments.parts or NAMES, arguments.healthy))
     print(table(found))
     BUILD.mkdir(exist_ok=True)
     written = BUILD / "bench.json"
@@ -39,7 +41,18 @@ def main() -> None:
 
 
 async def run(parts: list[str], healthy: bool) -> list[Measurement]:
-    """Measure the parts, with all providers and with one dead."""
+    """Measure the parts: near ones with all providers and with one dead, then the wide area."""
+    found = []
+    if near := [part for part in parts if part in PARTS]:
+        found += await measure_near(near, healthy)
+    if FAR in parts:
+        async with far_stage.set_up(BUILD / "bench-data") as stage:
+            say("measuring: wide area")
+            found += await wide_area.measure(stage)
+    return found
+
+
+async def measure_near(parts: list[str], healthy: bool) -> list[Measurement]:
     async with set_up(BUILD / "bench-data") as stage:
         if "list" in parts:
             say("writing 100,000 keys")

@@ -14,7 +14,7 @@ from outlast.providers.marker import MARKER_KEY, Marker, read_marker, write_mark
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Blob, Data
 from outlast.providers.wrap.fault import FaultProvider, Shape
-from outlast.providers.wrap.guard import Guard
+from outlast.providers.wrap.guard import Guard, network_quiet_period_s
 from outlast.testing.simulation import Simulation, simulate
 
 marker = Marker(b"s" * 16, "p", b"i" * 16)
@@ -455,3 +455,73 @@ async def test_a_guarded_call_of_a_healthy_provider_costs_microseconds() -> None
         best = min(best, (clock.monotonic() - began) / 100)
         await asyncio.sleep(0)
     assert best < 40e-6
+
+
+# ---------------------------------------------------------------- where requests cost money
+
+
+def run_quiet(main: Callable[[Scene], Awaitable[None]]) -> None:
+    async def begin(sim: Simulation) -> None:
+        memory = StallingProvider("p", sim.clock)
+        await write_marker(memory, marker)
+        await memory.put("a", b"content")
+        fault = FaultProvider(memory, sim.clock, sim.entropy)
+        guard = Guard(fault, Health("p", sim.clock, sim.entropy), sim.clock, marker, network_quiet_period_s)
+        sim.host("h").spawn(guard.watch())
+        await sim.clock.sleep(0.1)
+        await main(Scene(sim, memory, fault, guard))
+
+    simulate(1, begin)
+
+
+def test_an_idle_guard_of_a_network_provider_asks_twelve_times_an_hour() -> None:
+    async def main(scene: Scene) -> None:
+        calls = scene.guard.health.findings().calls
+        await scene.sim.clock.sleep(3600)
+        assert scene.guard.health.findings().calls - calls == 12
+
+    run_quiet(main)
+
+
+def test_the_first_call_after_a_pause_has_the_marker_read_at_once() -> None:
+    async def main(scene: Scene) -> None:
+        await scene.sim.clock.sleep(100)
+        await scene.memory.delete(MARKER_KEY)
+        await scene.guard.put("b", b"x")
+        await scene.wait("estranged", at_most_s=0.1)
+
+    run_quiet(main)
+
+
+def test_a_provider_that_stays_estranged_is_asked_less_and_less_and_taken_back_all_the_same() -> None:
+    async def main(scene: Scene) -> None:
+        await scene.memory.delete(MARKER_KEY)
+        await scene.sim.clock.sleep(100)
+        await scene.guard.put("b", b"x")
+        await scene.wait("estranged", at_most_s=0.1)
+        calls = scene.guard.health.findings().calls
+        await scene.sim.clock.sleep(3600)
+        assert 50 <= scene.guard.health.findings().calls - calls <= 100
+        await write_marker(scene.memory, marker)
+        await scene.wait("healthy", at_most_s=60)
+
+    run_quiet(main)
+
+
+def test_a_provider_far_away_is_not_taken_for_one_that_hangs() -> None:
+    """Eight hundred milliseconds a call, and three calls a probe."""
+
+    async def main(scene: Scene) -> None:
+        async def be_far() -> None:
+            await scene.sim.clock.sleep(0.8)
+
+        scene.memory._turn = be_far
+        under_way: list[asyncio.Future[object]] = []
+        for _ in range(60):
+            under_way.append(asyncio.ensure_future(scene.guard.get("a")))
+            under_way.append(asyncio.ensure_future(scene.guard.put("b", b"x")))
+            await scene.sim.clock.sleep(0.1)
+        await asyncio.gather(*under_way)
+        assert scene.guard.health.findings().opened == 0
+
+    run_quiet(main)

@@ -249,6 +249,22 @@ def test_one_that_answers_now_and_then_is_not(one: Health, clock: HandClock) -> 
         one.report("put", 0.4)
 
 
+def test_one_that_is_far_away_is_given_the_time_that_its_answers_take(one: Health, clock: HandClock) -> None:
+    for _ in range(20):
+        one.report("get", 0.8)
+    clock.time += 3600
+    assert not one.started("put", clock.time)
+    clock.time += 1.5
+    assert not one.started("put", clock.time)
+    clock.time += 0.2
+    assert one.started("put", clock.time)
+
+
+def test_a_verb_that_was_not_used_yet_takes_no_less_than_the_others(one: Health) -> None:
+    one.report("get", 0.8)
+    assert one.expected_s("put", 1000) == 0.8
+
+
 def test_answers_to_reads_do_not_cover_silent_writes(one: Health, clock: HandClock) -> None:
     suspected = False
     for _ in range(10):

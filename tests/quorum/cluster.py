@@ -1,5 +1,6 @@
 """Several gateways' logs over shared memory voters, for the quorum's tests."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -58,8 +59,16 @@ class Gate(Proxy):
     shut = False
     full = False
     loses_answers = False
+    calls: Counter[str] | None = None
+
+    def count_calls(self) -> Counter[str]:
+        """The calls from now on, by verb."""
+        self.calls = Counter()
+        return self.calls
 
     async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
+        if self.calls is not None:
+            self.calls[verb] += 1
         if self.shut:
             raise Unavailable(self.name, verb, "shut", Cause.REFUSED)
         if self.full and verb in ("create", "replace"):

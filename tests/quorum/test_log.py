@@ -1,6 +1,7 @@
 """The log's promises, one by one, in virtual time."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 from cluster import Broken, Cluster, PlainSeal
@@ -8,6 +9,8 @@ from cluster import Broken, Cluster, PlainSeal
 from outlast.base.errors import Cause, ForkedLog, NoMajority, Unavailable
 from outlast.quorum.ballot import Ballot, SlotState, decode_state, encode_state
 from outlast.quorum.batch import Batch, seal_batch
+from outlast.quorum.pace import QUESTIONS_MAX
+from outlast.quorum.slot import PATIENCE_FACTOR
 from outlast.quorum.voter import slot_key
 from outlast.testing.network import Weather
 from outlast.testing.simulation import Simulation, simulate
@@ -100,18 +103,77 @@ def test_a_fresh_gateway_learns_a_long_log_many_slots_a_round_trip() -> None:
     simulate(1, main)
 
 
-def test_one_silent_voter_of_three_delays_nothing() -> None:
+async def timed(sim: Simulation, work: Awaitable[object]) -> float:
+    begun = sim.clock.monotonic()
+    await work
+    return sim.clock.monotonic() - begun
+
+
+def test_reads_that_come_while_a_long_question_is_under_way_do_not_wait_for_its_end() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.append(b"owner")
+        await gateway.log.sync()
+        await sim.clock.sleep(1)
+        asked = [gate.count_calls() for gate in gateway.gates]
+
+        async def come_after(seconds: float) -> float:
+            await sim.clock.sleep(seconds)
+            return await timed(sim, gateway.log.sync())
+
+        took = await asyncio.gather(*[come_after(0.001 * number) for number in range(200)])
+        assert max(took) <= 0.02 * (1 + 1 / QUESTIONS_MAX) + 1e-9
+        questions = sum(sum(calls.values()) for calls in asked) / 4  # two voters, slot and marker
+        assert questions <= 0.22 / (0.02 / QUESTIONS_MAX) + 1
+
+    simulate(1, main)
+
+
+def test_one_silent_voter_of_three_delays_no_write_and_one_read() -> None:
     async def main(sim: Simulation) -> None:
         cluster = Cluster(sim)
         await cluster.create()
         gateway = cluster.gateway(STEADY)
         await gateway.log.append(b"owner")
         gateway.links[1].cut = "requests"
-        begun = sim.clock.monotonic()
+        writing, reading = [], []
         for i in range(10):
+            writing.append(await timed(sim, gateway.log.append(b"%d" % i)))
+            reading.append(await timed(sim, gateway.log.sync()))
+        assert writing == pytest.approx([0.02] * 10)
+        assert reading == pytest.approx([0.02 + PATIENCE_FACTOR * 0.02] + [0.02] * 9)
+
+    simulate(1, main)
+
+
+def test_reads_ask_the_nearest_majority_and_leave_far_voters_alone() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        gateway.links[0].weather = Weather(delay_s=(0.4, 0.4))
+        for i in range(5):
             await gateway.log.append(b"%d" % i)
-            await gateway.log.sync()
-        assert sim.clock.monotonic() - begun == pytest.approx(10 * 0.04)
+        await sim.clock.sleep(5)
+        asked = [gate.count_calls() for gate in gateway.gates]
+        for _ in range(10):
+            assert await timed(sim, gateway.log.sync()) == pytest.approx(0.02)
+        assert [sum(calls.values()) for calls in asked] == [0, 20, 20]  # the slot and the marker each
+
+    simulate(1, main)
+
+
+def test_a_voter_that_fails_is_replaced_in_a_read_at_once() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.append(b"owner")
+        gateway.gates[0].shut = True
+        for _ in range(10):
+            assert await timed(sim, gateway.log.sync()) <= 0.04 + 1e-9
 
     simulate(1, main)
 

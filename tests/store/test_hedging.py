@@ -1,7 +1,7 @@
 """A late provider is hedged, within a budget that holds when all of them are slow."""
 
 import pytest
-from store_worlds import Far, content, in_far_store
+from store_worlds import NEAR, Far, content, in_far_store
 
 from outlast.providers.wrap.fault import Shape
 from outlast.store.hedge import Hedges, hedge_burst_max
@@ -140,13 +140,32 @@ def test_a_provider_is_late_until_it_answers_or_for_a_moment() -> None:
         await far.store.put("bucket", "k", content(SIZE))
         fleet = far.store.fleet
         for place in ("p0", "p1", "p2"):
-            fleet.was_late(place)
+            fleet.was_late(place, 0.01)
         await read(far)
         assert sorted(bool(fleet.late_until(place)) for place in ("p0", "p1", "p2")) == [False, False, True]
         await far.settle(1)
         assert not any(fleet.late_until(place) for place in ("p0", "p1", "p2"))
 
     in_far_store(test)
+
+
+def test_a_moments_lateness_does_not_send_reads_to_a_provider_ten_times_as_far() -> None:
+    """Four providers, 3 + 1: the three near ones are needed, and the far one is no help against noise."""
+
+    async def test(far: Far) -> None:
+        far.links[3].weather = Weather(delay_s=(0.4, 0.4))
+        await far.store.put("bucket", "k", content(SIZE))
+        await far.settle(120)  # its guard reads its marker meanwhile, and finds out how far it is
+        for _ in range(40):
+            await read(far)
+        asked = count_gets(far)
+        for number in range(40):
+            far.links[number % 3].weather = Weather(delay_s=(0.02, 0.02))  # late, by what is usual for it
+            assert await read(far) < 0.1
+            far.links[number % 3].weather = NEAR
+        assert asked.count("p3") == 0
+
+    in_far_store(test, providers=4)
 
 
 def test_the_fastest_providers_are_asked() -> None:

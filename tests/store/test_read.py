@@ -13,6 +13,7 @@ from outlast.catalog.records import FragmentRestored, Version
 from outlast.coding.extent import fragment_key
 from outlast.providers.wrap.fault import Shape
 from outlast.store.reading import ReadAhead
+from outlast.testing.network import Weather
 
 STRIPE = limits.stripe_bytes // 64
 WINDOW = limits.read_window_bytes // 64
@@ -139,6 +140,9 @@ def test_a_harmed_fragment_is_replaced_and_noted(harm: str, number: int) -> None
     async def test(far: Far) -> None:
         await far.store.put("bucket", "k", content(EXTENT))
         (extent,) = far.store.catalog.state.extents()
+        far.links[int(extent.places[2][1])].weather = Weather(delay_s=(0.02, 0.02))
+        for _ in range(20):  # until the first two places are known to be the fastest
+            await read(far)
         place = extent.places[number]
         memory = far.memories[int(place[1])]
         key = fragment_key(extent.id, number)
@@ -182,6 +186,9 @@ def test_a_noted_fragment_is_asked_for_last() -> None:
         await far.store.put("bucket", "k", content(EXTENT))
         (extent,) = far.store.catalog.state.extents()
         memory = far.memories[int(extent.places[0][1])]
+        far.links[int(extent.places[2][1])].weather = Weather(delay_s=(0.02, 0.02))
+        for _ in range(20):  # until the first two places are known to be the fastest
+            await read(far)
         await memory.delete(fragment_key(extent.id, 0))
         await read(far)
         await far.settle(5)

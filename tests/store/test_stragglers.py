@@ -74,6 +74,22 @@ def test_a_provider_known_to_be_slow_costs_a_write_at_most_twice_the_time_of_the
     in_far_store(test)
 
 
+def test_a_provider_known_to_be_ten_times_as_far_is_not_waited_for_and_gets_its_share_all_the_same() -> None:
+    async def test(far: Far) -> None:
+        far.links[1].weather = Weather(delay_s=(0.7, 0.7))
+        for n in range(3):
+            await far.store.put("bucket", f"warm{n}", content(SIZE, n))
+            await far.settle(5)
+        began = far.world.clock.monotonic()
+        await far.store.write(content(SIZE, 7))
+        assert far.world.clock.monotonic() - began <= 2 * 0.003 + 0.001
+        await far.settle(5)
+        assert len(far.fragments(1)) == 4
+        assert far.world.guards["p1"].health.findings().opened == 0
+
+    in_far_store(test)
+
+
 def test_a_provider_that_is_down_is_skipped_at_once() -> None:
     async def test(far: Far) -> None:
         far.faults["p1"].shape = Shape.HANG

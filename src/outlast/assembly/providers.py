@@ -16,7 +16,7 @@ from outlast.providers.health import Health
 from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
-from outlast.providers.registry import open_provider
+from outlast.providers.registry import open_provider, quiet_period_s
 from outlast.providers.wrap.fault import FaultProvider, Shape
 from outlast.providers.wrap.guard import Guard
 from outlast.quorum.voter import Voter
@@ -32,7 +32,13 @@ class Providers:
         self._clock, self._entropy = clock, entropy
         self._faults = {name: FaultProvider(one, clock, entropy) for name, one in opened.items()}
         self.guards = {
-            name: Guard(fault, Health(name, clock, entropy), clock, Marker(store, name, _no_incarnation))
+            name: Guard(
+                fault,
+                Health(name, clock, entropy),
+                clock,
+                Marker(store, name, _no_incarnation),
+                quiet_period_s(fault),
+            )
             for name, fault in self._faults.items()
         }
 

@@ -16,9 +16,10 @@ So is `Denied` to a write (a read-only disk, a key that may only read): that cos
 holds can be read. Else a store whose providers have all become read-only could not even be read.
 
 Calls that others gave up early (hedged, outpaced) prove nothing by themselves. But a provider that has not
-answered anything for `silence_s_max` while it was asked is *suspected*, and `started` says so: its guard
-then asks a question of its own, with a short deadline, to which the rule for timeouts applies. So a hanging
-provider is found out in two to three seconds even if nobody waits for a deadline.
+answered anything for `silence_s_max` (or, far away, for twice what its answers usually take) while it was
+asked is *suspected*, and `started` says so: its guard then asks a question of its own, with a short
+deadline, to which the rule for timeouts applies. So a hanging provider is found out in two to three seconds
+even if nobody waits for a deadline.
 
 It closes only by a successful probe; these come at `next_probe_at`, with exponential back-off and jitter.
 """
@@ -49,6 +50,7 @@ failures_max = 3
 corrupt_max = 3
 corrupt_window_s = 10.0
 silence_s_max = 0.5
+silence_factor = 2.0
 # At most one suspicion a second: the question that it leads to costs the provider something.
 suspicion_pause_s = 1.0
 probe_pause_s_min = 0.25
@@ -135,7 +137,10 @@ class Health:
         if direction.silent_since is None:
             direction.silent_since = now
             return False
-        if now - direction.silent_since < silence_s_max or now - self._suspected_at < suspicion_pause_s:
+        silent_s = now - direction.silent_since
+        if silent_s < silence_s_max or now - self._suspected_at < suspicion_pause_s:
+            return False
+        if silent_s < silence_factor * self.usual_s():
             return False
         self._suspected_at = now
         return True
@@ -199,12 +204,30 @@ class Health:
     def expected_s(self, verb: str, size: int | None = None) -> float:
         """How long a call is expected to take. Without `size`: a large one, as far as there were any."""
         latency = self._nearest(verb, size)
-        return expected_s_guess if latency is None else latency.expected_s(self.clock.monotonic())
+        return self._guess_s() if latency is None else latency.expected_s(self.clock.monotonic())
+
+    def mean_s(self, verb: str, size: int) -> float:
+        """As `expected_s`, without fading: for who is asked anyway, and needs no reason to be tried again."""
+        latency = self._nearest(verb, size)
+        return self._guess_s() if latency is None else latency.mean_s
+
+    @property
+    def known(self) -> bool:
+        """Whether the provider has answered anything yet."""
+        return bool(self._latencies)
+
+    def usual_s(self) -> float:
+        """What small calls take at most, but for 5 of 100, whatever they are; a guess before the first.
+
+        Unlike `expected_s` it does not fade: who is far away is so after a quiet hour as well.
+        """
+        small = [latency.late_s() for (_, size), latency in self._latencies.items() if size == 0]
+        return max(small, default=expected_s_guess)
 
     def late_s(self, verb: str, size: int | None = None) -> float:
         """After how long a call is later than this provider's usually are. Without `size` as above."""
         latency = self._nearest(verb, size)
-        late = expected_s_guess if latency is None else latency.late_s()
+        late = self._guess_s() if latency is None else latency.late_s()
         return min(max(late, late_s_min), late_s_max)
 
     def findings(self) -> Findings:
@@ -249,6 +272,10 @@ class Health:
         self.available = state == "healthy"
         self._since = now
         self.changed()
+
+    def _guess_s(self) -> float:
+        """For a verb that was not used yet. The way to the provider is no shorter for it."""
+        return max(expected_s_guess, self.usual_s())
 
     def _latency(self, verb: str, size: int) -> Latency:
         which = (verb, _size_class(size))

@@ -27,6 +27,7 @@ from outlast.providers.disk import DiskProvider
 from outlast.providers.longtail import address as longtail
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
+from outlast.providers.wrap.guard import marker_period_s, network_quiet_period_s
 from outlast.providers.wrap.limit import Limit
 from outlast.providers.wrap.meter import Meter
 from outlast.providers.wrap.retry import Retry
@@ -105,6 +106,12 @@ def meter_of(provider: Provider) -> Meter | None:
     while wrapped is not None and not isinstance(wrapped, Meter):
         wrapped = getattr(wrapped, "inner", None)
     return wrapped
+
+
+def quiet_period_s(provider: Provider) -> float:
+    """How often an idle gateway looks after the provider: seldom where requests cost money."""
+    free = isinstance(innermost(provider), DiskProvider | MemoryProvider)
+    return marker_period_s if free else network_quiet_period_s
 
 
 # ---------------------------------------------------------------- URLs

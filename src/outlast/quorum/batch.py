@@ -16,6 +16,9 @@ from outlast.base.wire import Struct
 GENESIS_HASH = bytes(32)
 """What slot 0 names as the hash before it."""
 
+# Values opened and not applied yet that are kept.
+OPENED_MAX = 64
+
 
 class Batch(Struct, frozen=True):
     """`sequence` counts a gateway's batches: (gateway, sequence) names a batch wherever it is decided."""
@@ -55,3 +58,30 @@ def open_batch(seal: Seal, slot: int, value: bytes) -> Batch:
 def value_hash(value: bytes) -> bytes:
     """The link of the chain: SHA-256 of a sealed value (32 bytes)."""
     return hashlib.sha256(value).digest()
+
+
+class Opener:
+    """Opens values. Those not applied yet are kept, so that copies from several voters are opened once."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+        self._kept: dict[int, tuple[bytes, Batch]] = {}
+
+    def __call__(self, slot: int, value: bytes) -> Batch:
+        """The batch in a value. Raises `Tampered`."""
+        kept = self._kept.get(slot)
+        if kept is not None and kept[0] == value:
+            return kept[1]
+        batch = open_batch(self._seal, slot, value)
+        self.keep(slot, value, batch)
+        return batch
+
+    def keep(self, slot: int, value: bytes, batch: Batch) -> None:
+        """Remember what a value holds, for when it comes back."""
+        if len(self._kept) >= OPENED_MAX:
+            self._kept.clear()
+        self._kept[slot] = value, batch
+
+    def forget(self, slot: int) -> None:
+        """The slot has been applied."""
+        self._kept.pop(slot, None)

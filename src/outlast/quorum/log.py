@@ -14,18 +14,19 @@ there, and the other, who has learned of the slots between meanwhile, needs one 
 
 **Reading.** `sync` returns when the local catalog holds everything that was acknowledged to anybody before
 the call. Two events prove that: a majority holds nothing accepted for the next slot when asked; or a value
-of ours, first shown after the call, is decided for it. So a `sync` rides on the next commit if there is
-one, and otherwise asks; all that wait share one question. It also asks while the log is *stuck*, no majority
-taking what is proposed: voters that are full or read-only can still be read.
+of ours, first shown after the call, is decided for it. So a `sync` rides on the next commit if there is one,
+and otherwise asks; all that wait share one question. Where a round trip is long, the next question begins
+before the last is answered, so that nobody waits for two of them. It also asks while the log is *stuck*, no
+majority taking what is proposed: voters that are full or read-only can still be read.
 
 **Not here.** What records mean (`catalog`), and which voters there are: that is given.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from outlast.base import limits
 from outlast.base.clock import Clock
@@ -34,16 +35,15 @@ from outlast.base.entropy import Entropy
 from outlast.base.errors import Estranged, ForkedLog, NoMajority
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import Ballot, SlotState
-from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, open_batch, seal_batch, value_hash
+from outlast.quorum.batch import GENESIS_HASH, Batch, Opener, Seal, seal_batch, value_hash
 from outlast.quorum.figures import LogFigures
 from outlast.quorum.laggards import Laggards
+from outlast.quorum.pace import Pace
 from outlast.quorum.replay import WINDOW_SLOTS, replay
 from outlast.quorum.slot import Slot
 from outlast.quorum.tail import ask_all, newest_possible
 from outlast.quorum.voter import Voter
 from outlast.quorum.waiting import Pinned, Waiter, Writer
-
-T = TypeVar("T")
 
 Apply: TypeAlias = Callable[[int, bytes, Sequence[bytes]], Sequence[object]]
 """(slot, hash of its value, records) -> one outcome a record. Called once a slot, in order."""
@@ -52,18 +52,11 @@ Apply: TypeAlias = Callable[[int, bytes, Sequence[bytes]], Sequence[object]]
 NO_MAJORITY_PATIENCE_S = 2.0
 # The rest between two tries meanwhile: providers that refuse at once are not asked in a tight loop.
 NO_MAJORITY_PAUSE_S = 0.2
-# Back-off after losing a slot to another gateway: up to one of the last rounds, doubled at each loss.
-BACKOFF_S_MIN = 0.002
-BACKOFF_S_MAX = 4.0
-BACKOFF_DOUBLINGS_MAX = 4
 # How often an accepted but undecided value is given time to be decided by its proposer.
 GRACE_ROUNDS = 2
-# Who has lost a slot reserves one: so far ahead of what is known to be decided, and twice as far after a
-# reservation that came too late.
+# How far ahead who has lost a slot reserves one; twice as far after a reservation that came too late.
 AHEAD_MIN = 3
 AHEAD_MAX = 48
-# Values opened and not applied yet that are kept, so that copies from several voters are opened once.
-OPENED_MAX = 64
 
 
 class Log:
@@ -98,16 +91,17 @@ class Log:
         self._rounds_used: dict[int, int] = {}
         self._lost = False
         self._ahead = AHEAD_MIN
-        self._round_trip_s = BACKOFF_S_MIN
+        self._pace = Pace(clock, entropy)
         self._queue: deque[Writer] = deque()
         self._riders: list[Waiter] = []
         self._pinned: Pinned | None = None
         self._stuck = False
         self._turn = asyncio.Lock()
         self._committer: asyncio.Task[None] | None = None
-        self._asker: asyncio.Task[None] | None = None
+        self._askers: set[asyncio.Task[None]] = set()
+        self._asker_waits = False
         self._background = Background(report)
-        self._opened: dict[int, tuple[bytes, Batch]] = {}
+        self._open = Opener(seal)
         self._laggards = Laggards(
             self.voters, self._open, self._background, lambda: (self.slot, self._newest)
         )
@@ -151,7 +145,7 @@ class Log:
 
     async def close(self) -> None:
         """End what runs. Those who still wait are told `NoMajority`."""
-        tasks = [task for task in (self._committer, self._asker) if task is not None]
+        tasks = [*self._askers] if self._committer is None else [self._committer, *self._askers]
         await cancel_and_wait(tasks)
         await self._background.close()
         self._tell_all(NoMajority("the log was closed"))
@@ -162,8 +156,9 @@ class Log:
         """See to it that somebody works for those who wait."""
         if self._committer is None and self._work_waits():
             self._committer = asyncio.ensure_future(self._commit_all())
-        elif self._riders and self._asker is None and self._must_ask():
-            self._asker = asyncio.ensure_future(self._ask_all())
+        elif self._riders and self._must_ask() and self._may_ask():
+            self._asker_waits = True
+            self._askers.add(asyncio.ensure_future(self._ask()))
 
     def _must_ask(self) -> bool:
         """Whether no commit takes along those who read. One that begins looks to them when it ends."""
@@ -236,7 +231,7 @@ class Log:
                 self._learned(before.number, state)
             if self.slot == known:
                 idle += 1
-                await self._clock.sleep(self._backoff(1))
+                await self._clock.sleep(self._pace.backoff_s(1))
         return slot if self.slot == slot.number - 1 else None
 
     def _pin(self) -> Pinned:
@@ -258,10 +253,9 @@ class Log:
         records = tuple(writer.record for writer in writers)
         batch = Batch(self.hash, self._gateway, self._sequence, records)
         value = seal_batch(self._seal, self.slot + 1, batch)
-        self._opened[self.slot + 1] = value, batch
-        riders: list[Waiter] = []
-        if not self._stuck:
-            riders, self._riders = self._riders, riders
+        self._open.keep(self.slot + 1, value, batch)
+        riders = [] if self._stuck else self._riders
+        self._riders = self._riders if self._stuck else []
         self._pinned = Pinned(self.slot + 1, value, writers, riders, shown)
         return self._pinned
 
@@ -277,23 +271,23 @@ class Log:
         state = None
         if reserved is not None:
             assert value is not None
-            state = await self._timed(slot.attempt_reserved(value))
+            state = await self._pace.timed(slot.attempt_reserved(value))
             losses = 1
         elif fast:
             assert value is not None
-            state = await self._timed(slot.fast(Ballot(0, self._gateway), value))
+            state = await self._pace.timed(slot.fast(Ballot(0, self._gateway), value))
             losses = 1
         in_one_round = reserved is None and state is not None
         while state is None:
             if slot.tally.hopeless():
                 raise NoMajority(f"slot {number}: {slot.tally.reasons()}")
             if losses:
-                await self._clock.sleep(self._backoff(losses))
+                await self._clock.sleep(self._pace.backoff_s(losses))
                 await slot.ask()
                 state = slot.tally.decided()
             if state is None:
                 ballot = self._next_ballot(slot)
-                state = await self._timed(slot.attempt(ballot, value))
+                state = await self._pace.timed(slot.attempt(ballot, value))
                 losses += 1
             if state is None and value is None and slot.tally.open():
                 return None
@@ -326,7 +320,7 @@ class Log:
         outcomes = self._apply(number, digest, batch.records)
         self.slot, self.hash, self._owner = number, digest, batch.gateway
         self._newest = state
-        self._opened.pop(number, None)
+        self._open.forget(number)
         self._rounds_used.pop(number, None)
         pinned, self._pinned = self._pinned, None
         if pinned is None:
@@ -343,33 +337,56 @@ class Log:
             self._queue.extendleft(reversed(pinned.writers))
             self._riders = pinned.riders + self._riders
 
-    async def _ask_all(self) -> None:
-        """Answer those who wait to read, unless a commit takes them along."""
-        while self._riders and self._must_ask():
-            riders, self._riders = self._riders, []
-            try:
-                current = await self._ask_once()
-            except NoMajority as error:
-                self._riders = riders + self._riders
-                self._tell_impatient(error)
-                await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
-            except Exception as error:  # whatever it is, those who wait must hear of it
-                for rider in riders:
-                    rider.fail(error)
-            else:
-                if current:
-                    self.figures.reads_asked += len(riders)
-                    for rider in riders:
-                        rider.tell(None)
-                else:
-                    self._riders = riders + self._riders
-        self._asker = None
+    def _may_ask(self) -> bool:
+        """Whether one more question is worth it. One that is about to begin takes along all who wait."""
+        return not self._asker_waits and len(self._askers) < self._pace.questions_max
+
+    async def _ask(self) -> None:
+        """One question for all who wait to read, unless a commit takes them along."""
+        try:
+            await self._wait_to_ask()
+            await self._ask_for_riders()
+        finally:
+            task = asyncio.current_task()
+            assert task is not None
+            self._askers.discard(task)
         self._wake()
+
+    async def _wait_to_ask(self) -> None:
+        """Until the last question is a while ago, if it is still under way."""
+        try:
+            if len(self._askers) > 1:
+                await self._clock.sleep(self._pace.until_next_question_s())
+        finally:
+            self._asker_waits = False
+
+    async def _ask_for_riders(self) -> None:
+        if not self._riders or not self._must_ask():
+            return
+        self._pace.asks()
+        riders, self._riders = self._riders, []
+        current = False
+        try:
+            current = await self._ask_once()
+        except NoMajority as error:
+            self._riders, riders = riders + self._riders, []
+            self._tell_impatient(error)
+            await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
+        except Exception as error:  # whatever it is, those who wait must hear of it
+            for rider in riders:
+                rider.fail(error)
+        finally:
+            if current:
+                self.figures.reads_asked += len(riders)
+                for rider in riders:
+                    rider.tell(None)
+            else:
+                self._riders = [rider for rider in riders if rider.waits] + self._riders
 
     async def _ask_once(self) -> bool:
         """Whether the local catalog holds all that was decided before this call; if not, it does soon."""
         slot = self._slot(self.slot + 1)
-        await self._timed(slot.ask())
+        await self._pace.timed(slot.ask())
         if slot.tally.open():
             return True
         async with self._turn:
@@ -380,7 +397,10 @@ class Log:
 
     async def _get_current(self) -> None:
         """Learn all that was decided before this call. Raises `NoMajority`."""
-        await self._catch_up(await self._timed(self._learn_window(WINDOW_SLOTS)))
+        slot = await self._pace.timed(self._learn_window(1))
+        if not slot.tally.open():
+            slot = await self._learn_window(WINDOW_SLOTS)
+        await self._catch_up(slot)
 
     async def _catch_up(self, slot: Slot) -> None:
         """Learn all that was decided before `slot` was asked about. Raises `NoMajority`.
@@ -407,10 +427,7 @@ class Log:
                 slot = await self._learn_window(1)
 
     async def _learn_window(self, count: int) -> Slot:
-        """Ask about the next slots all at once and learn what is decided, up to the first gap or the last.
-
-        That one is returned, and not learned yet.
-        """
+        """Ask about the next slots at once, and learn those decided up to the first gap or the last: that one."""
         slots = await ask_all(self._slot(self.slot + 1 + i) for i in range(min(count, WINDOW_SLOTS)))
         for slot in slots[:-1]:
             state = slot.tally.decided()
@@ -422,7 +439,7 @@ class Log:
     async def _carry_on(self, number: int, grace: int) -> None:
         """Give a value that is accepted and not decided some time; then decide it."""
         if grace <= GRACE_ROUNDS:
-            await self._clock.sleep(self._backoff(grace))
+            await self._clock.sleep(self._pace.backoff_s(grace))
             return
         state = await self._decide(number, None, fast=False)
         if state is not None:
@@ -451,18 +468,6 @@ class Log:
                 if enough is not None and number >= enough:
                     return
 
-    def _open(self, slot: int, value: bytes) -> Batch:
-        """The batch in a value. Raises `Tampered`."""
-        kept = self._opened.get(slot)
-        if kept is not None and kept[0] == value:
-            return kept[1]
-        batch = open_batch(self._seal, slot, value)
-        if slot > self.slot:
-            if len(self._opened) >= OPENED_MAX:
-                self._opened.clear()
-            self._opened[slot] = value, batch
-        return batch
-
     def _slot(self, number: int) -> Slot:
         before = self.hash
 
@@ -471,21 +476,7 @@ class Log:
 
         return Slot(number, self.voters, self._background, failed, self.figures.rounds)
 
-    # ------------------------------------------------------------ pace and bad news
-
-    async def _timed(self, work: Awaitable[T]) -> T:
-        """Do `work`, and remember how long a round takes; back-off is counted in it."""
-        begun = self._clock.monotonic()
-        result = await work
-        self._round_trip_s = self._clock.monotonic() - begun
-        return result
-
-    def _backoff(self, losses: int) -> float:
-        longest = max(
-            BACKOFF_S_MIN,
-            min(BACKOFF_S_MAX, self._round_trip_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
-        )
-        return self._entropy.uniform(longest / 4, longest)
+    # ------------------------------------------------------------ bad news
 
     def _waiting(self) -> list[Waiter]:
         pinned = [] if self._pinned is None else [*self._pinned.writers, *self._pinned.riders]

@@ -9,8 +9,13 @@ Ways to deal with a slot, by what the caller knows:
 - `reserve`, `attempt_reserved`: the same two, with any time in between.
 - `ask`: one round trip, changes nothing: what do the voters hold?
 
-None of them waits for more voters than it needs. Voters that are late keep working in the background
-(`fast`, phase 2), since their copy is durability, or are given up (`ask`, phase 1).
+None of them waits for more voters than it needs. Voters that are late keep working in the background: in
+`fast` and phase 2 since their copy is durability, in `ask` since breaking off costs a connection and teaches
+nothing. In phase 1 they are given up.
+
+`ask` goes to the majority that is expected to be fastest, and to the others only when one of those fails, is
+late, or tells something else than the rest. A far voter is not asked in vain, at every read, for an answer
+that nobody waits for.
 """
 
 import asyncio
@@ -24,7 +29,8 @@ from outlast.quorum.figures import Round
 from outlast.quorum.tally import Tally
 from outlast.quorum.voter import Held, Voter
 
-# How long `ask` waits for further voters once a majority has given inconclusive answers.
+# `ask`: beyond this multiple of what was expected of it a voter is late; and of what a majority took, this
+# is how long others are waited for when the majority's answers were inconclusive.
 PATIENCE_FACTOR = 2.0
 PATIENCE_S_MIN = 0.005
 
@@ -69,12 +75,34 @@ class Slot:
         self.tally = Tally(len(self._voters))
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        tasks = self._start(self._look)
         enough = self.tally.majority
+        ranked = sorted(self._voters, key=lambda voter: voter.rank)
+        again = [voter for voter in ranked[enough:] if voter.overdue]
+        tasks = self._start(self._look, ranked[:enough])
+        beside = self._start(self._look, again)
+        tasks += await self._ask_others(tasks, [voter for voter in ranked if voter not in again])
+        tasks += beside
         await wait_first(tasks, lambda: len(self.tally.states) >= enough or self.tally.hopeless())
         patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * (loop.time() - begun))
         await wait_first(tasks, lambda: self.tally.conclusive() or self.tally.hopeless(), patience)
-        _give_up(tasks)
+        self._leave(tasks)
+
+    async def _ask_others(
+        self, tasks: Sequence["asyncio.Task[None]"], ranked: Sequence[Voter]
+    ) -> list["asyncio.Task[None]"]:
+        """Ask those that were not asked at first, as soon as the first turn out not to suffice."""
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        for voter, task in zip(ranked, tasks, strict=False):  # the quickest first
+            patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * voter.expected_s)
+            await wait_first([task], lambda: bool(self.tally.failures), begun + patience - loop.time())
+            if not task.done() and not self.tally.failures:
+                voter.was_late()
+            if not task.done() or self.tally.failures:
+                break
+        if self.tally.conclusive():
+            return []
+        return self._start(self._look, ranked[len(tasks) :])
 
     async def fast(self, ballot: Ballot, value: bytes) -> SlotState | None:
         """Create the slot with `value` accepted; the decided state, or None if somebody came between."""
@@ -90,7 +118,7 @@ class Slot:
                 lost += 1
                 await self._look(voter)
 
-        tasks = self._start(create)
+        tasks = self._start_all(create)
         return await self._decision(tasks, lambda: lost > len(self._voters) - self.tally.majority)
 
     async def attempt(self, ballot: Ballot, value: bytes | None) -> SlotState | None:
@@ -140,7 +168,7 @@ class Slot:
             except OutvotedError:
                 outvoted += 1
 
-        tasks = self._start(raise_promise)
+        tasks = self._start_all(raise_promise)
         needed = self.tally.majority
         await wait_first(
             tasks,
@@ -165,7 +193,7 @@ class Slot:
             except OutvotedError:
                 outvoted += 1
 
-        tasks = self._start(raise_accepted)
+        tasks = self._start_all(raise_accepted)
         return await self._decision(tasks, lambda: outvoted > len(self._voters) - self.tally.majority)
 
     async def _decision(
@@ -173,10 +201,14 @@ class Slot:
     ) -> SlotState | None:
         """Wait until the slot is decided or cannot be in this attempt; late voters go on behind our back."""
         await wait_first(tasks, lambda: self.tally.decided() is not None or self.tally.hopeless() or lost())
+        self._leave(tasks)
+        return self.tally.decided()
+
+    def _leave(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
+        """Let those that are not done go on without anybody who waits."""
         for task in tasks:
             if not task.done():
                 self._background.spawn(task)
-        return self.tally.decided()
 
     async def _raise(self, voter: Voter, rule: Step) -> SlotState | None:
         """Take one voter to its next state by compare-and-swap; the state before. Raises `OutvotedError`.
@@ -199,18 +231,26 @@ class Slot:
                 held = await self._look(voter)
 
     async def _look(self, voter: Voter) -> Held | None:
+        tally = self.tally
         held = await voter.read(self.number)
-        self._remember(voter, held)
+        self._held[voter.name] = held
+        tally.heard(voter.name, _state(held))  # which is of the past when another question was asked since
         return held
 
-    def _remember(self, voter: Voter, held: Held | None) -> None:
+    def _remember(self, voter: Voter, held: Held) -> None:
         self._held[voter.name] = held
-        self.tally.heard(voter.name, None if held is None else held[0])
+        self.tally.heard(voter.name, _state(held))
 
-    def _start(self, work: Callable[[Voter], Awaitable[object]]) -> list["asyncio.Task[None]"]:
+    def _start_all(self, work: Callable[[Voter], Awaitable[object]]) -> list["asyncio.Task[None]"]:
+        """A new attempt at all voters: who failed before may have come back."""
+        self.tally.failures.clear()
+        return self._start(work, self._voters)
+
+    def _start(
+        self, work: Callable[[Voter], Awaitable[object]], voters: Sequence[Voter]
+    ) -> list["asyncio.Task[None]"]:
         """One task a voter. A failing provider is a failed vote in the tally, not an exception."""
         tally = self.tally
-        tally.failures.clear()
 
         async def vote(voter: Voter) -> None:
             try:
@@ -219,7 +259,11 @@ class Slot:
                 tally.failed(voter.name, error)
                 self._failed(voter)
 
-        return [asyncio.ensure_future(vote(voter)) for voter in self._voters]
+        return [asyncio.ensure_future(vote(voter)) for voter in voters]
+
+
+def _state(held: Held | None) -> SlotState | None:
+    return None if held is None else held[0]
 
 
 def _give_up(tasks: Sequence["asyncio.Task[None]"]) -> None:

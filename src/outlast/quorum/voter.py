@@ -19,6 +19,7 @@ import msgspec
 
 from outlast.base import limits
 from outlast.base.errors import Cause, Estranged, NotFound, Unavailable
+from outlast.providers.latency import Latency
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import SlotState, decode_state, encode_state
@@ -31,6 +32,10 @@ Held = tuple[SlotState, str]
 
 # A voter that is slower than the others works off their decisions in the background; this many at a time.
 OPERATIONS_MAX = 16
+# Before anything is known of a voter. Short, so that each is tried early.
+EXPECTED_S_GUESS = 0.01
+# A voter that was late is asked again after this, whoever else suffices: so its guard hears of a silence.
+OVERDUE_S = 0.5
 
 
 def slot_key(slot: int) -> str:
@@ -52,9 +57,32 @@ class Voter:
         self._source = source or provider
         self.incarnation = incarnation
         self._under_way = 0
+        self._pace = Latency()
+        self._late = False
+        self._asked_at = float("-inf")
         self._marker: Marker | None = None
         self._marker_content = b""
         self.check: Callable[[int, bytes], object] = lambda slot, value: None
+
+    @property
+    def expected_s(self) -> float:
+        """How long an operation will take; a guess before the first."""
+        known = self._pace.known
+        return self._pace.expected_s(asyncio.get_running_loop().time()) if known else EXPECTED_S_GUESS
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Lower for those who should be asked before others."""
+        return self._late, self.expected_s
+
+    def was_late(self) -> None:
+        """An answer is much later than was expected. Until the next one this voter comes last."""
+        self._late = True
+
+    @property
+    def overdue(self) -> bool:
+        """Whether it was late, and should be asked beside others to find out whether it still is."""
+        return self._late and asyncio.get_running_loop().time() - self._asked_at >= OVERDUE_S
 
     async def read(self, slot: int) -> Held | None:
         """What the voter holds for the slot; None for nothing."""
@@ -97,12 +125,13 @@ class Voter:
         if self._under_way >= OPERATIONS_MAX:
             raise Unavailable(self.name, "vote", "too many votes under way", Cause.SATURATED)
         self._under_way += 1
+        loop = asyncio.get_running_loop()
+        self._asked_at = began = loop.time()
         marker = asyncio.ensure_future(self._attest())
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
                 result = await operation()
                 await marker
-                return result
         except TimeoutError as error:
             raise Unavailable(self.name, "vote", "no answer in time", Cause.TIMEOUT) from error
         finally:
@@ -111,6 +140,9 @@ class Voter:
                 marker.cancel()
             elif not marker.cancelled():
                 marker.exception()  # seen: the operation's own error is the one to raise
+        self._pace.add(loop.time() - began, loop.time())
+        self._late = False
+        return result
 
     async def _attest(self) -> None:
         """The same marker is seen at every operation: it is decoded once."""

@@ -20,9 +20,11 @@ from outlast.providers.wrap.guard import Guard
 shortage_wait_s_max = 6.0
 # How often a waiting request looks again. Well below anything that a client would notice.
 shortage_look_s = 0.05
-# A provider whose answer was late comes last for so long, and is not waited for beyond twice what the others
-# take. If it hangs, its guard knows by then; if not, one call in this time finds out whether it is quick.
-late_s_max = 1.0
+# A provider whose answer was late is late for so long, and then one call finds out whether it is quick
+# again. If it is not, it is late for as long again as it has been silent, but no longer than this: its guard
+# knows by then.
+late_s_min = 1.0
+late_s_max = 4.0
 
 
 class Fleet:
@@ -33,6 +35,7 @@ class Fleet:
         self._clock = clock
         self._down_since: dict[str, float] = {}
         self._late_until: dict[str, float] = {}
+        self._silent_since: dict[str, float] = {}
         self._watches: list[asyncio.Task[None]] = []
 
     @property
@@ -60,9 +63,13 @@ class Fleet:
         """Those of `names` that are not available."""
         return tuple(name for name in names if not self.available(name))
 
-    def was_late(self, name: str) -> None:
-        """A call to this provider is later than is usual, for it or beside the others."""
-        self._late_until[name] = self._clock.monotonic() + late_s_max
+    def was_late(self, name: str, silent_s: float) -> None:
+        """A call to this provider is later than is usual, for it or beside the others: it took `silent_s`."""
+        now = self._clock.monotonic()
+        if now - self._late_until.get(name, -math.inf) > late_s_max:
+            self._silent_since[name] = now - silent_s
+        silence_s = now - self._silent_since[name]
+        self._late_until[name] = now + min(max(late_s_min, silence_s), late_s_max)
 
     def answered(self, name: str) -> None:
         """A call to this provider was answered: it is late no more."""
@@ -72,6 +79,13 @@ class Fleet:
         """Until when a provider that was late just now comes last (the latest very last); 0 if it was not."""
         until = self._late_until.get(name, 0.0)
         return until if until > self._clock.monotonic() else 0.0
+
+    def silent_s(self, name: str) -> float:
+        """For how long a provider that is late has been silent; 0 for others.
+
+        What has kept one waiting for so long may be expected to do so for as long again.
+        """
+        return self._clock.monotonic() - self._silent_since[name] if self.late_until(name) else 0.0
 
     async def wait_available(self, names: Sequence[str], count: int) -> bool:
         """True as soon as `count` of `names` are available; False when too few have been for too long."""

@@ -32,6 +32,9 @@ from outlast.store.notes import Notes
 # No read is tried for longer than this, counted until the last round begins; as for writes.
 rounds_s_max = 10.0
 round_pause_s = 0.1
+# Another is asked because one is late only when it may be expected to answer within so many times what the
+# late one has taken: one that is ten times as far away does not help yet.
+hedge_reach = 4.0
 
 
 class Gathering:
@@ -62,6 +65,7 @@ class Gathering:
         self._late_at: dict[int, float] = {}
         self._hedged: list[tuple[int, int]] = []  # (the fragment asked for, the one that was late)
         self._came: list[int] = []  # in the order in which they came
+        self._asked_at: dict[int, float] = {}
         self._failed: dict[int, ProviderError] = {}
         self._useless: dict[int, str] = {}  # absent or damaged: asking again gives the same
 
@@ -105,7 +109,8 @@ class Gathering:
             return None
         place = self._extent.places[index]
         self._asked[index] = asyncio.ensure_future(self._get(index, place))
-        self._late_at[index] = self._clock.monotonic() + self._late_s(index)
+        self._asked_at[index] = self._clock.monotonic()
+        self._late_at[index] = self._asked_at[index] + self._late_s(index)
         return index
 
     def _candidates(self) -> Iterable[int]:
@@ -114,15 +119,19 @@ class Gathering:
             if not tried and self._fleet.available(place):
                 yield index
 
-    def _rank(self, index: int) -> tuple[bool, float, int, int]:
-        """First what is known to be there, of providers that were not late just now; then the fastest.
+    def _rank(self, index: int) -> tuple[bool, int, float, int]:
+        """First what is known to be there; then the fastest. Who is late is as slow as it is silent.
 
-        Providers within half an octave count as equally fast: then the fragments that need no decoding win.
+        Providers within half an octave count as equally fast: then those that were not late, and then the
+        fragments that need no decoding, win.
         """
         place = self._extent.places[index]
         missing = bool(self._extent.missing >> index & 1)
-        expected = max(1e-6, self._fleet[place].health.expected_s("get", self._size))
-        return missing, self._fleet.late_until(place), round(2 * math.log2(expected)), index
+        expected = max(1e-6, self._expected_s(index), self._fleet.silent_s(place))
+        return missing, round(2 * math.log2(expected)), self._fleet.late_until(place), index
+
+    def _expected_s(self, index: int) -> float:
+        return self._fleet[self._extent.places[index]].health.expected_s("get", self._size)
 
     def _late_s(self, index: int) -> float:
         return self._fleet[self._extent.places[index]].health.late_s("get", self._size)
@@ -144,9 +153,11 @@ class Gathering:
 
     def _hedge(self, index: int, now: float) -> None:
         """Ask somebody else too; if that is not possible now, look again after as long a wait."""
-        self._fleet.was_late(self._extent.places[index])
-        anybody_left = next(iter(self._candidates()), None) is not None
-        if anybody_left and self._hedges.spend():
+        silent_s = now - self._asked_at[index]
+        self._fleet.was_late(self._extent.places[index], silent_s)
+        best = min(self._candidates(), key=self._rank, default=None)
+        helps = best is not None and self._expected_s(best) <= hedge_reach * silent_s
+        if helps and self._hedges.spend():
             hedge = self._ask_next()
             assert hedge is not None, "there was somebody in this same turn"
             self._hedged.append((hedge, index))

@@ -2,9 +2,9 @@
 
 The way: all fragments start at once. When `k` of the `k + m` are durable the extent would survive what the
 policy says, so the others are waited for only as long as is polite (about as long again as the first ones
-took), and the extent is *accepted*. Stragglers may go on for a while behind the caller's back; those
-that arrive are reported as restored, those that do not are cancelled. What is not known to be durable is
-marked `missing` in the extent, for readers and repair.
+took, and not at all if they are known to take longer), and the extent is *accepted*. Stragglers may go on
+for a while behind the caller's back; those that arrive are reported as restored, those that do not are
+cancelled. What is not known to be durable is marked `missing` in the extent, for readers and repair.
 
 When too few are durable, what failed is sent again in rounds, as long as that may help: the write fails
 when enough providers have refused for good, have been away for long (`Fleet.wait_available`), or after
@@ -15,6 +15,7 @@ has not either seen to its end or cancelled, and `landed` gives back exactly `ex
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -29,10 +30,11 @@ from outlast.store.fleet import Fleet
 
 # Below this, being twice as slow as the others says nothing about a provider that is usually quick.
 polite_s_min = 0.1
-# What a straggler has in all: this, or four times what the others took if that is more. It holds memory
-# meanwhile. (Whether its provider hangs is for its guard to find out.)
+# What a straggler has in all: this, or four times what the others took, or twice what is usual for it, if
+# that is more. It holds memory meanwhile. (Whether its provider hangs is for its guard to find out.)
 straggler_s_min = 1.0
 straggler_factor = 4
+straggler_usual_factor = 2
 # No write is tried for longer than this; a client has a timeout, too.
 rounds_s_max = 10.0
 # The rest between two rounds, so that a provider that refuses at once is not asked in a tight loop.
@@ -107,12 +109,14 @@ class Shipment:
         try:
             began = await self._deliver()
             took = self._clock.monotonic() - began
-            await self._wait_all(max(took, self._polite_s(took)))
+            await self._wait_all(self._polite_s(took))
             self._accepted.set_result(None)
             for index in self._sending:
-                self._fleet.was_late(self.extent.places[index])
+                self._fleet.was_late(self.extent.places[index], self._clock.monotonic() - began)
             self._send_open()  # what failed at once may have been a passing thing: one more try
-            await self._wait_all(max(straggler_factor * took, straggler_s_min) - took)
+            usual = max(map(self._expected_s, self._sending), default=0.0)
+            patience = max(straggler_factor * took, straggler_s_min, straggler_usual_factor * usual)
+            await self._wait_all(patience - took)
         except Exception as error:
             if self._accepted.done():
                 raise
@@ -186,13 +190,17 @@ class Shipment:
         return await self._fleet.wait_available(wanting, self.extent.k - durable)
 
     def _polite_s(self, took: float) -> float:
-        """`polite_s_min` if a straggler may be expected to make it in that time, else 0."""
-        for index in self._sending:
-            place = self.extent.places[index]
-            expected = self._fleet[place].health.expected_s("put", self._fragment_bytes)
-            if not self._fleet.late_until(place) and expected < took + polite_s_min:
-                return polite_s_min
-        return 0.0
+        """How long to wait for stragglers: not at all for those that are known to take longer than that."""
+        usual = [
+            self._expected_s(index)
+            for index in self._sending
+            if not self._fleet.late_until(self.extent.places[index])
+        ]
+        soonest = min(usual, default=math.inf)
+        return next((wait for wait in (max(took, polite_s_min), took) if soonest < took + wait), 0.0)
+
+    def _expected_s(self, index: int) -> float:
+        return self._fleet[self.extent.places[index]].health.mean_s("put", self._fragment_bytes)
 
     async def _wait_all(self, timeout: float) -> None:
         await self._wait(lambda: False, timeout)

@@ -29,7 +29,7 @@ from outlast.providers.marker import Marker, write_marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
 from outlast.providers.wrap.fault import FaultProvider
-from outlast.providers.wrap.guard import Guard
+from outlast.providers.wrap.guard import Guard, marker_period_s
 from outlast.providers.wrap.meter import Meter
 from outlast.quorum.genesis import write_genesis
 from outlast.quorum.log import Log
@@ -90,8 +90,13 @@ class World:
         entropy: Entropy | None = None,
         members: Sequence[Member] = (),
         policy: Policy | None = None,
+        quiet_period_s: float = marker_period_s,
     ) -> None:
-        """`members`, of the providers' names, say who votes, who holds data, and what they share."""
+        """`members`, of the providers' names, say who votes, who holds data, and what they share.
+
+        `quiet_period_s` is how often an idle gateway looks after a provider.
+        """
+        self._quiet_period_s = quiet_period_s
         self.clock = clock or SystemClock()
         self.entropy = entropy or SeededEntropy(0)
         if isinstance(providers, int):
@@ -130,7 +135,8 @@ class World:
     def guard(self, name: str) -> Guard:
         """A new guard before the provider."""
         health = Health(name, self.clock, self.entropy)
-        return Guard(self.faults[name], health, self.clock, self.marker(name))
+        fault = self.faults[name]
+        return Guard(fault, health, self.clock, self.marker(name), self._quiet_period_s)
 
     async def create(self) -> None:
         """Write markers and slot 0, as `outlast init` does."""

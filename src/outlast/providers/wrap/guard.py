@@ -4,9 +4,11 @@ While the provider is well the guard only measures. While it is down or estrange
 and `watch` finds out when that is over: a down provider is probed with a real write, read and delete,
 an estranged one is asked for its marker. Neither costs a client's request anything.
 
-The marker is read every few seconds, and soon after a `NotFound`, which is how an erasure shows first.
-That is for health, so that an erased provider is not asked for what it no longer has. It is no proof:
-votes are attested one by one (`quorum.voter`).
+The marker is read every few seconds while the provider is used, and soon after a `NotFound`, which is how an
+erasure shows first. Between, `quiet_period_s` apart: where each request is paid for, an idle gateway keeps
+quiet, and the first call after a pause has the marker read beside it. That is for health, so that an erased
+provider is not asked for what it no longer has. It is no proof: votes are attested one by one
+(`quorum.voter`).
 """
 
 import asyncio
@@ -31,9 +33,13 @@ whole_bytes_guess = 8 * limits.MIB
 # How often the marker is read: of a healthy provider, of an estranged one, and after `NotFound` at most.
 marker_period_s = 5.0
 estranged_period_s = 1.0
+# How often where nobody asks for anything and requests cost money: 12 an hour.
+network_quiet_period_s = 300.0
 not_found_period_s = 1.0
-# The deadline for the marker, a few hundred bytes. Short, so that the watch finds out before clients do.
+# The deadline for the marker, a few hundred bytes. Short, so that the watch finds out before clients do; but
+# for the first one, before which nobody knows how far away the provider is, and which makes the connection.
 marker_deadline_s = 2.0
+first_marker_deadline_s = 4.0
 # The deadline of the question to a provider that is suspected to hang. A disk under heavy load can take
 # a second for an fsync, and then all providers on it do: too short a deadline would take all of them away.
 suspect_deadline_s = 2.0
@@ -42,13 +48,21 @@ suspect_deadline_s = 2.0
 class Guard:
     """`inner`, with a deadline, `health` and the `marker` that it should have (None: it is not looked at)."""
 
-    def __init__(self, inner: Provider, health: Health, clock: Clock, marker: Marker | None = None) -> None:
+    def __init__(
+        self,
+        inner: Provider,
+        health: Health,
+        clock: Clock,
+        marker: Marker | None = None,
+        quiet_period_s: float = marker_period_s,
+    ) -> None:
         self.inner = inner
         """The provider itself, for those who must reach it although it is estranged."""
         self.health = health
         self._name = inner.name
         self._clock = clock
         self._marker = marker
+        self._quiet_period_s = quiet_period_s
         self._marker_read_at = float("-inf")
         self._marker_wanted = True
         self._suspected = False
@@ -99,7 +113,7 @@ class Guard:
         if self._marker is None:
             return None
         try:
-            async with asyncio.timeout(marker_deadline_s):
+            async with asyncio.timeout(self._patience_s(marker_deadline_s, 1)):
                 present = await read_marker(self.inner)
         except TimeoutError:
             failure: ProviderError = self._timeout("get")
@@ -130,6 +144,8 @@ class Guard:
         if not health.available:
             raise self._refusal(verb)
         began = self._clock.monotonic()
+        if not self._marker_wanted and began - self._marker_read_at >= marker_period_s:
+            self._want_marker()
         if health.started(verb, began):
             self._suspected = True
             self._wake.set()
@@ -178,10 +194,23 @@ class Guard:
                 await self._question()
         if self.health.next_probe_at is not None:
             return await self._look_at_down(self.health.next_probe_at)
-        period = estranged_period_s if self.health.state == "estranged" else marker_period_s
+        period = self._period_s()
         if self._marker_wanted or self._clock.monotonic() >= self._marker_read_at + period:
             await self.check()
         return max(0.0, self._marker_read_at + period - self._clock.monotonic())
+
+    def _period_s(self) -> float:
+        """How long a marker that was read is enough."""
+        if self.health.state != "estranged":
+            return self._quiet_period_s
+        longest = self._quiet_period_s / marker_period_s * estranged_period_s
+        return max(estranged_period_s, min(longest, self.health.findings().since_s / 10))
+
+    def _patience_s(self, least_s: float, calls: int) -> float:
+        """How long the guard waits for answers to `calls` small calls, one after another."""
+        if not self.health.known:
+            return max(least_s, first_marker_deadline_s)
+        return min(max(least_s, 4 * calls * self.health.usual_s()), deadline_s_base)
 
     async def _look_at_down(self, probe_at: float) -> float:
         now = self._clock.monotonic()
@@ -195,9 +224,8 @@ class Guard:
 
     async def _question(self) -> None:
         """Find out, before the next deadline does, whether a silent provider hangs."""
-        usual = sum(self.health.expected_s(verb, 0) for verb in ("put", "get", "delete"))
         began = self._clock.monotonic()
-        failure = await self._probe(min(max(suspect_deadline_s, 4 * usual), deadline_s_base))
+        failure = await self._probe(self._patience_s(suspect_deadline_s, 3))  # it writes, reads and deletes
         if failure is not None:
             self.health.report(failure.verb, self._clock.monotonic() - began, failure)
 

@@ -1,0 +1,64 @@
+"""How long a round trip takes now, and what is paced by it: back-off after a loss, and the next question.
+
+Both must fit directories on one computer (tenths of a millisecond) and clouds an ocean away, so they are
+counted in round trips as last seen.
+"""
+
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+
+T = TypeVar("T")
+
+# Back-off after losing a slot to another gateway: up to one of the last rounds, doubled at each loss.
+BACKOFF_S_MIN = 0.002
+BACKOFF_S_MAX = 4.0
+BACKOFF_DOUBLINGS_MAX = 4
+# How many questions may be under way at once, begun evenly over a round trip: a reader that has just missed
+# one waits a quarter of a round trip longer. Below the shortest such pause, one at a time serves as well.
+QUESTIONS_MAX = 4
+QUESTION_PAUSE_S_MIN = 0.002
+
+
+class Pace:
+    """Measures the rounds that pass through `timed`."""
+
+    def __init__(self, clock: Clock, entropy: Entropy) -> None:
+        self._clock = clock
+        self._entropy = entropy
+        self._round_trip_s = BACKOFF_S_MIN
+        self._asked_at = float("-inf")
+
+    async def timed(self, work: Awaitable[T]) -> T:
+        """Do `work`, one round, and remember how long it took."""
+        begun = self._clock.monotonic()
+        result = await work
+        self._round_trip_s = self._clock.monotonic() - begun
+        return result
+
+    def backoff_s(self, losses: int) -> float:
+        """How long to wait, at random, after so many losses of one slot."""
+        longest = max(
+            BACKOFF_S_MIN,
+            min(BACKOFF_S_MAX, self._round_trip_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
+        )
+        return self._entropy.uniform(longest / 4, longest)
+
+    @property
+    def questions_max(self) -> int:
+        """How many questions may be under way at once."""
+        return QUESTIONS_MAX if self._question_pause_s >= QUESTION_PAUSE_S_MIN else 1
+
+    def asks(self) -> None:
+        """A question begins now."""
+        self._asked_at = self._clock.monotonic()
+
+    def until_next_question_s(self) -> float:
+        """How long to wait with the next question while the last one is under way."""
+        return max(0.0, self._asked_at + self._question_pause_s - self._clock.monotonic())
+
+    @property
+    def _question_pause_s(self) -> float:
+        return self._round_trip_s / QUESTIONS_MAX
