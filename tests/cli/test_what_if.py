@@ -91,7 +91,7 @@ def test_who_is_not_well_counts_as_away_unless_told_otherwise(filled: Any) -> No
     wipe(filled.folder / "b")
     assert verdicts(filled, "c") == {"c": "read-loss"}
     assert filled.json("what-if", "c")["not_well"] == {"b": "estranged"}
-    assert "bring back b" in filled.ok("what-if", "c")
+    assert "take back b, then: outlast repair" in filled.ok("what-if", "c")
     assert verdicts(filled, "c", "--well") == {"c": "redundancy-less"}
     filled.ok("repair")
     assert verdicts(filled, "c") == {"c": "redundancy-less"}

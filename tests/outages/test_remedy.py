@@ -32,7 +32,9 @@ def test_what_is_borne_needs_no_fix() -> None:
 
 
 def test_who_is_away_is_to_come_back() -> None:
-    assert fix(store(ABC, held(2, "a b c")), one("a"), now={"c": "down"}).startswith("bring back c")
+    shop = store(ABC, held(2, "a b c"))
+    assert fix(shop, one("a"), now={"c": "down"}) == "bring back c (see outlast status)"
+    assert fix(shop, one("a"), now={"c": "estranged"}) == "take back c, then: outlast repair"
 
 
 def test_what_is_missing_is_to_be_repaired() -> None:
@@ -45,8 +47,8 @@ def test_both_where_only_both_help() -> None:
     assert text == "bring back d, then: outlast repair"
 
 
-def test_what_cannot_be_read_in_any_case_is_not_to_be_repaired() -> None:
-    assert "repair" not in fix(store(ABC, held(2, "a", gone="b c")), one("a"))
+def test_what_cannot_be_read_in_any_case_has_no_fix_here() -> None:
+    assert fix(store(ABC, held(2, "a", gone="b c")), one("a")).startswith("none here")
 
 
 def test_what_nobody_has_said_is_to_be_found_out() -> None:

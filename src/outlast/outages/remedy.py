@@ -10,7 +10,7 @@ Each but the last is tried: it is proposed only if the verdict is good with it. 
 own rules need, and is for a store laid out anew: providers and policy are fixed when a store is made.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 from outlast.outages.holdings import Holdings
@@ -37,6 +37,8 @@ def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> s
     outage = verdict.outage
     if "key" in outage.kinds and outage.manner == "lost":
         return "print the key on paper (outlast init --recovery-sheet), or copy its file to another place"
+    if what_if(store, _only(outage, frozenset()), {}).bad:
+        return "none here: some objects cannot be read with everybody there (outlast repair tells which)"
     return (
         _mend(store, outage, now)
         or _find_out(store, outage, now)
@@ -47,9 +49,11 @@ def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> s
 
 def _mend(store: Holdings, outage: Outage, now: Mapping[str, str]) -> str:
     """What the store's present state asks for."""
-    back = "bring back " + ", ".join(sorted(now))
+    estranged = sorted(name for name in now if now[name] == "estranged")
+    down = sorted(set(now) - set(estranged))
+    back = f"bring back {_listed(down)}" if down else f"take back {_listed(estranged)}"
     if now and not what_if(store, outage, {}).bad:
-        return f"{back} (see outlast status)"
+        return f"{back}, then: outlast repair" if estranged else f"{back} (see outlast status)"
     repaired = store.repaired()
     if repaired == store:
         return ""
@@ -101,3 +105,7 @@ def _add(store: Holdings, outage: Outage) -> str:
 
 def _only(outage: Outage, providers: frozenset[str]) -> Outage:
     return Outage(outage.name, outage.kinds, providers, frozenset(), outage.manner)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
