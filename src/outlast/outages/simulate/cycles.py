@@ -94,6 +94,8 @@ class _Walkers:
         self._rates = np.array([unit.rate for unit in process.units])
         self._heals = np.array([unit.self_healing for unit in process.units])
         self._mean_times = np.array([unit.repair.mean_h for unit in process.units]) / HOURS_PER_YEAR
+        self._laws = list(dict.fromkeys(unit.repair for unit in process.units))
+        self._law = np.array([self._laws.index(unit.repair) for unit in process.units])
         units = len(process.units)
         length, idle, down, outages = np.zeros((4, count))
         self.seen = Cycles(np.ones(count), length, idle, down, outages, np.zeros(units))
@@ -227,12 +229,10 @@ class _Walkers:
         """How long the repair of each of the units `failing` takes, in years."""
         takes = np.empty(failing.size)
         long = self._biased[columns] & (self._generator.random(failing.size) < lengthened)
-        for row, unit in enumerate(self._process.units):
-            chosen = failing == row
-            for draw, which in (
-                (unit.repair.draw, chosen & ~long),
-                (unit.repair.draw_by_length, chosen & long),
-            ):
+        law = self._law[failing]
+        for number, repair in enumerate(self._laws):
+            alike = law == number
+            for draw, which in ((repair.draw, alike & ~long), (repair.draw_by_length, alike & long)):
                 takes[which] = draw(self._generator, int(np.count_nonzero(which))) / HOURS_PER_YEAR
         likelier = (1 - lengthened) + lengthened * takes / self._mean_times[failing]
         self.seen.weight[self._path[columns]] /= np.where(self._biased[columns], likelier, 1.0)

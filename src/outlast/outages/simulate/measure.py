@@ -5,7 +5,7 @@ rare, and what was counted can be told to anybody. Where they saw too few failur
 are walked under failure biasing until the figure is good, or enough was tried.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from outlast.outages.simulate.structure import Structure
 batch_cycles_max = 1 << 15
 # Plain cycles are good enough with a standard error of this share of the value.
 plain_error_max = 0.1
+# From so many plain cycles the mean length of one is known well enough for what biased ones show.
+length_cycles_min = 10_000
 # Biased cycles are walked until the standard error is this share of the value, or there are so many.
 biased_error_max = 0.02
 biased_cycles_max = 1 << 20
@@ -33,12 +35,14 @@ class Measure:
     moment); `outages` how often a year it fails. For a system that is watched `until_failure`, `outages` is
     the rate of the first failure, all working at the start (1 / MTTF), and there is no `unavailability`.
     `blame` is, for each unit, the share of the time of system failure (or of the failures) in which it had
-    failed, too; since several have, these sum to more than 1. `years` were watched by plain sampling.
+    failed, too; since several have, these sum to more than 1. `watched` is what plain sampling alone makes of
+    the `outages`, in `years` years.
     """
 
     outages: Estimate
     unavailability: Estimate | None
     blame: dict[str, float]
+    watched: Estimate
     years: float
 
     @property
@@ -65,8 +69,11 @@ def measure(
     found = _measured(process, plain, plain, until_failure)
     if _error(found) <= plain_error_max:
         return found
-    biased = _biased(process, structure, plain, generator, until_failure)
-    better = _measured(process, biased, plain, until_failure)
+    lengths = _enough_for_lengths(plain, process, structure, generator, until_failure)
+    biased = _biased(process, structure, lengths, generator, until_failure)
+    better = replace(
+        _measured(process, biased, lengths, until_failure), watched=found.watched, years=found.years
+    )
     return better if _error(better) < _error(found) else found
 
 
@@ -80,8 +87,18 @@ def _plain(
     return sums
 
 
+def _enough_for_lengths(
+    plain: Sums, process: Process, structure: Structure, generator: np.random.Generator, until_failure: bool
+) -> Sums:
+    """The plain cycles, or others if they are too few (the years that were asked for were few)."""
+    if plain.cycles >= length_cycles_min:
+        return plain
+    cycles = walk(process, structure, length_cycles_min, generator, until_failure=until_failure)
+    return Sums(len(process.units)).add(cycles)
+
+
 def _biased(
-    process: Process, structure: Structure, plain: Sums, generator: np.random.Generator, until_failure: bool
+    process: Process, structure: Structure, lengths: Sums, generator: np.random.Generator, until_failure: bool
 ) -> Sums:
     sums = Sums(len(process.units))
     while sums.cycles < biased_cycles_max:
@@ -90,7 +107,7 @@ def _biased(
         )
         sums.add(cycles)
         if sums.cycles >= biased_cycles_min:
-            error = _error(_measured(process, sums, plain, until_failure))
+            error = _error(_measured(process, sums, lengths, until_failure))
             if error <= biased_error_max:
                 break
     return sums
@@ -106,7 +123,8 @@ def _measured(process: Process, sums: Sums, plain: Sums, until_failure: bool) ->
     whole = sums.cycles * sums.mean("outages" if until_failure else "down")
     names = [unit.name for unit in process.units]
     blame = {name: float(share) / whole for name, share in zip(names, sums.blame, strict=True) if whole}
-    return Measure(outages, None if until_failure else down, blame, plain.years)
+    watched = plain_estimate(plain, "outages")
+    return Measure(outages, None if until_failure else down, blame, watched, plain.years)
 
 
 def _error(found: Measure) -> float:
@@ -118,4 +136,4 @@ def _error(found: Measure) -> float:
 def _nothing_fails(years: float, until_failure: bool) -> Measure:
     never = Estimate(None, None, 0.0, 3 / years, 0, 0, "plain", "rule of three")
     share = Estimate(None, None, 0.0, None, 0, 0, "plain", "none")
-    return Measure(never, None if until_failure else share, {}, years)
+    return Measure(never, None if until_failure else share, {}, never, years)
