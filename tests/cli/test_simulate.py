@@ -1,5 +1,7 @@
 """`outlast simulate`: a described store and one's own, in 80 columns and as JSON."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,7 @@ def test_ones_own_store_is_simulated_as_it_is(shell: Any) -> None:
     assert told["providers"] == ["a", "b", "c"]
     assert (told["k"], told["m"], told["tolerate"], told["voters"]) == (2, 1, 1, ["a", "b", "c"])
     causes = {one["cause"].split()[0] for one in told["assumed"]}
-    assert causes == {"provider", "operator", "location"}  # directories: no region, account or credential
+    assert causes == {"provider", "location"}  # directories: no region, account or credential
     assert told["unknown"] == {}
     (place, blame), *_ = sorted(told["data"]["failed_meanwhile"].items(), key=lambda pair: -pair[1])
     assert place.startswith("location ") and place.endswith(" erased")  # all on this one computer
@@ -116,3 +118,8 @@ def test_what_never_happens_is_below_3_by_the_years(empty: Any, tmp_path: Path) 
 )
 def test_what_cannot_be_simulated_is_refused_with_advice(empty: Any, arguments: tuple[str, ...]) -> None:
     empty.fails("simulate", *arguments)
+
+
+def test_no_other_command_waits_for_numpy() -> None:
+    code = "import sys, outlast.cli.main; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

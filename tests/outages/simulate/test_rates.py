@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from outlast.base.errors import ConfigError
+from outlast.outages.incidents import incident
 from outlast.outages.simulate.durations import Exponential, LogNormal, Observed
+from outlast.outages.simulate.history import hours_of
 from outlast.outages.simulate.rates import default_rates, load_rates, parse_rates
 
 HEAD = '[repair]\nmean_h = 24\nbasis = "assumed"\nsource = "so"\n'
@@ -28,12 +30,23 @@ def test_the_default_table_adds_up_to_what_clouds_show() -> None:
     assert 5 < hours < 11
 
 
+def test_incidents_tell_how_long_outages_last() -> None:
+    """As long as the library says, by what was hit; without what never ended or left the data alone."""
+    operators, regions = hours_of("operator"), hours_of("region")
+    assert incident("google-2025-06-12").duration_s / 3600 in operators
+    assert incident("aws-2025-10-20").duration_s / 3600 in regions
+    for other in ("ovh-2021-03-10", "unisuper-2024-05-02", "cloudflare-2023-11-02"):
+        assert incident(other).duration_s / 3600 not in (*operators, *regions)
+    assert len(operators) > 15 and len(regions) > 7
+
+
 @pytest.mark.parametrize(
     ("text", "duration"),
     [
         ("mean_h = 2", Exponential(2)),
         ("median_h = 2\nsigma = 0.5", LogNormal(2, 0.5)),
         ("hours = [1, 2.5]", Observed((1, 2.5))),
+        ('hours = "incidents"', Observed(hours_of("operator"))),
     ],
 )
 def test_ways_to_say_how_long(text: str, duration: object) -> None:
@@ -53,6 +66,11 @@ def test_ways_to_say_how_long(text: str, duration: object) -> None:
         (HEAD + CAUSE + "hours = []", "must be positive"),
         (HEAD + CAUSE + "hours = [1, -1]", "must be positive"),
         (HEAD + CAUSE + "mean_h = 1\nsurprise = 1", "surprise"),
+        (HEAD + CAUSE + 'mean_h = 1\nhours = "incidents"', "said in one way"),
+        (
+            HEAD + CAUSE.replace("operator", "account") + 'hours = "incidents"',
+            "only of operators and regions",
+        ),
         (HEAD + CAUSE.replace("rate = 1", "rate = -1") + "mean_h = 1", "negative"),
         (HEAD + CAUSE.replace("outage", "loss") + "mean_h = 1", "up to [repair]"),
         (HEAD + CAUSE.replace("operator", "moon") + "mean_h = 1", "moon"),
@@ -78,3 +96,12 @@ def test_a_table_from_a_file(tmp_path: Path) -> None:
 def test_another_time_to_repair_is_told_as_given() -> None:
     repair = default_rates().repaired_in(5).repair
     assert (repair.mean_h, repair.basis, repair.duration) == (5, "given", Exponential(5))
+
+
+def test_the_page_shows_the_default_table() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "simulate.md").read_text(encoding="utf-8")
+    for one in default_rates().causes:
+        lasts = "as the incidents" if one.hours == "incidents" else one.duration or "until repaired"
+        row = f"| {one.name} | {one.rate:g} | {lasts} |"
+        assert row in page
+        assert f"| {one.basis}: {one.source} |" in page

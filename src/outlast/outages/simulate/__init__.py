@@ -3,6 +3,7 @@
 The way of a simulation:
 
     rates        how often what fails, and for how long: a table with sources (rates.toml)
+    history      how long real outages lasted, from the incident library
     causes       a store's members and layout -> units (shared causes) and structure functions
     process      units that fail and are repaired; durations
     structure    from failed units to a failed system

@@ -50,7 +50,7 @@ class Exponential:
         return generator.gamma(2.0, self.mean_h, count)
 
     def __str__(self) -> str:
-        return f"exponential, mean {self.mean_h:g} h"
+        return f"exponential, mean {self.mean_h:.3g} h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,4 +95,4 @@ class Observed:
         return generator.choice(hours, count, p=hours / hours.sum())
 
     def __str__(self) -> str:
-        return f"as {len(self.hours)} seen, mean {self.mean_h:g} h"
+        return f"as {len(self.hours)} seen, mean {self.mean_h:.3g} h"

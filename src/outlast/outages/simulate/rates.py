@@ -7,12 +7,13 @@ A figure that nobody measured says `assumed`.
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
 from outlast.base.errors import ConfigError
 from outlast.outages.simulate.durations import Duration, Exponential, LogNormal, Observed
+from outlast.outages.simulate.history import Width, hours_of
 from outlast.placement.members import DomainKind
 
 Kind: TypeAlias = Literal[
@@ -45,7 +46,7 @@ class CauseRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mean_h: float | None = None
     median_h: float | None = None
     sigma: float | None = None
-    hours: tuple[float, ...] | None = None
+    hours: tuple[float, ...] | Literal["incidents"] | None = None
     only: dict[DomainKind, str] = {}
     unless: dict[DomainKind, str] = {}
 
@@ -61,6 +62,9 @@ class CauseRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             return Exponential(self.mean_h)
         if self.median_h is not None and self.sigma is not None:
             return LogNormal(self.median_h, self.sigma)
+        if self.hours == "incidents":
+            assert self.kind == "operator" or self.kind == "region"
+            return Observed(hours_of(self.kind))
         return Observed(self.hours) if self.hours else None
 
 
@@ -103,6 +107,8 @@ def parse_rates(text: str, name: str) -> Rates:
         if cause.effect == "loss":
             _check(_lengths(cause) == 0, name, f"{cause.name}: how long it lasts is up to [repair]")
         else:
+            known = cause.hours != "incidents" or cause.kind in get_args(Width)
+            _check(known, name, f"{cause.name}: the incidents tell only of operators and regions")
             _check(_lengths(cause) == 1, name, f"{cause.name}: how long it lasts must be said in one way")
             _check(_positive(cause), name, f"{cause.name}: how long it lasts must be positive")
     return rates
@@ -124,6 +130,8 @@ def _lengths(cause: CauseRate) -> int:
 
 
 def _positive(cause: CauseRate) -> bool:
+    if cause.hours == "incidents":
+        return True
     lengths = [cause.mean_h, cause.median_h, *(cause.hours if cause.hours is not None else ())]
     said = [length for length in lengths if length is not None]
     return bool(said) and min(said) > 0 and (cause.sigma is None or cause.sigma >= 0)
