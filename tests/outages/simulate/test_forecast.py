@@ -1,5 +1,6 @@
 """A whole store's forecast: what it must agree with, and what it costs."""
 
+import math
 import time
 
 import numpy as np
@@ -7,9 +8,23 @@ import pytest
 
 from outlast.outages.simulate import causes_of, default_rates, described, forecast, measure
 from outlast.outages.simulate.causes import model_of
+from outlast.outages.simulate.process import HOURS_PER_YEAR
 from outlast.placement.members import Policy
 
-from .closed_forms import assert_agrees
+from .closed_forms import assert_agrees, at_least_failed
+
+
+@pytest.mark.parametrize(("providers", "tolerate"), [(3, 1), pytest.param(5, 2, marks=pytest.mark.slow)])
+def test_availability_of_a_store_agrees_with_its_closed_form(providers: int, tolerate: int) -> None:
+    """Providers that share nothing fail independently, each when any of its causes does: a binomial's tail.
+
+    Whatever the distributions are. That losses wait for the one repairer is left out; they are rare.
+    """
+    rates, layout = default_rates(), described(providers, Policy(tolerate))
+    own = [cause.unit for cause in causes_of(layout, rates) if cause.members == (0,)]
+    q = 1 - math.prod(1 / (1 + unit.rate * unit.repair.mean_h / HOURS_PER_YEAR) for unit in own)
+    found = forecast(layout, rates, 2000, seed=2).reads
+    assert_agrees(found.unavailability, at_least_failed(tolerate + 1, providers, q))
 
 
 def test_durability_of_a_store_agrees_with_its_closed_form() -> None:
@@ -19,7 +34,7 @@ def test_durability_of_a_store_agrees_with_its_closed_form() -> None:
     """
     rates = default_rates()
     r = sum(one.rate for one in rates.causes if one.effect == "loss" and not one.only)
-    mu = 8760 / rates.repair.mean_h
+    mu = HOURS_PER_YEAR / rates.repair.mean_h
     mttf = 1 / (3 * r) + (1 + mu / (3 * r)) / (2 * r)
     found = forecast(described(3, Policy(1)), rates, 1000, seed=3).data
     # A provider that is erased already can be hit by its other causes, which is no further loss: r is small.
