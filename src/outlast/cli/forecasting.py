@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
-from outlast.cli.output import count_text, print_json, print_line, print_table
+from outlast.cli.output import print_json, print_line, print_table
 from outlast.outages.simulate import (
     Cause,
     Estimate,
@@ -165,7 +165,7 @@ def _time(share: float) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2g}"
+    return f"{value:.3g}"
 
 
 def _nines(failing: float | None) -> str:
@@ -198,7 +198,7 @@ def _tell_watched(found: Forecast, seed: int) -> None:
 def _seen(one: Measure) -> str:
     years = f"in {one.years:,.0f} years"
     if one.watched.events:
-        return f"{count_text(one.watched.events, 'time')} {years}"
+        return f"{one.watched.events:,} time{'' if one.watched.events == 1 else 's'} {years}"
     assert one.watched.high is not None
     return f"never {years} (so below {_number(one.watched.high)} a year)"
 
