@@ -19,6 +19,7 @@ from outlast.cli.recover import recover
 from outlast.cli.repair import repair
 from outlast.cli.rm import rm
 from outlast.cli.serve import serve
+from outlast.cli.simulate import simulate
 from outlast.cli.status import status
 from outlast.cli.what_if import what_if
 
@@ -44,7 +45,9 @@ def outlast(
         raise typer.Exit
 
 
-for verb in (init, serve, status, doctor, ls, cp, cat, rm, repair, collect, what_if, drill, recover, demo):
+everyday = (init, serve, status, doctor, ls, cp, cat, rm)
+bad_days = (repair, collect, what_if, drill, simulate, recover, demo)
+for verb in (*everyday, *bad_days):
     app.command()(verb)
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(key.app, name="key")

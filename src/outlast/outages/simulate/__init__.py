@@ -1,0 +1,54 @@
+"""Availability and durability over years, by Monte Carlo over correlated outages.
+
+The way of a simulation:
+
+    rates        how often what fails, and for how long: a table with sources (rates.toml)
+    history      how long real outages lasted, from the incident library
+    causes       a store's members and layout -> units (shared causes) and structure functions
+    process      units that fail and are repaired; durations
+    structure    from failed units to a failed system
+    cycles       many histories side by side, plain or under failure biasing
+    estimates    from cycles to figures with intervals
+    measure      plain sampling first, failure biasing where that saw too little
+    forecast     all of it for one store
+
+What is from `process` to `measure` knows nothing of stores: it is the textbook's. Chance is a numpy generator
+that is passed in; the same seed gives the same figures. docs/simulate.md has the theory, and what is not
+modelled.
+"""
+
+from outlast.outages.simulate.causes import (
+    Cause,
+    Layout,
+    causes_of,
+    described,
+    has_spares,
+    layout_of,
+    unknown_domains,
+)
+from outlast.outages.simulate.estimates import Estimate
+from outlast.outages.simulate.forecast import Forecast, forecast, not_counted
+from outlast.outages.simulate.measure import Measure, measure
+from outlast.outages.simulate.process import Process, Unit
+from outlast.outages.simulate.rates import Rates, default_rates, load_rates
+
+__all__ = [
+    "Cause",
+    "Estimate",
+    "Forecast",
+    "Layout",
+    "Measure",
+    "Process",
+    "Rates",
+    "Unit",
+    "causes_of",
+    "default_rates",
+    "described",
+    "forecast",
+    "has_spares",
+    "layout_of",
+    "load_rates",
+    "measure",
+    "not_counted",
+    "unknown_domains",
+]
