@@ -8,6 +8,8 @@ OutlastError
 |   |-- Conflict                `replace`: it is not the one that you think
 |   |-- Unsupported             this provider cannot do that at all
 |   |-- Denied                  credential or rights refused; asking again will not help
+|   |   |-- Expired             the credential was good once
+|   |   `-- Locked              a retention policy or lock of the provider's own forbids it
 |   |-- Full                    no space, no quota
 |   |-- Estranged               the provider answers, but it has lost its marker or is another store's
 |   `-- Unavailable             refused, hanging, erring, throttled, breaker open: ask again later
@@ -114,6 +116,14 @@ class Denied(ProviderError):
     """The credential or its rights were refused."""
 
     cause = Cause.DENIED
+
+
+class Expired(Denied):
+    """The credential has expired."""
+
+
+class Locked(Denied):
+    """The provider keeps objects from being written or deleted: object lock, legal hold, immutability."""
 
 
 class Full(ProviderError):

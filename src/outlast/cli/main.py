@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from outlast.base.memory import keep_freed_memory
-from outlast.cli import bucket, key
+from outlast.cli import bucket, key, provider
 from outlast.cli.cat import cat
 from outlast.cli.collect import collect
 from outlast.cli.cp import cp
@@ -48,6 +48,7 @@ for verb in (init, serve, status, doctor, ls, cp, cat, rm, repair, collect, what
     app.command()(verb)
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(key.app, name="key")
+app.add_typer(provider.app, name="provider")
 
 
 def main() -> None:

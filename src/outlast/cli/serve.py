@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from outlast.assembly.alarm import watched
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
@@ -41,7 +42,7 @@ async def _serve(
     from outlast.gateway.server import Gateway  # here: the HTTP library is large, and only this verb needs it
 
     told_to_end = _signals()
-    async with store_at(config, state_dir) as store:
+    async with store_at(config, state_dir) as store, watched(store):
         gateway = Gateway(store, SystemClock(), SystemEntropy(), domains=domains)
         try:
             bound = await gateway.start(host, port)

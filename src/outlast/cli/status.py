@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
@@ -23,8 +24,8 @@ def status(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Js
 
 
 async def ask_everybody(store: Store) -> None:
-    """Read every provider's marker: this process has only just begun and knows nothing of them yet."""
-    await asyncio.gather(*(store.fleet[name].check() for name in store.fleet.names))
+    """Try every provider: this process has only just begun and knows nothing of them yet."""
+    await asyncio.gather(*(store.fleet[name].examine() for name in store.fleet.names))
 
 
 def told(found: Status) -> dict[str, Any]:
@@ -56,12 +57,13 @@ def _provider(one: ProviderStatus) -> dict[str, Any]:
         "operator": one.domains.operator,
         "expected_ms": {verb: round(1000 * seconds, 2) for verb, seconds in one.expected_s.items()},
         "failures": one.failures,
+        "troubles": [asdict(trouble) for trouble in one.troubles],
     }
 
 
 def _tell(found: Status) -> None:
     print_table(
-        ("provider", "operator", "state", "role", "answers in>", "why"),
+        ("provider", "operator", "state", "role", "answers in>"),
         [
             (
                 one.name,
@@ -69,11 +71,13 @@ def _tell(found: Status) -> None:
                 one.state,
                 _role(one, found.voters),
                 f"{1000 * one.expected_s['get']:.1f} ms" if "get" in one.expected_s else "",
-                one.why if one.state != "healthy" else "",
             )
             for one in found.providers
         ],
     )
+    for one in found.providers:
+        for trouble in one.troubles:
+            print_line(f"\n{one.name}: {trouble.what}\n  -> {trouble.remedy}")
     counts = found.counts
     print_line(
         f"\n{counts.objects} objects in {counts.buckets} buckets, {bytes_text(counts.bytes)};"

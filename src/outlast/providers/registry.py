@@ -99,6 +99,12 @@ def innermost(provider: Provider) -> Provider:
     return provider
 
 
+def keeps_versions(provider: Provider) -> bool:
+    """Whether its answers have shown that it keeps what is overwritten or deleted."""
+    # Its class is not imported to be asked for: that would import the cloud's library, too.
+    return getattr(innermost(provider), "versioned", False) is True
+
+
 def meter_of(provider: Provider) -> Meter | None:
     """What counts the requests of a provider on a network; None for others."""
     wrapped: Provider | None = provider

@@ -5,6 +5,7 @@ from typing import Literal
 
 from outlast.catalog.state import Counts, State
 from outlast.placement.members import Domains, Member
+from outlast.providers.trouble import Trouble
 from outlast.store.fleet import Fleet
 
 
@@ -26,6 +27,8 @@ class ProviderStatus:
     """Failed calls by cause."""
     expected_s: dict[str, float]
     """How long a call takes, by verb, for the verbs that were used."""
+    troubles: tuple[Trouble, ...] = ()
+    """What somebody should mend, as far as this gateway has met it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def _provider(member: Member, fleet: Fleet) -> ProviderStatus:
         return ProviderStatus(
             member.name, "unconfigured", 0.0, "", member.votes, member.holds_data, member.domains, 0, {}, {}
         )
-    found = fleet[member.name].health.findings()
+    guard = fleet[member.name]
+    found = guard.health.findings()
     return ProviderStatus(
         name=member.name,
         state=found.state,
@@ -70,4 +74,5 @@ def _provider(member: Member, fleet: Fleet) -> ProviderStatus:
         calls=found.calls,
         failures=found.failures,
         expected_s=found.expected_s,
+        troubles=guard.troubles(),
     )

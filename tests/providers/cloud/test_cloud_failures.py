@@ -20,7 +20,9 @@ from outlast.base.errors import (
     Conflict,
     Denied,
     Exists,
+    Expired,
     Full,
+    Locked,
     NotFound,
     ProviderError,
     Unavailable,
@@ -287,14 +289,16 @@ async def test_a_status(kind: str, status: int, code: str, wanted: type[Provider
 @pytest.mark.parametrize(
     ("status", "code", "wanted"),
     [
-        (400, "ExpiredToken", Denied),
+        (400, "ExpiredToken", Expired),
+        (403, "TokenRefreshRequired", Expired),
         (400, "InvalidToken", Denied),
         (400, "AuthorizationHeaderMalformed", Denied),
         (403, "InvalidAccessKeyId", Denied),
         (403, "SignatureDoesNotMatch", Denied),
         (403, "RequestTimeTooSkewed", Denied),
         (403, "QuotaExceeded", Full),
-        (409, "BlobImmutableDueToPolicy", Denied),
+        (409, "BlobImmutableDueToPolicy", Locked),
+        (403, "retentionPolicyNotMet", Locked),
         (500, "ServerBusy", Unavailable),
     ],
 )
