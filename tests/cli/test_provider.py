@@ -117,7 +117,7 @@ def test_probe_tells_of_a_provider_that_may_only_be_read(shell: Any, monkeypatch
     monkeypatch.setattr(DiskProvider, "put", refused)
     found = probed(shell, "b")["b"]
     assert kinds(found) == ["denied", "cannot-vote", "cannot-hold-data"]
-    assert "right to write" in found["troubles"][0]["remedy"]
+    assert "may write" in found["troubles"][0]["remedy"]
 
 
 def test_probe_finds_a_voter_that_no_longer_passes_the_race(

@@ -108,14 +108,13 @@ _of_class: tuple[tuple[type[ProviderError], str, str], ...] = (
     (Full, "full", "make room there, or raise its quota"),
     (Estranged, "estranged", emptied.remedy),
 )
-_docs = " (docs/providers)"
+_first = "see that its credential is the right one, neither expired nor revoked, and that it"
 _rights = {
-    "get": f"give the credential, or the user who runs this, the right to read there{_docs}",
-    "head": f"give the credential, or the user who runs this, the right to read there{_docs}",
-    "list": f"give the credential, or the user who runs this, the right to list there{_docs}",
-    "put": f"give the credential, or the user who runs this, the right to write there{_docs}",
-    "delete": "give the credential, or the user who runs this, the right to delete there, and see that no"
-    f" object lock or retention policy forbids it{_docs}",
+    "get": f"{_first} may read there (docs/providers)",
+    "head": f"{_first} may read there (docs/providers)",
+    "list": f"{_first} may list there (docs/providers)",
+    "put": f"{_first} may write there (docs/providers)",
+    "delete": f"{_first} may delete there; a lock or retention policy may forbid it, too (docs/providers)",
 }
 _look = "see that it is there (mounted), and that the user who runs this may use it"
 _of_cause = {

@@ -209,7 +209,7 @@ def _denial(code: str) -> str:
 
 def _expired_signature(answer: Answer) -> bool:
     """Azure has no code of its own for a SAS token whose time is over; what it explains tells."""
-    return answer.code == "AuthenticationFailed" and "Signed expiry time" in answer.text
+    return answer.code == "AuthenticationFailed" and "not valid in the specified time frame" in answer.text
 
 
 def silence(kind: str, text: str) -> tuple[Cause, str]:
