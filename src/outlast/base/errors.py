@@ -21,6 +21,7 @@ OutlastError
 |   `-- ForkedLog               two histories: a provider was rolled back, or the voters are not ours
 `-- StoreError                  what a caller of the store may meet and should handle
     |-- StoreUnavailable        the store cannot do this now; nothing was acknowledged
+    |-- StoreFull               quotas are used up: the policy cannot be kept for more data
     |-- StoreCorrupt            data or catalog cannot be read back as written
     |-- NoSuchBucket, BucketExists, BucketNotEmpty, BadBucketName
     |-- NoSuchKey, KeyTooLong
@@ -176,6 +177,10 @@ class StoreError(OutlastError):
 
 class StoreUnavailable(StoreError):
     """The store cannot do this now. Nothing was acknowledged."""
+
+
+class StoreFull(StoreError):
+    """The quotas of so many providers are used up that no more data can be placed as the policy wants."""
 
 
 class StoreCorrupt(StoreError):

@@ -16,6 +16,7 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (errors.NoSuchAccessKey, "see what there is with: outlast key list"),
     (errors.AccessKeyExists, "choose another name, or delete it first: outlast key delete NAME"),
     (errors.StoreUnavailable, "nothing was acknowledged; see which providers answer with: outlast status"),
+    (errors.StoreFull, "raise the quotas in the providers' URLs, or delete something: outlast status"),
     (
         errors.StoreCorrupt,
         "see what is missing with: outlast repair; the data may be at a provider that is away",

@@ -9,6 +9,7 @@ from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, print_json, print_line, print_table
 from outlast.cli.session import run, store_at
 from outlast.store import ProviderStatus, Status, Store
+from outlast.store.quotas import QuotaUse
 
 
 def status(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Json = False) -> None:
@@ -58,7 +59,26 @@ def _provider(one: ProviderStatus) -> dict[str, Any]:
         "expected_ms": {verb: round(1000 * seconds, 2) for verb, seconds in one.expected_s.items()},
         "failures": one.failures,
         "troubles": [asdict(trouble) for trouble in one.troubles],
+        "quota": None if one.quota is None else _quota(one.quota),
     }
+
+
+def _quota(use: QuotaUse) -> dict[str, Any]:
+    kinds = ("bytes", "requests", "egress")
+    return {kind: {"used": getattr(use, kind), "of": getattr(use.quota, kind)} for kind in kinds}
+
+
+def _quota_text(use: QuotaUse) -> str:
+    """What is used of what is limited, in a line."""
+    quota, told = use.quota, []
+    if quota.bytes is not None:
+        told.append(f"{bytes_text(use.bytes)} of {bytes_text(quota.bytes)} stored")
+    if quota.requests is not None:
+        told.append(f"{use.requests} of {quota.requests} requests this month")
+    if quota.egress is not None:
+        told.append(f"{bytes_text(use.egress)} of {bytes_text(quota.egress)} read this month")
+    over = ": used up, it gets no new data" if use.full or use.spent else ""
+    return ", ".join(told) + over
 
 
 def _tell(found: Status) -> None:
@@ -78,6 +98,9 @@ def _tell(found: Status) -> None:
     for one in found.providers:
         for trouble in one.troubles:
             print_line(f"\n{one.name}: {trouble.what}\n  -> {trouble.remedy}")
+    for one in found.providers:
+        if one.quota is not None:
+            print_line(f"\n{one.name}: {_quota_text(one.quota)}")
     counts = found.counts
     print_line(
         f"\n{counts.objects} objects in {counts.buckets} buckets, {bytes_text(counts.bytes)};"

@@ -110,15 +110,17 @@ class Gathering:
             if not tried and self._fleet.available(place):
                 yield index
 
-    def _rank(self, index: int) -> tuple[bool, float, int, int]:
-        """First what is known to be there, of providers that were not late just now; then the fastest.
+    def _rank(self, index: int) -> tuple[bool, bool, float, int, int]:
+        """First what is known to be there, of providers whose month is not used up and that were not late
+        just now; then the fastest.
 
         Providers within half an octave count as equally fast: then the fragments that need no decoding win.
         """
         place = self._extent.places[index]
         missing = bool(self._extent.missing >> index & 1)
         expected = max(1e-6, self._fleet[place].health.expected_s("get", self._size))
-        return missing, self._fleet.late_until(place), round(2 * math.log2(expected)), index
+        spent = place in self._fleet.spent
+        return missing, spent, self._fleet.late_until(place), round(2 * math.log2(expected)), index
 
     def _late_s(self, index: int) -> float:
         return self._fleet[self._extent.places[index]].health.late_s("get", self._size)

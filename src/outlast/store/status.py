@@ -7,6 +7,7 @@ from outlast.catalog.state import Counts, State
 from outlast.placement.members import Domains, Member
 from outlast.providers.trouble import Trouble
 from outlast.store.fleet import Fleet
+from outlast.store.quotas import Quotas, QuotaUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class ProviderStatus:
     """How long a call takes, by verb, for the verbs that were used."""
     troubles: tuple[Trouble, ...] = ()
     """What somebody should mend, as far as this gateway has met it."""
+    quota: QuotaUse | None = None
+    """What is used of its quota, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +46,11 @@ class Status:
     counts: Counts
 
 
-def status_of(state: State, fleet: Fleet) -> Status:
+def status_of(state: State, fleet: Fleet, quotas: Quotas | None = None) -> Status:
     """The status. The catalog must have got as far as slot 0."""
     policy = state.policy()
     return Status(
-        providers=tuple(_provider(member, fleet) for member in state.members()),
+        providers=tuple(_provider(member, fleet, quotas) for member in state.members()),
         voters=state.voters(),
         tolerate=policy.tolerate,
         domain=policy.domain,
@@ -56,7 +59,7 @@ def status_of(state: State, fleet: Fleet) -> Status:
     )
 
 
-def _provider(member: Member, fleet: Fleet) -> ProviderStatus:
+def _provider(member: Member, fleet: Fleet, quotas: Quotas | None) -> ProviderStatus:
     if member.name not in fleet:
         return ProviderStatus(
             member.name, "unconfigured", 0.0, "", member.votes, member.holds_data, member.domains, 0, {}, {}
@@ -75,4 +78,5 @@ def _provider(member: Member, fleet: Fleet) -> ProviderStatus:
         failures=found.failures,
         expected_s=found.expected_s,
         troubles=guard.troubles(),
+        quota=None if quotas is None else quotas.use(member.name),
     )
