@@ -22,6 +22,7 @@ from outlast.catalog.records import (
     Genesis,
     ObjectDeleted,
     ProviderReattached,
+    UsageReported,
 )
 from outlast.catalog.state import State
 from outlast.placement.members import Domains, Member, Policy
@@ -120,3 +121,26 @@ def test_a_drill_replaces_an_earlier_one_and_an_empty_shape_ends_it(state: State
     assert state.drills() == (DrillSet("one", "err", 20), DrillSet("two", "slow", 30))
     apply(state, DrillSet("two", "", 0), DrillSet("three", "", 0))
     assert state.drills() == (DrillSet("one", "err", 20),)
+
+
+def test_the_larger_figures_of_a_gateway_win_and_gateways_add_up(state: State) -> None:
+    one, other = b"1" * 16, b"2" * 16
+    apply(
+        state,
+        UsageReported("2026-11", "two", one, 10, 100),
+        UsageReported("2026-11", "two", one, 30, 300),
+        UsageReported("2026-11", "two", one, 20, 200),
+        UsageReported("2026-11", "two", other, 1, 5),
+        UsageReported("2026-11", "one", other, 1000, 0),
+    )
+    assert state.used("2026-11", "two") == (31, 305)
+    assert state.used("2026-11", "two", without=one) == (1, 5)
+    assert state.used("2026-11", "three") == state.used("2026-10", "two") == (0, 0)
+
+
+def test_a_new_month_drops_the_old_one_and_a_late_report_of_it(state: State) -> None:
+    apply(state, UsageReported("2026-11", "two", b"1" * 16, 10, 100))
+    apply(state, UsageReported("2026-12", "one", b"1" * 16, 1, 1))
+    apply(state, UsageReported("2026-11", "two", b"1" * 16, 99, 999))
+    assert state.used("2026-11", "two") == (0, 0)
+    assert state.used("2026-12", "one") == (1, 1)

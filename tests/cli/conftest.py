@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     arguments = [f"--provider={name}={folder / name}" for name in PROVIDERS]
     Shell(folder).ok("init", *arguments)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shell_in() -> Callable[[Path], Shell]:
+    """A shell in a folder, for stores that a test makes itself."""
+    return Shell
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def test_an_erased_provider(shell: Any) -> None:
     shutil.rmtree(shell.folder / "b")
     (shell.folder / "b").mkdir()
     wrong = bad(shell)
-    assert "has no marker" in wrong["provider b"]
+    assert "its marker (0-outlast) is gone" in wrong["provider b"]
     assert "2 of 3 voters are well" in wrong["agreement"]
 
 
@@ -67,8 +67,8 @@ def test_two_providers_swapped(shell: Any) -> None:
     (shell.folder / "b").rename(shell.folder / "a")
     (shell.folder / "x").rename(shell.folder / "b")
     wrong = bad(shell)
-    assert "is b of store" in wrong["provider a"]
-    assert "is a of store" in wrong["provider b"]
+    assert "the place of 'b' of this store" in wrong["provider a"]
+    assert "the place of 'a' of this store" in wrong["provider b"]
 
 
 def test_settings_that_name_a_stranger(shell: Any) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from outlast.cli.output import bytes_text
+
 BIG = hashlib.shake_128(b"big").digest(3 << 20)
 
 
@@ -60,6 +62,23 @@ def test_status_still_answers_when_too_many_are_gone(filled: Any) -> None:
         (filled.folder / name).rename(filled.folder / f"{name}-away")
     said = filled.ok("status")
     assert "2 operators are away, and only 1 may be" in said
+
+
+def test_quotas_are_kept_to_and_shown(bucket: Any) -> None:
+    config, folder = bucket.config, bucket.folder
+    limited = config.read_text().replace(f"{folder / 'a'}", f"{folder / 'a'}?quota_bytes=1MB")
+    config.write_text(limited)
+    bucket.ok("cp", "-", "outlast://bucket/first", input=BIG)
+    (quota,) = (one["quota"]["bytes"] for one in bucket.json("status")["providers"] if one["name"] == "a")
+    assert quota["of"] == 1_000_000 <= quota["used"] < 2_000_000
+    bucket.ok("cp", "-", "outlast://bucket/second", input=BIG)
+    said = bucket.ok("status")
+    assert f"a: {bytes_text(quota['used'])} of 976.6 KiB stored: used up" in said, "the second is elsewhere"
+    config.write_text(limited.replace(f"{folder / 'b'}", f"{folder / 'b'}?quota_bytes=1MB"))
+    assert (
+        "the quotas of a, b are used up" in bucket.run("cp", "-", "outlast://bucket/third", input=BIG).stderr
+    )
+    assert bucket.run("cat", "bucket/second").stdout_bytes == BIG
 
 
 # ---------------------------------------------------------------- repair

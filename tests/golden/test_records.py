@@ -37,6 +37,7 @@ from outlast.catalog.records import (
     UploadAborted,
     UploadCompleted,
     UploadCreated,
+    UsageReported,
     Version,
 )
 from outlast.catalog.wire import decode, encode
@@ -77,6 +78,7 @@ RECORDS: dict[str, AnyRecord] = {
     "ExtentsCollected": ExtentsCollected((ID, OTHER)),
     "ProviderReattached": ProviderReattached("a", OTHER),
     "DrillSet": DrillSet("a", "hang", 16),
+    "UsageReported": UsageReported("2026-11", "a", ID, 17, 18_000_000_000),
 }
 GOLDEN: dict[str, list[str]] = json.loads((Path(__file__).parent / "records.json").read_text())
 

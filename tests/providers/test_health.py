@@ -8,7 +8,9 @@ from outlast.base.errors import (
     Conflict,
     Denied,
     Exists,
+    Expired,
     Full,
+    Locked,
     NotFound,
     ProviderError,
     Unavailable,
@@ -16,6 +18,8 @@ from outlast.base.errors import (
 )
 from outlast.providers import health
 from outlast.providers.health import Health
+from outlast.providers.marker import Marker
+from outlast.providers.trouble import of_marker
 
 
 class HandClock:
@@ -131,9 +135,9 @@ def test_late_news_of_a_provider_that_is_down_changes_nothing(one: Health, clock
 
 def test_only_a_probe_closes_the_breaker(one: Health) -> None:
     fail(one)
-    one.report_probe("still refused")
+    one.report_probe(timeout)
     assert one.state == "down"
-    assert one.findings().why == "still refused"
+    assert "timeout" in one.findings().why
     one.report_probe()
     assert (one.state, one.available, one.next_probe_at) == ("healthy", True, None)
     one.report("get", 0.01, refused)
@@ -149,7 +153,7 @@ def test_probes_come_at_growing_and_uneven_intervals_up_to_five_seconds(
         assert one.next_probe_at is not None
         pauses.append(one.next_probe_at - clock.time)
         clock.time = one.next_probe_at
-        one.report_probe("no")
+        one.report_probe(refused)
     assert 0.125 <= pauses[0] <= 0.25
     assert all(pause <= 5 for pause in pauses)
     assert all(pause >= 2.5 for pause in pauses[5:])
@@ -355,3 +359,75 @@ def test_findings_tell_state_reason_and_counts(one: Health, clock: HandClock) ->
 def fail(one: Health) -> None:
     for _ in range(3):
         one.report("get", 0.01, refused)
+
+
+# ---------------------------------------------------------------- troubles
+
+
+def kinds(one: Health) -> list[str]:
+    assert all(trouble.what and trouble.remedy for trouble in one.troubles())
+    return [trouble.kind for trouble in one.troubles()]
+
+
+def test_a_refused_write_is_a_trouble_of_a_healthy_provider_until_one_succeeds(one: Health) -> None:
+    one.report("put", 0.01, Denied("p", "put"))
+    one.report("get", 0.01)
+    assert (one.state, kinds(one)) == ("healthy", ["denied"])
+    one.report("create", 0.01, Exists("p", "create"))
+    assert kinds(one) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (Expired("p", "put"), "expired"),
+        (Locked("p", "put"), "locked"),
+        (Full("p", "put"), "full"),
+        (Unavailable("p", "put", "", Cause.MISSING), "missing"),
+    ],
+)
+def test_what_does_not_pass_by_itself_is_named(one: Health, error: ProviderError, kind: str) -> None:
+    one.report("put", 0.01, error)
+    assert kinds(one) == [kind]
+
+
+def test_what_passes_by_itself_is_a_trouble_only_while_the_breaker_is_open(one: Health) -> None:
+    one.report("get", 0.01, refused)
+    assert kinds(one) == []
+    fail(one)
+    assert kinds(one) == ["refused"]
+    one.report_probe(timeout)
+    assert kinds(one) == ["timeout"]
+    one.report_probe()
+    assert kinds(one) == []
+
+
+def test_a_missing_object_is_no_trouble(one: Health) -> None:
+    one.report("get", 0.01, NotFound("p", "get"))
+    assert kinds(one) == []
+
+
+def test_rights_to_read_write_list_and_delete_are_troubles_of_their_own(one: Health) -> None:
+    for verb in ("put", "delete", "list"):
+        one.report(verb, 0.01, Denied("p", verb))
+    assert kinds(one) == ["denied"] * 3
+    one.report("put", 0.01)
+    assert [("delete" in t.what, "delete" in t.remedy) for t in one.troubles()] == [
+        (True, True),
+        (False, False),
+    ]
+
+
+def test_a_strange_marker_is_named_by_what_it_says(one: Health) -> None:
+    ours = Marker(b"s" * 16, "p", b"1" * 16)
+    for present, kind in (
+        (None, "emptied"),
+        (Marker(b"x" * 16, "p", b"1" * 16), "other-store"),
+        (Marker(b"s" * 16, "q", b"1" * 16), "swapped"),
+        (Marker(b"s" * 16, "p", b"0" * 16), "old-copy"),
+    ):
+        stranger = of_marker(ours, present)
+        assert stranger is not None
+        one.report_marker(False, stranger)
+        assert (one.state, kinds(one)) == ("estranged", [kind])
+    assert of_marker(ours, ours) is None

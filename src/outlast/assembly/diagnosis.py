@@ -10,23 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from outlast.assembly.build import find_genesis
+from outlast.assembly.examination import examine
 from outlast.assembly.opening import load_key_file
 from outlast.assembly.providers import Providers, open_providers
 from outlast.assembly.settings import Settings, load_settings
 from outlast.assembly.state_dir import claim_state_dir
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
-from outlast.base.errors import ConfigError, OutlastError, ProviderError
+from outlast.base.errors import ConfigError, OutlastError
 from outlast.catalog.records import Genesis
 from outlast.coding.keys import Keyring, MasterKey
 from outlast.coding.seal import Box
-from outlast.providers.capabilities import probe
-from outlast.providers.marker import MARKER_KEY, read_marker
+from outlast.placement.members import Member
+from outlast.providers.marker import Marker
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import majority
 
-# A provider that does not answer its marker within this is not asked anything else.
-answer_s_max = 5.0
 # A clock that is off by more than this is refused by S3 clients and gateways (signatures carry the time).
 skew_s_max = 300.0
 
@@ -86,8 +85,12 @@ async def _look_at_store(
     providers: Providers, master: MasterKey, settings: Settings, clock: Clock, entropy: Entropy
 ) -> list[Finding]:
     genesis, finding = await _find_genesis(providers, master, settings, entropy)
+    members = {member.name: member for member in genesis.members} if genesis is not None else {}
     looked = await asyncio.gather(
-        *(_look_at(guard.inner, settings.store, clock, entropy) for guard in providers.guards.values())
+        *(
+            _look_at(guard.inner, settings.store, members.get(name), clock, entropy)
+            for name, guard in providers.guards.items()
+        )
     )
     findings = [finding, *looked]
     if genesis is not None:
@@ -113,36 +116,20 @@ async def _find_genesis(
     return genesis, Finding("store", f"store {genesis.store.hex()} opens with this key")
 
 
-async def _look_at(provider: Provider, store: bytes, clock: Clock, entropy: Entropy) -> Finding:
+async def _look_at(
+    provider: Provider, store: bytes, member: Member | None, clock: Clock, entropy: Entropy
+) -> Finding:
     """Reachability, the marker, and the rights, of one provider."""
     check = f"provider {provider.name}"
-    begun = clock.monotonic()
-    try:
-        async with asyncio.timeout(answer_s_max):
-            marker = await read_marker(provider)
-    except TimeoutError:
-        return Finding(check, "does not answer", "see why; the store goes on without it meanwhile")
-    except ProviderError as error:
-        return Finding(check, str(error), "see that it is there (mounted) and that this user may use it")
-    answer_s = clock.monotonic() - begun
-    if marker is None:
+    expected = Marker(store, provider.name, b"")
+    found = await examine(provider, expected, member, clock, entropy)
+    if found.troubles:
         return Finding(
             check,
-            f"has no marker ({MARKER_KEY}): it was erased, or another place is mounted there",
-            "mount the right one; or, if it was erased, give it its data back with: outlast repair",
+            "; ".join(trouble.what for trouble in found.troubles),
+            "; ".join(dict.fromkeys(trouble.remedy for trouble in found.troubles)),
         )
-    if marker.store != store or marker.provider != provider.name:
-        return Finding(
-            check,
-            f"is {marker.provider} of store {marker.store.hex()}",
-            "mend its URL in outlast.toml",
-        )
-    found = await probe(provider, entropy)
-    if found.reasons:
-        return Finding(
-            check, "; ".join(found.reasons), "give the user who runs this the rights that it needs"
-        )
-    return Finding(check, f"answers in {1000 * answer_s:.1f} ms, with all rights")
+    return Finding(check, f"answers in {1000 * found.answer_s:.1f} ms, with all rights")
 
 
 def _clock(genesis: Genesis, clock: Clock) -> Finding:

@@ -16,7 +16,8 @@ from outlast.providers.health import Health
 from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
-from outlast.providers.registry import open_provider, quiet_period_s
+from outlast.providers.quota import Quota
+from outlast.providers.registry import open_provider, parse_url, quiet_period_s
 from outlast.providers.wrap.fault import FaultProvider, Shape
 from outlast.providers.wrap.guard import Guard
 from outlast.quorum.voter import Voter
@@ -28,8 +29,16 @@ _no_incarnation = bytes(16)
 class Providers:
     """Guards by name, and the drills that their providers obey. Nothing is asked of a provider here."""
 
-    def __init__(self, opened: Mapping[str, Provider], store: bytes, clock: Clock, entropy: Entropy) -> None:
+    def __init__(
+        self,
+        opened: Mapping[str, Provider],
+        store: bytes,
+        clock: Clock,
+        entropy: Entropy,
+        quotas: Mapping[str, Quota] | None = None,
+    ) -> None:
         self._clock, self._entropy = clock, entropy
+        self.quotas = quotas or {}
         self._faults = {name: FaultProvider(one, clock, entropy) for name, one in opened.items()}
         self.guards = {
             name: Guard(
@@ -86,5 +95,9 @@ class Providers:
 def open_providers(urls: Mapping[str, str], store: bytes, clock: Clock, entropy: Entropy) -> Providers:
     """Open the providers that the settings name. Raises `ConfigError`."""
     return Providers(
-        {name: open_provider(name, url, clock, entropy) for name, url in urls.items()}, store, clock, entropy
+        {name: open_provider(name, url, clock, entropy) for name, url in urls.items()},
+        store,
+        clock,
+        entropy,
+        {name: parse_url(name, url).quota for name, url in urls.items()},
     )

@@ -8,6 +8,8 @@ OutlastError
 |   |-- Conflict                `replace`: it is not the one that you think
 |   |-- Unsupported             this provider cannot do that at all
 |   |-- Denied                  credential or rights refused; asking again will not help
+|   |   |-- Expired             the credential was good once
+|   |   `-- Locked              a retention policy or lock of the provider's own forbids it
 |   |-- Full                    no space, no quota
 |   |-- Estranged               the provider answers, but it has lost its marker or is another store's
 |   `-- Unavailable             refused, hanging, erring, throttled, breaker open: ask again later
@@ -19,6 +21,7 @@ OutlastError
 |   `-- ForkedLog               two histories: a provider was rolled back, or the voters are not ours
 `-- StoreError                  what a caller of the store may meet and should handle
     |-- StoreUnavailable        the store cannot do this now; nothing was acknowledged
+    |-- StoreFull               quotas are used up: the policy cannot be kept for more data
     |-- StoreCorrupt            data or catalog cannot be read back as written
     |-- NoSuchBucket, BucketExists, BucketNotEmpty, BadBucketName
     |-- NoSuchKey, KeyTooLong
@@ -116,6 +119,14 @@ class Denied(ProviderError):
     cause = Cause.DENIED
 
 
+class Expired(Denied):
+    """The credential has expired."""
+
+
+class Locked(Denied):
+    """The provider keeps objects from being written or deleted: object lock, legal hold, immutability."""
+
+
 class Full(ProviderError):
     """No space or no quota is left."""
 
@@ -166,6 +177,10 @@ class StoreError(OutlastError):
 
 class StoreUnavailable(StoreError):
     """The store cannot do this now. Nothing was acknowledged."""
+
+
+class StoreFull(StoreError):
+    """The quotas of so many providers are used up that no more data can be placed as the policy wants."""
 
 
 class StoreCorrupt(StoreError):

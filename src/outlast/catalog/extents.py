@@ -14,6 +14,7 @@ import msgspec
 from outlast.catalog.database import Database
 from outlast.catalog.placements import encode_layout
 from outlast.catalog.records import Extent
+from outlast.coding.geometry import Geometry
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Extent] = msgspec.msgpack.Decoder(Extent)
@@ -35,6 +36,10 @@ class Extents:
     def add(self, extents: Iterable[Extent], died: int | None = None) -> None:
         """Enter new extents, each with one reference, or as dead."""
         refs = 1 if died is None else 0
+        extents = tuple(extents)
+        for extent in extents:
+            if self.find(extent.id) is None:
+                self._count(extent, 1)
         self._database.run_many(
             "INSERT INTO extents (extent, refs, died, missing, size, layout, value)"
             " VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -89,6 +94,8 @@ class Extents:
     def _change(self, extent: Extent, **changes: Any) -> bool:
         changed = msgspec.structs.replace(extent, **changes)
         if changed != extent:
+            self._count(extent, -1)
+            self._count(changed, 1)
             self._database.run(
                 "UPDATE extents SET missing = ?, layout = ?, value = ? WHERE extent = ?",
                 changed.missing,
@@ -100,9 +107,26 @@ class Extents:
 
     def collected(self, ids: Sequence[bytes]) -> None:
         """Forget dead extents. One that is alive after all stays."""
+        for id in ids:
+            row = self._database.row("SELECT value FROM extents WHERE extent = ? AND died IS NOT NULL", id)
+            if row is not None:
+                self._count(_decoder.decode(row[0]), -1)
         self._database.run_many(
             "DELETE FROM extents WHERE extent = ? AND died IS NOT NULL", [(id,) for id in ids]
         )
+
+    def _count(self, extent: Extent, sign: int) -> None:
+        """Add the extent's fragments to what is stored at their places, or take them off."""
+        size = sign * Geometry(extent.size, extent.k).fragment_bytes
+        self._database.run_many(
+            "INSERT INTO stored VALUES (?, ?) ON CONFLICT (provider) DO UPDATE SET bytes = bytes + ?",
+            [(place, size, size) for place in extent.places],
+        )
+
+    def stored(self, provider: str) -> int:
+        """How many bytes the fragments have that are placed at this provider."""
+        row = self._database.row("SELECT bytes FROM stored WHERE provider = ?", provider)
+        return 0 if row is None else row[0]
 
     def alive(self, after: bytes, limit: int) -> list[Extent]:
         """Extents in use, in the order of their ids."""

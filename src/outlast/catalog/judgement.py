@@ -90,6 +90,10 @@ def _drill_set(tables: Tables, record: records.DrillSet) -> None:
     tables.facts.set_drill(record)
 
 
+def _usage_reported(tables: Tables, record: records.UsageReported) -> None:
+    tables.usage.report(record)
+
+
 _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
     records.Genesis: _genesis,
     records.BucketCreated: _bucket_created,
@@ -110,4 +114,5 @@ _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
     records.ExtentsCollected: _extents_collected,
     records.ProviderReattached: _provider_reattached,
     records.DrillSet: _drill_set,
+    records.UsageReported: _usage_reported,
 }

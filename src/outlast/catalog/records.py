@@ -286,6 +286,21 @@ class DrillSet(Record, tag=18):
     until: int
 
 
+class UsageReported(Record, tag=19):
+    """What `gateway` has used of `provider` in `month` (`2026-11`, UTC) so far: its own whole count.
+
+    Requests are those that the provider counts, `egress` is the bytes read from it. A report with larger
+    figures replaces an earlier one of the same gateway and month; one of a month that is over is left out.
+    Outcome: None.
+    """
+
+    month: str
+    provider: str
+    gateway: bytes
+    requests: int
+    egress: int
+
+
 AnyRecord: TypeAlias = (
     Genesis
     | BucketCreated
@@ -306,4 +321,5 @@ AnyRecord: TypeAlias = (
     | ExtentsCollected
     | ProviderReattached
     | DrillSet
+    | UsageReported
 )

@@ -10,6 +10,7 @@ thrown away and built anew. (The formats that last are the records' and the snap
   read the body either.
 - An object's row names its newest version. Keeping older ones is a second table beside `objects` that
   points into `contents` too.
+- `stored` is the sum of the fragments of all extents, dead ones included, that are placed at a provider.
 - `extents.refs` counts references from contents and parts; at zero `died` says when, and the row stays
   until its fragments have been deleted. `layout` (`placements.encode_layout`) repeats what `value` says, so
   that extents that lie alike can be counted without reading each.
@@ -47,6 +48,12 @@ CREATE TABLE extents (
     missing INTEGER NOT NULL, size INTEGER NOT NULL, layout BLOB NOT NULL, value BLOB NOT NULL);
 CREATE INDEX extents_dead ON extents (died) WHERE died IS NOT NULL;
 CREATE INDEX extents_degraded ON extents (extent) WHERE missing != 0 AND died IS NULL;
+
+CREATE TABLE stored (provider TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE usage (
+    month TEXT NOT NULL, provider TEXT NOT NULL, gateway BLOB NOT NULL, requests INTEGER NOT NULL,
+    egress INTEGER NOT NULL, PRIMARY KEY (month, provider, gateway)) WITHOUT ROWID;
 
 CREATE TABLE uploads (
     bucket INTEGER NOT NULL, key BLOB NOT NULL, upload BLOB NOT NULL, created INTEGER NOT NULL,

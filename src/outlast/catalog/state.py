@@ -23,6 +23,7 @@ from outlast.catalog.placements import Placements, placements
 from outlast.catalog.records import AccessKeyCreated, AnyRecord, DrillSet, Extent, Genesis, Version
 from outlast.catalog.tables import Tables
 from outlast.catalog.uploads import Part, Upload
+from outlast.catalog.usage import Used
 from outlast.catalog.wire import decode
 from outlast.placement.members import Member, Policy
 
@@ -219,6 +220,14 @@ class State:
         a million of them.
         """
         return placements(self._database)
+
+    def stored(self, provider: str) -> int:
+        """How many bytes the fragments have that are placed at this provider, missing or not."""
+        return self._tables.extents.stored(provider)
+
+    def used(self, month: str, provider: str, without: bytes = b"") -> Used:
+        """What gateways have reported for a month (`2026-11`), all but the gateway `without`."""
+        return self._tables.usage.of(month, provider, without)
 
     # ------------------------------------------------------------ the store itself
 

@@ -7,6 +7,7 @@ from outlast.catalog.extents import Extents
 from outlast.catalog.facts import Facts
 from outlast.catalog.objects import Objects
 from outlast.catalog.uploads import Uploads
+from outlast.catalog.usage import Usage
 
 
 class Tables:
@@ -22,6 +23,7 @@ class Tables:
         self.uploads = Uploads(database, self.extents)
         self.access_keys = AccessKeys(database)
         self.facts = Facts(database)
+        self.usage = Usage(database)
         self.latest = 0
 
     def saw(self, at: int) -> None:

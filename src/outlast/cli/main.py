@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from outlast.base.memory import keep_freed_memory
-from outlast.cli import bucket, key
+from outlast.cli import bucket, key, provider
 from outlast.cli.cat import cat
 from outlast.cli.collect import collect
 from outlast.cli.cp import cp
@@ -51,6 +51,7 @@ for verb in (*everyday, *bad_days):
     app.command()(verb)
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(key.app, name="key")
+app.add_typer(provider.app, name="provider")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What to do about each error that a command may end with."""
 
 from outlast.base import errors
+from outlast.providers import trouble
 
 _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (
@@ -15,6 +16,7 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (errors.NoSuchAccessKey, "see what there is with: outlast key list"),
     (errors.AccessKeyExists, "choose another name, or delete it first: outlast key delete NAME"),
     (errors.StoreUnavailable, "nothing was acknowledged; see which providers answer with: outlast status"),
+    (errors.StoreFull, "raise the quotas in the providers' URLs, or delete something: outlast status"),
     (
         errors.StoreCorrupt,
         "see what is missing with: outlast repair; the data may be at a provider that is away",
@@ -22,15 +24,13 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (errors.ForkedLog, "a provider was put back to an older state, or is another store's: outlast doctor"),
     (errors.QuorumError, "more voters must answer; see which do with: outlast status"),
     (errors.Tampered, "the key file may be another store's: outlast doctor"),
-    (errors.Estranged, "if it was wiped or replaced on purpose, give it its data back with: outlast repair"),
-    (errors.Denied, "check the rights of the user who runs this at that provider"),
-    (errors.Full, "make room at that provider"),
-    (errors.ProviderError, "see which providers answer with: outlast doctor"),
 )
 
 
 def remedy_for(error: Exception) -> str:
     """One line of advice; "" where there is none to give."""
+    if isinstance(error, errors.ProviderError):
+        return trouble.of_error(error).remedy
     for kind, remedy in _REMEDIES:
         if isinstance(error, kind):
             return remedy

@@ -16,6 +16,7 @@ from typing import Annotated
 
 import typer
 
+from outlast.assembly.alarm import watched
 from outlast.assembly.logs import Level, set_up_logs
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
@@ -55,7 +56,7 @@ async def _serve(
     from outlast.gateway.server import Gateway  # here: the HTTP library is large, and only this verb needs it
 
     told_to_end = _signals()
-    async with store_at(config, state_dir) as store:
+    async with store_at(config, state_dir) as store, watched(store):
         token = os.environ.get("OUTLAST_METRICS_TOKEN", "")
         gateway = Gateway(store, SystemClock(), SystemEntropy(), domains=domains, metrics_token=token)
         try:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, print_json, print_line, print_table
 from outlast.cli.session import run, store_at
 from outlast.store import ProviderStatus, Status, Store
+from outlast.store.quotas import QuotaUse
 
 
 def status(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Json = False) -> None:
@@ -23,8 +25,8 @@ def status(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Js
 
 
 async def ask_everybody(store: Store) -> None:
-    """Read every provider's marker: this process has only just begun and knows nothing of them yet."""
-    await asyncio.gather(*(store.fleet[name].check() for name in store.fleet.names))
+    """Try every provider: this process has only just begun and knows nothing of them yet."""
+    await asyncio.gather(*(store.fleet[name].examine() for name in store.fleet.names))
 
 
 def told(found: Status) -> dict[str, Any]:
@@ -56,12 +58,32 @@ def _provider(one: ProviderStatus) -> dict[str, Any]:
         "operator": one.domains.operator,
         "expected_ms": {verb: round(1000 * seconds, 2) for verb, seconds in one.expected_s.items()},
         "failures": one.failures,
+        "troubles": [asdict(trouble) for trouble in one.troubles],
+        "quota": None if one.quota is None else _quota(one.quota),
     }
+
+
+def _quota(use: QuotaUse) -> dict[str, Any]:
+    kinds = ("bytes", "requests", "egress")
+    return {kind: {"used": getattr(use, kind), "of": getattr(use.quota, kind)} for kind in kinds}
+
+
+def _quota_text(use: QuotaUse) -> str:
+    """What is used of what is limited, in a line."""
+    quota, told = use.quota, []
+    if quota.bytes is not None:
+        told.append(f"{bytes_text(use.bytes)} of {bytes_text(quota.bytes)} stored")
+    if quota.requests is not None:
+        told.append(f"{use.requests} of {quota.requests} requests this month")
+    if quota.egress is not None:
+        told.append(f"{bytes_text(use.egress)} of {bytes_text(quota.egress)} read this month")
+    over = ": used up, it gets no new data" if use.full or use.spent else ""
+    return ", ".join(told) + over
 
 
 def _tell(found: Status) -> None:
     print_table(
-        ("provider", "operator", "state", "role", "answers in>", "why"),
+        ("provider", "operator", "state", "role", "answers in>"),
         [
             (
                 one.name,
@@ -69,11 +91,16 @@ def _tell(found: Status) -> None:
                 one.state,
                 _role(one, found.voters),
                 f"{1000 * one.expected_s['get']:.1f} ms" if "get" in one.expected_s else "",
-                one.why if one.state != "healthy" else "",
             )
             for one in found.providers
         ],
     )
+    for one in found.providers:
+        for trouble in one.troubles:
+            print_line(f"\n{one.name}: {trouble.what}\n  -> {trouble.remedy}")
+    for one in found.providers:
+        if one.quota is not None:
+            print_line(f"\n{one.name}: {_quota_text(one.quota)}")
     counts = found.counts
     print_line(
         f"\n{counts.objects} objects in {counts.buckets} buckets, {bytes_text(counts.bytes)};"

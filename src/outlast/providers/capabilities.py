@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import median
 
+from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Conflict, Exists, NotFound, ProviderError
@@ -47,6 +48,10 @@ class Capabilities:
     reasons: tuple[str, ...]
     round_trip_s: float
     """The median of a few small reads; 0 if none succeeded."""
+    write_s: float = 0.0
+    """The median of a few small writes; 0 if none succeeded."""
+    errors: tuple[ProviderError, ...] = ()
+    """What the provider itself said, of all that did not work."""
 
     @property
     def may_vote(self) -> bool:
@@ -67,21 +72,26 @@ class _Busy(Exception):
     """Nobody won a race, and some were told to slow down."""
 
 
-async def probe(provider: Provider, entropy: Entropy) -> Capabilities:
-    """Try everything, under names below `probe/` that are removed again. Raises nothing: `reasons` tells."""
-    return await _Probe(provider, entropy).run()
+async def probe(provider: Provider, entropy: Entropy, clock: Clock | None = None) -> Capabilities:
+    """Try everything, under names below `probe/` that are removed again. Raises nothing: `reasons` tells.
+
+    Without a `clock` the event loop's measures, which some loops have in whole milliseconds only.
+    """
+    return await _Probe(provider, entropy, clock).run()
 
 
 class _Probe:
     """One probe of one provider. Each step raises `_Failed` or a provider's error, or shows that it works."""
 
-    def __init__(self, provider: Provider, entropy: Entropy) -> None:
+    def __init__(self, provider: Provider, entropy: Entropy, clock: Clock | None) -> None:
         self._provider = provider
+        self._now = asyncio.get_running_loop().time if clock is None else clock.monotonic
         self._entropy = entropy
         self._prefix = f"probe/{entropy.bytes(8).hex()}-"
         self._keys: list[str] = []
         self._reasons: list[str] = []
-        self._round_trip_s = 0.0
+        self._errors: list[ProviderError] = []
+        self._round_trip_s = self._write_s = 0.0
 
     async def run(self) -> Capabilities:
         writable = await self._works("write", self._write)
@@ -99,6 +109,8 @@ class _Probe:
             replaces_atomically=replaces,
             reasons=tuple(self._reasons),
             round_trip_s=self._round_trip_s,
+            write_s=self._write_s,
+            errors=tuple(self._errors),
         )
 
     async def _works(self, what: str, step: Callable[[], Awaitable[None]]) -> bool:
@@ -109,6 +121,8 @@ class _Probe:
             self._reasons.append(f"{what}: no answer within {step_s_max:.0f} s")
         except (_Failed, ProviderError) as error:
             self._reasons.append(f"{what}: {error}")
+            if isinstance(error, ProviderError):
+                self._errors.append(error)
         except Exception as error:  # a provider that misbehaves in a way of its own is a finding, too
             self._reasons.append(f"{what}: {type(error).__name__}: {error}")
         else:
@@ -122,17 +136,21 @@ class _Probe:
     # ------------------------------------------------------------ steps
 
     async def _write(self) -> None:
-        await self._provider.put(self._key(), self._entropy.bytes(content_bytes))
+        took = []
+        for _ in range(round_trips):
+            began = self._now()
+            await self._provider.put(self._key(), self._entropy.bytes(content_bytes))
+            took.append(self._now() - began)
+        self._write_s = median(took)
 
     async def _read(self) -> None:
         key, content = self._key(), self._entropy.bytes(content_bytes)
         await self._provider.put(key, content)
-        loop = asyncio.get_running_loop()
         took = []
         for _ in range(round_trips):
-            began = loop.time()
+            began = self._now()
             await self._expect(key, content)
-            took.append(loop.time() - began)
+            took.append(self._now() - began)
         if (await self._provider.get(key, (1000, 2000))).data != content[1000:2000]:
             raise _Failed("a part of an object reads otherwise than the whole")
         if (await self._provider.head(key)).size != content_bytes:

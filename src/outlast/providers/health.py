@@ -22,6 +22,9 @@ deadline, to which the rule for timeouts applies. So a hanging provider is found
 even if nobody waits for a deadline.
 
 It closes only by a successful probe; these come at `next_probe_at`, with exponential back-off and jitter.
+
+What a person must mend is kept as `troubles`, also where it opens no breaker (a refused write, a full
+bucket). Each lasts until a call of its kind is answered.
 """
 
 from collections import Counter, deque
@@ -42,7 +45,9 @@ from outlast.base.errors import (
     ProviderError,
     Unsupported,
 )
+from outlast.providers import trouble
 from outlast.providers.latency import Latency
+from outlast.providers.trouble import Trouble
 
 State: TypeAlias = Literal["healthy", "down", "estranged"]
 
@@ -66,6 +71,8 @@ late_s_max = 2.0
 
 _reads = frozenset({"get", "head", "list"})
 _answers = (NotFound, Exists, Conflict, Full, Unsupported)
+# Rights are given apart for these; what holds for one verb of a kind holds for the others.
+_rights = {"get": "read", "head": "read", "put": "write", "create": "write", "replace": "write"}
 # Durations are kept apart for small, middling and large transfers: a mean over all would fit none.
 _size_limits = (64 * limits.KIB, limits.MIB)
 
@@ -118,6 +125,9 @@ class Health:
         self._estranged = False
         self._since = clock.monotonic()
         self._why = ""
+        self._opened_by: Trouble | None = None
+        self._stranger: Trouble = trouble.emptied
+        self._refusals: dict[str, Trouble] = {}
         self._reading, self._writing = _Direction(), _Direction()
         self._latencies: dict[tuple[str, int], Latency] = {}
         self._corrupt_at: deque[float] = deque(maxlen=corrupt_max)
@@ -150,6 +160,7 @@ class Health:
         now = self.clock.monotonic()
         direction = self._reading if verb in _reads else self._writing
         self._calls += 1
+        self._note_refusal(verb, error)
         if error is None or _is_answer(verb, error):
             direction.failures = 0
             direction.answered_at = now
@@ -163,7 +174,7 @@ class Health:
         direction.failures += 1
         unanswered = error.cause is Cause.TIMEOUT and direction.answered_at < now - seconds
         if unanswered or direction.failures >= failures_max:
-            self._open(str(error), now)
+            self._open(trouble.of_error(error), now)
 
     def report_given_up(self, verb: str, seconds: float, size: int = 0) -> None:
         """A call was cancelled after `seconds` without an answer."""
@@ -177,20 +188,21 @@ class Health:
         self._corrupt += 1
         self._corrupt_at.append(now)
         if len(self._corrupt_at) == corrupt_max and now - self._corrupt_at[0] < corrupt_window_s:
-            self._open("damaged reads", now)
+            self._open(trouble.damaged, now)
 
-    def report_marker(self, ok: bool) -> None:
-        """The marker was read, and is (not) the one expected."""
-        if not ok and not self._estranged:
-            self._why = "its marker is gone or another's"
+    def report_marker(self, ok: bool, stranger: Trouble = trouble.emptied) -> None:
+        """The marker was read, and is (not) the one expected; `stranger` says what that means."""
+        if not ok:
+            self._why, self._stranger = stranger.what, stranger
         self._estranged = not ok
         self._settle(self.clock.monotonic())
 
-    def report_probe(self, why_not: str = "") -> None:
-        """A probe of a provider that is down succeeded, or failed for the reason given."""
+    def report_probe(self, failure: ProviderError | None = None) -> None:
+        """A probe of a provider that is down succeeded, or failed."""
         now = self.clock.monotonic()
-        if why_not:
-            self._why = why_not
+        if failure is not None:
+            self._opened_by = trouble.of_error(failure)
+            self._why = self._opened_by.what
             self._pause(now)
             return
         self._down = False
@@ -245,15 +257,28 @@ class Health:
             expected_s={verb: self.expected_s(verb) for verb in verbs},
         )
 
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What somebody should mend, the weightiest first, each once."""
+        found = [self._stranger] if self._estranged else []
+        found += [self._opened_by] if self._down and self._opened_by is not None else []
+        return tuple(dict.fromkeys([*found, *self._refusals.values()]))
+
     # ------------------------------------------------------------ within
 
-    def _open(self, why: str, now: float) -> None:
+    def _note_refusal(self, verb: str, error: ProviderError | None) -> None:
+        if error is None or isinstance(error, NotFound | Exists | Conflict):
+            if self._refusals:
+                self._refusals.pop(_rights.get(verb, verb), None)
+        elif trouble.is_lasting(error):
+            self._refusals[_rights.get(verb, verb)] = trouble.of_error(error)
+
+    def _open(self, why: Trouble, now: float) -> None:
         if self._down:
             return
         if now - self._opened_at > calm_s:
             self._pauses = 0
         self._down = True
-        self._why = why
+        self._why, self._opened_by = why.what, why
         self._opened += 1
         self._pause(now)
         self._settle(now)

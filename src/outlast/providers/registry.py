@@ -2,8 +2,8 @@
 
 A URL says where the provider is (`file:///srv/a`, `s3://bucket/prefix?region=eu-west-1`); options in its
 query say what cannot be measured: `operator`, `region`, `account`, `software`, `location` (what it shares
-with others and can lose together with them), `role`, and what each kind of provider needs beside. A bare
-path is a file URL. What is left unsaid is guessed as well as can be. A URL never holds a secret.
+with others and can lose together with them), `role`, quotas, and what each kind of provider needs beside. A
+bare path is a file URL. What is left unsaid is guessed as well as can be. A URL never holds a secret.
 
 Guesses for a directory: it is its own operator (so that two directories count as two; say otherwise if
 they are on one disk), its software is `disk`, its location this computer. For a cloud the endpoint tells.
@@ -12,6 +12,7 @@ Every provider comes counted; one on a network also no faster than it bears, and
 helps. The libraries that reach it are imported only when it is opened.
 """
 
+import re
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from outlast.providers.disk import DiskProvider
 from outlast.providers.longtail import address as longtail
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
+from outlast.providers.quota import Quota, read_quota
+from outlast.providers.quota import options as quota_options
 from outlast.providers.wrap.guard import marker_period_s, network_quiet_period_s
 from outlast.providers.wrap.limit import Limit
 from outlast.providers.wrap.meter import Meter
@@ -36,6 +39,7 @@ Role: TypeAlias = Literal["full", "witness", "data"]
 """`full` votes and holds data, `witness` votes only, `data` holds data only."""
 
 roles: tuple[Role, ...] = ("full", "witness", "data")
+_variable = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 domain_kinds = ("operator", "region", "account", "software", "location")
 
 # `memory:` URLs name places of this process, so that opening one twice finds the same objects.
@@ -55,6 +59,7 @@ class Location:
     """As given."""
     domains: dict[str, str]
     role: Role
+    quota: Quota
 
 
 def parse_url(name: str, url: str) -> Location:
@@ -73,6 +78,7 @@ def parse_url(name: str, url: str) -> Location:
         options=options,
         domains={kind: options.get(kind, guess.get(kind, "")) for kind in domain_kinds},
         role=role,
+        quota=read_quota(name, options),
     )
 
 
@@ -98,6 +104,12 @@ def innermost(provider: Provider) -> Provider:
     while (inner := getattr(provider, "inner", None)) is not None:
         provider = inner
     return provider
+
+
+def keeps_versions(provider: Provider) -> bool:
+    """Whether its answers have shown that it keeps what is overwritten or deleted."""
+    # Its class is not imported to be asked for: that would import the cloud's library, too.
+    return getattr(innermost(provider), "versioned", False) is True
 
 
 def meter_of(provider: Provider) -> Meter | None:
@@ -131,7 +143,7 @@ class _Scheme:
     guess: Callable[[str, SplitResult, Mapping[str, str]], dict[str, str]]
     open: Callable[[str, SplitResult, Mapping[str, str], Means], Provider]
     options: tuple[str, ...] = ()
-    """Beside `domain_kinds` and `role`."""
+    """Beside `domain_kinds`, `role` and quotas."""
     place: Callable[[str, SplitResult, Mapping[str, str]], str] | None = None
     """Where the URL without options does not tell it."""
 
@@ -161,12 +173,18 @@ def _options(name: str, parts: SplitResult, scheme: _Scheme) -> dict[str, str]:
     options = dict(pairs)
     if len(options) < len(pairs):
         raise ConfigError(f"provider {name}: an option is given twice in its URL")
-    known = (*domain_kinds, "role", *scheme.options)
+    known = (*domain_kinds, "role", *quota_options, *scheme.options)
     for option in options:
         if f"{option}_env" in known:
             raise ConfigError(
                 f"provider {name}: a URL must not hold the {option} itself",
                 f"name an environment variable that holds it: ?{option}_env=NAME",
+            )
+        if option.endswith("_env") and option in known and not _variable.fullmatch(options[option]):
+            # Not quoted: it may be the secret itself, in the place of its variable's name.
+            raise ConfigError(
+                f"provider {name}: what {option} says cannot be the name of an environment variable",
+                f"name the variable that holds it: ?{option}=NAME, and never the secret itself",
             )
         if option not in known:
             raise ConfigError(

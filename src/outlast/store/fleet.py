@@ -37,6 +37,8 @@ class Fleet:
         self._late_until: dict[str, float] = {}
         self._silent_since: dict[str, float] = {}
         self._watches: list[asyncio.Task[None]] = []
+        self.spent: frozenset[str] = frozenset()
+        """Providers whose month is used up (`quotas`): they come last in reads."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -119,8 +119,10 @@ class Gathering:
             if not tried and self._fleet.available(place):
                 yield index
 
-    def _rank(self, index: int) -> tuple[bool, int, float, int]:
-        """First what is known to be there; then the fastest. Who is late is as slow as it is silent.
+    def _rank(self, index: int) -> tuple[bool, bool, int, float, int]:
+        """First what is known to be there, of providers whose month is not used up; then the fastest.
+
+        Who is late is as slow as it is silent.
 
         Providers within half an octave count as equally fast: then those that were not late, and then the
         fragments that need no decoding, win.
@@ -128,7 +130,8 @@ class Gathering:
         place = self._extent.places[index]
         missing = bool(self._extent.missing >> index & 1)
         expected = max(1e-6, self._expected_s(index), self._fleet.silent_s(place))
-        return missing, round(2 * math.log2(expected)), self._fleet.late_until(place), index
+        spent = place in self._fleet.spent
+        return missing, spent, round(2 * math.log2(expected)), self._fleet.late_until(place), index
 
     def _expected_s(self, index: int) -> float:
         return self._fleet[self._extent.places[index]].health.expected_s("get", self._size)

@@ -5,7 +5,9 @@ from typing import Literal
 
 from outlast.catalog.state import Counts, State
 from outlast.placement.members import Domains, Member
+from outlast.providers.trouble import Trouble
 from outlast.store.fleet import Fleet
+from outlast.store.quotas import Quotas, QuotaUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,10 @@ class ProviderStatus:
     """Failed calls by cause."""
     expected_s: dict[str, float]
     """How long a call takes, by verb, for the verbs that were used."""
+    troubles: tuple[Trouble, ...] = ()
+    """What somebody should mend, as far as this gateway has met it."""
+    quota: QuotaUse | None = None
+    """What is used of its quota, if it has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +46,11 @@ class Status:
     counts: Counts
 
 
-def status_of(state: State, fleet: Fleet) -> Status:
+def status_of(state: State, fleet: Fleet, quotas: Quotas | None = None) -> Status:
     """The status. The catalog must have got as far as slot 0."""
     policy = state.policy()
     return Status(
-        providers=tuple(_provider(member, fleet) for member in state.members()),
+        providers=tuple(_provider(member, fleet, quotas) for member in state.members()),
         voters=state.voters(),
         tolerate=policy.tolerate,
         domain=policy.domain,
@@ -53,12 +59,13 @@ def status_of(state: State, fleet: Fleet) -> Status:
     )
 
 
-def _provider(member: Member, fleet: Fleet) -> ProviderStatus:
+def _provider(member: Member, fleet: Fleet, quotas: Quotas | None) -> ProviderStatus:
     if member.name not in fleet:
         return ProviderStatus(
             member.name, "unconfigured", 0.0, "", member.votes, member.holds_data, member.domains, 0, {}, {}
         )
-    found = fleet[member.name].health.findings()
+    guard = fleet[member.name]
+    found = guard.health.findings()
     return ProviderStatus(
         name=member.name,
         state=found.state,
@@ -70,4 +77,6 @@ def _provider(member: Member, fleet: Fleet) -> ProviderStatus:
         calls=found.calls,
         failures=found.failures,
         expected_s=found.expected_s,
+        troubles=guard.troubles(),
+        quota=None if quotas is None else quotas.use(member.name),
     )

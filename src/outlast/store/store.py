@@ -7,7 +7,7 @@ survives the loss of as many failure domains as the policy tolerates. Every meth
 is right.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TypeAlias
 
@@ -30,6 +30,7 @@ from outlast.catalog.records import (
 )
 from outlast.catalog.uploads import Part, Upload
 from outlast.coding.keys import Keyring
+from outlast.providers.quota import Quota
 from outlast.quorum.log import Log
 from outlast.store.access import Access, AccessKey
 from outlast.store.digests import Digest
@@ -40,6 +41,7 @@ from outlast.store.names import check_bucket_name
 from outlast.store.notes import Notes
 from outlast.store.objects import Objects
 from outlast.store.packing import Packer
+from outlast.store.quotas import Quotas
 from outlast.store.read import Reader, Select, Span
 from outlast.store.reading import Reading
 from outlast.store.status import Status, status_of
@@ -51,6 +53,7 @@ CheckVersion: TypeAlias = Callable[[Version], None]
 """Looks at the source of a copy; may raise."""
 
 _plain = Attributes()
+reporter_id_bytes = 16
 
 
 async def _nothing() -> None:
@@ -70,10 +73,12 @@ class Store:
         report: Callable[[BaseException], None] = lambda error: None,
         let_go: Callable[[], Awaitable[None]] = _nothing,
         log: Log | None = None,
+        quotas: Mapping[str, Quota] | None = None,
     ) -> None:
         """`report` hears of errors in the background. `let_go` closes what is below (log, state).
 
-        `log` is the one under the catalog, for upkeep: giving voters back what they lost.
+        `log` is the one under the catalog, for upkeep: giving voters back what they lost. `quotas`: those of
+        providers that have one.
         """
         self.catalog = catalog
         self.log = log
@@ -82,10 +87,10 @@ class Store:
         self.clock = clock
         self._let_go = let_go
         self._background = Background(report)
+        self.quotas = Quotas(quotas or {}, catalog, fleet, clock, entropy.bytes(reporter_id_bytes))
         notes = self._notes = Notes(catalog, clock, self._background)
-        self.writer = Writer(
-            Packer(catalog, fleet, keyring, clock, entropy, notes), fleet, clock, self._background
-        )
+        packer = Packer(catalog, fleet, self.quotas, keyring, clock, entropy, notes)
+        self.writer = Writer(packer, fleet, clock, self._background)
         self.reader = Reader(catalog, fleet, keyring, clock, entropy, notes)
         self._objects = Objects(catalog, clock, entropy)
         self._multipart = Multipart(catalog, clock, entropy)
@@ -100,10 +105,12 @@ class Store:
             await self.catalog.sync()
         except StoreUnavailable:
             pass  # the store may come back; until then each request is told so
+        self.quotas.open()
 
     async def close(self) -> None:
         """End what runs in the background and let go of everything. No method may be called afterwards."""
         await self._background.close()
+        await self.quotas.close()
         await self._let_go()
         await self.fleet.close()
 
@@ -122,7 +129,7 @@ class Store:
             await self.catalog.sync()
         except StoreUnavailable:
             pass  # a status is wanted most when something is wrong
-        return status_of(self.catalog.state, self.fleet)
+        return status_of(self.catalog.state, self.fleet, self.quotas)
 
     def figures(self) -> Figures:
         """What this process has done with the store so far. Asks nobody and waits for nothing."""

@@ -10,7 +10,7 @@ of its own. Faults sit at the provider, so that all gateways meet them alike. Ot
 can be given (`World(providers=...)`); with the simulator's clock and entropy everything is repeatable.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from outlast.base.clock import Clock, SystemClock, unix_ms
@@ -28,6 +28,7 @@ from outlast.providers.health import Health
 from outlast.providers.marker import Marker, write_marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
+from outlast.providers.quota import Quota
 from outlast.providers.wrap.fault import FaultProvider
 from outlast.providers.wrap.guard import Guard, marker_period_s
 from outlast.providers.wrap.meter import Meter
@@ -67,6 +68,7 @@ class Gateway:
             self.errors.append,
             self._let_go,
             self.log,
+            world.quotas,
         )
 
     def _applied(self, record: AnyRecord, outcome: Outcome) -> None:
@@ -91,12 +93,14 @@ class World:
         members: Sequence[Member] = (),
         policy: Policy | None = None,
         quiet_period_s: float = marker_period_s,
+        quotas: Mapping[str, Quota] | None = None,
     ) -> None:
         """`members`, of the providers' names, say who votes, who holds data, and what they share.
 
         `quiet_period_s` is how often an idle gateway looks after a provider.
         """
         self._quiet_period_s = quiet_period_s
+        self.quotas = quotas or {}
         self.clock = clock or SystemClock()
         self.entropy = entropy or SeededEntropy(0)
         if isinstance(providers, int):
@@ -166,9 +170,10 @@ async def memory_store(
     tolerate: int = 1,
     clock: Clock | None = None,
     entropy: Entropy | None = None,
+    quotas: Mapping[str, Quota] | None = None,
 ) -> AsyncIterator[World]:
     """A world with one gateway. Closed at the end; background errors are raised then."""
-    world = World(providers, tolerate, clock, entropy)
+    world = World(providers, tolerate, clock, entropy, quotas=quotas)
     await world.create()
     await world.gateway()
     try:

@@ -46,6 +46,7 @@ CLIENT_ERRORS = {
     "EntityTooLarge": ("EntityTooLarge", 400),
     "StoreUnavailable": ("ServiceUnavailable", 503),
     "StoreCorrupt": ("InternalError", 500),
+    "StoreFull": ("QuotaExceeded", 403),
     # An S3 client cannot meet these two: access keys are not made through S3.
     "NoSuchAccessKey": ("InternalError", 500),
     "AccessKeyExists": ("InternalError", 500),

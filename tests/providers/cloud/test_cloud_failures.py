@@ -20,7 +20,9 @@ from outlast.base.errors import (
     Conflict,
     Denied,
     Exists,
+    Expired,
     Full,
+    Locked,
     NotFound,
     ProviderError,
     Unavailable,
@@ -287,14 +289,16 @@ async def test_a_status(kind: str, status: int, code: str, wanted: type[Provider
 @pytest.mark.parametrize(
     ("status", "code", "wanted"),
     [
-        (400, "ExpiredToken", Denied),
+        (400, "ExpiredToken", Expired),
+        (403, "TokenRefreshRequired", Expired),
         (400, "InvalidToken", Denied),
         (400, "AuthorizationHeaderMalformed", Denied),
         (403, "InvalidAccessKeyId", Denied),
         (403, "SignatureDoesNotMatch", Denied),
         (403, "RequestTimeTooSkewed", Denied),
         (403, "QuotaExceeded", Full),
-        (409, "BlobImmutableDueToPolicy", Denied),
+        (409, "BlobImmutableDueToPolicy", Locked),
+        (403, "retentionPolicyNotMet", Locked),
         (500, "ServerBusy", Unavailable),
     ],
 )
@@ -315,6 +319,21 @@ async def test_the_remedy_is_named_where_the_code_tells_it() -> None:
     ):
         async with server(says(403, code)) as url:
             assert remedy in str(await failing(opened("s3", url).put("a", b"x")))
+
+
+async def test_a_token_of_azure_whose_time_is_over() -> None:
+    why = "<Message>Signature not valid in the specified time frame</Message>"
+    async with server(says(403, f"AuthenticationFailed</Code>{why}<Code>")) as url:
+        assert type(await failing(opened("azure", url).put("a", b"x"))) is Expired
+
+
+async def test_amazon_wants_a_checksum_where_a_default_retention_is_set() -> None:
+    """Its code is that of any bad request; what it explains tells."""
+    why = "<Message>Content-MD5 is required for Put Object requests with Object Lock parameters</Message>"
+    async with server(says(400, f"InvalidRequest</Code>{why}<Code>")) as url:
+        assert type(await failing(opened("s3", url).put("a", b"x"))) is Locked
+    async with server(says(400, "InvalidRequest")) as url:
+        assert type(await failing(opened("s3", url).put("a", b"x"))) is Unavailable
 
 
 @pytest.mark.parametrize("kind", clouds)

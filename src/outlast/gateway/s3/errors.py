@@ -107,6 +107,8 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
             400,
             "Your request header section exceeds the maximum allowed request header section size.",
         ),
+        # Not Amazon's, which has no quotas; Ceph's. SDKs do not try it again.
+        "QuotaExceeded": (403, "The quotas of the store's providers are used up."),
         "RequestTimeTooSkewed": (
             403,
             "The difference between the request time and the server's time is too large.",
@@ -197,6 +199,8 @@ def from_store_error(error: base.OutlastError) -> S3Error:
     if isinstance(error, base.StoreUnavailable | base.NoMajority | base.ProviderError):
         message = str(error) if isinstance(error, base.StoreUnavailable) else ""
         return S3Error("ServiceUnavailable", message, headers={"Retry-After": _RETRY_AFTER_S})
+    if isinstance(error, base.StoreFull):
+        return S3Error("QuotaExceeded")
     if isinstance(error, base.StoreCorrupt):
         return S3Error("InternalError", "The object cannot be read back as it was written.")
     return S3Error("InternalError")

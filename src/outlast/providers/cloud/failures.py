@@ -18,7 +18,9 @@ from outlast.base.errors import (
     Conflict,
     Denied,
     Exists,
+    Expired,
     Full,
+    Locked,
     NotFound,
     ProviderError,
     Unavailable,
@@ -68,9 +70,7 @@ full_codes = frozenset(
 )
 denied_codes = frozenset(
     {
-        "ExpiredToken",
         "InvalidToken",
-        "TokenRefreshRequired",
         "InvalidAccessKeyId",
         "AuthorizationHeaderMalformed",
         "AuthenticationFailed",
@@ -78,9 +78,17 @@ denied_codes = frozenset(
         "AuthorizationFailure",
         "SignatureDoesNotMatch",
         "AccessDenied",
+    }
+)
+expired_codes = frozenset({"ExpiredToken", "TokenRefreshRequired", "ExpiredTokenException"})
+locked_codes = frozenset(
+    {
         "BlobImmutableDueToPolicy",
         "BlobImmutableDueToLegalHold",
+        "ContainerImmutableDueToPolicy",
         "ObjectLocked",
+        "retentionPolicyNotMet",
+        "objectUnderActiveHold",
     }
 )
 gone_codes = frozenset(
@@ -156,6 +164,11 @@ def _answered(
         return Full(provider, verb, detail)
     if status in (429, 503) or code in throttled_codes:
         return Unavailable(provider, verb, detail, Cause.THROTTLED)
+    if code in locked_codes or (status == 400 and "object lock" in answer.text.lower()):
+        # Amazon wants a checksum with each write where a default retention is set, and says so by a 400.
+        return Locked(provider, verb, f"{detail}: a lock or retention policy forbids it")
+    if code in expired_codes or _expired_signature(answer):
+        return Expired(provider, verb, f"{detail}: the credential has expired")
     if status in (401, 403) or code in denied_codes:
         return Denied(provider, verb, detail + _denial(code))
     if status in (404, 412, 409):
@@ -191,9 +204,12 @@ def _denial(code: str) -> str:
         return ": the clock of this computer is wrong"
     if code == "AuthorizationHeaderMalformed":
         return ": the region is not the bucket's"
-    if code in ("ExpiredToken", "TokenRefreshRequired"):
-        return ": the credential has expired"
     return ""
+
+
+def _expired_signature(answer: Answer) -> bool:
+    """Azure has no code of its own for a SAS token whose time is over; what it explains tells."""
+    return answer.code == "AuthenticationFailed" and "not valid in the specified time frame" in answer.text
 
 
 def silence(kind: str, text: str) -> tuple[Cause, str]:

@@ -62,8 +62,8 @@ class CloudProvider:
         self._dialect = dialect
         self._deadline_s = deadline_s
         self.versioned = False
-        """Whether a write was answered with a version's id: the bucket keeps (and charges for) all that is
-        overwritten or deleted. Told by S3 and Azure; Google does not tell."""
+        """Whether a write or a read was answered with a version's id: the bucket keeps (and charges for)
+        all that is overwritten or deleted. Told by S3 and Azure; Google does not tell."""
 
     @property
     def name(self) -> str:
@@ -134,6 +134,7 @@ class CloudProvider:
     async def _whole(self, key: str) -> Blob:
         result = await obstore.get_async(self._store, key)
         data = bytes(await result.bytes_async())
+        self._notice(result.meta["version"])
         return Blob(data, result.meta[self._dialect.etag])
 
     async def _part(self, key: str, span: tuple[int, int]) -> Blob:
@@ -154,9 +155,13 @@ class CloudProvider:
             len(content),
             lambda: obstore.put_async(self._store, key, content, mode=mode, use_multipart=False),
         )
-        if self._dialect.etag != "version" and result["version"] not in (None, "", "null"):
-            self.versioned = True
+        self._notice(result["version"])
         return result
+
+    def _notice(self, version: str | None) -> None:
+        """See `versioned`. Objects from before versioning was switched on have the version "null"."""
+        if self._dialect.etag != "version" and version not in (None, "", "null"):
+            self.versioned = True
 
     def _etag(self, verb: str, result: "PutResult") -> str:
         etag = result[self._dialect.etag]

@@ -19,9 +19,12 @@ from typing import TypeVar
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Denied, Estranged, Full, NotFound, ProviderError, Unavailable
+from outlast.providers import trouble
 from outlast.providers.health import Health
 from outlast.providers.marker import Marker, read_marker
 from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
+from outlast.providers.registry import keeps_versions
+from outlast.providers.trouble import Trouble
 
 T = TypeVar("T")
 
@@ -121,10 +124,26 @@ class Guard:
             failure = error
         else:
             self.health.report("get", self._clock.monotonic() - began)
-            self.health.report_marker(present == self._marker)
+            stranger = trouble.of_marker(self._marker, present)
+            self.health.report_marker(stranger is None, stranger or trouble.emptied)
             return None
         self._failed(began, failure)
         return failure
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """What somebody should mend, as far as it has shown."""
+        versioned = (trouble.versioned,) if keeps_versions(self.inner) else ()
+        return (*self.health.troubles(), *versioned)
+
+    async def examine(self) -> ProviderError | None:
+        """Read the marker, and write, read and delete something small. What went wrong is returned.
+
+        Who has only just begun finds out so what others know from their traffic (`health.findings`).
+        """
+        failure = await self.check()
+        if failure is not None or self.health.state == "estranged":
+            return failure
+        return await self._question()
 
     async def watch(self) -> None:
         """Until cancelled, find out when the provider is no longer well, and when it is again."""
@@ -219,15 +238,16 @@ class Guard:
         failure = await self.check()  # first: what comes back empty must not be used in between
         if failure is None and self.health.state != "estranged":
             failure = await self._probe(deadline_s_base)
-        self.health.report_probe("" if failure is None else str(failure))
+        self.health.report_probe(failure)
         return 0.0
 
-    async def _question(self) -> None:
-        """Find out, before the next deadline does, whether a silent provider hangs."""
+    async def _question(self) -> ProviderError | None:
+        """Find out, before the next deadline does, whether a silent provider hangs. What went wrong."""
         began = self._clock.monotonic()
         failure = await self._probe(self._patience_s(suspect_deadline_s, 3))  # it writes, reads and deletes
         if failure is not None:
             self.health.report(failure.verb, self._clock.monotonic() - began, failure)
+        return failure
 
     async def _probe(self, deadline_s: float) -> ProviderError | None:
         """Write, read, compare and delete within the deadline. What went wrong; None if nothing did."""
@@ -245,7 +265,7 @@ class Guard:
         except Full:
             return None  # it answers, and reads work
         except Denied as error:
-            return None if verb == "put" else error  # a refused write is an answer; see `health`
+            return error if verb == "get" else None  # a refused write is an answer; see `health`
         except NotFound:
             return Unavailable(self._name, verb, "what was just written cannot be found", Cause.CORRUPT)
         except ProviderError as error:
@@ -256,7 +276,12 @@ class Guard:
 
     async def _timed(self, verb: str, method: Callable[..., Awaitable[T]], *arguments: object) -> T:
         began = self._clock.monotonic()
-        answer = await method(*arguments)
+        try:
+            answer = await method(*arguments)
+        except (Denied, Full) as error:
+            if verb != "get":  # what fails is told by the caller; this is an answer
+                self.health.report(verb, self._clock.monotonic() - began, error)
+            raise
         self.health.report(verb, self._clock.monotonic() - began)
         return answer
 

@@ -6,6 +6,7 @@ functions, no proof of atomicity.
 
 import sys
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 from outlast.testing.servers.process import (
@@ -35,11 +36,40 @@ def start(folder: Path, port: int = 0) -> Server:
     return Server(f"http://127.0.0.1:{port}", processes)
 
 
-def make_bucket(server: Server, bucket: str) -> None:
+def make_bucket(server: Server, bucket: str, lockable: bool = False) -> None:
+    """A bucket; `lockable`: one whose objects can be locked, which is versioned by that."""
+    _put(server, bucket, "", {"x-amz-bucket-object-lock-enabled": "true"} if lockable else {})
+
+
+def switch_versioning_on(server: Server, bucket: str) -> None:
+    """From now on the bucket keeps all that is overwritten or deleted."""
+    _put(
+        server,
+        f"{bucket}?versioning",
+        "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+    )
+
+
+def lock_new_objects(server: Server, bucket: str) -> None:
+    """From now on what is written to a lockable bucket is kept for a day, whoever wants what."""
+    rule = "<Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>1</Days></DefaultRetention></Rule>"
+    _put(
+        server,
+        f"{bucket}?object-lock",
+        f"<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled>{rule}</ObjectLockConfiguration>",
+    )
+
+
+def _put(server: Server, what: str, body: str, headers: Mapping[str, str] | None = None) -> None:
     """moto takes anybody's word for who they are."""
     request = urllib.request.Request(
-        f"{server.url}/{bucket}",
+        f"{server.url}/{what}",
+        data=body.encode(),
         method="PUT",
-        headers={"Authorization": "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/s3/aws4_request"},
+        headers={
+            "Authorization": "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/s3/aws4_request",
+            "Content-Type": "application/xml",
+            **(headers or {}),
+        },
     )
     urllib.request.urlopen(request).close()

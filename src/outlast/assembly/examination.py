@@ -1,0 +1,99 @@
+"""One provider, looked at thoroughly: whose it is, what it can do now, and whether that is what is believed.
+
+What a provider can do was measured when the store was made, and is in the catalog since. It may have changed:
+rights were taken away, the operator changed its software, somebody switched versioning on. So all of it is
+measured again, and what the catalog believes is held against it.
+
+The provider is not disturbed: only short-lived objects below `probe/` are written, and nothing where
+another marker is found than expected.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.base.errors import Cause, ProviderError, Unavailable
+from outlast.placement.members import Member
+from outlast.providers import trouble
+from outlast.providers.capabilities import Capabilities, probe
+from outlast.providers.marker import Marker, read_marker
+from outlast.providers.protocol import Provider
+from outlast.providers.registry import keeps_versions
+from outlast.providers.trouble import Trouble
+
+# A provider that does not answer its marker within this is not asked anything else.
+answer_s_max = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What was found. `marker` and `capabilities` are None where it was not got so far."""
+
+    marker: Marker | None
+    answer_s: float
+    """How long the marker took."""
+    capabilities: Capabilities | None
+    troubles: tuple[Trouble, ...]
+    """The weightiest first."""
+
+
+async def examine(
+    provider: Provider, expected: Marker | None, member: Member | None, clock: Clock, entropy: Entropy
+) -> Examined:
+    """Look at a provider. Raises nothing of the provider's: `troubles` tells.
+
+    `expected`: what its marker should say; its incarnation, which only the catalog knows, is not compared.
+    None: it need not have any. `member`: what the catalog believes; None if that is not known.
+    """
+    began = clock.monotonic()
+    try:
+        async with asyncio.timeout(answer_s_max):
+            marker = await read_marker(provider)
+    except TimeoutError:
+        silent = Unavailable(provider.name, "get", f"no answer within {answer_s_max:.0f} s", Cause.TIMEOUT)
+        return Examined(None, 0.0, None, (trouble.of_error(silent),))
+    except ProviderError as error:
+        return Examined(None, 0.0, None, (trouble.of_error(error),))
+    answer_s = clock.monotonic() - began
+    stranger = _stranger(expected, marker)
+    if stranger is not None:
+        return Examined(marker, answer_s, None, (stranger,))
+    found = await probe(provider, entropy, clock)
+    troubles = [trouble.of_error(error) for error in found.errors if trouble.is_lasting(error)]
+    troubles += _fallen_short(found, member)
+    if keeps_versions(provider):
+        troubles.append(trouble.versioned)
+    return Examined(marker, answer_s, found, tuple(dict.fromkeys(troubles)))
+
+
+def _stranger(expected: Marker | None, marker: Marker | None) -> Trouble | None:
+    if expected is None:
+        return None
+    known = marker and Marker(marker.store, marker.provider, expected.incarnation)
+    return trouble.of_marker(expected, known)
+
+
+def _fallen_short(found: Capabilities, member: Member | None) -> list[Trouble]:
+    """What the provider should be able to do, and has not shown."""
+    reasons = "; ".join(found.reasons)
+    if member is None:
+        useless = not (found.may_vote or found.may_hold_data)
+        return (
+            [Trouble("unusable", f"it can neither vote nor hold data: {reasons}", _mend)] if useless else []
+        )
+    short = []
+    if member.votes and not found.may_vote:
+        short.append(
+            Trouble(
+                "cannot-vote",
+                f"it may vote in this store, and does not pass any more what a voter must: {reasons}",
+                f"{_mend}; where several racers win, end the gateways and move to a store without it",
+            )
+        )
+    if member.holds_data and not found.may_hold_data:
+        short.append(Trouble("cannot-hold-data", f"it holds data, and cannot any more: {reasons}", _mend))
+    return short
+
+
+_mend = "give it back the rights and settings that it had (docs/providers), then probe again"

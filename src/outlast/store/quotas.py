@@ -1,0 +1,188 @@
+"""What each provider's quota still allows, and what follows from it.
+
+A provider that has as many bytes as its quota allows, or was asked and read from as much as its month allows,
+gets no new fragments; a write is refused (`StoreFull`) only if the others do not suffice for the policy. One
+whose month is used up also comes last when fragments are read. What keeps the store consistent and alive is
+never refused: votes, small objects in the log, repair.
+
+Bytes are the catalog's, the same for every gateway, and what this one has under way. Requests and bytes read
+are this gateway's own, by the meter, and what the others have reported to the catalog: each its whole month
+so far, seldom (docs/decisions/0011-quotas.md). So a month's figures are minutes old, and what a command of a
+few requests used is not reported at all.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from outlast.base import limits
+from outlast.base.clock import Clock
+from outlast.base.concurrency import cancel_and_wait
+from outlast.base.errors import StoreError
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.records import Extent, UsageReported
+from outlast.catalog.usage import Used
+from outlast.coding.geometry import Geometry
+from outlast.providers.quota import Quota, unlimited
+from outlast.providers.registry import meter_of
+from outlast.store.fleet import Fleet
+
+# How often a gateway reports, if anything was used; and looks whether a month is used up.
+report_s = 600.0
+look_s = 10.0
+# A process that used less than this reports nothing when it ends: each report is a slot of the log.
+report_requests_min = 100
+report_egress_min = 8 * limits.MIB
+# A closing process does not wait for the log for longer.
+close_s_max = 2.0
+# What was sent and is not in the catalog after this will not come there: the write was given up.
+under_way_s_max = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaUse:
+    """What is used of a provider's quota: bytes now, the others in the present month."""
+
+    quota: Quota
+    bytes: int
+    requests: int
+    egress: int
+
+    @property
+    def full(self) -> bool:
+        """Whether it has as many bytes as it may."""
+        return _reached(self.bytes, self.quota.bytes)
+
+    @property
+    def spent(self) -> bool:
+        """Whether its month is used up."""
+        return _reached(self.requests, self.quota.requests) or _reached(self.egress, self.quota.egress)
+
+
+class Quotas:
+    """The quotas of one store's providers, as this gateway was told them. `open` it to have it report."""
+
+    def __init__(
+        self, quotas: Mapping[str, Quota], catalog: Catalog, fleet: Fleet, clock: Clock, gateway: bytes
+    ) -> None:
+        """`gateway`: an id of this process only, under which it reports."""
+        self._quotas = {name: quota for name, quota in quotas.items() if quota != unlimited}
+        self._catalog = catalog
+        self._fleet = fleet
+        self._clock = clock
+        self._gateway = gateway
+        self._under_way: dict[bytes, tuple[float, Extent]] = {}
+        self._month = self._this_month()
+        self._before = {name: self._metered(name) for name in self._quotas}
+        """What the meters said when the month began."""
+        self._reported: dict[str, Used] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    # ------------------------------------------------------------ life
+
+    def open(self) -> None:
+        """Begin to look and to report, if there is anything to."""
+        if any(quota.monthly for quota in self._quotas.values()):
+            self._task = asyncio.ensure_future(self._watch())
+
+    async def close(self) -> None:
+        """Report for the last time, if it is worth it."""
+        if self._task is None:
+            return
+        await cancel_and_wait((self._task,))
+        try:
+            async with asyncio.timeout(close_s_max):
+                await self.report(report_requests_min, report_egress_min)
+        except (TimeoutError, StoreError):
+            pass  # the log is away: then what this process used is not counted
+
+    async def _watch(self) -> None:
+        due = self._clock.monotonic() + report_s
+        while True:
+            await self._clock.sleep(look_s)
+            self.look()
+            if self._clock.monotonic() >= due:
+                due += report_s
+                try:
+                    await self.report()
+                except StoreError:
+                    pass  # the log is away; the next report has it all
+
+    # ------------------------------------------------------------ answers
+
+    def use(self, name: str) -> QuotaUse | None:
+        """What is used of a provider's quota; None if it has none."""
+        quota = self._quotas.get(name)
+        if quota is None:
+            return None
+        mine = self._mine(name)
+        others = self._catalog.state.used(self._month, name, self._gateway)
+        stored = self._catalog.state.stored(name) + self._bytes_under_way(name)
+        return QuotaUse(quota, stored, mine.requests + others.requests, mine.egress + others.egress)
+
+    def full(self) -> frozenset[str]:
+        """The providers that get no new fragments."""
+        self.look()
+        uses = {name: self.use(name) for name in self._quotas}
+        return frozenset(name for name, use in uses.items() if use is not None and (use.full or use.spent))
+
+    def shipped(self, extent: Extent) -> None:
+        """Fragments of this extent are on their way; the catalog does not know it yet."""
+        if self._quotas:
+            self._under_way[extent.id] = self._clock.monotonic(), extent
+
+    # ------------------------------------------------------------ work
+
+    def look(self) -> None:
+        """Begin a new month where there is one, and have the fleet know whose month is used up."""
+        if (month := self._this_month()) != self._month:
+            self._month = month
+            self._before = {name: self._metered(name) for name in self._quotas}
+            self._reported.clear()
+        uses = {name: self.use(name) for name, quota in self._quotas.items() if quota.monthly}
+        self._fleet.spent = frozenset(name for name, use in uses.items() if use is not None and use.spent)
+
+    async def report(self, requests_min: int = 1, egress_min: int = 1) -> None:
+        """Tell the catalog what was used since the last report, where that is at least so much.
+
+        Raises `StoreUnavailable`.
+        """
+        self.look()
+        for name, quota in self._quotas.items():
+            mine, told = self._mine(name), self._reported.get(name, Used(0, 0))
+            more = mine.requests - told.requests, mine.egress - told.egress
+            if quota.monthly and (more[0] >= requests_min or more[1] >= egress_min):
+                await self._catalog.commit(UsageReported(self._month, name, self._gateway, *mine))
+                self._reported[name] = mine
+
+    # ------------------------------------------------------------ pieces
+
+    def _this_month(self) -> str:
+        return datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y-%m")
+
+    def _metered(self, name: str) -> Used:
+        meter = meter_of(self._fleet[name]) if name in self._fleet else None
+        if meter is None:
+            return Used(0, 0)
+        verbs = meter.usage.values()
+        return Used(sum(verb.requests for verb in verbs), sum(verb.received_bytes for verb in verbs))
+
+    def _mine(self, name: str) -> Used:
+        """What this process has used this month."""
+        now, before = self._metered(name), self._before[name]
+        return Used(now.requests - before.requests, now.egress - before.egress)
+
+    def _bytes_under_way(self, name: str) -> int:
+        state, old = self._catalog.state, self._clock.monotonic() - under_way_s_max
+        for id, (since, _) in list(self._under_way.items()):
+            if since < old or state.extent(id) is not None:
+                del self._under_way[id]
+        return sum(
+            Geometry(extent.size, extent.k).fragment_bytes * extent.places.count(name)
+            for _, extent in self._under_way.values()
+        )
+
+
+def _reached(used: int, allowed: int | None) -> bool:
+    return allowed is not None and used >= allowed
