@@ -210,7 +210,8 @@ def process(search: Search, where: str, *arguments: str, environment: dict[str, 
 unhandled = """
 import asyncio, sys, traceback
 from outlast.base.clock import SystemClock
-from outlast.providers.registry import innermost, open_provider
+from outlast.providers.registry import open_provider
+from outlast.providers.wrap.layers import innermost
 import outlast
 
 async def fail(url):

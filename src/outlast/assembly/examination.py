@@ -19,8 +19,8 @@ from outlast.providers import trouble
 from outlast.providers.capabilities import Capabilities, probe
 from outlast.providers.marker import Marker, read_marker
 from outlast.providers.protocol import Provider
-from outlast.providers.registry import keeps_versions
 from outlast.providers.trouble import Trouble
+from outlast.providers.wrap.layers import keeps_versions
 
 # A provider that does not answer its marker within this is not asked anything else.
 answer_s_max = 5.0

@@ -31,6 +31,7 @@ from outlast.providers.protocol import Provider
 from outlast.providers.quota import Quota, read_quota
 from outlast.providers.quota import options as quota_options
 from outlast.providers.wrap.guard import marker_period_s, network_quiet_period_s
+from outlast.providers.wrap.layers import innermost
 from outlast.providers.wrap.limit import Limit
 from outlast.providers.wrap.meter import Meter
 from outlast.providers.wrap.retry import Retry
@@ -97,27 +98,6 @@ async def prepare(provider: Provider) -> None:
     """Make what a new provider needs before its first use: for a disk, its directory."""
     if isinstance(disk := innermost(provider), DiskProvider):
         await disk.prepare()
-
-
-def innermost(provider: Provider) -> Provider:
-    """The provider itself, without its wrappers."""
-    while (inner := getattr(provider, "inner", None)) is not None:
-        provider = inner
-    return provider
-
-
-def keeps_versions(provider: Provider) -> bool:
-    """Whether its answers have shown that it keeps what is overwritten or deleted."""
-    # Its class is not imported to be asked for: that would import the cloud's library, too.
-    return getattr(innermost(provider), "versioned", False) is True
-
-
-def meter_of(provider: Provider) -> Meter | None:
-    """What counts the provider's requests; None if nothing does: it was not opened here."""
-    wrapped: Provider | None = provider
-    while wrapped is not None and not isinstance(wrapped, Meter):
-        wrapped = getattr(wrapped, "inner", None)
-    return wrapped
 
 
 def quiet_period_s(provider: Provider) -> float:

@@ -427,7 +427,7 @@ class Log:
                 slot = await self._learn_window(1)
 
     async def _learn_window(self, count: int) -> Slot:
-        """Ask about the next slots at once, learn those decided, and return the first gap or the last of them."""
+        """Ask about the next slots at once, learn those decided, return the first gap or the last of them."""
         slots = await ask_all(self._slot(self.slot + 1 + i) for i in range(min(count, WINDOW_SLOTS)))
         for slot in slots[:-1]:
             state = slot.tally.decided()

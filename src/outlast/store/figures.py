@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from outlast.catalog.state import State
 from outlast.providers.health import Findings
-from outlast.providers.registry import meter_of
+from outlast.providers.wrap.layers import meter_of
 from outlast.providers.wrap.meter import Usage
 from outlast.quorum.figures import LogFigures
 from outlast.quorum.log import Log

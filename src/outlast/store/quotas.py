@@ -25,7 +25,7 @@ from outlast.catalog.records import Extent, UsageReported
 from outlast.catalog.usage import Used
 from outlast.coding.geometry import Geometry
 from outlast.providers.quota import Quota, unlimited
-from outlast.providers.registry import meter_of
+from outlast.providers.wrap.layers import meter_of
 from outlast.store.fleet import Fleet
 
 # How often a gateway reports, if anything was used; and looks whether a month is used up.

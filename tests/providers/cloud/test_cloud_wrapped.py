@@ -12,7 +12,8 @@ from outlast.base.clock import SystemClock
 from outlast.base.errors import Cause, Conflict, Denied, Exists, Unavailable
 from outlast.providers.cloud.provider import CloudProvider
 from outlast.providers.protocol import Provider
-from outlast.providers.registry import innermost, meter_of, open_provider
+from outlast.providers.registry import open_provider
+from outlast.providers.wrap.layers import innermost, meter_of
 from outlast.testing.gcs_server import GcsServer
 from outlast.testing.servers import Server
 

@@ -23,8 +23,8 @@ from outlast.providers import trouble
 from outlast.providers.health import Health
 from outlast.providers.marker import Marker, read_marker
 from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
-from outlast.providers.registry import keeps_versions
 from outlast.providers.trouble import Trouble
+from outlast.providers.wrap.layers import keeps_versions
 
 T = TypeVar("T")
 
