@@ -164,6 +164,29 @@ def test_a_write_without_an_answer_may_have_happened_and_counts() -> None:
     run(main)
 
 
+def test_a_complaint_about_one_name_slows_down_nothing_else() -> None:
+    class Touchy(MemoryProvider):
+        async def put(self, key: str, data: object) -> None:
+            raise Unavailable("p", "put", "429", Cause.THROTTLED)
+
+    async def main(sim: Simulation) -> None:
+        limit = Limit(Touchy("p"), sim.clock, name_interval_s=1.0)
+
+        async def refused(key: str) -> None:
+            with pytest.raises(Unavailable):
+                await limit.put(key, b"")
+
+        await refused("a")
+        await refused("a")
+        await sim.clock.sleep(5)
+        await refused("b")
+        assert limit.rate is None
+        await refused("c")
+        assert limit.rate is not None, "names in plenty: it means all of them"
+
+    run(main)
+
+
 def test_a_write_that_was_given_up_may_have_happened_and_counts() -> None:
     class Silent(MemoryProvider):
         async def put(self, key: str, data: Data) -> None:

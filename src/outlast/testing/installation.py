@@ -73,9 +73,8 @@ class Installation:
         command = [*self._through, sys.executable, "-m", "outlast", *arguments, "--json"]
         done = subprocess.run(command, env=self.environment(state), capture_output=True, check=False)
         if done.returncode:
-            raise CommandFailed(
-                f"outlast {' '.join(arguments)}: {done.stderr.decode(errors='replace').strip()}"
-            )
+            said = (done.stderr.strip() or done.stdout).decode(errors="replace").strip()
+            raise CommandFailed(f"outlast {' '.join(arguments)}: {said}")
         return json.loads(done.stdout)
 
     def serve(self, state: str = "gateway") -> "GatewayProcess":

@@ -8,7 +8,8 @@ Two limits, both of which only ever delay:
   a line. Several gateways at one provider find their shares so without knowing of each other.
 * The time between two writes of one name, where the operator has such a rule (Google and Cloudflare: a
   second). Only a write that happened, or may have, starts the clock: those who lose a race cost the name
-  nothing, and 32 creators at once need not queue up for half a minute to be told that one was first.
+  nothing, and 32 creators at once need not queue up for half a minute to be told that one was first. Where
+  there is such a rule, "slow down" to a write may be about its name alone, and slows down nothing else.
 
 The wait is bounded: whoever would wait longer than `wait_s_max` is told at once that the provider throttles.
 """
@@ -37,6 +38,8 @@ recent_requests = 64
 complaint_pause_s = 1.0
 names_max = 4096
 
+_writes = frozenset({"put", "create", "replace", "delete"})
+
 
 class Limit:
     """`inner`, asked no faster than it bears.
@@ -49,11 +52,12 @@ class Limit:
         self.rate: float | None = None
         """Requests a second that are let through; None without a limit."""
         self._clock = clock
-        self._interval_s = name_interval_s
+        self.name_interval_s = name_interval_s
         self._written_at: OrderedDict[str, float] = OrderedDict()
         self._recent: deque[float] = deque(maxlen=recent_requests)
         self._next_at = float("-inf")
         self._complained_at = float("-inf")
+        self._complained_of: tuple[object, float] = None, float("-inf")
 
     @property
     def name(self) -> str:
@@ -88,10 +92,10 @@ class Limit:
     # ------------------------------------------------------------ names
 
     async def _write(self, verb: str, ask: Callable[..., Awaitable[T]], key: str, *arguments: object) -> T:
-        if not self._interval_s:
+        if not self.name_interval_s:
             return await self._paced(verb, ask, key, *arguments)
         # The last one may have been written by another while this one waited.
-        while (left_s := self._written_at.get(key, float("-inf")) + self._interval_s - self._now()) > 0:
+        while (left_s := self._written_at.get(key, float("-inf")) + self.name_interval_s - self._now()) > 0:
             await self._wait(verb, left_s)
         try:
             answer = await self._paced(verb, ask, key, *arguments)
@@ -112,7 +116,7 @@ class Limit:
         self._written_at[key] = now
         self._written_at.move_to_end(key)
         oldest = next(iter(self._written_at))
-        while len(self._written_at) > names_max or self._written_at[oldest] < now - self._interval_s:
+        while len(self._written_at) > names_max or self._written_at[oldest] < now - self.name_interval_s:
             del self._written_at[oldest]
             oldest = next(iter(self._written_at))
 
@@ -124,7 +128,7 @@ class Limit:
         try:
             answer = await ask(*arguments)
         except ProviderError as error:
-            if error.cause is Cause.THROTTLED:
+            if error.cause is Cause.THROTTLED and not self._concerns_name(verb, arguments[0]):
                 self._slow_down()
             raise
         if held_back and self.rate is not None:
@@ -145,6 +149,17 @@ class Limit:
         if at > now:
             await self._clock.sleep(at - now)
         return at > now
+
+    def _concerns_name(self, verb: str, key: object) -> bool:
+        """Whether the complaint may be about one name, which another gateway has written just now.
+
+        If all writes are meant, those of other names will be told so in the same moment.
+        """
+        if not self.name_interval_s or verb not in _writes:
+            return False
+        now = self._now()
+        (before, at), self._complained_of = self._complained_of, (key, now)
+        return before == key or now - at > complaint_pause_s
 
     def _slow_down(self) -> None:
         now = self._now()
