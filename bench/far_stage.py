@@ -92,7 +92,7 @@ def far_away(port: int, round_trip_s: float) -> Iterator[int]:
     """Run a proxy before a server's port; the proxy's port."""
     command = [sys.executable, "-m", "outlast.testing.proxy", f"--to=127.0.0.1:{port}"]
     with subprocess.Popen(
-        [*command, f"--round-trip={round_trip_s}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        [*command, f"--round-trip={round_trip_s}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         try:
             assert process.stdout is not None
