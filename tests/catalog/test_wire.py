@@ -29,6 +29,7 @@ from outlast.catalog.records import (
     ProviderReattached,
     UploadAborted,
     UploadCompleted,
+    UsageReported,
 )
 from outlast.catalog.wire import decode, encode
 from outlast.placement.members import Domains, Member, Policy
@@ -57,6 +58,7 @@ RECORDS: tuple[AnyRecord, ...] = (
     ExtentsCollected((b"e", b"f")),
     ProviderReattached("one", b"i"),
     DrillSet("one", "hang", 1),
+    UsageReported("2026-11", "one", b"g" * 16, 10, 100),
 )
 
 

@@ -11,12 +11,11 @@ from outlast.base.errors import ConfigError, Unavailable
 from outlast.providers.disk import DiskProvider
 from outlast.providers.registry import (
     domain_kinds,
-    innermost,
-    meter_of,
     open_provider,
     parse_url,
     prepare,
 )
+from outlast.providers.wrap.layers import innermost, meter_of
 
 here = socket.gethostname()
 

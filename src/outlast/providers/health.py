@@ -197,6 +197,10 @@ class Health:
         self._estranged = not ok
         self._settle(self.clock.monotonic())
 
+    def report_examined(self, failure: ProviderError) -> None:
+        """It was asked on purpose, with time to answer, and failed: that is enough to call it down."""
+        self._open(trouble.of_error(failure), self.clock.monotonic())
+
     def report_probe(self, failure: ProviderError | None = None) -> None:
         """A probe of a provider that is down succeeded, or failed."""
         now = self.clock.monotonic()

@@ -141,9 +141,11 @@ class Guard:
         Who has only just begun finds out so what others know from their traffic (`health.findings`).
         """
         failure = await self.check()
-        if failure is not None or self.health.state == "estranged":
-            return failure
-        return await self._question()
+        if failure is None and self.health.state != "estranged":
+            failure = await self._question()
+        if failure is not None:
+            self.health.report_examined(failure)
+        return failure
 
     async def watch(self) -> None:
         """Until cancelled, find out when the provider is no longer well, and when it is again."""
