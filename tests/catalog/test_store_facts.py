@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from making import apply, apply_one, put
 
+from outlast.base import limits
 from outlast.base.errors import (
     AccessKeyExists,
     BucketExists,
@@ -18,6 +19,8 @@ from outlast.catalog.records import (
     AccessKeyDeleted,
     BucketCreated,
     BucketDeleted,
+    DrillFault,
+    DrillReported,
     DrillSet,
     Genesis,
     ObjectDeleted,
@@ -120,3 +123,17 @@ def test_a_drill_replaces_an_earlier_one_and_an_empty_shape_ends_it(state: State
     assert state.drills() == (DrillSet("one", "err", 20), DrillSet("two", "slow", 30))
     apply(state, DrillSet("two", "", 0), DrillSet("three", "", 0))
     assert state.drills() == (DrillSet("one", "err", 20),)
+
+
+def test_a_drill_keeps_its_faults(state: State) -> None:
+    drill = DrillSet("one", "err", 10, (DrillFault("err", 0.25, True, False), DrillFault("hang")))
+    apply(state, drill)
+    assert state.drills() == (drill,)
+
+
+def test_of_the_reports_of_drills_the_last_are_kept(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "drill_reports_max", 3)
+    reports = [DrillReported("one", ("one",), number, number + 1, True, b"{}") for number in range(5)]
+    for report in reports:
+        apply(state, report)
+    assert state.drill_reports() == (reports[4], reports[3], reports[2])

@@ -17,6 +17,8 @@ from outlast.catalog.records import (
     BucketDeleted,
     Checksum,
     Condition,
+    DrillFault,
+    DrillReported,
     DrillSet,
     ExtentsCollected,
     FragmentRestored,
@@ -56,7 +58,8 @@ RECORDS: tuple[AnyRecord, ...] = (
     FragmentRestored(b"e", 1, "place"),
     ExtentsCollected((b"e", b"f")),
     ProviderReattached("one", b"i"),
-    DrillSet("one", "hang", 1),
+    DrillSet("one", "hang", 1, (DrillFault("hang", 0.5, False),)),
+    DrillReported("one", ("one",), 1, 2, True, b"{}"),
 )
 
 

@@ -21,6 +21,8 @@ from outlast.catalog.records import (
     BucketDeleted,
     Checksum,
     Condition,
+    DrillFault,
+    DrillReported,
     DrillSet,
     Extent,
     ExtentsCollected,
@@ -76,7 +78,8 @@ RECORDS: dict[str, AnyRecord] = {
     "FragmentRestored": FragmentRestored(ID, 2, "c"),
     "ExtentsCollected": ExtentsCollected((ID, OTHER)),
     "ProviderReattached": ProviderReattached("a", OTHER),
-    "DrillSet": DrillSet("a", "hang", 16),
+    "DrillSet": DrillSet("a", "hang", 16, (DrillFault("hang", 0.5, True, False), DrillFault("err"))),
+    "DrillReported": DrillReported("operator=Amazon", ("a", "b"), 17, 18, True, b"{}"),
 }
 GOLDEN: dict[str, list[str]] = json.loads((Path(__file__).parent / "records.json").read_text())
 

@@ -90,6 +90,11 @@ def _drill_set(tables: Tables, record: records.DrillSet) -> None:
     tables.facts.set_drill(record)
 
 
+def _drill_reported(tables: Tables, record: records.DrillReported) -> None:
+    tables.saw(record.ended)
+    tables.facts.add_drill_report(record)
+
+
 _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
     records.Genesis: _genesis,
     records.BucketCreated: _bucket_created,
@@ -110,4 +115,5 @@ _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
     records.ExtentsCollected: _extents_collected,
     records.ProviderReattached: _provider_reattached,
     records.DrillSet: _drill_set,
+    records.DrillReported: _drill_reported,
 }
