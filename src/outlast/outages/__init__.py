@@ -5,5 +5,6 @@
 - `holdings`: what the store really holds, and where.  `outcome`: what an exact set of losses does to it.
 - `what_if`: verdicts, with what is not known kept apart.  `remedy`: the cheapest fix.
 - `choice`: from what a person types to a domain.
+- `drill`: a failure played on the live store, and a report.  `unwell`: who is not well now.
 - `incidents`: real outages as data, with their sources.
 """
