@@ -98,7 +98,7 @@ def test_who_is_not_well_counts_as_away_unless_told_otherwise(filled: Any) -> No
 
 
 def test_who_is_drilled_counts_as_away(filled: Any) -> None:
-    filled.ok("drill", "a", "--shape", "refuse", "--seconds", "60")
+    filled.ok("drill", "a", "--shape", "refuse", "--seconds", "60", "--detach")
     assert filled.json("what-if", "c")["not_well"] == {"a": "down"}
     filled.ok("drill", "a", "--stop")
     assert filled.json("what-if", "c")["not_well"] == {}
@@ -169,7 +169,7 @@ def test_the_key_file_fails_no_build_that_did_not_name_it() -> None:
 def test_markdown_is_one_table(filled: Any) -> None:
     lines = filled.ok("what-if", "--markdown").splitlines()
     assert lines[0].startswith("| if this fails | takes |")
-    assert {line.count(" | ") for line in lines} == {7}
+    assert {line.count(" | ") for line in lines} == {8}
     assert "| a | a | redundancy-less | go on | go on | 0 | 0 B |  |" in lines
 
 

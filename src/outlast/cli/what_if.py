@@ -12,7 +12,6 @@ The verdicts, from the best: `nothing`, `redundancy-less` (no request fails, and
 bad as that, or may be. The key file's loss counts only if it is named: nobody here knows of copies.
 """
 
-import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,13 +22,24 @@ from typing import Annotated, Any
 import typer
 
 from outlast.assembly.settings import Settings, load_settings
+from outlast.base.clock import unix_ms
 from outlast.base.errors import ConfigError, StoreUnavailable
 from outlast.base.limits import MIB
+from outlast.catalog.records import DrillReported
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line, print_note
 from outlast.cli.session import run, store_at
-from outlast.cli.what_if_output import Answer, as_json, markdown, print_answer, print_answers, print_legend
+from outlast.cli.what_if_output import (
+    Answer,
+    Drilled,
+    as_json,
+    markdown,
+    print_answer,
+    print_answers,
+    print_legend,
+)
 from outlast.outages.choice import choose
+from outlast.outages.drill.history import last_drill
 from outlast.outages.holdings import Holdings, holdings
 from outlast.outages.incidents import incident as incident_of
 from outlast.outages.incidents import load_incidents
@@ -38,9 +48,9 @@ from outlast.outages.outcome import SUMMARIES
 from outlast.outages.rate import measure_rate
 from outlast.outages.reach import reach_of
 from outlast.outages.remedy import cheapest_fix
-from outlast.outages.what_if import Manner, Outage, any_of, at_least, outage_from, outage_of
+from outlast.outages.unwell import unwell
+from outlast.outages.what_if import Manner, Outage, Verdict, any_of, at_least, outage_from, outage_of
 from outlast.outages.what_if import what_if as judge
-from outlast.store import Store
 
 TOO_BAD = 3
 """The exit status of `--fail-if`: not 1, so that a script can tell a bad answer from none."""
@@ -64,6 +74,9 @@ class _Scene:
     """Who is not well, and how."""
     bytes_per_s: float | None
     """How fast a repair is, if that is known."""
+    reports: tuple[DrillReported, ...]
+    """The drills that were, the newest first."""
+    now_ms: int
 
 
 def what_if(
@@ -126,7 +139,7 @@ def what_if(
         elif what or incident:
             print_answer(answers[0], scene.store, scene.bytes_per_s)
         else:
-            print_answers(answers, "if this happens again" if incidents else "if this fails")
+            print_answers(answers, "if this recurs" if incidents else "if this fails")
             print_legend(scene.store, None if incidents else manner, scene.now)
         return TOO_BAD if fail_if and _too_bad(answers, fail_if, allow_unknown, bool(what)) else 0
 
@@ -146,25 +159,15 @@ async def _look(
             if state.genesis is None:
                 raise
             print_note(f"outlast: as of slot {state.position.slot}, which may not be the newest: {error}")
-        now = {} if well else await _unwell(store)
+        now = {} if well else await unwell(store)
         bytes_per_s = repair_rate * MIB if repair_rate else await measure_rate(store) if measure else None
-        return _Scene(holdings(store.catalog.state), _site(settings), now, bytes_per_s)
+        reports = store.catalog.state.drill_reports()
+        now_ms = unix_ms(store.clock)
+        return _Scene(holdings(store.catalog.state), site(settings), now, bytes_per_s, reports, now_ms)
 
 
-async def _unwell(store: Store) -> dict[str, str]:
-    """Who is not well, and how. Each is asked, for this process has only just begun."""
-    fleet = store.fleet
-    failures = await asyncio.gather(*(fleet[name].check() for name in fleet.names))
-    found = {name: "down" for name, failure in zip(fleet.names, failures, strict=True) if failure is not None}
-    for member in store.catalog.state.members():
-        if member.name not in fleet:
-            found[member.name] = "unconfigured"
-        elif fleet[member.name].health.state != "healthy":
-            found[member.name] = fleet[member.name].health.state
-    return found
-
-
-def _site(settings: Settings) -> Site:
+def site(settings: Settings) -> Site:
+    """This machine, and how it reaches the providers."""
     reaches = {name: reach_of(name, url) for name, url in settings.providers.items()}
     return Site(socket.gethostname(), settings.key_file.name, reaches)
 
@@ -185,7 +188,17 @@ def _answers(scene: _Scene, outages: Sequence[Outage], worst_first: bool) -> lis
     verdicts = [judge(scene.store, outage, scene.now) for outage in outages]
     if worst_first:
         verdicts.sort(key=lambda verdict: SUMMARIES.index(verdict.summary), reverse=True)
-    return [Answer(verdict, cheapest_fix(scene.store, verdict, scene.now)) for verdict in verdicts]
+    return [
+        Answer(verdict, cheapest_fix(scene.store, verdict, scene.now), _drilled(scene, verdict))
+        for verdict in verdicts
+    ]
+
+
+def _drilled(scene: _Scene, verdict: Verdict) -> Drilled | None:
+    report = last_drill(scene.reports, verdict.outage)
+    if report is None:
+        return None
+    return Drilled(max(0.0, (scene.now_ms - report.ended) / 1000), report.kept, report.ended)
 
 
 def _json(scene: _Scene, answers: Sequence[Answer], incidents: bool) -> dict[str, Any]:

@@ -11,8 +11,6 @@ from outlast.outages.outcome import Effect, Outcome
 from outlast.outages.what_if import Manner, Verdict
 
 columns_max = 80
-# What is left for the name beside the other columns of the table.
-name_columns_max = 25
 
 _reads: dict[Effect, str] = {"nothing": "go on", "degraded": "some", "lost": "stop", "unknown": "?"}
 _writes: dict[Effect, str] = {"nothing": "go on", "degraded": "small", "lost": "stop", "unknown": "?"}
@@ -30,11 +28,21 @@ _manners: dict[Manner, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Drilled:
+    """The last drill of this outage: how long ago it was, and whether what was promised came true."""
+
+    ago_s: float
+    kept: bool
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A verdict with what is said beside it. `fix` "": nothing to be done."""
+    """A verdict with what is said beside it. `fix` "": nothing to be done. `drilled` None: never."""
 
     verdict: Verdict
     fix: str = ""
+    drilled: Drilled | None = None
 
 
 def as_json(answer: Answer, bytes_per_s: float | None) -> dict[str, Any]:
@@ -61,27 +69,30 @@ def as_json(answer: Answer, bytes_per_s: float | None) -> dict[str, Any]:
         "restore_s": None if bytes_per_s is None else round(most.restore_bytes / bytes_per_s, 1),
         "notes": list(verdict.notes),
         "fix": answer.fix,
+        "drilled": asdict(answer.drilled) if answer.drilled else None,
     }
 
 
 def print_answers(answers: Sequence[Answer], head: str = "if this fails") -> None:
     """The table, and below it what to do."""
     fixes = list(dict.fromkeys(answer.fix for answer in answers if answer.fix))
-    print_table(
-        (head, "then", "reads", "writes", "left>", "out>", "fix>"),
-        [
-            (
-                _short(answer.verdict.outage.name, name_columns_max),
-                answer.verdict.summary,
-                _reads[answer.verdict.reads],
-                _writes[answer.verdict.writes],
-                str(answer.verdict.most.redundancy),
-                bytes_text(answer.verdict.most.unreadable.bytes),
-                str(fixes.index(answer.fix) + 1) if answer.fix else "",
-            )
-            for answer in answers
-        ],
-    )
+    columns = ("then", "reads", "writes", "left>", "out>", "drill>", "fix>")
+    rows = [
+        (
+            answer.verdict.summary,
+            _reads[answer.verdict.reads],
+            _writes[answer.verdict.writes],
+            str(answer.verdict.most.redundancy),
+            bytes_text(answer.verdict.most.unreadable.bytes),
+            _drilled_cell(answer.drilled),
+            str(fixes.index(answer.fix) + 1) if answer.fix else "",
+        )
+        for answer in answers
+    ]
+    cells = zip(*((column.rstrip(">") for column in columns), *rows), strict=True)
+    left = columns_max - sum(2 + max(map(len, column)) for column in cells)
+    names = [_short(answer.verdict.outage.name, left) for answer in answers]
+    print_table((head, *columns), [(name, *row) for name, row in zip(names, rows, strict=True)])
     _print_numbered(fixes)
 
 
@@ -91,7 +102,8 @@ def print_legend(store: Holdings, manner: Manner | None, now: Mapping[str, str])
     print_line()
     for line in (
         f"left: how many more {kind}s may go, whichever; out: bytes of objects that cannot be read;"
-        f" some, small: the rest goes on (small: objects up to 128 KiB).",
+        f" some, small: the rest goes on (small: objects up to 128 KiB); drill: how long ago (!: and"
+        f" what was promised did not hold).",
         *([_manners[manner]] if manner else []),
         *([_now_text(now)] if now else []),
     ):
@@ -114,6 +126,7 @@ def print_answer(answer: Answer, store: Holdings, bytes_per_s: float | None) -> 
         *([("lost", _amount_text(most.lost))] if most.lost != Amount() else []),
         ("at risk", _amount_text(most.at_risk)),
         ("to restore", _restore_text(most.restore_bytes, bytes_per_s)),
+        ("drilled", _drilled_text(answer.drilled)),
         *(("note", note) for note in verdict.notes),
         *([("fix", answer.fix)] if answer.fix else []),
     ):
@@ -123,8 +136,8 @@ def print_answer(answer: Answer, store: Holdings, bytes_per_s: float | None) -> 
 def markdown(answers: Sequence[Answer]) -> str:
     """A table for a page, and the fixes."""
     lines = [
-        "| if this fails | takes | then | reads | writes | left | unreadable | fix |",
-        "| --- | --- | --- | --- | --- | ---: | ---: | --- |",
+        "| if this fails | takes | then | reads | writes | left | unreadable | drilled | fix |",
+        "| --- | --- | --- | --- | --- | ---: | ---: | --- | --- |",
     ]
     for answer in answers:
         verdict = answer.verdict
@@ -136,6 +149,7 @@ def markdown(answers: Sequence[Answer]) -> str:
             _writes[verdict.writes],
             str(verdict.most.redundancy),
             bytes_text(verdict.most.unreadable.bytes),
+            _drilled_text(answer.drilled),
             answer.fix,
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
@@ -196,6 +210,24 @@ def duration_text(seconds: float) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{max(1.0, seconds):.0f} s"
+
+
+def _drilled_text(drilled: Drilled | None) -> str:
+    if drilled is None:
+        return "never"
+    kept = "as promised" if drilled.kept else "and what was promised did not hold"
+    return f"{duration_text(drilled.ago_s)} ago, {kept}"
+
+
+def _drilled_cell(drilled: Drilled | None) -> str:
+    """As short as a column asks: `12 d`; with `!` where a promise did not hold."""
+    if drilled is None:
+        return ""
+    count, unit = duration_text(drilled.ago_s).split()
+    return f"{count} {_short_units[unit]}{'' if drilled.kept else '!'}"
+
+
+_short_units = {"days": "d", "h": "h", "min": "m", "s": "s"}
 
 
 def _now_text(now: Mapping[str, str]) -> str:
