@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Shell
 
 from outlast.cli.what_if import Level, _too_bad
-from outlast.cli.what_if_output import Answer
+from outlast.outages.answer import Answer
 from outlast.outages.holdings import Amount, Holdings
 from outlast.outages.incidents import load_incidents
 from outlast.outages.model import KINDS

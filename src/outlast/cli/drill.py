@@ -30,8 +30,8 @@ from outlast.base.errors import ConfigError
 from outlast.catalog.records import DrillFault, DrillReported, DrillSet
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line, print_note, print_table
+from outlast.cli.scene import site
 from outlast.cli.session import run, store_at
-from outlast.cli.what_if import site
 from outlast.outages.choice import choose
 from outlast.outages.drill.conduct import Drill, Pace
 from outlast.outages.drill.plan import Plan, plan_incident, plan_shape, played_on, span_s
