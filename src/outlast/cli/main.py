@@ -17,6 +17,7 @@ from outlast.cli.init import init
 from outlast.cli.ls import ls
 from outlast.cli.recover import recover
 from outlast.cli.repair import repair
+from outlast.cli.report import report
 from outlast.cli.rm import rm
 from outlast.cli.serve import serve
 from outlast.cli.status import status
@@ -44,7 +45,23 @@ def outlast(
         raise typer.Exit
 
 
-for verb in (init, serve, status, doctor, ls, cp, cat, rm, repair, collect, what_if, drill, recover, demo):
+for verb in (
+    init,
+    serve,
+    status,
+    doctor,
+    ls,
+    cp,
+    cat,
+    rm,
+    repair,
+    collect,
+    what_if,
+    report,
+    drill,
+    recover,
+    demo,
+):
     app.command()(verb)
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(key.app, name="key")
