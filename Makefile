@@ -74,7 +74,8 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 # are skipped (and fail when CI=true). A browser without any font shows nothing.
 clients:
 	@missing=$$(for tool in rclone restic; do command -v $$tool >/dev/null || echo $$tool; done; \
-	  command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo chromium fonts-dejavu-core); \
+	  command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	    || command -v google-chrome >/dev/null || echo chromium fonts-dejavu-core); \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

@@ -89,6 +89,25 @@ def example_report() -> Report:
     return reported(example_holdings(), MEMBERS, REACHES, drills=DRILLS)
 
 
+def crowded_report() -> Report:
+    """A store of many providers with the longest names, in places with longer ones."""
+    names = [f"{'provider-with-the-longest-name'}-{letter}" for letter in "abcdefghijkl"]
+    place = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch" * 3
+    members = [
+        member(name, operator=f"{place}{number // 2}", location=place, software="" if number % 3 else "S3")
+        for number, name in enumerate(names)
+    ]
+    shop = store(members, held(5, " ".join(names[:6]), gone=names[6], extents=10**9), tolerate=2)
+    long_drill = PastDrill(VIEW.at, " + ".join(names), "throttle", 86_400, False, f"{place}: {place}")
+    return reported(
+        shop,
+        members,
+        {name: Reach(credential=place, zone="example.org") for name in names},
+        now={names[0]: "estranged", names[1]: "unconfigured"},
+        drills=[long_drill],
+    )
+
+
 DRILLS = (
     PastDrill(
         began=datetime(2026, 11, 12, 9, 30, tzinfo=UTC),

@@ -260,6 +260,14 @@ def test_a_broken_promise_is_the_headline() -> None:
     assert "no operator" in headline(reported(store(ABC, held(3, "a b c"), tolerate=0), ABC, {}))
 
 
+def test_a_store_that_is_to_bear_two_losses_is_held_to_two() -> None:
+    five = [member(name) for name in "abcde"]
+    whole = store(five, held(3, "a b c d e"), tolerate=2)
+    assert headline(reported(whole, five, {})).startswith("Any 2 operators may fail at once:")
+    lacking = store(five, held(3, "a b c d", gone="e"), tolerate=2)
+    assert headline(reported(lacking, five, {})).startswith("Any one operator may fail, but not any 2")
+
+
 def test_who_is_not_well_is_told_at_the_top() -> None:
     page = html_page(reported(store(ABC, held(2, "a b c")), ABC, {}, now={"c": "down"}))
     answer = tree(page).find(".//section[@id='answer']")

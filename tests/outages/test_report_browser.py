@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 from browser import browser, require_chromium
-from report_example import example_report
+from report_example import crowded_report, example_report
 
 from outlast.outages.report.page import html_page
 
 contrast_min = 4.5
 SECTIONS = ("answer", "baskets", "days", "fixes", "incidents", "drills", "basis")
-LOOKS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
+WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
+REPORTS = {"example": example_report, "crowded": crowded_report}
+LOOKS = [(width, scheme, report) for width in WIDTHS for scheme in SCHEMES for report in REPORTS]
 
 # What sticks out to the right of the window, but for what is drawn for screen readers only.
 STICKING_OUT = """() => [...document.querySelectorAll('body *')].filter(e => {
@@ -27,6 +29,10 @@ STICKING_OUT = """() => [...document.querySelectorAll('body *')].filter(e => {
 CUT_OFF = """() => [...document.querySelectorAll('td, th, li, p, h1, h2, h3, dd, dt, .badge')].filter(
   e => e.clientWidth > 1 && e.scrollWidth > e.clientWidth + 1
 ).map(e => e.tagName + ' ' + e.textContent.slice(0, 40))"""
+
+# Verdicts that have less room than their longest word needs.
+SQUEEZED = """() => [...document.querySelectorAll('td .badge')].filter(
+  e => e.getBoundingClientRect().width < 80).map(e => e.textContent)"""
 
 FAINT = """least => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);
@@ -64,16 +70,16 @@ def chromium() -> Iterator[Any]:
         yield running
 
 
-@pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
+@pytest.fixture(params=LOOKS, ids=lambda look: "-".join(map(str, look)))
 def tab(request: pytest.FixtureRequest, chromium: Any) -> Iterator[Any]:
     """The page in a window, all of it unfolded; `complaints` collects what the browser says."""
-    width, scheme = request.param
+    width, scheme, report = request.param
     opened = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     opened.complaints = []
     opened.on("console", lambda message: opened.complaints.append(message.text))
     opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
     opened.on("request", lambda request: opened.complaints.append(request.url))
-    opened.set_content(html_page(example_report()))
+    opened.set_content(html_page(REPORTS[report]()))
     for summary in opened.locator("summary").all():
         summary.click()
     yield opened
@@ -87,6 +93,7 @@ def test_the_page_can_be_read(tab: Any) -> None:
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert tab.evaluate(STICKING_OUT) == []
     assert tab.evaluate(CUT_OFF) == []
+    assert tab.evaluate(SQUEEZED) == []
     for name in SECTIONS:
         section = tab.locator(f"#{name}")
         assert section.is_visible() and section.bounding_box()["height"] > 60

@@ -3,7 +3,7 @@
 from outlast.base.figures import bytes_text
 from outlast.cli.output import print_line, print_table
 from outlast.cli.what_if_output import print_answers, print_wrapped, shortened
-from outlast.outages.report.contents import Report, headline
+from outlast.outages.report.contents import Report, headline, hits
 from outlast.outages.report.words import (
     basis_lines,
     domains_text,
@@ -28,9 +28,7 @@ def print_report(report: Report) -> None:
     _print_baskets(report)
     _title("Every bad day")
     print_answers(report.answers)
-    hit = [answer for _, answer in report.incidents if answer.verdict.outage.providers]
-    may = [answer for _, answer in report.incidents if not answer.verdict.outage.providers]
-    hit += [answer for answer in may if answer.verdict.outage.maybe]
+    hit = [answer for _, answer in report.incidents if hits(answer)]
     _title("If history repeats itself")
     if hit:
         print_answers(hit, "if this happens again")

@@ -12,9 +12,8 @@ from typing import Literal, TypeAlias
 from outlast.outages.answer import Answer
 from outlast.outages.holdings import Holdings
 from outlast.outages.incidents import Incident
-from outlast.outages.outcome import SUMMARIES, Summary
+from outlast.outages.outcome import SUMMARIES, Summary, outcome
 from outlast.outages.remedy import Fix
-from outlast.outages.what_if import INCIDENT
 from outlast.placement.domains import one_spelling
 from outlast.placement.members import Member
 
@@ -102,6 +101,8 @@ class Report:
     store: Holdings
     now: Mapping[str, str]
     """Who is not well, and how: counted as away in each answer."""
+    left: int
+    """How many domains of the policy's kind may go as things are, whichever, before a request fails."""
     operators: tuple[Operator, ...]
     answers: tuple[Answer, ...]
     """One for each failure domain."""
@@ -112,7 +113,7 @@ class Report:
 
     @property
     def promised(self) -> tuple[Answer, ...]:
-        """The answers about what the policy says may be lost: one domain of its kind."""
+        """The answers about one domain of the kind of which the policy says how many may be lost."""
         return tuple(one for one in self.answers if one.verdict.outage.kinds == (self.store.policy.domain,))
 
 
@@ -125,11 +126,12 @@ def report_of(
     drills: Sequence[PastDrill] = (),
 ) -> Report:
     """Put it together."""
-    everything = [*answers, *(answer for _, answer in incidents)]
+    everything = [*answers, *(answer for _, answer in incidents if hits(answer))]
     return Report(
         view,
         store,
         now,
+        outcome(store, set(now)).redundancy,
         _operators(store, now, view.asked),
         tuple(answers),
         tuple(sorted(incidents, key=lambda pair: pair[0].began, reverse=True)),
@@ -151,22 +153,25 @@ def borne(answers: Sequence[Answer]) -> int:
 
 def headline(report: Report) -> str:
     """The short answer, in one sentence."""
-    kind, promised = report.store.policy.domain, report.promised
+    kind, tolerate, promised = report.store.policy.domain, report.store.policy.tolerate, report.promised
     good = borne(promised)
-    if report.store.policy.tolerate == 0:
+    if tolerate == 0:
         return f"This store was made to bear the loss of no {kind}."
     if not promised:
         return f"What the loss of one {kind} would do is not known: nobody has said whose the providers are."
+    if good == len(promised) and report.left < tolerate:
+        return f"Any one {kind} may fail, but not any {tolerate} at once, as this store was made to bear."
     if good == len(promised):
-        return f"Any one {kind} may fail: no request fails, and nothing is lost."
+        which = f"one {kind} may fail" if tolerate == 1 else f"{tolerate} {kind}s may fail at once"
+        return f"Any {which}: no request fails, and nothing is lost."
     if good == 0:
         return f"No {kind} may fail: reads or writes would stop, or may."
     return f"{good} of {len(promised)} {kind}s may fail without a failing request; the others may not."
 
 
-def is_incident(answer: Answer) -> bool:
-    """Whether it is about a real incident, and not about a failure domain."""
-    return answer.verdict.outage.kinds == (INCIDENT,)
+def hits(answer: Answer) -> bool:
+    """Whether anybody fails in it, or may."""
+    return bool(answer.verdict.outage.providers or answer.verdict.outage.maybe)
 
 
 def _operators(store: Holdings, now: Mapping[str, str], asked: bool) -> tuple[Operator, ...]:

@@ -103,7 +103,7 @@ def _effects(answer: Answer) -> tuple[str, ...]:
 
 def _fix_number(answer: Answer, report: Report) -> str:
     numbers = {ranked.text: number for number, ranked in enumerate(report.fixes, 1)}
-    return str(numbers[answer.fix.text]) if answer.fix else ""
+    return str(numbers.get(answer.fix_text, ""))
 
 
 def _days(report: Report) -> str:

@@ -55,7 +55,8 @@ def hit_dots(outage: Outage, names: Sequence[str]) -> Html:
         kind = "hit" if name in outage.providers else "may" if name in outage.maybe else "stays"
         cx = number * dot_px + middle
         dots.append(tag("circle", cx=cx, cy=middle, r=2 if kind == "stays" else radius, class_=f"dot-{kind}"))
-    size = {"width": len(names) * dot_px, "height": dot_px}
+    width = len(names) * dot_px
+    size = {"width": f"{width}", "height": f"{dot_px}", "viewBox": f"0 0 {width} {dot_px}"}
     return tag("svg", *dots, class_="dots", aria_hidden="true", focusable="false", **size)
 
 

@@ -6,7 +6,7 @@ from itertools import groupby
 from outlast.base.figures import bytes_text, count_text, duration_text
 from outlast.outages.answer import Answer, takes_text
 from outlast.outages.incidents import Incident
-from outlast.outages.report.contents import Basket, Operator, PastDrill, Ranked, Report, headline, tally
+from outlast.outages.report.contents import Basket, Operator, PastDrill, Ranked, Report, headline, hits, tally
 from outlast.outages.report.markup import Html, join, tag
 from outlast.outages.report.pictures import basket_bar, hatching, hit_dots, tally_bar, verdict_mark
 from outlast.outages.report.words import (
@@ -139,8 +139,8 @@ def fixes(report: Report) -> Html:
 def incidents(report: Report) -> Html:
     """Real outages, as they would hit this store; those that would not are folded away."""
     numbers = _fix_numbers(report)
-    hit = [pair for pair in report.incidents if _hits(pair[1])]
-    spared = [pair for pair in report.incidents if not _hits(pair[1])]
+    hit = [pair for pair in report.incidents if hits(pair[1])]
+    spared = [pair for pair in report.incidents if not hits(pair[1])]
     lead = (
         f"{count_text(len(report.incidents), 'real outage')}, each as it would hit this store if it happened"
         f" again. {f'{len(hit)} would hit it, or may.' if hit else 'None of them would hit it.'}"
@@ -199,8 +199,7 @@ def _tile(title: str, figure: str, more: str) -> Html:
 def _drill_note(report: Report) -> str:
     if not report.drills:
         return "outlast drill puts it to the test"
-    last = report.drills[0]
-    return f"{last.what}: {'as promised' if last.kept else 'not as promised'}"
+    return "what was promised was kept" if report.drills[0].kept else "what was promised was not kept"
 
 
 def _away(report: Report) -> Html:
@@ -317,9 +316,9 @@ def _fix_numbers(report: Report) -> dict[str, int]:
 
 
 def _fix_link(answer: Answer, numbers: dict[str, int]) -> str:
-    if answer.fix is None:
+    number = numbers.get(answer.fix_text)
+    if number is None:
         return "\u2013"
-    number = numbers[answer.fix.text]
     return tag("a", f"fix {number}", href=f"#fix-{number}")
 
 
@@ -346,10 +345,6 @@ def _fix(number: int, ranked: Ranked) -> Html:
     ]
     helps = tag("p", f"helps against {count_text(len(ranked.helps), 'bad day')}", class_="more")
     return tag("li", tag("h3", ranked.text), helps, tag("ul", *lines, class_="changes"), id=f"fix-{number}")
-
-
-def _hits(answer: Answer) -> bool:
-    return bool(answer.verdict.outage.providers or answer.verdict.outage.maybe)
 
 
 def _incident_table(caption: str, rows: Sequence[Html]) -> Html:
