@@ -1,11 +1,14 @@
 """`outlast report`: tables, a page, JSON, Markdown and SARIF of a store over three directories."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from outlast.catalog.records import DrillReported
+from outlast.cli.session import store_at
 from outlast.outages.incidents import load_incidents
 
 
@@ -44,6 +47,20 @@ def test_who_is_away_is_in_the_report(filled: Any) -> None:
     assert set(report["not_well"]) == {"b"}
     assert report["headline"].startswith("1 of 3 operators")
     assert filled.json("report", "--well")["headline"].startswith("Any one operator")
+
+
+def test_what_was_drilled_is_in_the_report(filled: Any) -> None:
+    async def commit() -> None:
+        async with store_at(filled.config, filled.folder / "state") as store:
+            await store.catalog.commit(DrillReported("b", ("b",), 0, 60_000, True, b"{}"))
+
+    asyncio.run(commit())
+    report = filled.json("report")
+    told = [(drill["what"], drill["kept"], drill["duration_s"]) for drill in report["drills"]]
+    assert told == [("b", True, 60)]
+    drilled = {one["what"]: one["drilled"] for one in report["verdicts"]}
+    assert drilled["b"]["kept"] is True and drilled["a"] is None
+    assert "last drilled" in filled.ok("report", "--html", "-")
 
 
 def test_page_and_sarif_are_written_together(filled: Any) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from making import held, member, store
 
-from outlast.outages.answer import Answer
+from outlast.outages.answer import Answer, Drilled
 from outlast.outages.holdings import Holdings
 from outlast.outages.incidents import load_incidents
 from outlast.outages.model import Site, domains
@@ -76,7 +76,8 @@ def reported(
 
     def answer(outage: Outage) -> Answer:
         verdict = what_if(shop, outage, away)
-        return Answer(verdict, cheapest_fix(shop, verdict, away))
+        drilled = Drilled(12 * 86_400.0, kept=True, ended=0) if outage.name == "azure" else None
+        return Answer(verdict, cheapest_fix(shop, verdict, away), drilled)
 
     site = Site(view.host, "outlast.key", reaches)
     answers = [answer(outage_of([domain])) for domain in domains(members, site)]

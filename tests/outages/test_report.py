@@ -11,15 +11,20 @@ from xml.etree import ElementTree
 
 import pytest
 from making import held, member, store
+from msgspec.structs import replace as replaced
 from report_example import DRILLS, MEMBERS, REACHES, VIEW, example_holdings, example_report, reported
 
 from outlast.base.figures import bytes_text
+from outlast.catalog.records import DrillReported
+from outlast.outages.drill.report import Report as Drill
+from outlast.outages.drill.report import Requests, encoded
 from outlast.outages.model import KINDS
 from outlast.outages.outcome import SUMMARIES
 from outlast.outages.reach import Reach
 from outlast.outages.report import words
 from outlast.outages.report.contents import Report, headline
 from outlast.outages.report.data import report_json
+from outlast.outages.report.drills import past_drill
 from outlast.outages.report.markdown import report_markdown
 from outlast.outages.report.markup import Html, join, tag
 from outlast.outages.report.page import html_page
@@ -167,6 +172,7 @@ def test_the_page_shows_the_figures_of_the_json(root: ElementTree.Element) -> No
         assert cells["Unreadable"] == bytes_text(one["unreadable"]["bytes"])
         assert cells["At risk"] == bytes_text(one["at_risk"]["bytes"])
         assert cells["To restore"].split(",")[0] == bytes_text(one["restore_bytes"])
+        assert cells["Drilled"] == ("12 days ago" if one["drilled"] else "never")
         assert (cells["Fix"] == "\u2013") == (one["fix"] == "")
         assert all(name in cells["Takes"] for name in [*one["takes"], *one["may_take"]])
     repeated = rows(root, "incidents")
@@ -278,6 +284,44 @@ def test_who_is_not_well_is_told_at_the_top() -> None:
 def test_a_store_that_was_never_drilled_is_told_to_be(form: Any) -> None:
     assert "never drilled" in form(reported(store(ABC, held(2, "a b c")), ABC, {}))
     assert "never drilled" not in form(example_report())
+
+
+def drill_record(**what: Any) -> DrillReported:
+    """A drill of an hour and a half, as the catalog keeps it."""
+    one = Requests(done=119, failed=1, p50_ms=4.0, p99_ms=85.4)
+    told = Drill(
+        what="azure",
+        providers=("azure",),
+        faults=("hang", "err of 20 %"),
+        speed=1,
+        began=0,
+        ended=5_400_000,
+        end="finished",
+        verdict="redundancy-less",
+        promised=("read", "write"),
+        kept=False,
+        broken="a write failed",
+        requests={"during": {"read": one}, "after": {"read": replaced(one, failed=77)}},
+        failures=(),
+        noticed_s={"azure": 1.52},
+        back_s=2.0,
+        whole_s=30.0,
+    )
+    values = {"what": "azure", "providers": ("azure",), "began": 0, "ended": 5_400_000, "kept": False}
+    return DrillReported(**{**values, "report": encoded(told), **what})
+
+
+def test_a_drill_is_told_with_what_was_seen_while_it_lasted() -> None:
+    told = past_drill(drill_record())
+    assert (told.what, told.kept, told.duration_s, told.began.year) == ("azure", False, 5400, 1970)
+    assert told.shape == "hang, then err of 20 %"
+    seen = "1 of 120 reads failed, p99 85 ms; noticed after 1.5 s; whole again 30.0 s after the end"
+    assert told.told == f"a write failed; {seen}"
+
+
+def test_a_drill_of_another_version_still_says_whether_it_was_kept() -> None:
+    told = past_drill(drill_record(report=b"{}"))
+    assert (told.kept, told.shape, told.told) == (False, "not known", "written by another version of Outlast")
 
 
 def test_drills_are_told_the_newest_first() -> None:

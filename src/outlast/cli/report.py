@@ -26,6 +26,7 @@ from outlast.cli.session import run
 from outlast.outages.incidents import load_incidents
 from outlast.outages.report.contents import RateFrom, Report, View, headline, report_of
 from outlast.outages.report.data import report_json
+from outlast.outages.report.drills import past_drill
 from outlast.outages.report.markdown import report_markdown
 from outlast.outages.report.page import html_page
 from outlast.outages.report.sarif import report_sarif
@@ -96,7 +97,8 @@ def _report(scene: Scene, manner: Manner, asked: bool, rate_from: RateFrom) -> R
     )
     answers = [scene.answer(outage_of([domain], manner)) for domain in scene.domains()]
     incidents = [(one, scene.answer(outage_from(one, scene.store.members))) for one in load_incidents()]
-    return report_of(view, scene.store, scene.now, answers, incidents)
+    drills = [past_drill(one) for one in scene.drills]
+    return report_of(view, scene.store, scene.now, answers, incidents, drills)
 
 
 def _put(path: Path, text: str) -> None:

@@ -31,7 +31,7 @@ def print_report(report: Report) -> None:
     hit = [answer for _, answer in report.incidents if hits(answer)]
     _title("If history repeats itself")
     if hit:
-        print_answers(hit, "if this happens again")
+        print_answers(hit, "if this recurs")
     print_wrapped(
         f"{len(report.incidents) - len(hit)} of {len(report.incidents)} incidents would hit nobody."
     )

@@ -15,6 +15,7 @@ from outlast.outages.report.words import (
     domains_text,
     drilled_text,
     incidents_text,
+    last_drill_text,
     operator_text,
     restore_text,
     role_text,
@@ -119,6 +120,7 @@ def _days(report: Report) -> str:
             "unreadable>",
             "at risk>",
             "to restore>",
+            "drilled",
             "fix>",
         ),
         [
@@ -128,6 +130,7 @@ def _days(report: Report) -> str:
                 bytes_text(answer.verdict.most.unreadable.bytes),
                 bytes_text(answer.verdict.most.at_risk.bytes),
                 restore_text(answer.verdict.most.restore_bytes, report.view.bytes_per_s),
+                last_drill_text(answer.drilled),
                 _fix_number(answer, report),
             )
             for answer in report.answers
@@ -151,9 +154,9 @@ def _fix(number: int, ranked: Ranked) -> str:
 
 def _incidents(report: Report) -> str:
     return _table(
-        ("if this happens again", "takes", "then", "reads", "writes", "data", "left>", "fix>"),
+        ("if this happens again", "takes", "then", "reads", "writes", "data", "left>", "drilled", "fix>"),
         [
-            (incident.id, *_effects(answer), _fix_number(answer, report))
+            (incident.id, *_effects(answer), last_drill_text(answer.drilled), _fix_number(answer, report))
             for incident, answer in report.incidents
         ],
     )

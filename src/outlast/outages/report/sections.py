@@ -21,6 +21,7 @@ from outlast.outages.report.words import (
     domains_text,
     drilled_text,
     incidents_text,
+    last_drill_text,
     missing_text,
     operator_text,
     restore_text,
@@ -90,7 +91,7 @@ def bad_days(report: Report) -> Html:
     numbers = _fix_numbers(report)
     bodies = []
     for kind, group in groupby(report.answers, key=lambda answer: answer.verdict.outage.kinds[0]):
-        head = tag("th", KINDS.get(kind, kind), " fails", scope="rowgroup", colspan=11, role="rowheader")
+        head = tag("th", KINDS.get(kind, kind), " fails", scope="rowgroup", colspan=12, role="rowheader")
         rows = [_day(answer, report, numbers) for answer in group]
         bodies.append(tag("tbody", tag("tr", head, role="row", class_="group"), *rows, role="rowgroup"))
     return _section(
@@ -114,6 +115,7 @@ def bad_days(report: Report) -> Html:
                 "Unreadable",
                 "At risk",
                 "To restore",
+                "Drilled",
                 "Fix",
             ),
             bodies,
@@ -304,6 +306,7 @@ def _day(answer: Answer, report: Report, numbers: dict[str, int]) -> Html:
         ("Unreadable", bytes_text(most.unreadable.bytes)),
         ("At risk", bytes_text(most.at_risk.bytes)),
         ("To restore", restore_text(most.restore_bytes, report.view.bytes_per_s)),
+        ("Drilled", last_drill_text(answer.drilled)),
         ("Fix", _fix_link(answer, numbers)),
     ]
     return tag(
@@ -348,7 +351,19 @@ def _fix(number: int, ranked: Ranked) -> Html:
 
 
 def _incident_table(caption: str, rows: Sequence[Html]) -> Html:
-    columns = ("Incident", "When", "For", "Takes", "Then", "Reads", "Writes", "Data", "Left", "Fix")
+    columns = (
+        "Incident",
+        "When",
+        "For",
+        "Takes",
+        "Then",
+        "Reads",
+        "Writes",
+        "Data",
+        "Left",
+        "Drilled",
+        "Fix",
+    )
     return _table(caption, columns, [tag("tbody", *rows, role="rowgroup")])
 
 
@@ -361,6 +376,7 @@ def _incident(incident: Incident, answer: Answer, report: Report, numbers: dict[
         ("Takes", _takes(answer, report)),
         ("Then", _badge(answer.verdict)),
         *_effects(answer),
+        ("Drilled", last_drill_text(answer.drilled)),
         ("Fix", _fix_link(answer, numbers)),
     ]
     summary = answer.verdict.summary

@@ -1,13 +1,14 @@
 """What is said in a report, in the words of somebody who does not know Outlast's."""
 
 from outlast.base.figures import bytes_text, count_text, duration_text
+from outlast.outages.answer import Drilled
 from outlast.outages.outcome import Effect, Summary
 from outlast.outages.report.contents import Basket, Operator, Report, borne
 from outlast.outages.what_if import Verdict
 
 VERDICTS: dict[Summary, str] = {
     "nothing": "Nothing happens",
-    "redundancy-less": "Nothing stops, less reserve",
+    "redundancy-less": "Goes on with less",
     "write-loss": "Writes fail",
     "read-loss": "Reads fail",
     "data-loss": "Data is lost",
@@ -114,8 +115,16 @@ def drilled_text(report: Report) -> str:
     """When the store was drilled last."""
     if not report.drills:
         return "never drilled"
-    past_s = (report.view.at - report.drills[0].began).total_seconds()
+    last = report.drills[0]
+    past_s = (report.view.at - last.began).total_seconds() - last.duration_s
     return f"last drilled {duration_text(max(0.0, past_s))} ago"
+
+
+def last_drill_text(drilled: Drilled | None) -> str:
+    """When this very outage was drilled last, and how that went."""
+    if drilled is None:
+        return "never"
+    return f"{duration_text(drilled.ago_s)} ago{'' if drilled.kept else ', broken'}"
 
 
 def basis_lines(report: Report) -> list[tuple[str, str]]:
