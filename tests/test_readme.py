@@ -87,5 +87,6 @@ def test_a_stranger_has_the_answer_after_three_commands(tmp_path: Path) -> None:
     [here] = [name for name in verdicts if name.startswith("gateway=")]
     assert verdicts[here] == "read-loss"  # all of them are on one machine, and it says so
     assert "Any one operator may fail: no request fails, and nothing is lost." in walked.stdout
+    assert "What else would be noticed, or may be: software=disk" in walked.stdout
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Any one operator may fail" in page and "never drilled" in page

@@ -22,7 +22,7 @@ from outlast.outages.model import KINDS
 from outlast.outages.outcome import SUMMARIES
 from outlast.outages.reach import Reach
 from outlast.outages.report import words
-from outlast.outages.report.contents import Report, headline
+from outlast.outages.report.contents import Report, caveat, headline
 from outlast.outages.report.data import report_json
 from outlast.outages.report.drills import past_drill
 from outlast.outages.report.markdown import report_markdown
@@ -264,6 +264,22 @@ def test_a_broken_promise_is_the_headline() -> None:
     broken = reported(store(ABC, held(3, "a b c")), ABC, {})
     assert headline(broken).startswith("No operator may fail")
     assert "no operator" in headline(reported(store(ABC, held(3, "a b c"), tolerate=0), ABC, {}))
+
+
+def test_what_the_headline_leaves_out_is_named_below_it() -> None:
+    report = example_report()
+    assert caveat(report) == (
+        "What else would be noticed, or may be: account=4711, software=S3, location=Frankfurt,"
+        " location=Dublin, and 3 more."
+    )
+    told = [member(name, region=name, account=name, software=name, location=name) for name in "abc"]
+    assert caveat(reported(store(told, held(2, "a b c")), told, {})) == ""
+    for form in (
+        html_page(report),
+        report_markdown(report).replace("\\", ""),
+        json.dumps(report_json(report)),
+    ):
+        assert caveat(report) in form
 
 
 def test_a_store_that_is_to_bear_two_losses_is_held_to_two() -> None:

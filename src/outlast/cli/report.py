@@ -20,11 +20,11 @@ from outlast.assembly.settings import provider_lines
 from outlast.base.errors import ConfigError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line
-from outlast.cli.report_output import print_report
+from outlast.cli.report_output import print_report, print_short
 from outlast.cli.scene import Scene, look
 from outlast.cli.session import run
 from outlast.outages.incidents import load_incidents
-from outlast.outages.report.contents import RateFrom, Report, View, headline, report_of
+from outlast.outages.report.contents import RateFrom, Report, View, report_of
 from outlast.outages.report.data import report_json
 from outlast.outages.report.drills import past_drill
 from outlast.outages.report.markdown import report_markdown
@@ -79,7 +79,7 @@ def report(
         elif html is None and sarif is None:
             print_report(found)
         elif not any(printed):
-            print_line(headline(found))
+            print_short(found)
 
     run(work(), json)
 

@@ -3,7 +3,7 @@
 from outlast.base.figures import bytes_text
 from outlast.cli.output import print_line, print_table
 from outlast.cli.what_if_output import print_answers, print_wrapped, shortened
-from outlast.outages.report.contents import Report, headline, hits
+from outlast.outages.report.contents import Report, caveat, headline, hits
 from outlast.outages.report.words import (
     basis_lines,
     domains_text,
@@ -19,7 +19,7 @@ operator_columns_max = 17
 
 def print_report(report: Report) -> None:
     """Everything, the short answer first."""
-    print_wrapped(headline(report))
+    print_short(report)
     print_wrapped(
         f"Failure domains: {domains_text(report)}. Real incidents: {incidents_text(report)}."
         f" Drills: {drilled_text(report)}."
@@ -38,6 +38,12 @@ def print_report(report: Report) -> None:
     _title("How this was worked out")
     for what, how in basis_lines(report):
         print_wrapped(f"{what}: {how}", indent=2)
+
+
+def print_short(report: Report) -> None:
+    """The short answer."""
+    print_wrapped(headline(report))
+    print_wrapped(caveat(report))
 
 
 def _title(text: str) -> None:

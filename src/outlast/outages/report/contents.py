@@ -17,6 +17,9 @@ from outlast.outages.remedy import Fix
 from outlast.placement.domains import one_spelling
 from outlast.placement.members import Member
 
+# As many names as a sentence bears.
+named_max = 4
+
 RateFrom: TypeAlias = Literal["given", "measured", "not known"]
 
 
@@ -167,6 +170,17 @@ def headline(report: Report) -> str:
     if good == 0:
         return f"No {kind} may fail: reads or writes would stop, or may."
     return f"{good} of {len(promised)} {kind}s may fail without a failing request; the others may not."
+
+
+def caveat(report: Report) -> str:
+    """What the short answer leaves out: other causes that would be noticed, by name; "" if there are none."""
+    other = [answer for answer in report.answers if answer.verdict.bad and answer not in report.promised]
+    names = [answer.verdict.outage.name for answer in other]
+    if not names:
+        return ""
+    more = len(names) - named_max
+    rest = f", and {more} more" if more > 0 else ""
+    return f"What else would be noticed, or may be: {', '.join(names[:named_max])}{rest}."
 
 
 def hits(answer: Answer) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from outlast.outages.answer import as_json
-from outlast.outages.report.contents import Basket, PastDrill, Ranked, Report, headline
+from outlast.outages.report.contents import Basket, PastDrill, Ranked, Report, caveat, headline
 from outlast.outages.report.words import drilled_text
 
 
@@ -25,6 +25,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "not_well": dict(report.now),
         **asdict(store.total),
         "headline": headline(report),
+        "caveat": caveat(report),
         "providers": [_basket(basket) for operator in report.operators for basket in operator.baskets],
         "verdicts": [as_json(answer, view.bytes_per_s) for answer in report.answers],
         "incidents": [

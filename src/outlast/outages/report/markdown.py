@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from outlast.base.figures import bytes_text, duration_text
 from outlast.outages.answer import Answer, summary_text, takes_text
-from outlast.outages.report.contents import Ranked, Report, headline
+from outlast.outages.report.contents import Ranked, Report, caveat, headline
 from outlast.outages.report.markup import plain
 from outlast.outages.report.words import (
     DATA,
@@ -28,7 +28,7 @@ def report_markdown(report: Report) -> str:
     """The page's sections in the same order, with the same figures."""
     blocks = [
         "# If one provider has a bad day",
-        escaped(headline(report)),
+        " ".join(escaped(text) for text in (headline(report), caveat(report)) if text),
         _list(
             [
                 f"Failure domains: {domains_text(report)}",

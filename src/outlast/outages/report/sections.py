@@ -6,7 +6,17 @@ from itertools import groupby
 from outlast.base.figures import bytes_text, count_text, duration_text
 from outlast.outages.answer import Answer, takes_text
 from outlast.outages.incidents import Incident
-from outlast.outages.report.contents import Basket, Operator, PastDrill, Ranked, Report, headline, hits, tally
+from outlast.outages.report.contents import (
+    Basket,
+    Operator,
+    PastDrill,
+    Ranked,
+    Report,
+    caveat,
+    headline,
+    hits,
+    tally,
+)
 from outlast.outages.report.markup import Html, join, tag
 from outlast.outages.report.pictures import basket_bar, hatching, hit_dots, tally_bar, verdict_mark
 from outlast.outages.report.words import (
@@ -42,6 +52,7 @@ def short_answer(report: Report) -> Html:
         "answer",
         "The short answer",
         tag("p", headline(report), class_="headline"),
+        tag("p", caveat(report), class_="caveat") if caveat(report) else "",
         tag(
             "ul",
             _tile("Meant to bear", f"the loss of {kinds}", what),
