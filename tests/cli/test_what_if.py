@@ -170,7 +170,7 @@ def test_markdown_is_one_table(filled: Any) -> None:
     lines = filled.ok("what-if", "--markdown").splitlines()
     assert lines[0].startswith("| if this fails | takes |")
     assert {line.count(" | ") for line in lines} == {8}
-    assert "| a | a | redundancy-less | go on | go on | 0 | 0 B |  |" in lines
+    assert "| a | a | redundancy-less | go on | go on | 0 | 0 B | never |  |" in lines
 
 
 def test_tables_fit_eighty_columns(empty: Any) -> None:
