@@ -4,10 +4,11 @@
 # make bench   measures the store beside the limits of this machine; writes build/bench.json
 # make format  formats and mends what ruff can mend
 # make docs    writes anew the pages that are generated from the code
+# make images  takes the pictures of the report for the docs anew (needs Chromium)
 # make lock    resolves the dependencies anew (requirements/*.txt, with hashes)
 #
 # Everything is set up by itself in .venv from the locked requirements; nothing outside of this folder
-# is touched, but for Debian's rclone and restic, which `make test` installs when it may.
+# is touched, but for Debian's rclone, restic and Chromium, which `make test` installs when it may.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -17,7 +18,7 @@ UV     := $(BIN)/uv
 PYTEST ?= $(BIN)/pytest -n auto --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast bench format docs lock setup clients checks
+.PHONY: help demo test fast bench format docs images lock setup clients checks
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -50,6 +51,9 @@ docs: setup
 	$(BIN)/python -m outlast.outages.incidents.page docs/incidents.md
 	$(BIN)/python -m outlast.testing.cost_table docs/prices.toml docs/costs.md
 
+images: setup
+	$(BIN)/python tests/outages/report_screenshots.py docs/images
+
 setup: $(VENV)/.runtime $(VENV)/.dev
 
 $(UV): requirements/uv.txt
@@ -67,10 +71,12 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-# The real clients that some tests drive. Where they cannot be had, those tests say that they are skipped
-# (and fail when CI=true).
+# The real clients, and the browser, that some tests drive. Where they cannot be had, those tests say that they
+# are skipped (and fail when CI=true). A browser without any font shows nothing.
 clients:
-	@missing=$$(for tool in rclone restic; do command -v $$tool >/dev/null || echo $$tool; done); \
+	@missing=$$(for tool in rclone restic; do command -v $$tool >/dev/null || echo $$tool; done; \
+	  command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+	    || command -v google-chrome >/dev/null || echo chromium fonts-dejavu-core); \
 	if [ -z "$$missing" ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \

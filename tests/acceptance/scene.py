@@ -112,8 +112,8 @@ class Scene:
         await asyncio.to_thread(subprocess.run, command, cwd=self.provider(name), check=True)
 
     async def drill(self, name: str, shape: str, seconds: int = 600, *options: str) -> None:
-        """Let a provider fail in that shape."""
-        await self.run("drill", name, "--shape", shape, "--seconds", str(seconds), *options)
+        """Let a provider fail in that shape, with nobody who conducts it."""
+        await self.run("drill", name, "--shape", shape, "--seconds", str(seconds), "--detach", *options)
 
     async def end_drill(self, name: str) -> None:
         await self.run("drill", name, "--stop")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlast.assembly import settings
-from outlast.assembly.settings import check_provider_name, load_settings, render_settings
+from outlast.assembly.settings import check_provider_name, load_settings, provider_lines, render_settings
 from outlast.base.errors import ConfigError
 from outlast.providers.registry import domain_kinds, roles
 
@@ -114,3 +114,18 @@ def test_the_example_on_the_page_can_be_loaded(tmp_path: Path) -> None:
     example = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert example is not None
     assert list(load_settings(write(tmp_path, example[1])).providers) == ["attic"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '# x\nstore = "0"\n[providers.a]\nurl = "u"\n\n[providers.b]\nurl = "u"\n',
+        '#\n\n[providers."a"]\nurl = """\n[providers.c]\n"""\n[ providers . b ]\nurl = "u"',
+        '\n\nproviders.a.url = "[providers.b]"\n\n\nproviders.b = { url = "u" }\n',
+    ],
+)
+def test_the_line_of_each_provider_is_found_however_it_is_written(text: str) -> None:
+    found = provider_lines(text)
+    assert set(found) == {"a", "b"}
+    assert found["a"] == 3
+    assert text.splitlines()[found["b"] - 1].replace(" ", "").strip("[]").startswith("providers.b")

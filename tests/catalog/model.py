@@ -63,6 +63,7 @@ class Model:
         self.died: dict[bytes, int] = {}
         self.access_keys: dict[str, r.AccessKeyCreated] = {}
         self.drills: dict[str, r.DrillSet] = {}
+        self.drill_reports: list[r.DrillReported] = []
         self.genesis: r.Genesis | None = None
         self.latest = 0
 
@@ -288,3 +289,7 @@ class Model:
         self.drills.pop(record.provider, None)
         if record.shape:
             self.drills[record.provider] = record
+
+    def DrillReported(self, record: r.DrillReported) -> None:  # noqa: N802
+        self.latest = max(self.latest, record.ended)
+        self.drill_reports = [record, *self.drill_reports][: limits.drill_reports_max]

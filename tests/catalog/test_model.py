@@ -146,6 +146,7 @@ class Wishes:
             r.Genesis(b"s" * 16, self.at, Policy(1), MEMBERS, ("one", "two")),
             r.ProviderReattached(self.random.choice(["one", "three"]), self.random.randbytes(16)),
             r.DrillSet(name, self.random.choice(["", "hang"]), self.at),
+            r.DrillReported(name, ("one",), self.at, self.at + 1, True, b"{}"),
             r.AccessKeyCreated(name, self.random.choice(["1", "2"]), b"sealed", "", False, self.at),
             r.AccessKeyDeleted(name),
         ]
@@ -223,6 +224,7 @@ def check_rest(state: State, model: Model) -> None:
     )  # fmt: skip
     assert state.access_keys() == [model.access_keys[name] for name in sorted(model.access_keys)]
     assert state.drills() == tuple(model.drills[name] for name in sorted(model.drills))
+    assert state.drill_reports() == tuple(model.drill_reports)
     assert state.genesis == model.genesis
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from making import apply, apply_one, put
 
+from outlast.base import limits
 from outlast.base.errors import (
     AccessKeyExists,
     BucketExists,
@@ -18,6 +19,8 @@ from outlast.catalog.records import (
     AccessKeyDeleted,
     BucketCreated,
     BucketDeleted,
+    DrillFault,
+    DrillReported,
     DrillSet,
     Genesis,
     ObjectDeleted,
@@ -144,3 +147,17 @@ def test_a_new_month_drops_the_old_one_and_a_late_report_of_it(state: State) -> 
     apply(state, UsageReported("2026-11", "two", b"1" * 16, 99, 999))
     assert state.used("2026-11", "two") == (0, 0)
     assert state.used("2026-12", "one") == (1, 1)
+
+
+def test_a_drill_keeps_its_faults(state: State) -> None:
+    drill = DrillSet("one", "err", 10, (DrillFault("err", 0.25, True, False), DrillFault("hang")))
+    apply(state, drill)
+    assert state.drills() == (drill,)
+
+
+def test_of_the_reports_of_drills_the_last_are_kept(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "drill_reports_max", 3)
+    reports = [DrillReported("one", ("one",), number, number + 1, True, b"{}") for number in range(5)]
+    for report in reports:
+        apply(state, report)
+    assert state.drill_reports() == (reports[4], reports[3], reports[2])

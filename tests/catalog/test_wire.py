@@ -17,6 +17,8 @@ from outlast.catalog.records import (
     BucketDeleted,
     Checksum,
     Condition,
+    DrillFault,
+    DrillReported,
     DrillSet,
     ExtentsCollected,
     FragmentRestored,
@@ -57,8 +59,9 @@ RECORDS: tuple[AnyRecord, ...] = (
     FragmentRestored(b"e", 1, "place"),
     ExtentsCollected((b"e", b"f")),
     ProviderReattached("one", b"i"),
-    DrillSet("one", "hang", 1),
+    DrillSet("one", "hang", 1, (DrillFault("hang", 0.5, False),)),
     UsageReported("2026-11", "one", b"g" * 16, 10, 100),
+    DrillReported("one", ("one",), 1, 2, True, b"{}"),
 )
 
 

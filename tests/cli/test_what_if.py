@@ -9,7 +9,7 @@ import pytest
 from tests.cli.conftest import Shell
 
 from outlast.cli.what_if import Level, _too_bad
-from outlast.cli.what_if_output import Answer
+from outlast.outages.answer import Answer
 from outlast.outages.holdings import Amount, Holdings
 from outlast.outages.incidents import load_incidents
 from outlast.outages.model import KINDS
@@ -98,7 +98,7 @@ def test_who_is_not_well_counts_as_away_unless_told_otherwise(filled: Any) -> No
 
 
 def test_who_is_drilled_counts_as_away(filled: Any) -> None:
-    filled.ok("drill", "a", "--shape", "refuse", "--seconds", "60")
+    filled.ok("drill", "a", "--shape", "refuse", "--seconds", "60", "--detach")
     assert filled.json("what-if", "c")["not_well"] == {"a": "down"}
     filled.ok("drill", "a", "--stop")
     assert filled.json("what-if", "c")["not_well"] == {}
@@ -169,8 +169,8 @@ def test_the_key_file_fails_no_build_that_did_not_name_it() -> None:
 def test_markdown_is_one_table(filled: Any) -> None:
     lines = filled.ok("what-if", "--markdown").splitlines()
     assert lines[0].startswith("| if this fails | takes |")
-    assert {line.count(" | ") for line in lines} == {7}
-    assert "| a | a | redundancy-less | go on | go on | 0 | 0 B |  |" in lines
+    assert {line.count(" | ") for line in lines} == {8}
+    assert "| a | a | redundancy-less | go on | go on | 0 | 0 B | never |  |" in lines
 
 
 def test_tables_fit_eighty_columns(empty: Any) -> None:

@@ -21,6 +21,8 @@ from outlast.catalog.records import (
     BucketDeleted,
     Checksum,
     Condition,
+    DrillFault,
+    DrillReported,
     DrillSet,
     Extent,
     ExtentsCollected,
@@ -77,8 +79,9 @@ RECORDS: dict[str, AnyRecord] = {
     "FragmentRestored": FragmentRestored(ID, 2, "c"),
     "ExtentsCollected": ExtentsCollected((ID, OTHER)),
     "ProviderReattached": ProviderReattached("a", OTHER),
-    "DrillSet": DrillSet("a", "hang", 16),
+    "DrillSet": DrillSet("a", "hang", 16, (DrillFault("hang", 0.5, True, False), DrillFault("err"))),
     "UsageReported": UsageReported("2026-11", "a", ID, 17, 18_000_000_000),
+    "DrillReported": DrillReported("operator=Amazon", ("a", "b"), 17, 18, True, b"{}"),
 }
 GOLDEN: dict[str, list[str]] = json.loads((Path(__file__).parent / "records.json").read_text())
 

@@ -20,7 +20,9 @@ def fix(
     manner: Manner = "unreachable",
 ) -> str:
     now = now or {}
-    return cheapest_fix(shop, what_if(shop, outage_of(domains, manner), now), now)
+    found = cheapest_fix(shop, what_if(shop, outage_of(domains, manner), now), now)
+    assert found is None or found.after is None or not found.after.bad
+    return found.text if found else ""
 
 
 def one(providers: str, maybe: str = "", kind: str = "location") -> Domain:

@@ -6,7 +6,7 @@ import pytest
 
 from outlast.base.errors import Cause, Conflict, Denied, NotFound, ProviderError, Unavailable
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.wrap.fault import FaultProvider, Shape, slow_s_max, slow_s_min
+from outlast.providers.wrap.fault import Fault, FaultProvider, Shape, slow_s_max, slow_s_min
 from outlast.testing.simulation import Simulation, simulate
 
 Main = Callable[[Simulation, MemoryProvider, FaultProvider], Awaitable[None]]
@@ -129,14 +129,14 @@ def test_a_call_under_way_hangs_or_is_cut_off_when_the_shape_is_set() -> None:
 
 def test_a_shape_with_a_deadline_ends_by_itself() -> None:
     async def main(sim: Simulation, memory: MemoryProvider, fault: FaultProvider) -> None:
-        fault.shape_until(Shape.HANG, sim.clock.monotonic() + 60)
+        fault.fail_until([Fault(Shape.HANG)], sim.clock.monotonic() + 60)
         began = sim.clock.monotonic()
         with pytest.raises(Unavailable):
             await fault.get("a")
         assert sim.clock.monotonic() - began == pytest.approx(60)
         assert fault.shape is None
         await fault.get("a")
-        fault.shape_until(Shape.REFUSE, sim.clock.monotonic() + 1)
+        fault.fail_until([Fault(Shape.REFUSE)], sim.clock.monotonic() + 1)
         with pytest.raises(Unavailable):
             await fault.get("a")
         await sim.clock.sleep(1)
@@ -254,3 +254,47 @@ async def _outcome(call: Awaitable[object]) -> object:
         return await call
     except ProviderError as error:
         return error
+
+
+def test_a_share_of_the_calls_fails() -> None:
+    async def main(sim: Simulation, memory: MemoryProvider, fault: FaultProvider) -> None:
+        fault.fail_until([Fault(Shape.REFUSE, share=0.2)], sim.clock.monotonic() + 60)
+        outcomes = [await _outcome(fault.get("a")) for _ in range(1000)]
+        failed = [outcome for outcome in outcomes if isinstance(outcome, Unavailable)]
+        assert 150 < len(failed) < 250
+
+    run(main)
+
+
+def test_only_reads_or_only_writes_fail_and_several_faults_hit_one_after_another() -> None:
+    async def main(sim: Simulation, memory: MemoryProvider, fault: FaultProvider) -> None:
+        reads_fail, writes_fail = Fault(Shape.DENIED, writes=False), Fault(Shape.THROTTLE, reads=False)
+        fault.fail_until([reads_fail], sim.clock.monotonic() + 60)
+        await fault.put("new/1", b"x")
+        assert isinstance(await _outcome(fault.head("a")), Denied)
+        fault.fail_until([writes_fail], sim.clock.monotonic() + 60)
+        await fault.get("a")
+        assert isinstance(await _outcome(fault.put("new/2", b"x")), Unavailable)
+        fault.fail_until([reads_fail, writes_fail], sim.clock.monotonic() + 60)
+        assert isinstance(await _outcome(fault.get("a")), Denied)
+        assert isinstance(await _outcome(fault.put("new/2", b"x")), Unavailable)
+        await sim.clock.sleep(60)
+        await fault.get("a")
+        await fault.put("new/2", b"x")
+
+    run(main)
+
+
+def test_the_same_faults_again_only_move_their_end() -> None:
+    async def main(sim: Simulation, memory: MemoryProvider, fault: FaultProvider) -> None:
+        began = sim.clock.monotonic()
+        fault.fail_until([Fault(Shape.HANG)], began + 10)
+        hangs = sim.host("h").spawn(_outcome(fault.get("a")))
+        await sim.clock.sleep(8)
+        fault.fail_until([Fault(Shape.HANG)], began + 20)
+        await sim.clock.sleep(11)
+        assert not hangs.done()
+        assert isinstance(await hangs, Unavailable)
+        assert sim.clock.monotonic() == pytest.approx(began + 20)
+
+    run(main)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import ConfigError
-from outlast.catalog.records import DrillSet
+from outlast.catalog.records import DrillFault, DrillSet
 from outlast.placement.members import Member
 from outlast.providers.health import Health
 from outlast.providers.marker import Marker
@@ -18,12 +18,13 @@ from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
 from outlast.providers.quota import Quota
 from outlast.providers.registry import open_provider, parse_url, quiet_period_s
-from outlast.providers.wrap.fault import FaultProvider, Shape
+from outlast.providers.wrap.fault import Fault, FaultProvider, Shape
 from outlast.providers.wrap.guard import Guard
 from outlast.quorum.voter import Voter
 
 # What a guard expects before it is told. No marker says this.
 _no_incarnation = bytes(16)
+_shapes = frozenset(Shape)
 
 
 class Providers:
@@ -59,13 +60,8 @@ class Providers:
     def drill(self, drill: DrillSet) -> None:
         """Have a provider fail in a shape until the drill's end, a time by everybody's clock."""
         fault = self._faults.get(drill.provider)
-        if fault is None:
-            return
-        left_s = drill.until / 1000 - self._clock.now()
-        if drill.shape not in set(Shape) or left_s <= 0:
-            fault.shape = None
-        else:
-            fault.shape_until(Shape(drill.shape), self._clock.monotonic() + left_s)
+        if fault is not None:
+            obey(fault, drill, self._clock)
 
     def voter(self, member: Member) -> Voter:
         """The acceptor at a provider; at one that the settings do not name, one that refuses every call."""
@@ -90,6 +86,16 @@ class Providers:
         """Let go of all of them."""
         for guard in self.guards.values():
             await guard.close()
+
+
+def obey(fault: FaultProvider, drill: DrillSet, clock: Clock) -> None:
+    """Have a provider fail as the drill says. Shapes of a newer version are left out."""
+    left_s = drill.until / 1000 - clock.now()
+    wanted = drill.faults or (DrillFault(drill.shape),)
+    faults = [
+        Fault(Shape(one.shape), one.share, one.reads, one.writes) for one in wanted if one.shape in _shapes
+    ]
+    fault.fail_until(faults if drill.shape and left_s > 0 else (), clock.monotonic() + left_s)
 
 
 def open_providers(urls: Mapping[str, str], store: bytes, clock: Clock, entropy: Entropy) -> Providers:

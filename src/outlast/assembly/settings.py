@@ -122,3 +122,22 @@ def render_settings(store: bytes, key_file: str, providers: Mapping[str, str]) -
 def _quoted(text: str) -> str:
     """A TOML basic string: JSON's escapes are a subset of TOML's, but for DEL, which JSON leaves bare."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def provider_lines(text: str) -> dict[str, int]:
+    """The line on which each provider is first named, from 1, for whoever points at it.
+
+    It is the end of the shortest beginning of the file that is TOML and has the provider, however it is
+    written there.
+    """
+    found: dict[str, int] = {}
+    lines = text.splitlines()
+    for number in range(1, len(lines) + 1):
+        try:
+            table = tomllib.loads("\n".join(lines[:number]))
+        except tomllib.TOMLDecodeError:
+            continue  # it ends inside of a value
+        providers = table.get("providers")
+        for name in providers if isinstance(providers, dict) else ():
+            found.setdefault(name, number)
+    return found

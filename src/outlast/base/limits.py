@@ -36,5 +36,7 @@ read_window_bytes = 4 * MIB
 # A log operation that takes longer than this counts as failed, also when its answer comes later. A little
 # longer than a guard's own deadline, so that it is the guard that finds out, and health that hears of it.
 log_operation_s_max = 5.5
+# Reports of drills that the catalog keeps. One has a few KiB, and nobody looks further back.
+drill_reports_max = 100
 # How long a request waits for the store before it is told 503.
 request_wait_s_max = 15.0

@@ -1,16 +1,19 @@
-"""What the store is and who takes part: its id, policy, members and voters, and the drills that run.
+"""What the store is and who takes part: its id, policy, members and voters; drills, and their reports.
 
-Few and small, and needed by every write, so they are kept in memory beside the tables.
+Few and small, and (but for the reports) needed by every write, so they are kept in memory beside the tables.
 """
 
 import msgspec
 
+from outlast.base import limits
 from outlast.catalog.database import Database
-from outlast.catalog.records import DrillSet, Genesis
+from outlast.catalog.records import DrillReported, DrillSet, Genesis
 from outlast.placement.members import Member
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Genesis] = msgspec.msgpack.Decoder(Genesis)
+_drills: msgspec.msgpack.Decoder[DrillSet] = msgspec.msgpack.Decoder(DrillSet)
+_reports: msgspec.msgpack.Decoder[DrillReported] = msgspec.msgpack.Decoder(DrillReported)
 
 
 class Facts:
@@ -24,8 +27,8 @@ class Facts:
         """Forget what memory says, after a batch was rolled back."""
         row = self._database.row("SELECT value FROM facts WHERE name = 'genesis'")
         self.genesis: Genesis | None = None if row is None else _decoder.decode(row[0])
-        drills = self._database.rows("SELECT provider, shape, until FROM drills ORDER BY provider")
-        self.drills: tuple[DrillSet, ...] = tuple(DrillSet(*drill) for drill in drills)
+        drills = self._database.rows("SELECT value FROM drills ORDER BY provider")
+        self.drills: tuple[DrillSet, ...] = tuple(_drills.decode(drill[0]) for drill in drills)
 
     def set_genesis(self, genesis: Genesis) -> None:
         """Write what the store is."""
@@ -44,13 +47,24 @@ class Facts:
     def set_drill(self, drill: DrillSet) -> None:
         """Begin a drill at a provider in place of an earlier one, or end it where the shape is empty."""
         if drill.shape:
-            self._database.run(
-                "REPLACE INTO drills VALUES (?, ?, ?)", drill.provider, drill.shape, drill.until
-            )
+            self._database.run("REPLACE INTO drills VALUES (?, ?)", drill.provider, _encoder.encode(drill))
         else:
             self._database.run("DELETE FROM drills WHERE provider = ?", drill.provider)
         others = [other for other in self.drills if other.provider != drill.provider]
         self.drills = tuple(sorted([*others, *([drill] if drill.shape else [])], key=lambda d: d.provider))
+
+    def add_drill_report(self, report: DrillReported) -> None:
+        """Keep the report, and forget the oldest one where there are too many."""
+        self._database.run("INSERT INTO drill_reports (value) VALUES (?)", _encoder.encode(report))
+        self._database.run(
+            "DELETE FROM drill_reports WHERE id <= (SELECT max(id) FROM drill_reports) - ?",
+            limits.drill_reports_max,
+        )
+
+    def drill_reports(self) -> tuple[DrillReported, ...]:
+        """Those that are kept, the newest first."""
+        rows = self._database.rows("SELECT value FROM drill_reports ORDER BY id DESC")
+        return tuple(_reports.decode(row[0]) for row in rows)
 
 
 def _reincarnated(member: Member, incarnation: bytes) -> Member:

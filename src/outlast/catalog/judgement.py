@@ -94,6 +94,11 @@ def _usage_reported(tables: Tables, record: records.UsageReported) -> None:
     tables.usage.report(record)
 
 
+def _drill_reported(tables: Tables, record: records.DrillReported) -> None:
+    tables.saw(record.ended)
+    tables.facts.add_drill_report(record)
+
+
 _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
     records.Genesis: _genesis,
     records.BucketCreated: _bucket_created,
@@ -115,4 +120,5 @@ _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
     records.ProviderReattached: _provider_reattached,
     records.DrillSet: _drill_set,
     records.UsageReported: _usage_reported,
+    records.DrillReported: _drill_reported,
 }

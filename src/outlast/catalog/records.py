@@ -278,12 +278,41 @@ class ProviderReattached(Record, tag=17):
     incarnation: bytes
 
 
+class DrillFault(Struct):
+    """How a provider is to fail: a shape, and what it hits: a share of the calls, reads, writes."""
+
+    shape: str
+    share: float = 1.0
+    reads: bool = True
+    writes: bool = True
+
+
 class DrillSet(Record, tag=18):
-    """Until `until` every gateway treats `provider` as failing in `shape`; "" ends it. Outcome: None."""
+    """Until `until` every gateway treats `provider` as failing; with `shape` "" it ends. Outcome: None.
+
+    It fails as `faults` say, all at once; where there are none, in `shape`, which else is the first one's.
+    """
 
     provider: str
     shape: str
     until: int
+    faults: tuple[DrillFault, ...] = ()
+
+
+class DrillReported(Record, tag=20):
+    """What became of a drill. `report` is JSON, for people. Outcome: None.
+
+    Of these only the last ones are kept, `limits.drill_reports_max` of them.
+    """
+
+    what: str
+    """What failed, as it is named to a person."""
+    providers: tuple[str, ...]
+    began: int
+    ended: int
+    kept: bool
+    """Whether what was promised came true."""
+    report: bytes
 
 
 class UsageReported(Record, tag=19):
@@ -322,4 +351,5 @@ AnyRecord: TypeAlias = (
     | ProviderReattached
     | DrillSet
     | UsageReported
+    | DrillReported
 )

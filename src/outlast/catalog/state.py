@@ -20,7 +20,15 @@ from outlast.catalog.judge_objects import no_bucket
 from outlast.catalog.judgement import Outcome, judge
 from outlast.catalog.listing import Listing, Lists, UploadListing
 from outlast.catalog.placements import Placements, placements
-from outlast.catalog.records import AccessKeyCreated, AnyRecord, DrillSet, Extent, Genesis, Version
+from outlast.catalog.records import (
+    AccessKeyCreated,
+    AnyRecord,
+    DrillReported,
+    DrillSet,
+    Extent,
+    Genesis,
+    Version,
+)
 from outlast.catalog.tables import Tables
 from outlast.catalog.uploads import Part, Upload
 from outlast.catalog.usage import Used
@@ -256,6 +264,10 @@ class State:
     def drills(self) -> tuple[DrillSet, ...]:
         """The drills that were begun and not ended. Their `until` may have passed."""
         return self._tables.facts.drills
+
+    def drill_reports(self) -> tuple[DrillReported, ...]:
+        """What became of the last drills, the newest first."""
+        return self._tables.facts.drill_reports()
 
     def counts(self) -> Counts:
         """How much the store holds."""

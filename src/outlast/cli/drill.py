@@ -1,69 +1,274 @@
-"""`outlast drill`: make one provider of the live store fail on purpose, for a limited time.
+"""`outlast drill`: have a provider of the live store fail on purpose, and see whether it goes as promised.
 
-The order goes through the log, so every gateway obeys it, and every gateway ends it by its own clock,
-also if nobody is there any more to end it. The provider itself is not touched: the gateways only treat
-it as failing.
+WHAT is named as for `outlast what-if`: a provider, a failure domain (`operator=Amazon`), several of them, or
+the id of a real incident, whose phases are then played in less time. The providers themselves are not
+touched: every gateway only treats them as failing, because the log says so.
+
+While the drill runs, a canary writes and reads objects of its own and checks them. The drill ends by itself
+at the first promise of what-if that is broken, at its end, and when it is interrupted; if this process dies,
+however it does, within 12 s. Then the store is repaired, the canary's objects are deleted, and the report is
+kept. The exit status is 3 if a promise was broken.
+
+It does not begin if the store is not healthy, or if more would fail than it bears, unless forced. `--detach`
+only has the providers fail for a while, without a canary and a report.
 """
 
+import asyncio
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from outlast.assembly.settings import load_settings
 from outlast.base.clock import SystemClock, unix_ms
+from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
-from outlast.catalog.records import DrillSet
+from outlast.catalog.records import DrillFault, DrillReported, DrillSet
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
-from outlast.cli.output import print_json, print_line
+from outlast.cli.output import print_json, print_line, print_note, print_table
+from outlast.cli.scene import site
 from outlast.cli.session import run, store_at
-from outlast.cli.status import ask_everybody, domains_away
+from outlast.outages.choice import choose
+from outlast.outages.drill.conduct import Drill, Pace
+from outlast.outages.drill.plan import Plan, plan_incident, plan_shape, played_on, span_s
+from outlast.outages.drill.readiness import excess, ill
+from outlast.outages.drill.report import as_json, decoded, lines
+from outlast.outages.holdings import holdings
+from outlast.outages.incidents import Incident, load_incidents
+from outlast.outages.model import Domain, domains
+from outlast.outages.unwell import unwell
+from outlast.outages.what_if import Outage, outage_from, outage_of, what_if
 from outlast.providers.wrap.fault import Shape
 from outlast.store import Store
 
 # Longer than this is no drill; it can be repeated.
 seconds_max = 24 * 3600
+shape_s_default = 60.0
+incident_s_default = 300.0
+pace = Pace()
+
+BROKEN = 3
+"""The exit status of a drill in which a promise was broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What the command line asks for."""
+
+    what: Sequence[str]
+    on: Sequence[str]
+    shape: Shape
+    share: float
+    duration_s: float | None
+    speed: float | None
 
 
 def drill(
-    provider: Annotated[str, typer.Argument(help="The provider that shall fail.")],
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="WHAT", help="Who fails: providers, failure domains, or an incident's id."),
+    ] = None,
     shape: Annotated[
         Shape, typer.Option(metavar="SHAPE", help=f"How it fails: {', '.join(Shape)}.")
     ] = Shape.REFUSE,
-    seconds: Annotated[int, typer.Option(min=1, max=seconds_max, help="For how long.")] = 60,
-    stop: Annotated[bool, typer.Option("--stop", help="End a drill at this provider instead.")] = False,
+    share: Annotated[
+        float, typer.Option(min=0.001, max=1.0, help="The share of the requests that fails.")
+    ] = 1.0,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=seconds_max / 60, help="For how long; an incident is played so fast."),
+    ] = None,
+    seconds: Annotated[int | None, typer.Option(min=1, max=seconds_max, help="The same, in seconds.")] = None,
+    speed: Annotated[
+        float | None, typer.Option(min=1.0, help="Of an incident: how much faster than it really was.")
+    ] = None,
+    on: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHO", help="Of an incident: who fails, whomever it would hit."),
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Only have them fail for that long; do not wait.")
+    ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="End what fails now instead: those named, or all.")
+    ] = False,
+    history: Annotated[bool, typer.Option("--history", help="Show the last drills instead.")] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Even if more would be down than the store tolerates.")
+        bool,
+        typer.Option("--force", help="Even if the store is not healthy, or bears less than would fail."),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:
-    """Make a provider fail on purpose, at every gateway, until the time is over."""
+    """Make providers fail on purpose, at every gateway, and see whether the store keeps its promises."""
+    if sum(option is not None for option in (minutes, seconds, speed)) > 1:
+        raise typer.BadParameter("--minutes, --seconds, --speed: one of them")
+    if not what and not stop and not history:
+        raise typer.BadParameter("name who shall fail")
+    duration_s = 60 * minutes if minutes else float(seconds) if seconds else None
+    order = _Order(what or [], on or [], shape, share, duration_s, speed)
 
-    async def work() -> None:
+    async def work() -> int:
         async with store_at(config, state_dir) as store:
-            await _check(store, provider, force or stop)
-            until = 0 if stop else unix_ms(SystemClock()) + 1000 * seconds
-            await store.catalog.commit(DrillSet(provider, "" if stop else shape, until))
-        if json:
-            print_json({"provider": provider, "shape": None if stop else shape, "until_ms": until})
-        else:
-            print_line(f"{provider}: drill ended" if stop else f"{provider}: {shape} for {seconds} s")
+            await store.catalog.sync()
+            if history:
+                return _show(store.catalog.state.drill_reports(), json)
+            if stop:
+                return await _end(store, config, order.what, json)
+            plan = _plan(store, config, order)
+            if detach:
+                return await _begin(store, plan, force, json)
+            return await _conduct(store, plan, force, json)
 
     run(work(), json)
 
 
-async def _check(store: Store, provider: str, force: bool) -> None:
-    """Raise `ConfigError` for a provider that is none, or if the store would not bear the drill."""
-    await ask_everybody(store)
-    status = await store.status()
-    names = [one.name for one in status.providers]
-    if provider not in names:
-        raise ConfigError(f"there is no provider {provider!r}", f"they are: {', '.join(names)}")
-    now_ms = unix_ms(SystemClock())
-    drilled = [drill.provider for drill in store.catalog.state.drills() if drill.until > now_ms]
-    away = len(domains_away(status, [*drilled, provider]))
-    if away > status.tolerate and not force:
+# ---------------------------------------------------------------- what is asked for
+
+
+def _plan(store: Store, config: Path, order: _Order) -> Plan:
+    """What is to be played. Raises `ConfigError`."""
+    incident = _incident(order.what)
+    if incident is None:
+        outage = outage_of(_chosen(store, config, order.what))
+        plan = plan_shape(outage, order.shape, order.duration_s or shape_s_default, order.share)
+    else:
+        outage = outage_from(incident, store.catalog.state.members())
+        if order.on:
+            taken = outage_of(_chosen(store, config, order.on))
+            outage = played_on(outage, sorted(taken.providers))
+        duration_s = order.duration_s or incident_s_default
+        plan = plan_incident(incident, outage, span_s(incident) / order.speed if order.speed else duration_s)
+    if not plan.providers:
         raise ConfigError(
-            f"that would leave {away} {status.domain}s away, and the store tolerates {status.tolerate}",
-            "wait until the others are back and repaired, or say --force to see the store stop",
+            f"{plan.name} would hit no provider of this store",
+            "say who shall fail all the same: --on PROVIDER" if incident else "name a provider",
         )
+    return plan
+
+
+def _incident(what: Sequence[str]) -> Incident | None:
+    found = [one for one in load_incidents() if [one.id] == [*what]]
+    return found[0] if found else None
+
+
+def _chosen(store: Store, config: Path, what: Sequence[str]) -> list[Domain]:
+    chosen = choose(what, domains(store.catalog.state.members(), site(load_settings(config))))
+    if not chosen:
+        raise ConfigError("nothing is named that could fail", "name a provider or a failure domain")
+    return chosen
+
+
+def _refuse(reasons: Sequence[str], force: bool) -> None:
+    if reasons and not force:
+        raise ConfigError(
+            "; ".join(reasons),
+            "wait until all are back and repaired; or say --force to see what happens",
+        )
+
+
+def _in_force(store: Store) -> list[DrillSet]:
+    now_ms = unix_ms(SystemClock())
+    return [one for one in store.catalog.state.drills() if one.until > now_ms]
+
+
+# ---------------------------------------------------------------- what is done
+
+
+async def _conduct(store: Store, plan: Plan, force: bool, json: bool) -> int:
+    """The whole drill, in this process."""
+    state = store.catalog.state
+    now = await unwell(store)
+    verdict = what_if(holdings(state), plan.outage, now)
+    _refuse([*ill(now, state.counts().degraded, _in_force(store)), *excess(verdict)], force)
+    drill = Drill(
+        store, plan, SystemClock(), SystemEntropy(), pace, lambda text: print_note(f"drill: {text}")
+    )
+    _stop_when_told(drill)
+    report = await drill.run()
+    if json:
+        print_json(as_json(report))
+    else:
+        for line in lines(report):
+            print_line(line)
+    return 0 if report.kept else BROKEN
+
+
+def _tell(text: str) -> None:
+    print_note(f"drill: {text}")
+
+
+def _stop_when_told(drill: Drill) -> None:
+    """The first signal ends it in good order; a second one at once, and the faults with their lease."""
+    loop = asyncio.get_running_loop()
+
+    def told(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        drill.stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told, number)
+
+
+async def _begin(store: Store, plan: Plan, force: bool, json: bool) -> int:
+    """Have them fail until the time is over, and leave."""
+    verdict = what_if(holdings(store.catalog.state), plan.outage, await unwell(store))
+    _refuse(excess(verdict), force)
+    if len(plan.parts) > 1:
+        raise ConfigError("an incident changes over time", "play it without --detach")
+    fault = plan.parts[0].fault
+    until = unix_ms(SystemClock()) + int(1000 * plan.duration_s)
+    faults = (DrillFault(fault.shape, fault.share, fault.reads, fault.writes),)
+    await _order(store, [DrillSet(name, fault.shape, until, faults) for name in plan.providers])
+    if json:
+        print_json({"providers": list(plan.providers), "shape": fault.shape, "until_ms": until})
+    else:
+        print_line(f"{', '.join(plan.providers)}: {fault.shape} for {plan.duration_s:.0f} s")
+    return 0
+
+
+async def _end(store: Store, config: Path, what: Sequence[str], json: bool) -> int:
+    """End what fails. A drill that another process conducts ends with that."""
+    if what:
+        outage: Outage = outage_of(_chosen(store, config, what))
+        names = sorted(outage.providers | outage.maybe)
+    else:
+        names = [one.provider for one in store.catalog.state.drills()]
+    await _order(store, [DrillSet(name, "", 0) for name in names])
+    if json:
+        print_json({"providers": names, "shape": None})
+    else:
+        print_line(f"{', '.join(names) or 'nobody'}: drill ended")
+    return 0
+
+
+async def _order(store: Store, drills: Sequence[DrillSet]) -> None:
+    await asyncio.gather(*(store.catalog.commit(one) for one in drills))
+
+
+# ---------------------------------------------------------------- what was
+
+
+def _show(reports: Sequence[DrillReported], json: bool) -> int:
+    if json:
+        print_json({"drills": [as_json(decoded(one.report)) for one in reports]})
+        return 0
+    print_table(
+        ("when (UTC)", "what", "providers", "kept", "verdict"),
+        [
+            (
+                datetime.fromtimestamp(one.began / 1000, UTC).strftime("%Y-%m-%d %H:%M"),
+                one.what,
+                ", ".join(one.providers),
+                "yes" if one.kept else "no",
+                decoded(one.report).verdict,
+            )
+            for one in reports
+        ],
+    )
+    return 0

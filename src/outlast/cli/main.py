@@ -17,6 +17,7 @@ from outlast.cli.init import init
 from outlast.cli.ls import ls
 from outlast.cli.recover import recover
 from outlast.cli.repair import repair
+from outlast.cli.report import report
 from outlast.cli.rm import rm
 from outlast.cli.serve import serve
 from outlast.cli.simulate import simulate
@@ -46,7 +47,7 @@ def outlast(
 
 
 everyday = (init, serve, status, doctor, ls, cp, cat, rm)
-bad_days = (repair, collect, what_if, drill, simulate, recover, demo)
+bad_days = (repair, collect, what_if, report, drill, simulate, recover, demo)
 for verb in (*everyday, *bad_days):
     app.command()(verb)
 app.add_typer(bucket.app, name="bucket")

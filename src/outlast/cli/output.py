@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from outlast.base.errors import ConfigError, OutlastError
+from outlast.base.figures import bytes_text as bytes_text
+from outlast.base.figures import count_text as count_text
 from outlast.cli.remedies import remedy_for
 
 
@@ -61,18 +63,3 @@ def message_of(error: Exception) -> str:
         meaning = meaning[0].lower() + meaning[1:]
         return text if " " in text else f"{meaning}: {text}" if text else meaning
     return text or type(error).__name__
-
-
-def count_text(count: int, noun: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def bytes_text(count: int) -> str:
-    """A size for people: 999 B, 1.5 MiB."""
-    size, unit = float(count), "B"
-    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
-        if size < 1024:
-            break
-        size, unit = size / 1024, larger
-    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"

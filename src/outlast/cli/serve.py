@@ -19,11 +19,13 @@ import typer
 from outlast.assembly.alarm import watched
 from outlast.assembly.logs import Level, set_up_logs
 from outlast.base.clock import SystemClock
+from outlast.base.concurrency import cancel_and_wait
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_line, print_note
 from outlast.cli.session import run, store_at
+from outlast.maintenance.follow import follow
 
 
 def serve(
@@ -68,10 +70,12 @@ async def _serve(
             ) from error
         endpoint = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
         print_line(jsonlib.dumps({"ready": True, "endpoint": endpoint}) if json else f"ready {endpoint}")
+        following = asyncio.ensure_future(follow(store, SystemClock()))
         try:
             await told_to_end.wait()
             print_note("ending: finishing what is under way")
         finally:
+            await cancel_and_wait([following])
             await gateway.stop()
 
 

@@ -12,35 +12,25 @@ The verdicts, from the best: `nothing`, `redundancy-less` (no request fails, and
 bad as that, or may be. The key file's loss counts only if it is named: nobody here knows of copies.
 """
 
-import asyncio
-import socket
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from outlast.assembly.settings import Settings, load_settings
-from outlast.base.errors import ConfigError, StoreUnavailable
-from outlast.base.limits import MIB
+from outlast.base.errors import ConfigError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
-from outlast.cli.output import print_json, print_line, print_note
-from outlast.cli.session import run, store_at
-from outlast.cli.what_if_output import Answer, as_json, markdown, print_answer, print_answers, print_legend
+from outlast.cli.output import print_json, print_line
+from outlast.cli.scene import Scene, look
+from outlast.cli.session import run
+from outlast.cli.what_if_output import markdown, print_answer, print_answers, print_legend
+from outlast.outages.answer import Answer, as_json
 from outlast.outages.choice import choose
-from outlast.outages.holdings import Holdings, holdings
 from outlast.outages.incidents import incident as incident_of
 from outlast.outages.incidents import load_incidents
-from outlast.outages.model import Site, domains
 from outlast.outages.outcome import SUMMARIES
-from outlast.outages.rate import measure_rate
-from outlast.outages.reach import reach_of
-from outlast.outages.remedy import cheapest_fix
 from outlast.outages.what_if import Manner, Outage, any_of, at_least, outage_from, outage_of
-from outlast.outages.what_if import what_if as judge
-from outlast.store import Store
 
 TOO_BAD = 3
 """The exit status of `--fail-if`: not 1, so that a script can tell a bad answer from none."""
@@ -52,18 +42,6 @@ class Level(StrEnum):
     DATA = "data-loss"
     READ = "read-loss"
     WRITE = "write-loss"
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """The store as it is, and from where it is looked at."""
-
-    store: Holdings
-    site: Site
-    now: dict[str, str]
-    """Who is not well, and how."""
-    bytes_per_s: float | None
-    """How fast a repair is, if that is known."""
 
 
 def what_if(
@@ -109,7 +87,7 @@ def what_if(
         raise typer.BadParameter("name what fails, or --any, or --incident, or --incidents: one of them")
     manner: Manner = "lost" if lost else "unreachable"
 
-    def draw(scene: _Scene) -> list[Outage]:
+    def draw(scene: Scene) -> list[Outage]:
         if incident:
             return [outage_from(incident_of(incident), scene.store.members)]
         if incidents:
@@ -117,7 +95,7 @@ def what_if(
         return _outages(scene, what or [], any_, manner)
 
     async def work() -> int:
-        scene = await _look(config, state_dir, well, repair_rate, measure)
+        scene = await look(config, state_dir, well, repair_rate, measure)
         answers = _answers(scene, draw(scene), worst_first=any_ is not None)
         if json:
             print_json(_json(scene, answers, incidents))
@@ -126,51 +104,15 @@ def what_if(
         elif what or incident:
             print_answer(answers[0], scene.store, scene.bytes_per_s)
         else:
-            print_answers(answers, "if this happens again" if incidents else "if this fails")
+            print_answers(answers, "if this recurs" if incidents else "if this fails")
             print_legend(scene.store, None if incidents else manner, scene.now)
         return TOO_BAD if fail_if and _too_bad(answers, fail_if, allow_unknown, bool(what)) else 0
 
     run(work(), json)
 
 
-async def _look(
-    config: Path, state_dir: Path | None, well: bool, repair_rate: float | None, measure: bool
-) -> _Scene:
-    """The store as it is now. Raises `ConfigError`, `StoreUnavailable` if nothing is known of it here."""
-    settings = load_settings(config)
-    async with store_at(config, state_dir) as store:
-        try:
-            await store.catalog.sync()
-        except StoreUnavailable as error:
-            state = store.catalog.state
-            if state.genesis is None:
-                raise
-            print_note(f"outlast: as of slot {state.position.slot}, which may not be the newest: {error}")
-        now = {} if well else await _unwell(store)
-        bytes_per_s = repair_rate * MIB if repair_rate else await measure_rate(store) if measure else None
-        return _Scene(holdings(store.catalog.state), _site(settings), now, bytes_per_s)
-
-
-async def _unwell(store: Store) -> dict[str, str]:
-    """Who is not well, and how. Each is asked, for this process has only just begun."""
-    fleet = store.fleet
-    failures = await asyncio.gather(*(fleet[name].check() for name in fleet.names))
-    found = {name: "down" for name, failure in zip(fleet.names, failures, strict=True) if failure is not None}
-    for member in store.catalog.state.members():
-        if member.name not in fleet:
-            found[member.name] = "unconfigured"
-        elif fleet[member.name].health.state != "healthy":
-            found[member.name] = fleet[member.name].health.state
-    return found
-
-
-def _site(settings: Settings) -> Site:
-    reaches = {name: reach_of(name, url) for name, url in settings.providers.items()}
-    return Site(socket.gethostname(), settings.key_file.name, reaches)
-
-
-def _outages(scene: _Scene, what: Sequence[str], any_: int | None, manner: Manner) -> list[Outage]:
-    known = domains(scene.store.members, scene.site)
+def _outages(scene: Scene, what: Sequence[str], any_: int | None, manner: Manner) -> list[Outage]:
+    known = scene.domains()
     if what:
         chosen = choose(what, known)
         if not chosen:
@@ -181,14 +123,14 @@ def _outages(scene: _Scene, what: Sequence[str], any_: int | None, manner: Manne
     return [outage_of([domain], manner) for domain in known]
 
 
-def _answers(scene: _Scene, outages: Sequence[Outage], worst_first: bool) -> list[Answer]:
-    verdicts = [judge(scene.store, outage, scene.now) for outage in outages]
+def _answers(scene: Scene, outages: Sequence[Outage], worst_first: bool) -> list[Answer]:
+    answers = [scene.answer(outage) for outage in outages]
     if worst_first:
-        verdicts.sort(key=lambda verdict: SUMMARIES.index(verdict.summary), reverse=True)
-    return [Answer(verdict, cheapest_fix(scene.store, verdict, scene.now)) for verdict in verdicts]
+        answers.sort(key=lambda answer: SUMMARIES.index(answer.verdict.summary), reverse=True)
+    return answers
 
 
-def _json(scene: _Scene, answers: Sequence[Answer], incidents: bool) -> dict[str, Any]:
+def _json(scene: Scene, answers: Sequence[Answer], incidents: bool) -> dict[str, Any]:
     verdicts = [as_json(answer, scene.bytes_per_s) for answer in answers]
     return {
         "tolerate": scene.store.policy.tolerate,

@@ -1,87 +1,48 @@
-"""How verdicts are shown: a table that fits 80 columns, one verdict at length, JSON, Markdown."""
+"""How verdicts are shown: a table that fits 80 columns, one verdict at length, Markdown."""
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
-from outlast.cli.output import bytes_text, count_text, print_line, print_table
+from outlast.base.figures import bytes_text, count_text, duration_text
+from outlast.cli.output import print_line, print_table
+from outlast.outages.answer import (
+    CONSISTENCY,
+    DATA,
+    MANNERS,
+    READS,
+    WRITES,
+    Answer,
+    Drilled,
+    summary_text,
+    takes_text,
+)
 from outlast.outages.holdings import Amount, Holdings
 from outlast.outages.outcome import Effect, Outcome
-from outlast.outages.what_if import Manner, Verdict
+from outlast.outages.what_if import Manner
 
 columns_max = 80
-# What is left for the name beside the other columns of the table.
-name_columns_max = 25
-
-_reads: dict[Effect, str] = {"nothing": "go on", "degraded": "some", "lost": "stop", "unknown": "?"}
-_writes: dict[Effect, str] = {"nothing": "go on", "degraded": "small", "lost": "stop", "unknown": "?"}
-_data: dict[Effect, str] = {
-    "nothing": "nothing is lost",
-    "degraded": "some is lost",
-    "lost": "all of it may be lost",
-    "unknown": "it is not known whether something is lost",
-}
-_manners: dict[Manner, str] = {
-    "unreachable": "What fails is out of reach, and comes back (--lost: it does not).",
-    "lost": "What fails is gone for good, with what is stored there.",
-    "lost-perhaps": "What fails is out of reach, and some of what is stored there is gone for good.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A verdict with what is said beside it. `fix` "": nothing to be done."""
-
-    verdict: Verdict
-    fix: str = ""
-
-
-def as_json(answer: Answer, bytes_per_s: float | None) -> dict[str, Any]:
-    """The verdict as `--json` prints it. Numbers are those of the worst that it may be."""
-    verdict, most = answer.verdict, answer.verdict.most
-    return {
-        "what": verdict.outage.name,
-        "kinds": list(verdict.outage.kinds),
-        "manner": verdict.outage.manner,
-        "takes": sorted(verdict.outage.providers),
-        "may_take": sorted(verdict.outage.maybe),
-        "verdict": verdict.summary,
-        "at_least": verdict.least.summary,
-        "at_most": most.summary,
-        "reads": verdict.reads,
-        "writes": verdict.writes,
-        "consistency": verdict.consistency,
-        "data": verdict.data,
-        "redundancy_left": most.redundancy,
-        "unreadable": asdict(most.unreadable),
-        "lost": asdict(most.lost),
-        "at_risk": asdict(most.at_risk),
-        "restore_bytes": most.restore_bytes,
-        "restore_s": None if bytes_per_s is None else round(most.restore_bytes / bytes_per_s, 1),
-        "notes": list(verdict.notes),
-        "fix": answer.fix,
-    }
 
 
 def print_answers(answers: Sequence[Answer], head: str = "if this fails") -> None:
     """The table, and below it what to do."""
-    fixes = list(dict.fromkeys(answer.fix for answer in answers if answer.fix))
-    print_table(
-        (head, "then", "reads", "writes", "left>", "out>", "fix>"),
-        [
-            (
-                _short(answer.verdict.outage.name, name_columns_max),
-                answer.verdict.summary,
-                _reads[answer.verdict.reads],
-                _writes[answer.verdict.writes],
-                str(answer.verdict.most.redundancy),
-                bytes_text(answer.verdict.most.unreadable.bytes),
-                str(fixes.index(answer.fix) + 1) if answer.fix else "",
-            )
-            for answer in answers
-        ],
-    )
+    fixes = list(dict.fromkeys(answer.fix_text for answer in answers if answer.fix))
+    columns = ("then", "reads", "writes", "left>", "out>", "drill>", "fix>")
+    rows = [
+        (
+            answer.verdict.summary,
+            READS[answer.verdict.reads],
+            WRITES[answer.verdict.writes],
+            str(answer.verdict.most.redundancy),
+            bytes_text(answer.verdict.most.unreadable.bytes),
+            _drilled_cell(answer.drilled),
+            str(fixes.index(answer.fix_text) + 1) if answer.fix else "",
+        )
+        for answer in answers
+    ]
+    cells = zip(*((column.rstrip(">") for column in columns), *rows), strict=True)
+    left = columns_max - sum(2 + max(map(len, column)) for column in cells)
+    names = [shortened(answer.verdict.outage.name, left) for answer in answers]
+    print_table((head, *columns), [(name, *row) for name, row in zip(names, rows, strict=True)])
     _print_numbered(fixes)
 
 
@@ -91,81 +52,62 @@ def print_legend(store: Holdings, manner: Manner | None, now: Mapping[str, str])
     print_line()
     for line in (
         f"left: how many more {kind}s may go, whichever; out: bytes of objects that cannot be read;"
-        f" some, small: the rest goes on (small: objects up to 128 KiB).",
-        *([_manners[manner]] if manner else []),
+        f" some, small: the rest goes on (small: objects up to 128 KiB); drill: how long ago (!: and"
+        f" what was promised did not hold).",
+        *([MANNERS[manner]] if manner else []),
         *([_now_text(now)] if now else []),
     ):
-        _print_wrapped(line)
+        print_wrapped(line)
 
 
 def print_answer(answer: Answer, store: Holdings, bytes_per_s: float | None) -> None:
     """One verdict at length."""
     verdict, most = answer.verdict, answer.verdict.most
-    _print_wrapped(f"{verdict.outage.name}: {_summary_text(verdict)}")
-    _print_wrapped(_manners[verdict.outage.manner])
+    print_wrapped(f"{verdict.outage.name}: {summary_text(verdict)}")
+    print_wrapped(MANNERS[verdict.outage.manner])
     for what, value in (
-        ("takes", _takes(verdict)),
-        ("reads", _reads[verdict.reads]),
+        ("takes", takes_text(verdict)),
+        ("reads", READS[verdict.reads]),
         ("writes", _writes_text(verdict.writes)),
-        ("consistency", _consistency[verdict.consistency]),
-        ("data", _data[verdict.data]),
+        ("consistency", CONSISTENCY[verdict.consistency]),
+        ("data", DATA[verdict.data]),
         ("left", _left_text(most, store)),
         ("unreadable", _amount_text(most.unreadable)),
         *([("lost", _amount_text(most.lost))] if most.lost != Amount() else []),
         ("at risk", _amount_text(most.at_risk)),
         ("to restore", _restore_text(most.restore_bytes, bytes_per_s)),
+        ("drilled", _drilled_text(answer.drilled)),
         *(("note", note) for note in verdict.notes),
-        *([("fix", answer.fix)] if answer.fix else []),
+        *([("fix", answer.fix_text)] if answer.fix else []),
     ):
-        _print_wrapped(f"  {what:12} {value}", indent=15)
+        print_wrapped(f"  {what:12} {value}", indent=15)
 
 
 def markdown(answers: Sequence[Answer]) -> str:
     """A table for a page, and the fixes."""
     lines = [
-        "| if this fails | takes | then | reads | writes | left | unreadable | fix |",
-        "| --- | --- | --- | --- | --- | ---: | ---: | --- |",
+        "| if this fails | takes | then | reads | writes | left | unreadable | drilled | fix |",
+        "| --- | --- | --- | --- | --- | ---: | ---: | --- | --- |",
     ]
     for answer in answers:
         verdict = answer.verdict
         cells = (
             verdict.outage.name,
-            _takes(verdict),
-            _summary_text(verdict),
-            _reads[verdict.reads],
-            _writes[verdict.writes],
+            takes_text(verdict),
+            summary_text(verdict),
+            READS[verdict.reads],
+            WRITES[verdict.writes],
             str(verdict.most.redundancy),
             bytes_text(verdict.most.unreadable.bytes),
-            answer.fix,
+            _drilled_text(answer.drilled),
+            answer.fix_text,
         )
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
 
-# ---------------------------------------------------------------- words
-
-_consistency: dict[Effect, str] = {
-    "nothing": "kept",
-    "degraded": "kept",
-    "lost": "what was acknowledged last may be forgotten",
-    "unknown": "it is not known whether what was acknowledged last is kept",
-}
-
-
-def _summary_text(verdict: Verdict) -> str:
-    if verdict.summary != "unknown":
-        return verdict.summary
-    return f"unknown ({verdict.least.summary} to {verdict.most.summary})"
-
-
-def _takes(verdict: Verdict) -> str:
-    outage = verdict.outage
-    maybe = [f"{name}?" for name in sorted(outage.maybe)]
-    return ", ".join([*sorted(outage.providers), *maybe]) or "no provider"
-
-
 def _writes_text(effect: Effect) -> str:
-    return "only small ones go on, up to 128 KiB" if effect == "degraded" else _writes[effect]
+    return "only small ones go on, up to 128 KiB" if effect == "degraded" else WRITES[effect]
 
 
 def _left_text(outcome: Outcome, store: Holdings) -> str:
@@ -190,12 +132,22 @@ def _restore_text(count: int, bytes_per_s: float | None) -> str:
     return f"{text}: {duration_text(count / bytes_per_s)} at {bytes_text(int(bytes_per_s))}/s"
 
 
-def duration_text(seconds: float) -> str:
-    """A time for people: 3 s, 12 min, 5 h, 9 days."""
-    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(1.0, seconds):.0f} s"
+def _drilled_text(drilled: Drilled | None) -> str:
+    if drilled is None:
+        return "never"
+    kept = "as promised" if drilled.kept else "and what was promised did not hold"
+    return f"{duration_text(drilled.ago_s)} ago, {kept}"
+
+
+def _drilled_cell(drilled: Drilled | None) -> str:
+    """As short as a column asks: `12 d`; with `!` where a promise did not hold."""
+    if drilled is None:
+        return ""
+    count, unit = duration_text(drilled.ago_s).split()
+    return f"{count} {_short_units[unit]}{'' if drilled.kept else '!'}"
+
+
+_short_units = {"days": "d", "h": "h", "min": "m", "s": "s"}
 
 
 def _now_text(now: Mapping[str, str]) -> str:
@@ -203,7 +155,8 @@ def _now_text(now: Mapping[str, str]) -> str:
     return f"Counted as away, as they are now: {away}."
 
 
-def _short(text: str, width: int) -> str:
+def shortened(text: str, width: int) -> str:
+    """The text in at most `width` columns."""
     return text if len(text) <= width else text[: width - 1] + "\u2026"
 
 
@@ -211,10 +164,11 @@ def _print_numbered(fixes: Iterable[str]) -> None:
     for number, fix in enumerate(fixes, 1):
         if number == 1:
             print_line()
-        _print_wrapped(f"{number}. {fix}", indent=3)
+        print_wrapped(f"{number}. {fix}", indent=3)
 
 
-def _print_wrapped(text: str, indent: int = 0) -> None:
+def print_wrapped(text: str, indent: int = 0) -> None:
+    """The text in lines of at most `columns_max`, all but the first indented."""
     lines = textwrap.wrap(
         text, columns_max, subsequent_indent=" " * indent, break_long_words=False, drop_whitespace=True
     )

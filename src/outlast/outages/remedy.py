@@ -11,6 +11,7 @@ own rules need, and is for a store laid out anew: providers and policy are fixed
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import combinations
 
 from outlast.outages.holdings import Holdings
@@ -30,57 +31,73 @@ _elsewhere = {
 }
 
 
-def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> str:
-    """One line for people; "" where there is nothing to be fixed."""
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """What to do, in one line for people, and the verdict with it: None where it could not be tried."""
+
+    text: str
+    after: Verdict | None = None
+
+
+def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> Fix | None:
+    """The first fix that helps; None where there is nothing to be fixed."""
     if not verdict.bad:
-        return ""
+        return None
     outage = verdict.outage
     if "key" in outage.kinds and outage.manner == "lost":
-        return "print the key on paper (outlast init --recovery-sheet), or copy its file to another place"
+        return Fix(
+            "print the key on paper (outlast init --recovery-sheet), or copy its file to another place"
+        )
     if what_if(store, _only(outage, frozenset()), {}).bad:
-        return "none here: some objects cannot be read with everybody there (outlast repair tells which)"
+        return Fix("none here: some objects cannot be read with everybody there (outlast repair tells which)")
     return (
         _mend(store, outage, now)
         or _find_out(store, outage, now)
         or _part(store, outage, now)
-        or _add(store, outage)
+        or Fix(_add(store, outage))
     )
 
 
-def _mend(store: Holdings, outage: Outage, now: Mapping[str, str]) -> str:
+def _mend(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:
     """What the store's present state asks for."""
     estranged = sorted(name for name in now if now[name] == "estranged")
     down = sorted(set(now) - set(estranged))
     back = f"bring back {_listed(down)}" if down else f"take back {_listed(estranged)}"
-    if now and not what_if(store, outage, {}).bad:
-        return f"{back}, then: outlast repair" if estranged else f"{back} (see outlast status)"
+    if now and not (after := what_if(store, outage, {})).bad:
+        return Fix(f"{back}, then: outlast repair" if estranged else f"{back} (see outlast status)", after)
     repaired = store.repaired()
     if repaired == store:
-        return ""
-    if not what_if(repaired, outage, now).bad:
-        return "outlast repair: it is what is missing already that makes the difference"
-    return f"{back}, then: outlast repair" if now and not what_if(repaired, outage, {}).bad else ""
+        return None
+    if not (after := what_if(repaired, outage, now)).bad:
+        return Fix("outlast repair: it is what is missing already that makes the difference", after)
+    if now and not (after := what_if(repaired, outage, {})).bad:
+        return Fix(f"{back}, then: outlast repair", after)
+    return None
 
 
-def _find_out(store: Holdings, outage: Outage, now: Mapping[str, str]) -> str:
+def _find_out(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:
     kinds = [kind for kind in dict.fromkeys(outage.kinds) if kind in PLACED]
-    if not outage.maybe or not kinds or what_if(store, _only(outage, outage.providers), now).bad:
-        return ""
+    if not outage.maybe or not kinds:
+        return None
+    if (after := what_if(store, _only(outage, outage.providers), now)).bad:
+        return None
     names = ", ".join(sorted(outage.maybe))
-    return f"find out the {' and '.join(kinds)} of {names}: if it is not shared, all is well"
+    return Fix(f"find out the {' and '.join(kinds)} of {names}: if it is not shared, all is well", after)
 
 
-def _part(store: Holdings, outage: Outage, now: Mapping[str, str]) -> str:
+def _part(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:
     """Fewer providers in one domain."""
     hit = sorted(outage.providers | outage.maybe)
     if len(outage.kinds) > 1 or outage.kinds == (INCIDENT,):
-        return ""
+        return None
     for count in range(1, min(parted_max, len(hit) - 1) + 1):
         for parted in combinations(hit, count):
-            if not what_if(store, _only(outage, frozenset(hit) - set(parted)), now).bad:
+            if not (after := what_if(store, _only(outage, frozenset(hit) - set(parted)), now)).bad:
                 text = _elsewhere.get(outage.kinds[0], f"move {{}} to another {outage.kinds[0]}")
-                return text.format(" and ".join(parted)) + (", each to its own" if count > 1 else "")
-    return ""
+                return Fix(
+                    text.format(" and ".join(parted)) + (", each to its own" if count > 1 else ""), after
+                )
+    return None
 
 
 def _add(store: Holdings, outage: Outage) -> str:

@@ -6,18 +6,20 @@
         ...
 
 A `World` has the providers, which survive, and the gateways on them, each with guards, log, catalog and store
-of its own. Faults sit at the provider, so that all gateways meet them alike. Other providers than memory's
+of its own. Faults sit at the provider, so that all gateways meet them alike; those of drills sit at each
+gateway, as in life (`Gateway.drilled`). Other providers than memory's
 can be given (`World(providers=...)`); with the simulator's clock and entropy everything is repeatable.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+from outlast.assembly.providers import obey
 from outlast.base.clock import Clock, SystemClock, unix_ms
 from outlast.base.entropy import Entropy, SeededEntropy
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.judgement import Outcome
-from outlast.catalog.records import AnyRecord, Genesis, ProviderReattached
+from outlast.catalog.records import AnyRecord, DrillSet, Genesis, ProviderReattached
 from outlast.catalog.state import State
 from outlast.catalog.wire import encode
 from outlast.coding.keys import Keyring, MasterKey
@@ -44,11 +46,13 @@ class Gateway:
     def __init__(self, world: "World") -> None:
         clock, entropy = world.clock, world.entropy
         self.errors: list[BaseException] = []
-        self.guards = {name: world.guard(name) for name in world.faults}
+        self.drilled = {name: FaultProvider(one, clock, entropy) for name, one in world.faults.items()}
+        self.guards = {name: world.guard(name, one) for name, one in self.drilled.items()}
+        self._clock = clock
         self.state = State(":memory:")
         self.state.on_applied(self._applied)
         self.log = Log(
-            [Voter(self.guards[name], world.incarnation(name), world.faults[name]) for name in world.voters],
+            [Voter(self.guards[name], world.incarnation(name), self.drilled[name]) for name in world.voters],
             Box(world.keyring.log, entropy),
             entropy.bytes(16),
             clock,
@@ -75,6 +79,8 @@ class Gateway:
         if isinstance(record, ProviderReattached):
             self.guards[record.provider].expect(record.incarnation)
             self.log.expect(record.provider, record.incarnation)
+        elif isinstance(record, DrillSet) and record.provider in self.drilled:
+            obey(self.drilled[record.provider], record, self._clock)
 
     async def _let_go(self) -> None:
         await self.log.close()
@@ -136,11 +142,11 @@ class World:
         """The marker with which the provider was created."""
         return Marker(self.id, name, self.incarnation(name))
 
-    def guard(self, name: str) -> Guard:
-        """A new guard before the provider."""
+    def guard(self, name: str, inner: Provider | None = None) -> Guard:
+        """A new guard before the provider, or before `inner`, by which it is reached."""
         health = Health(name, self.clock, self.entropy)
-        fault = self.faults[name]
-        return Guard(fault, health, self.clock, self.marker(name), self._quiet_period_s)
+        at = inner or self.faults[name]
+        return Guard(at, health, self.clock, self.marker(name), self._quiet_period_s)
 
     async def create(self) -> None:
         """Write markers and slot 0, as `outlast init` does."""

@@ -114,7 +114,7 @@ async def _hang_one(stage: Stage) -> None:
     stage.say(f"\n3. Make {victim} hang: no request to it is answered any more, none is refused")
 
     async def hang() -> None:
-        await stage.commands.run("drill", victim, "--shape", "hang", "--seconds", str(hang_s))
+        await stage.commands.run("drill", victim, "--shape", "hang", "--seconds", str(hang_s), "--detach")
 
     begun = stage.clock.monotonic()
     await _read_through(stage, f"{victim} hangs", hang)

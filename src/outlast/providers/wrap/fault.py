@@ -4,11 +4,15 @@ Without a shape it is transparent. With one, calls fail the way that the shape s
 calls that were under way when it was set (a cable does not wait for the call to end). What a shape does
 to writes is as nasty as in life: `err` does half of them and answers 500 all the same.
 
+A fault may hit only a share of the calls, or only reads or writes, and several may be in force at once: for
+each call the first that hits it decides.
+
 Being erased is not a shape: delete the objects, and it is.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NoReturn, TypeVar
 
@@ -51,6 +55,16 @@ class Shape(StrEnum):
     """Reads work, writes hang."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A shape, and whom it hits: a share of the calls (0 to 1), reads (`get`, `head`, `list`), writes."""
+
+    shape: Shape
+    share: float = 1.0
+    reads: bool = True
+    writes: bool = True
+
+
 _immediate: dict[Shape, tuple[type[ProviderError], Cause, str]] = {
     Shape.REFUSE: (Unavailable, Cause.REFUSED, "connection refused"),
     Shape.ERR: (Unavailable, Cause.SERVER, "500 internal error"),
@@ -60,16 +74,18 @@ _immediate: dict[Shape, tuple[type[ProviderError], Cause, str]] = {
 
 
 class FaultProvider:
-    """`inner`, failing in `shape` while one is set."""
+    """`inner`, failing while faults are in force."""
 
     def __init__(self, inner: Provider, clock: Clock, entropy: Entropy) -> None:
         self.inner = inner
         self._name = inner.name
         self._clock = clock
         self._entropy = entropy
-        self._shape: Shape | None = None
+        self._faults: tuple[Fault, ...] = ()
         self._deadline: float | None = None
         self._changed = asyncio.Event()
+        # Raised with every change of the faults, so that a call under way can tell that there was one.
+        self._age = 0
         # What keys held before the shape `stale` was set, as far as they were written since; None is nothing.
         self._before: dict[str, Blob | None] = {}
 
@@ -78,99 +94,127 @@ class FaultProvider:
         return self._name
 
     @property
-    def shape(self) -> Shape | None:
-        """The shape in force. Setting it takes effect at once, also on calls under way."""
+    def faults(self) -> tuple[Fault, ...]:
+        """Those in force."""
         if self._deadline is not None and self._clock.monotonic() >= self._deadline:
-            self._set(None, None)
-        return self._shape
+            self._set((), None)
+        return self._faults
+
+    @property
+    def shape(self) -> Shape | None:
+        """The shape in force, of several the first. Setting it hits every call, at once, also under way."""
+        faults = self.faults
+        return faults[0].shape if faults else None
 
     @shape.setter
     def shape(self, shape: Shape | None) -> None:
-        self._set(shape, None)
+        self._set(() if shape is None else (Fault(shape),), None)
 
-    def shape_until(self, shape: Shape, deadline: float) -> None:
-        """Fail in `shape` until the clock's `monotonic()` reaches `deadline`."""
-        self._set(shape, deadline)
+    def fail_until(self, faults: Sequence[Fault], deadline: float) -> None:
+        """Have these faults, and no others, until the clock's `monotonic()` reaches `deadline`.
+
+        The same faults again only move the deadline: calls that hang go on hanging.
+        """
+        if tuple(faults) == self.faults:
+            self._deadline = deadline
+            self._wake()
+        else:
+            self._set(tuple(faults), deadline)
 
     async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
-        return await self._do("get", key, lambda: self._read(key, span), writes=False)
+        return await self._do("get", key, lambda shape: self._read(shape, key, span), writes=False)
 
     async def put(self, key: str, data: Data) -> None:
-        await self._do("put", key, lambda: self.inner.put(key, data), writes=True)
+        await self._do("put", key, lambda _: self.inner.put(key, data), writes=True)
 
     async def create(self, key: str, data: Data) -> str:
-        return await self._do("create", key, lambda: self.inner.create(key, data), writes=True)
+        return await self._do("create", key, lambda _: self.inner.create(key, data), writes=True)
 
     async def replace(self, key: str, data: Data, etag: str) -> str:
-        return await self._do("replace", key, lambda: self.inner.replace(key, data, etag), writes=True)
+        return await self._do("replace", key, lambda _: self.inner.replace(key, data, etag), writes=True)
 
     async def head(self, key: str) -> Stat:
-        return await self._do("head", key, lambda: self._stat(key), writes=False)
+        return await self._do("head", key, lambda shape: self._stat(shape, key), writes=False)
 
     async def delete(self, key: str) -> None:
-        await self._do("delete", key, lambda: self.inner.delete(key), writes=True)
+        await self._do("delete", key, lambda _: self.inner.delete(key), writes=True)
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
-        await self._before_deed("list", prefix, writes=False)
-        if self.shape is Shape.EMPTY:
+        age = self._age
+        shape = await self._before_deed("list", prefix, writes=False)
+        if shape is Shape.EMPTY:
             return
         async for entry in self.inner.list(prefix, start_after):
-            await self._after_deed("list", prefix, writes=False)
+            if self._changed_since(age):
+                await self._after_deed("list", prefix, writes=False)
+                age = self._age
             yield entry
 
     async def close(self) -> None:
         await self.inner.close()
 
-    async def _do(self, verb: str, key: str, deed: Callable[[], Awaitable[T]], writes: bool) -> T:
-        if self._shape is not None:
-            await self._before_deed(verb, key, writes, deed)
-        answer = await deed()
-        if self._shape is not None:
+    async def _do(self, verb: str, key: str, deed: Callable[[Shape | None], Awaitable[T]], writes: bool) -> T:
+        age = self._age
+        shape = await self._before_deed(verb, key, writes, deed) if self._faults else None
+        answer = await deed(shape)
+        if self._changed_since(age):
             await self._after_deed(verb, key, writes)
         return answer
 
+    def _drawn(self, writes: bool) -> Shape | None:
+        """The shape that a call meets now."""
+        for fault in self.faults:
+            hits = fault.writes if writes else fault.reads
+            if hits and (fault.share >= 1 or self._entropy.uniform(0, 1) < fault.share):
+                return fault.shape
+        return None
+
+    def _changed_since(self, age: int) -> bool:
+        return bool(self.faults) and self._age != age
+
     async def _before_deed(
-        self, verb: str, key: str, writes: bool, deed: Callable[[], Awaitable[object]] | None = None
-    ) -> None:
-        shape = self.shape
-        if shape is None:
-            return
+        self,
+        verb: str,
+        key: str,
+        writes: bool,
+        deed: Callable[[Shape | None], Awaitable[object]] | None = None,
+    ) -> Shape | None:
+        """Fail, or wait, as the shape says that the call meets; that shape, for the deed itself."""
+        shape = self._drawn(writes)
+        if writes and any(fault.shape is Shape.STALE for fault in self._faults) and key not in self._before:
+            self._before[key] = await self._present(key)
         if shape is Shape.ERR and writes and deed is not None and self._entropy.uniform(0, 1) < 0.5:
             await self._done_all_the_same(deed)
         if shape in _immediate:
             self._fail(shape, verb)
         if shape is Shape.SLOW:
             await self._clock.sleep(self._entropy.uniform(slow_s_min, slow_s_max))
-        if shape is Shape.STALE and writes and key not in self._before:
-            self._before[key] = await self._present(key)
-        await self._hang_if_hanging(verb, writes)
+        if _hangs(shape, writes):
+            await self._hang(verb, writes)
+        return shape
 
     async def _after_deed(self, verb: str, key: str, writes: bool) -> None:
-        """The deed is done; whether its answer gets through is another matter."""
-        shape = self.shape
+        """The deed is done, and faults came up meanwhile: whether its answer gets through is open."""
+        shape = self._drawn(writes)
         if shape is Shape.REFUSE:
             raise Unavailable(self._name, verb, f"{key}: connection reset", Cause.RESET)
-        if shape is not None:
-            await self._hang_if_hanging(verb, writes)
+        if _hangs(shape, writes):
+            await self._hang(verb, writes)
 
-    async def _hang_if_hanging(self, verb: str, writes: bool) -> None:
-        if not self._hangs(writes):
-            return
-        while self._hangs(writes):
+    async def _hang(self, verb: str, writes: bool) -> NoReturn:
+        """Wait until a call like this one would hang no more; then fail."""
+        age = self._age
+        while self.faults and (self._age == age or _hangs(self._drawn(writes), writes)):
+            age = self._age
             left = None if self._deadline is None else max(0.0, self._deadline - self._clock.monotonic())
             try:
                 async with asyncio.timeout(left):
                     await self._changed.wait()
             except TimeoutError:
-                pass  # the shape's own end; the loop looks whether another was set
+                pass  # the faults' own end, unless it was moved; the loop looks
         raise Unavailable(self._name, verb, "no answer", Cause.TIMEOUT)
 
-    def _hangs(self, writes: bool) -> bool:
-        shape = self.shape
-        return shape is Shape.HANG or (shape is Shape.HALF_OPEN and writes)
-
-    async def _read(self, key: str, span: tuple[int, int] | None) -> Blob:
-        shape = self.shape
+    async def _read(self, shape: Shape | None, key: str, span: tuple[int, int] | None) -> Blob:
         if shape is Shape.STALE and key in self._before:
             return self._past(key, span)
         blob = await self.inner.get(key, span)
@@ -180,8 +224,8 @@ class FaultProvider:
             return Blob(blob.data[: int(self._entropy.uniform(0, len(blob.data) - 1))], blob.etag)
         return blob
 
-    async def _stat(self, key: str) -> Stat:
-        if self.shape is Shape.STALE and key in self._before:
+    async def _stat(self, shape: Shape | None, key: str) -> Stat:
+        if shape is Shape.STALE and key in self._before:
             return Stat(len(self._past(key, None).data))
         return await self.inner.head(key)
 
@@ -202,9 +246,9 @@ class FaultProvider:
         damaged[int(self._entropy.uniform(0, len(data) - 1))] ^= 0xFF
         return bytes(damaged)
 
-    async def _done_all_the_same(self, deed: Callable[[], Awaitable[object]]) -> None:
+    async def _done_all_the_same(self, deed: Callable[[Shape | None], Awaitable[object]]) -> None:
         try:
-            await deed()
+            await deed(None)
         except ProviderError:
             pass  # the caller is told of a server error in any case
 
@@ -212,9 +256,17 @@ class FaultProvider:
         kind, cause, detail = _immediate[shape]
         raise kind(self._name, verb, detail, cause)
 
-    def _set(self, shape: Shape | None, deadline: float | None) -> None:
-        self._shape, self._deadline = shape, deadline
+    def _set(self, faults: tuple[Fault, ...], deadline: float | None) -> None:
+        self._faults, self._deadline = faults, deadline
         self._before.clear()
-        # Who waits on the old event looks at the new shape; who comes later waits on a new one.
+        self._age += 1
+        self._wake()
+
+    def _wake(self) -> None:
+        # Who waits on the old event looks at the new faults; who comes later waits on a new one.
         self._changed.set()
         self._changed = asyncio.Event()
+
+
+def _hangs(shape: Shape | None, writes: bool) -> bool:
+    return shape is Shape.HANG or (shape is Shape.HALF_OPEN and writes)

@@ -1,4 +1,4 @@
-"""`outlast status`, `repair` and `drill`: seeing a loss, mending it, making one on purpose."""
+"""`outlast status` and `repair`: seeing a loss, and mending it."""
 
 import hashlib
 import shutil
@@ -124,33 +124,3 @@ def test_all_erased_but_one_is_told_as_it_is(filled: Any) -> None:
     for name in ("a", "b"):
         wipe(filled.folder / name)
     filled.fails("cat", "bucket/big")
-
-
-# ---------------------------------------------------------------- drill
-
-
-def test_a_drill_is_seen_by_every_process_and_ends_by_itself(filled: Any) -> None:
-    assert filled.json("drill", "b", "--shape", "refuse", "--seconds", "2")["shape"] == "refuse"
-    assert states(filled)["b"] == "down"
-    assert_reads(filled)
-    until = filled.json("drill", "b", "--stop")
-    assert until["shape"] is None
-    assert set(states(filled).values()) == {"healthy"}
-
-
-def test_a_hanging_provider_does_not_hang_the_command(filled: Any) -> None:
-    filled.ok("drill", "b", "--shape", "hang", "--seconds", "60")
-    assert_reads(filled)
-    filled.ok("cp", "-", "outlast://bucket/meanwhile", input=b"written")
-    filled.ok("drill", "b", "--stop")
-
-
-def test_a_drill_that_the_store_would_not_bear_is_refused(filled: Any) -> None:
-    filled.ok("drill", "b", "--seconds", "60")
-    assert "2 operators away" in filled.fails("drill", "c")
-    filled.ok("drill", "c", "--force", "--seconds", "1")
-
-
-def test_an_unknown_provider_and_an_unknown_shape_are_told(shell: Any) -> None:
-    assert "a, b, c" in shell.fails("drill", "nobody")
-    assert shell.run("drill", "a", "--shape", "sulk").exit_code == 2

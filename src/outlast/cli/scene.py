@@ -1,0 +1,107 @@
+"""The store as it is now, for whoever asks what would happen to it: what lies where, and who is not well."""
+
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from outlast.assembly.settings import Settings, load_settings
+from outlast.base.errors import StoreUnavailable
+from outlast.base.limits import MIB
+from outlast.catalog.records import DrillReported
+from outlast.cli.output import print_note
+from outlast.cli.session import store_at
+from outlast.outages.answer import Answer, Drilled
+from outlast.outages.drill.history import last_drill
+from outlast.outages.holdings import Holdings, holdings
+from outlast.outages.model import Domain, Site, domains
+from outlast.outages.rate import measure_rate
+from outlast.outages.reach import reach_of
+from outlast.outages.remedy import cheapest_fix
+from outlast.outages.unwell import unwell
+from outlast.outages.what_if import Outage, what_if
+from outlast.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The store, and from where it is looked at."""
+
+    settings: Settings
+    store: Holdings
+    site: Site
+    now: dict[str, str]
+    """Who is not well, and how."""
+    bytes_per_s: float | None
+    """How fast a repair is, if that is known."""
+    slot: int
+    """How far the log was known."""
+    newest: bool
+    """Whether a majority said that there is nothing after it."""
+    looked_at: datetime
+    """UTC."""
+    drills: tuple[DrillReported, ...]
+    """Those that were, the newest first."""
+
+    def domains(self) -> list[Domain]:
+        """Every failure domain that is known."""
+        return domains(self.store.members, self.site)
+
+    def answer(self, outage: Outage) -> Answer:
+        """What the outage does, and what to do about it."""
+        verdict = what_if(self.store, outage, self.now)
+        return Answer(verdict, cheapest_fix(self.store, verdict, self.now), self._drilled(outage))
+
+    def _drilled(self, outage: Outage) -> Drilled | None:
+        last = last_drill(self.drills, outage)
+        if last is None:
+            return None
+        ago_s = self.looked_at.timestamp() - last.ended / 1000
+        return Drilled(max(0.0, ago_s), last.kept, last.ended)
+
+
+async def look(
+    config: Path, state_dir: Path | None, well: bool, repair_rate: float | None, measure: bool
+) -> Scene:
+    """Look at the store, and ask every provider how it is (`well`: as if all were well).
+
+    `repair_rate` is in MiB a second; `measure`: measure it. Raises `ConfigError`, `StoreUnavailable` if
+    nothing is known of the store here.
+    """
+    settings = load_settings(config)
+    async with store_at(config, state_dir) as store:
+        newest = await _catch_up(store)
+        now = {} if well else await unwell(store)
+        bytes_per_s = repair_rate * MIB if repair_rate else await measure_rate(store) if measure else None
+        state = store.catalog.state
+        looked_at = datetime.fromtimestamp(store.clock.now(), UTC)
+        return Scene(
+            settings,
+            holdings(state),
+            site(settings),
+            now,
+            bytes_per_s,
+            state.position.slot,
+            newest,
+            looked_at,
+            state.drill_reports(),
+        )
+
+
+async def _catch_up(store: Store) -> bool:
+    """Whether the newest state is known. Raises `StoreUnavailable` if none is."""
+    try:
+        await store.catalog.sync()
+    except StoreUnavailable as error:
+        state = store.catalog.state
+        if state.genesis is None:
+            raise
+        print_note(f"outlast: as of slot {state.position.slot}, which may not be the newest: {error}")
+        return False
+    return True
+
+
+def site(settings: Settings) -> Site:
+    """This machine, and how it reaches the providers."""
+    reaches = {name: reach_of(name, url) for name, url in settings.providers.items()}
+    return Site(socket.gethostname(), settings.key_file.name, reaches)

@@ -1,0 +1,25 @@
+"""Follow the log, also while nobody asks anything of this gateway.
+
+A gateway that has requests hears with each of them what is new. An idle one would hear of a drill, or of
+a provider that was taken back, only with its next request, and begin that one with what it knew before.
+
+It costs one small read at each voter every `period_s` while nothing else is asked: as often as the guards
+read the markers, and about as much.
+"""
+
+from outlast.base.clock import Clock
+from outlast.base.errors import StoreUnavailable
+from outlast.store import Store
+
+# A good deal shorter than a drill's lease, so that who hears of it late still has most of it.
+period_s = 4.0
+
+
+async def follow(store: Store, clock: Clock) -> None:
+    """Keep the local catalog near the newest until cancelled."""
+    while True:
+        await clock.sleep(period_s)
+        try:
+            await store.catalog.sync()
+        except StoreUnavailable:
+            pass  # it may come back; requests are told so meanwhile

@@ -1,0 +1,189 @@
+"""A client that writes and reads all through a drill, and checks every byte.
+
+It has a bucket of its own, with a few small objects (which travel in the log) and a few large ones (which lie
+in fragments). One half overwrites them in turn, each under the condition that it still is the last version;
+the other half reads them. A write whose outcome is not known may land later: its key is given up for
+a new one, so that every read has an answer that is right or wrong.
+"""
+
+import asyncio
+import hashlib
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from outlast.base import limits
+from outlast.base.clock import Clock
+from outlast.base.concurrency import cancel_and_wait
+from outlast.base.entropy import Entropy
+from outlast.base.errors import (
+    BucketExists,
+    BucketNotEmpty,
+    NoSuchBucket,
+    StoreCorrupt,
+    StoreError,
+    StoreUnavailable,
+)
+from outlast.catalog.records import Condition
+from outlast.outages.drill.promise import Deed
+from outlast.store import Store
+
+bucket = "outlast-drill"
+"""The canary's own. It is deleted afterwards, unless somebody else has put something there."""
+prefix = "canary/"
+objects_of_a_kind = 4
+small_bytes = 1000
+# Longer than the store itself waits for anything: a request that takes so long has failed.
+answer_s_max = 30.0
+
+
+@dataclass(slots=True)
+class Window:
+    """What was seen from one moment to another. `seconds`: how long what was done well took."""
+
+    seconds: "dict[str, array[float]]" = field(
+        default_factory=lambda: {"read": array("d"), "write": array("d")}
+    )
+    failed: dict[str, int] = field(default_factory=lambda: {"read": 0, "write": 0})
+
+
+@dataclass(slots=True)
+class _Object:
+    key: str
+    size: int
+    content: bytes = b""
+    etag: str = ""
+    pending: bytes | None = None
+    """What is being written."""
+
+
+class Canary:
+    """`open` it, `run` it, `close` it. `failed(deed, wrong, text)` is called for each failure."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        entropy: Entropy,
+        pause_s: float,
+        failed: Callable[[Deed, bool, str], None],
+        bucket: str = bucket,
+    ) -> None:
+        """`pause_s`: how long each half rests after a request."""
+        self.window = Window()
+        """Where what begins from now on is counted."""
+        self._store = store
+        self._bucket = bucket
+        self._clock = clock
+        self._entropy = entropy
+        self._pause_s = pause_s
+        self._failed = failed
+        self._run = entropy.bytes(4).hex()
+        self._named = 0
+        self._objects: list[_Object] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Write every object once. Raises `StoreUnavailable`."""
+        try:
+            await self._store.create_bucket(self._bucket)
+        except BucketExists:
+            await self._sweep()  # of a drill whose runner was killed
+        for size in (small_bytes, limits.inline_bytes_max + 1):
+            for _ in range(objects_of_a_kind):
+                made = _Object(self._name(), size)
+                await self._put(made, Condition("absent"))
+                self._objects.append(made)
+
+    def start(self) -> None:
+        """Begin to write and read, until `close`."""
+        self._tasks = [asyncio.ensure_future(self._write_all()), asyncio.ensure_future(self._read_all())]
+
+    async def close(self) -> None:
+        """Stop, and delete all that was written. Raises `StoreUnavailable`."""
+        await cancel_and_wait(self._tasks)
+        await self._sweep()
+        try:
+            await self._store.delete_bucket(self._bucket)
+        except (BucketNotEmpty, NoSuchBucket):
+            pass  # somebody else's objects; or somebody else was quicker
+        for task in self._tasks:
+            if not task.cancelled():
+                task.result()  # it ended by itself, which only a fault of ours can make it do
+
+    # ------------------------------------------------------------ the two halves
+
+    async def _write_all(self) -> None:
+        turn = 0
+        while True:
+            # Small and large in turn.
+            at = turn % 2 * objects_of_a_kind + turn // 2 % objects_of_a_kind
+            turn += 1
+            await self._write(at)
+            await self._clock.sleep(self._pause_s)
+
+    async def _write(self, at: int) -> None:
+        it = self._objects[at]
+        deed: Deed = "small write" if it.size <= limits.inline_bytes_max else "large write"
+        condition = Condition("match", it.etag) if it.etag else Condition("absent")
+        window, began = self.window, self._clock.monotonic()
+        try:
+            async with asyncio.timeout(answer_s_max):
+                await self._put(it, condition)
+        except (StoreError, TimeoutError) as error:
+            window.failed["write"] += 1
+            self._objects[at] = _Object(self._name(), it.size)
+            self._failed(deed, _is_wrong(error), f"{deed} of {it.key}: {_text(error)}")
+        else:
+            window.seconds["write"].append(self._clock.monotonic() - began)
+
+    async def _read_all(self) -> None:
+        while True:
+            written = [it for it in self._objects if it.etag]
+            if written:
+                await self._read(written[int(self._entropy.uniform(0, len(written) - 0.001))])
+            await self._clock.sleep(self._pause_s)
+
+    async def _read(self, it: _Object) -> None:
+        right = {it.content, it.pending}
+        window, began = self.window, self._clock.monotonic()
+        try:
+            async with asyncio.timeout(answer_s_max):
+                reading = await self._store.get(self._bucket, it.key)
+                content = await reading.read()
+        except (StoreError, TimeoutError) as error:
+            window.failed["read"] += 1
+            self._failed("read", _is_wrong(error), f"read of {it.key}: {_text(error)}")
+            return
+        window.seconds["read"].append(self._clock.monotonic() - began)
+        if content not in right | {it.content, it.pending}:
+            window.failed["read"] += 1
+            self._failed("read", True, f"read of {it.key}: other bytes than were written")
+
+    # ------------------------------------------------------------ objects
+
+    def _name(self) -> str:
+        self._named += 1
+        return f"{prefix}{self._run}/{self._named}"
+
+    async def _put(self, it: _Object, condition: Condition) -> None:
+        content = hashlib.shake_128(self._entropy.bytes(16)).digest(it.size)
+        it.pending = content
+        version = await self._store.put(self._bucket, it.key, content, condition=condition)
+        it.content, it.etag, it.pending = content, version.etag, None
+
+    async def _sweep(self) -> None:
+        try:
+            while entries := (await self._store.list(self._bucket, prefix)).entries:
+                await self._store.delete_many(self._bucket, [entry.key for entry in entries])
+        except NoSuchBucket:
+            pass  # nothing to sweep
+
+
+def _is_wrong(error: Exception) -> bool:
+    """Whether the store gave a false answer, rather than none in time."""
+    return not isinstance(error, StoreUnavailable | StoreCorrupt | TimeoutError)
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__

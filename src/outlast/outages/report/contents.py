@@ -1,0 +1,224 @@
+"""The report as values: the store by operator, the answers, the fixes by how much they help, the drills.
+
+Bytes at a provider are worked out from the catalog: an extent's bytes by `k` for each of its fragments, and
+all small objects at each voter. Seals, checksums and the log's own records come on top and are left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from outlast.outages.answer import Answer
+from outlast.outages.holdings import Holdings
+from outlast.outages.incidents import Incident
+from outlast.outages.outcome import SUMMARIES, Summary, outcome
+from outlast.outages.remedy import Fix
+from outlast.placement.domains import one_spelling
+from outlast.placement.members import Member
+
+# As many names as a sentence bears.
+named_max = 4
+
+RateFrom: TypeAlias = Literal["given", "measured", "not known"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the store was looked at."""
+
+    at: datetime
+    """UTC."""
+    slot: int
+    """How far the log was known."""
+    newest: bool
+    """Whether a majority of the voters said that there is nothing after it."""
+    asked: bool
+    """Whether the providers were asked how they are; if not, all were taken to be well."""
+    host: str
+    version: str
+    """Of Outlast."""
+    bytes_per_s: float | None
+    """How fast a repair is."""
+    rate_from: RateFrom
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """What lies at one provider. Bytes are about."""
+
+    member: Member
+    state: str
+    """`healthy`, or how it is not; `not asked`."""
+    votes: bool
+    fragment_bytes: int
+    log_bytes: int
+    missing_bytes: int
+    missing_fragments: int
+
+    @property
+    def bytes(self) -> int:
+        return self.fragment_bytes + self.log_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """The baskets that one operator carries. `name` "": nobody has said whose they are."""
+
+    name: str
+    baskets: tuple[Basket, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(basket.bytes for basket in self.baskets)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A fix with all that it helps against, the worst first: each with its own before and after."""
+
+    text: str
+    helps: tuple[tuple[Answer, Fix], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PastDrill:
+    """A drill that is over."""
+
+    began: datetime
+    """UTC."""
+    what: str
+    shape: str
+    duration_s: int
+    kept: bool
+    """Whether all was as promised."""
+    told: str
+    """In one line: what was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that is told."""
+
+    view: View
+    store: Holdings
+    now: Mapping[str, str]
+    """Who is not well, and how: counted as away in each answer."""
+    left: int
+    """How many domains of the policy's kind may go as things are, whichever, before a request fails."""
+    operators: tuple[Operator, ...]
+    answers: tuple[Answer, ...]
+    """One for each failure domain."""
+    incidents: tuple[tuple[Incident, Answer], ...]
+    fixes: tuple[Ranked, ...]
+    drills: tuple[PastDrill, ...] = ()
+    """The newest first."""
+
+    @property
+    def promised(self) -> tuple[Answer, ...]:
+        """The answers about one domain of the kind of which the policy says how many may be lost."""
+        return tuple(one for one in self.answers if one.verdict.outage.kinds == (self.store.policy.domain,))
+
+
+def report_of(
+    view: View,
+    store: Holdings,
+    now: Mapping[str, str],
+    answers: Sequence[Answer],
+    incidents: Sequence[tuple[Incident, Answer]],
+    drills: Sequence[PastDrill] = (),
+) -> Report:
+    """Put it together."""
+    everything = [*answers, *(answer for _, answer in incidents if hits(answer))]
+    return Report(
+        view,
+        store,
+        now,
+        outcome(store, set(now)).redundancy,
+        _operators(store, now, view.asked),
+        tuple(answers),
+        tuple(sorted(incidents, key=lambda pair: pair[0].began, reverse=True)),
+        _ranked(everything),
+        tuple(sorted(drills, key=lambda drill: drill.began, reverse=True)),
+    )
+
+
+def tally(answers: Sequence[Answer]) -> dict[Summary, int]:
+    """How many of each verdict, the best first; verdicts that nobody got are left out."""
+    found = [answer.verdict.summary for answer in answers]
+    return {summary: found.count(summary) for summary in SUMMARIES if summary in found}
+
+
+def borne(answers: Sequence[Answer]) -> int:
+    """How many are borne: no request fails, for certain."""
+    return sum(not answer.verdict.bad for answer in answers)
+
+
+def headline(report: Report) -> str:
+    """The short answer, in one sentence."""
+    kind, tolerate, promised = report.store.policy.domain, report.store.policy.tolerate, report.promised
+    good = borne(promised)
+    if tolerate == 0:
+        return f"This store was made to bear the loss of no {kind}."
+    if not promised:
+        return f"What the loss of one {kind} would do is not known: nobody has said whose the providers are."
+    if good == len(promised) and report.left < tolerate:
+        return f"Any one {kind} may fail, but not any {tolerate} at once, as this store was made to bear."
+    if good == len(promised):
+        which = f"one {kind} may fail" if tolerate == 1 else f"{tolerate} {kind}s may fail at once"
+        return f"Any {which}: no request fails, and nothing is lost."
+    if good == 0:
+        return f"No {kind} may fail: reads or writes would stop, or may."
+    return f"{good} of {len(promised)} {kind}s may fail without a failing request; the others may not."
+
+
+def caveat(report: Report) -> str:
+    """What the short answer leaves out: other causes that would be noticed, by name; "" if there are none."""
+    other = [answer for answer in report.answers if answer.verdict.bad and answer not in report.promised]
+    names = [answer.verdict.outage.name for answer in other]
+    if not names:
+        return ""
+    more = len(names) - named_max
+    rest = f", and {more} more" if more > 0 else ""
+    return f"What else would be noticed, or may be: {', '.join(names[:named_max])}{rest}."
+
+
+def hits(answer: Answer) -> bool:
+    """Whether anybody fails in it, or may."""
+    return bool(answer.verdict.outage.providers or answer.verdict.outage.maybe)
+
+
+def _operators(store: Holdings, now: Mapping[str, str], asked: bool) -> tuple[Operator, ...]:
+    groups: dict[str, list[Basket]] = {}
+    for member in store.members:
+        state = now.get(member.name, "healthy" if asked else "not asked")
+        groups.setdefault(one_spelling(member.domains.operator), []).append(_basket(store, member, state))
+    found = [Operator(group[0].member.domains.operator.strip(), tuple(group)) for group in groups.values()]
+    return tuple(sorted(found, key=lambda operator: operator.bytes, reverse=True))
+
+
+def _basket(store: Holdings, member: Member, state: str) -> Basket:
+    votes = member.name in store.voters
+    return Basket(
+        member,
+        state,
+        votes,
+        fragment_bytes=sum(held.bytes // held.k * held.holders.count(member.name) for held in store.held),
+        log_bytes=store.inline.bytes if votes else 0,
+        missing_bytes=sum(held.bytes // held.k * held.gone.count(member.name) for held in store.held),
+        missing_fragments=sum(held.extents * held.gone.count(member.name) for held in store.held),
+    )
+
+
+def _ranked(answers: Sequence[Answer]) -> tuple[Ranked, ...]:
+    """First what helps against the worst, then what helps against the most."""
+    groups: dict[str, list[tuple[Answer, Fix]]] = {}
+    for answer in sorted(answers, key=_severity, reverse=True):
+        if answer.fix:
+            groups.setdefault(answer.fix.text, []).append((answer, answer.fix))
+    found = [Ranked(text, tuple(helps)) for text, helps in groups.items()]
+    return tuple(sorted(found, key=lambda one: (_severity(one.helps[0][0]), len(one.helps)), reverse=True))
+
+
+def _severity(answer: Answer) -> int:
+    return SUMMARIES.index(answer.verdict.most.summary)

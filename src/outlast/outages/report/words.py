@@ -1,0 +1,176 @@
+"""What is said in a report, in the words of somebody who does not know Outlast's."""
+
+from outlast.base.figures import bytes_text, count_text, duration_text
+from outlast.outages.answer import Drilled
+from outlast.outages.outcome import Effect, Summary
+from outlast.outages.report.contents import Basket, Operator, Report, borne
+from outlast.outages.what_if import Verdict
+
+VERDICTS: dict[Summary, str] = {
+    "nothing": "Nothing happens",
+    "redundancy-less": "Goes on with less",
+    "write-loss": "Writes fail",
+    "read-loss": "Reads fail",
+    "data-loss": "Data is lost",
+    "unknown": "Not known",
+}
+MEANINGS: dict[Summary, str] = {
+    "nothing": "nobody is away that votes or holds data",
+    "redundancy-less": "no request fails; less may fail on top of it",
+    "write-loss": "some writes fail meanwhile, perhaps only large ones; every object can be read",
+    "read-loss": "some objects, or all, cannot be read meanwhile; all comes back with who is away",
+    "data-loss": "some objects, or all, are gone for good",
+    "unknown": "it depends on something that is not known here; shown with the best and the worst it may be",
+}
+READS: dict[Effect, str] = {
+    "nothing": "go on",
+    "degraded": "some fail",
+    "lost": "stop",
+    "unknown": "not known",
+}
+WRITES: dict[Effect, str] = {
+    "nothing": "go on",
+    "degraded": "only small ones",
+    "lost": "stop",
+    "unknown": "not known",
+}
+DATA: dict[Effect, str] = {
+    "nothing": "kept",
+    "degraded": "some lost",
+    "lost": "all may be lost",
+    "unknown": "not known",
+}
+KINDS = {
+    "provider": "A provider",
+    "operator": "An operator",
+    "region": "A region",
+    "account": "An account",
+    "software": "A kind of software",
+    "location": "A location",
+    "credential": "A credential",
+    "dns": "A DNS zone",
+    "gateway": "This machine",
+    "key": "The key file",
+}
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """The verdict in plain words, with both ends where it is not known."""
+    if verdict.summary != "unknown":
+        return VERDICTS[verdict.summary]
+    least, most = VERDICTS[verdict.least.summary], VERDICTS[verdict.most.summary]
+    return f"{VERDICTS['unknown']}: from \u201c{least.lower()}\u201d to \u201c{most.lower()}\u201d"
+
+
+def restore_text(count: int, bytes_per_s: float | None) -> str:
+    """How much has to be written again, and how long that takes if it is known."""
+    if not count or bytes_per_s is None:
+        return bytes_text(count)
+    return f"{bytes_text(count)}, {duration_text(count / bytes_per_s)}"
+
+
+def role_text(basket: Basket) -> str:
+    """What the provider does in the store."""
+    if basket.votes:
+        return "votes, holds data" if basket.member.holds_data else "witness: votes, holds no data"
+    return "holds data" if basket.member.holds_data else "spare"
+
+
+def operator_text(operator: Operator) -> str:
+    """Whose the baskets are."""
+    return operator.name or "operator not known"
+
+
+def share_text(part: int, whole: int) -> str:
+    """A part of a whole in per cent."""
+    return f"{100 * part / whole:.0f} %" if whole else "0 %"
+
+
+def contents_text(basket: Basket) -> str:
+    """What lies at the provider."""
+    text = f"{bytes_text(basket.fragment_bytes)} in fragments"
+    return f"{text}, {bytes_text(basket.log_bytes)} in the log" if basket.votes else text
+
+
+def missing_text(basket: Basket) -> str:
+    """What should be there and is not; "" if nothing."""
+    if not basket.missing_fragments:
+        return ""
+    return f"{bytes_text(basket.missing_bytes)} missing, {count_text(basket.missing_fragments, 'fragment')}"
+
+
+def domains_text(report: Report) -> str:
+    """How many failure domains are borne."""
+    good, all_ = borne(report.answers), len(report.answers)
+    return f"{good} of {all_} would not be noticed"
+
+
+def incidents_text(report: Report) -> str:
+    """How many real incidents are borne."""
+    answers = [answer for _, answer in report.incidents]
+    return f"{borne(answers)} of {len(answers)} would not be noticed"
+
+
+def drilled_text(report: Report) -> str:
+    """When the store was drilled last."""
+    if not report.drills:
+        return "never drilled"
+    last = report.drills[0]
+    past_s = (report.view.at - last.began).total_seconds() - last.duration_s
+    return f"last drilled {duration_text(max(0.0, past_s))} ago"
+
+
+def last_drill_text(drilled: Drilled | None) -> str:
+    """When this very outage was drilled last, and how that went."""
+    if drilled is None:
+        return "never"
+    return f"{duration_text(drilled.ago_s)} ago{'' if drilled.kept else ', broken'}"
+
+
+def basis_lines(report: Report) -> list[tuple[str, str]]:
+    """(what, how it was got) of each figure."""
+    view, kind = report.view, report.store.policy.domain
+    away = ", ".join(f"{name} ({state})" for name, state in sorted(report.now.items()))
+    rate = (
+        "not known: neither given (--repair-rate) nor measured (--measure), so no times are shown"
+        if view.bytes_per_s is None
+        else f"{bytes_text(round(view.bytes_per_s))}/s, {view.rate_from}"
+    )
+    return [
+        ("When", f"{view.at:%Y-%m-%d %H:%M} UTC, from {view.host}, with Outlast {view.version}"),
+        (
+            "What lies where",
+            f"as the catalog records it for each extent, up to slot {view.slot} of the log"
+            + ("" if view.newest else "; no majority answered, so there may be newer"),
+        ),
+        (
+            "Who is well",
+            f"counted as away in every answer: {away}"
+            if away
+            else "each provider was asked just before, and all were well"
+            if view.asked
+            else "nobody was asked; all were taken to be well (--well)",
+        ),
+        (
+            "Verdicts",
+            "worked out by the rules by which the store itself reads and writes; nothing was touched",
+        ),
+        (
+            "Left",
+            f"how many more {kind}s may go, whichever, before a request fails; below 0 so many are wanting",
+        ),
+        ("At risk", f"bytes of objects that one more lost {kind} may make unreadable"),
+        ("To restore", "about what has to be written if everybody who is away comes back empty"),
+        ("Speed of repair", rate),
+        ("Bytes at a provider", "about: without seals, checksums and the log's own records"),
+        (
+            "Fixes",
+            "tried on the same figures; those that were not ask for another store, or for a copy of the key",
+        ),
+        ("Incidents", "whom they hit is what their sources say; figures of the past, and no forecast"),
+        (
+            "Left out",
+            "the first seconds of an outage, what decayed unseen, whether others can bear the load,"
+            " and money",
+        ),
+    ]
