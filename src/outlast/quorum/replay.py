@@ -26,21 +26,21 @@ Open = Callable[[int, bytes], Batch]
 async def replay(
     voters: Sequence[Voter], open_value: Open, slot: int, previous: bytes
 ) -> AsyncGenerator[tuple[int, SlotState], None]:
-    """The decided states from `slot` on that one voter's chain proves, all but the newest: the first voter's
-    that has any. There may be more; whoever wants it asks for the next slot, which shows it.
+    """The decided states from `slot` on, as far as the chain proves them: all but the newest.
 
-    Not all that all voters know: while one of them is slow the others decide more, and that has no end.
-    The quickest voters come first. `previous` is the hash of the value before `slot`. Yields (slot, state),
-    `state.value` being the decided value.
+    `previous` is the hash of the value before `slot`. Yields (slot, state), `state.value` being the
+    decided value.
     """
-    advanced = False
-    for voter in sorted(voters, key=lambda voter: voter.peeking.lately_s):
-        async for number, state in _run(voter, open_value, slot, previous):
+    stuck = 0
+    source = 0
+    while stuck < len(voters):
+        advanced = False
+        async for number, state in _run(voters[source % len(voters)], open_value, slot, previous):
             assert state.value is not None
             yield number, state
-            advanced = True
-        if advanced:
-            return
+            slot, previous, advanced = number + 1, value_hash(state.value), True
+        source += 1
+        stuck = 0 if advanced else stuck + 1
 
 
 async def _run(

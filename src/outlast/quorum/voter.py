@@ -23,7 +23,6 @@ from outlast.providers.latency import Latency
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import SlotState, decode_state, encode_state
-from outlast.quorum.patience import Patience
 
 T = TypeVar("T")
 
@@ -57,8 +56,6 @@ class Voter:
         self.provider = provider
         self._source = source or provider
         self.incarnation = incarnation
-        self.peeking = Patience()
-        """How quick `peek` is."""
         self._under_way = 0
         self._pace = Latency()
         self._late = False
@@ -92,17 +89,12 @@ class Voter:
         return await self._attested(lambda: self._read(self.provider, slot))
 
     async def peek(self, slot: int) -> Held | None:
-        """As `read`, without attestation, and with less patience: proves nothing by what is missing."""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
+        """As `read`, without attestation: proves nothing by what is missing."""
         try:
-            async with asyncio.timeout(self.peeking.patience_s):
-                held = await self._read(self._source, slot)
+            async with asyncio.timeout(limits.log_operation_s_max):
+                return await self._read(self._source, slot)
         except TimeoutError as error:
-            self.peeking.missed()
             raise Unavailable(self.name, "get", "no answer in time", Cause.TIMEOUT) from error
-        self.peeking.answered(loop.time() - begun)
-        return held
 
     async def create(self, slot: int, state: SlotState) -> Held:
         """Give the slot its first state. Raises `Exists`."""
