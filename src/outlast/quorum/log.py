@@ -8,6 +8,10 @@ decided, the records move to the next slot. When all who waited have been told t
 next batch takes its place, in a higher round: the first phase finds what a voter may have accepted of it and
 carries that on, and what nobody took (all disks were full) does not come up hours later.
 
+A busy owner begins slot after slot, each sooner than anybody else can learn of the one before. So who has
+lost some slots *reserves* one a little ahead: a majority promises it, the owner's round 0 is turned away
+there, and the other, who has learned of the slots between meanwhile, needs one round trip more.
+
 **Reading.** `sync` returns when the local catalog holds everything that was acknowledged to anybody before
 the call. Two events prove that: a majority holds nothing accepted for the next slot when asked; or a value
 of ours, first shown after the call, is decided for it. So a `sync` rides on the next commit if there is
@@ -20,19 +24,21 @@ taking what is proposed: voters that are full or read-only can still be read.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import TypeAlias, TypeVar
 
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.concurrency import Background, cancel_and_wait
 from outlast.base.entropy import Entropy
-from outlast.base.errors import Estranged, ForkedLog, NoMajority, ProviderError
+from outlast.base.errors import Estranged, ForkedLog, NoMajority
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import Ballot, SlotState
 from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, open_batch, seal_batch, value_hash
-from outlast.quorum.refill import refill, settle
-from outlast.quorum.replay import replay
+from outlast.quorum.laggards import Laggards
+from outlast.quorum.replay import WINDOW_SLOTS, replay
 from outlast.quorum.slot import Slot
+from outlast.quorum.tail import ask_all, newest_possible
 from outlast.quorum.voter import Voter
 from outlast.quorum.waiting import Pinned, Waiter, Writer
 
@@ -51,6 +57,11 @@ BACKOFF_S_MAX = 4.0
 BACKOFF_DOUBLINGS_MAX = 4
 # How often an accepted but undecided value is given time to be decided by its proposer.
 GRACE_ROUNDS = 2
+# Who has lost so many slots in a row reserves one; so far ahead of what is known to be decided, twice as far
+# after a reservation that came too late.
+LOSSES_MAX = 2
+AHEAD_MIN = 3
+AHEAD_MAX = 48
 # Values opened and not applied yet that are kept, so that copies from several voters are opened once.
 OPENED_MAX = 64
 
@@ -83,7 +94,9 @@ class Log:
         self._owner = b""
         self._newest: SlotState | None = None
         self._sequence = 0
-        self._round_used = (-1, 0)
+        self._rounds_used: dict[int, int] = {}
+        self._losses = 0
+        self._ahead = AHEAD_MIN
         self._round_trip_s = BACKOFF_S_MIN
         self._queue: deque[Writer] = deque()
         self._riders: list[Waiter] = []
@@ -94,8 +107,9 @@ class Log:
         self._asker: asyncio.Task[None] | None = None
         self._background = Background(report)
         self._opened: dict[int, tuple[bytes, Batch]] = {}
-        self._behind: dict[str, tuple[int, bytes]] = {}
-        self._refilling: set[str] = set()
+        self._laggards = Laggards(
+            self.voters, self._open, self._background, lambda: (self.slot, self._newest)
+        )
         for voter in self.voters:
             voter.check = self._open
 
@@ -124,7 +138,7 @@ class Log:
     @property
     def behind(self) -> dict[str, int]:
         """Voters known to miss slots, and the first that each misses."""
-        return {voter: slot for voter, (slot, _) in self._behind.items()}
+        return self._laggards.slots
 
     async def refill(self, name: str, target: Provider | None = None) -> int:
         """Give the voter `name` every decided slot that it lacks; how many. Raises `ProviderError`.
@@ -132,13 +146,7 @@ class Log:
         `target` is how to reach a voter that is estranged, past the guard that refuses it.
         """
         await self.sync()
-        gap = self._behind.pop(name, None)
-        try:
-            return await self._refill(name, 0, GENESIS_HASH, target)
-        except ProviderError:
-            if gap is not None:
-                self._behind[name] = gap
-            raise
+        return await self._laggards.refill(name, target)
 
     async def close(self) -> None:
         """End what runs. Those who still wait are told `NoMajority`."""
@@ -191,12 +199,41 @@ class Log:
 
     async def _commit_one(self) -> None:
         """Settle the next slot with what waits now."""
+        reserved = await self._reserve() if self._losses >= LOSSES_MAX else None
         mine = self._pin()
         fast = not mine.shown and self._owner == self._gateway
         mine.shown = True
-        state = await self._decide(mine.slot, mine.value, fast)
+        state = await self._decide(mine.slot, mine.value, fast, reserved)
         assert state is not None
+        won = state.value == mine.value
+        self._losses = 0 if won else self._losses + 1
+        if reserved is not None:
+            self._ahead = max(AHEAD_MIN, self._ahead // 2) if won else min(AHEAD_MAX, 2 * self._ahead)
         self._learned(mine.slot, state)
+
+    async def _reserve(self) -> Slot | None:
+        """Reserve a slot ahead and learn all before it. None if it came too late or nobody is in the way."""
+        riders, self._riders = self._riders, []
+        try:
+            await self._get_current()
+        except BaseException:
+            self._riders = riders + self._riders
+            raise
+        for rider in riders:
+            rider.tell(None)
+        slot = self._slot(self.slot + self._ahead)
+        if not await slot.reserve(self._next_ballot(slot)):
+            return None
+        idle = 0
+        while self.slot < slot.number - 1 and idle <= GRACE_ROUNDS:
+            known = self.slot
+            before = await self._learn_window(slot.number - 1 - known)
+            if (state := before.tally.decided()) is not None:
+                self._learned(before.number, state)
+            if self.slot == known:
+                idle += 1
+                await self._clock.sleep(self._backoff(1))
+        return slot if self.slot == slot.number - 1 else None
 
     def _pin(self) -> Pinned:
         """The value to propose for the next slot: the one that is waited for, or a new one from the queue."""
@@ -224,15 +261,21 @@ class Log:
         self._pinned = Pinned(self.slot + 1, value, writers, riders, shown)
         return self._pinned
 
-    async def _decide(self, number: int, value: bytes | None, fast: bool) -> SlotState | None:
+    async def _decide(
+        self, number: int, value: bytes | None, fast: bool, reserved: Slot | None = None
+    ) -> SlotState | None:
         """Bring a slot to its decision, whosever value it is.
 
         With no `value`: None if a majority holds nothing accepted. Raises `NoMajority`.
         """
-        slot = self._slot(number)
+        slot = reserved or self._slot(number)
         losses = 0
         state = None
-        if fast:
+        if reserved is not None:
+            assert value is not None
+            state = await self._timed(slot.attempt_reserved(value))
+            losses = 1
+        elif fast:
             assert value is not None
             state = await self._timed(slot.fast(Ballot(0, self._gateway), value))
             losses = 1
@@ -249,15 +292,14 @@ class Log:
                 losses += 1
             if state is None and value is None and slot.tally.open():
                 return None
-        self._note_returned(slot)
+        self._laggards.note_returned(slot)
         return state
 
     def _next_ballot(self, slot: Slot) -> Ballot:
         """A ballot above all seen, and never one used before: one ballot stands for one value."""
-        number, used = self._round_used
-        lowest = used if number == slot.number else 0
-        self._round_used = slot.number, max(lowest, slot.tally.highest_round()) + 1
-        return Ballot(self._round_used[1], self._gateway)
+        used = self._rounds_used.get(slot.number, 0)
+        self._rounds_used[slot.number] = max(used, slot.tally.highest_round()) + 1
+        return Ballot(self._rounds_used[slot.number], self._gateway)
 
     # ------------------------------------------------------------ learning
 
@@ -276,6 +318,7 @@ class Log:
         self.slot, self.hash, self._owner = number, digest, batch.gateway
         self._newest = state
         self._opened.pop(number, None)
+        self._rounds_used.pop(number, None)
         pinned, self._pinned = self._pinned, None
         if pinned is None:
             return
@@ -311,37 +354,71 @@ class Log:
         self._wake()
 
     async def _ask_once(self) -> bool:
-        """Whether the local catalog was current when asked; if not, it is brought further."""
+        """Whether the local catalog holds all that was decided before this call; if not, it does soon."""
         slot = self._slot(self.slot + 1)
         await self._timed(slot.ask())
         if slot.tally.open():
             return True
         async with self._turn:
-            if self.slot + 1 == slot.number:
-                await self._catch_up(slot)
-        return False
+            if self.slot + 1 != slot.number:
+                return False
+            await self._catch_up(slot)
+        return True
+
+    async def _get_current(self) -> None:
+        """Learn all that was decided before this call. Raises `NoMajority`."""
+        slot = self._slot(self.slot + 1)
+        await self._timed(slot.ask())
+        await self._catch_up(slot)
 
     async def _catch_up(self, slot: Slot) -> None:
-        """Learn the slot that was asked about, and all that follow it. Raises `NoMajority`."""
-        grace = 0
-        while not slot.tally.open():
-            state = slot.tally.decided()
-            if state is None and not await self._replay(slot):
-                if slot.tally.hopeless():
-                    raise NoMajority(f"slot {slot.number}: {slot.tally.reasons()}")
-                grace += 1
-                if grace > GRACE_ROUNDS:
-                    state = await self._decide(slot.number, None, fast=False)
-                else:
-                    await self._clock.sleep(self._backoff(grace))
+        """Learn all that was decided before `slot` was asked about. Raises `NoMajority`.
+
+        Not more: beside a gateway that writes without a pause, the newest slot is never to be had.
+        """
+        grace, width = 0, 1
+        enough: int | None = None
+        while not slot.tally.open() and (enough is None or self.slot < enough):
+            known, state = self.slot, slot.tally.decided()
             if state is not None:
                 self._learned(slot.number, state)
-                await self._replay(slot)
-            slot = self._slot(self.slot + 1)
-            await slot.ask()
+            if state is None or width > WINDOW_SLOTS:
+                enough = enough or await newest_possible(self._slot, self.slot)
+                await self._replay(slot, enough)
+            if self.slot > known:
+                slot = await self._learn_window(width)
+                width *= 2
+            elif slot.tally.hopeless():
+                raise NoMajority(f"slot {slot.number}: {slot.tally.reasons()}")
+            else:
+                grace += 1
+                await self._carry_on(slot.number, grace)
+                slot = await self._learn_window(1)
 
-    async def _replay(self, asked: Slot) -> bool:
-        """Learn all that the hash chain proves; whether there was anything.
+    async def _learn_window(self, count: int) -> Slot:
+        """Ask about the next slots all at once and learn what is decided, up to the first gap or the last.
+
+        That one is returned, and not learned yet.
+        """
+        slots = await ask_all(self._slot(self.slot + 1 + i) for i in range(min(count, WINDOW_SLOTS)))
+        for slot in slots[:-1]:
+            state = slot.tally.decided()
+            if state is None:
+                return slot
+            self._learned(slot.number, state)
+        return slots[-1]
+
+    async def _carry_on(self, number: int, grace: int) -> None:
+        """Give a value that is accepted and not decided some time; then decide it."""
+        if grace <= GRACE_ROUNDS:
+            await self._clock.sleep(self._backoff(grace))
+            return
+        state = await self._decide(number, None, fast=False)
+        if state is not None:
+            self._learned(number, state)
+
+    async def _replay(self, asked: Slot, enough: int | None) -> None:
+        """Learn what the hash chain proves, as far as slot `enough`.
 
         From the voters that answered just now, and from those whose answers do not count: what is chained
         and sealed is true wherever it is found, while a voter that hangs would only cost time.
@@ -357,10 +434,11 @@ class Log:
             or voter.name in estranged
             or (unheard and voter.name not in failures)
         ]
-        before = self.slot
-        async for number, state in replay(answering, self._open, self.slot + 1, self.hash):
-            self._learned(number, state)
-        return self.slot > before
+        async with aclosing(replay(answering, self._open, self.slot + 1, self.hash)) as states:
+            async for number, state in states:
+                self._learned(number, state)
+                if enough is not None and number >= enough:
+                    return
 
     def _open(self, slot: int, value: bytes) -> Batch:
         """The batch in a value. Raises `Tampered`."""
@@ -374,41 +452,13 @@ class Log:
             self._opened[slot] = value, batch
         return batch
 
-    # ------------------------------------------------------------ voters that fell behind
-
     def _slot(self, number: int) -> Slot:
         before = self.hash
 
         def failed(voter: Voter) -> None:
-            self._behind.setdefault(voter.name, (number, before))
+            self._laggards.failed(voter, number, before)
 
         return Slot(number, self.voters, self._background, failed)
-
-    def _note_returned(self, slot: Slot) -> None:
-        """Have a voter catch up that votes again after it was away."""
-        for voter in self.voters:
-            name = voter.name
-            if name in self._behind and name in slot.tally.states and name not in self._refilling:
-                self._refilling.add(name)
-                self._background.spawn(self._refill_behind(name))
-
-    async def _refill_behind(self, name: str) -> None:
-        gap = self._behind.pop(name)
-        try:
-            await self._refill(name, *gap)
-        except ProviderError:
-            self._behind[name] = gap  # away again; its next vote tries anew
-        finally:
-            self._refilling.discard(name)
-
-    async def _refill(self, name: str, slot: int, previous: bytes, target: Provider | None = None) -> int:
-        target = target or next(voter.provider for voter in self.voters if voter.name == name)
-        others = [voter for voter in self.voters if voter.name != name]
-        until, newest = self.slot, self._newest
-        written = await refill(target, others, self._open, slot, previous, until)
-        if newest is not None:  # which no later slot proves yet
-            written += await settle(target, until, newest)
-        return written
 
     # ------------------------------------------------------------ pace and bad news
 

@@ -8,7 +8,7 @@ attestation: this is also how a gateway learns of voters' new incarnations.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from outlast.base.errors import ProviderError, Tampered
 from outlast.quorum.ballot import SlotState
@@ -25,7 +25,7 @@ Open = Callable[[int, bytes], Batch]
 
 async def replay(
     voters: Sequence[Voter], open_value: Open, slot: int, previous: bytes
-) -> AsyncIterator[tuple[int, SlotState]]:
+) -> AsyncGenerator[tuple[int, SlotState], None]:
     """The decided states from `slot` on, as far as the chain proves them: all but the newest.
 
     `previous` is the hash of the value before `slot`. Yields (slot, state), `state.value` being the
@@ -45,7 +45,7 @@ async def replay(
 
 async def _run(
     voter: Voter, open_value: Open, slot: int, previous: bytes
-) -> AsyncIterator[tuple[int, SlotState]]:
+) -> AsyncGenerator[tuple[int, SlotState], None]:
     """What one voter alone can prove, until its first hole, wrong value or failure."""
     before: SlotState | None = None
     while True:

@@ -1,11 +1,12 @@
 """One slot's agreement, driven over the voters by one gateway.
 
-Three ways to deal with a slot, by what the caller knows:
+Ways to deal with a slot, by what the caller knows:
 
 - `fast`: one round trip. Round 0 belongs to the caller, so the value is created as accepted at all
   voters at once; a majority of successes decides it.
 - `attempt`: two round trips. Phase 1 promises a ballot at a majority and hears what was accepted; phase 2
   has the adopted value (or, if there is none, the caller's) accepted by a majority.
+- `reserve`, `attempt_reserved`: the same two, with any time in between.
 - `ask`: one round trip, changes nothing: what do the voters hold?
 
 None of them waits for more voters than it needs. Voters that are late keep working in the background
@@ -56,6 +57,7 @@ class Slot:
         self._voters = voters
         self._background = background
         self._held: dict[str, Held | None] = {}
+        self._reserved: tuple[Ballot, list[SlotState | None]] | None = None
 
     async def ask(self) -> None:
         """Fill the tally with the voters' present states, as many as a conclusion needs."""
@@ -102,6 +104,22 @@ class Slot:
         if chosen is None:
             return None
         return await self._accept(ballot, chosen)
+
+    async def reserve(self, ballot: Ballot) -> bool:
+        """Phase 1 ahead of time, when the slot's value cannot be known yet; whether a majority has promised.
+
+        Who comes there with round 0 is turned away, and phase 2 (`attempt_reserved`) has a head start.
+        """
+        promised = await self._promise(ballot)
+        self._reserved = None if promised is None else (ballot, promised)
+        return self._reserved is not None
+
+    async def attempt_reserved(self, value: bytes) -> SlotState | None:
+        """Phase 2 of what was reserved, once; as `attempt`."""
+        assert self._reserved is not None
+        (ballot, promised), self._reserved = self._reserved, None
+        chosen = adopted(promised)
+        return await self._accept(ballot, value if chosen is None else chosen)
 
     async def _promise(self, ballot: Ballot) -> list[SlotState | None] | None:
         """Phase 1: the states that a majority held when it promised; None without a majority."""
