@@ -9,7 +9,7 @@ next batch takes its place, in a higher round: the first phase finds what a vote
 carries that on, and what nobody took (all disks were full) does not come up hours later.
 
 A busy owner begins slot after slot, each sooner than anybody else can learn of the one before. So who has
-lost some slots *reserves* one a little ahead: a majority promises it, the owner's round 0 is turned away
+lost a slot *reserves* one a little ahead: a majority promises it, the owner's round 0 is turned away
 there, and the other, who has learned of the slots between meanwhile, needs one round trip more.
 
 **Reading.** `sync` returns when the local catalog holds everything that was acknowledged to anybody before
@@ -57,9 +57,8 @@ BACKOFF_S_MAX = 4.0
 BACKOFF_DOUBLINGS_MAX = 4
 # How often an accepted but undecided value is given time to be decided by its proposer.
 GRACE_ROUNDS = 2
-# Who has lost so many slots in a row reserves one; so far ahead of what is known to be decided, twice as far
-# after a reservation that came too late.
-LOSSES_MAX = 2
+# Who has lost a slot reserves one: so far ahead of what is known to be decided, and twice as far after a
+# reservation that came too late.
 AHEAD_MIN = 3
 AHEAD_MAX = 48
 # Values opened and not applied yet that are kept, so that copies from several voters are opened once.
@@ -95,7 +94,7 @@ class Log:
         self._newest: SlotState | None = None
         self._sequence = 0
         self._rounds_used: dict[int, int] = {}
-        self._losses = 0
+        self._lost = False
         self._ahead = AHEAD_MIN
         self._round_trip_s = BACKOFF_S_MIN
         self._queue: deque[Writer] = deque()
@@ -199,20 +198,21 @@ class Log:
 
     async def _commit_one(self) -> None:
         """Settle the next slot with what waits now."""
-        reserved = await self._reserve() if self._losses >= LOSSES_MAX else None
+        reserved = await self._reserve() if self._lost else None
         mine = self._pin()
         fast = not mine.shown and self._owner == self._gateway
         mine.shown = True
         state = await self._decide(mine.slot, mine.value, fast, reserved)
         assert state is not None
         won = state.value == mine.value
-        self._losses = 0 if won else self._losses + 1
+        self._lost = not won
         if reserved is not None:
             self._ahead = max(AHEAD_MIN, self._ahead // 2) if won else min(AHEAD_MAX, 2 * self._ahead)
         self._learned(mine.slot, state)
 
     async def _reserve(self) -> Slot | None:
         """Reserve a slot ahead and learn all before it. None if it came too late or nobody is in the way."""
+        lost = self.slot
         riders, self._riders = self._riders, []
         try:
             await self._get_current()
@@ -221,11 +221,13 @@ class Log:
             raise
         for rider in riders:
             rider.tell(None)
+        if self.slot == lost:
+            return None
         slot = self._slot(self.slot + self._ahead)
         if not await slot.reserve(self._next_ballot(slot)):
             return None
         idle = 0
-        while self.slot < slot.number - 1 and idle <= GRACE_ROUNDS:
+        while self.slot < slot.number - 1 and idle < GRACE_ROUNDS:
             known = self.slot
             before = await self._learn_window(slot.number - 1 - known)
             if (state := before.tally.decided()) is not None:
@@ -367,9 +369,7 @@ class Log:
 
     async def _get_current(self) -> None:
         """Learn all that was decided before this call. Raises `NoMajority`."""
-        slot = self._slot(self.slot + 1)
-        await self._timed(slot.ask())
-        await self._catch_up(slot)
+        await self._catch_up(await self._timed(self._learn_window(WINDOW_SLOTS)))
 
     async def _catch_up(self, slot: Slot) -> None:
         """Learn all that was decided before `slot` was asked about. Raises `NoMajority`.
