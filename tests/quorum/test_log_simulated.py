@@ -6,7 +6,9 @@ import contextlib
 import pytest
 from cluster import Cluster, Gateway
 
+from outlast.base import limits
 from outlast.base.errors import NoMajority, ProviderError
+from outlast.providers.marker import MARKER_KEY
 from outlast.testing.network import FAIR, STORMY, Weather
 from outlast.testing.simulation import Simulation, simulate
 
@@ -81,8 +83,13 @@ class Scenario:
                 await self.erase_and_take_back()
 
     async def erase_and_take_back(self) -> None:
-        """The order is the whole point: record, then refill, then marker (docs/decisions, amnesia)."""
+        """The order is the whole point: record, then refill, then marker (docs/decisions, amnesia).
+
+        So is that of an erasure: what goes within one operation's time is not noticed in that operation.
+        """
         voter = self.cluster.voters[int(self.chance.uniform(0, len(self.cluster.voters) - 0.001))]
+        await voter.delete(MARKER_KEY)
+        await self.sim.clock.sleep(limits.log_operation_s_max)
         voter.wipe()
         await self.sim.clock.sleep(self.chance.uniform(0, 2))
         repairer = self.start(FAIR)

@@ -17,7 +17,7 @@ from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
 from outlast.providers.quota import Quota
-from outlast.providers.registry import open_provider, parse_url, quiet_period_s
+from outlast.providers.registry import is_near, open_provider, parse_url, quiet_period_s
 from outlast.providers.wrap.fault import Fault, FaultProvider, Shape
 from outlast.providers.wrap.guard import Guard
 from outlast.quorum.voter import Voter
@@ -67,7 +67,8 @@ class Providers:
         """The acceptor at a provider; at one that the settings do not name, one that refuses every call."""
         name = member.name
         if name in self.guards:
-            return Voter(self.guards[name], member.incarnation, source=self._faults[name])
+            fault = self._faults[name]
+            return Voter(self.guards[name], member.incarnation, source=fault, near=is_near(fault))
         absent = FaultProvider(MemoryProvider(name, self._clock), self._clock, self._entropy)
         absent.shape = Shape.REFUSE
         return Voter(absent, member.incarnation)

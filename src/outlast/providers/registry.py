@@ -100,10 +100,14 @@ async def prepare(provider: Provider) -> None:
         await disk.prepare()
 
 
+def is_near(provider: Provider) -> bool:
+    """Whether a round trip to it costs next to nothing, in time and money."""
+    return isinstance(innermost(provider), DiskProvider | MemoryProvider)
+
+
 def quiet_period_s(provider: Provider) -> float:
     """How often an idle gateway looks after the provider: seldom where requests cost money."""
-    free = isinstance(innermost(provider), DiskProvider | MemoryProvider)
-    return marker_period_s if free else network_quiet_period_s
+    return marker_period_s if is_near(provider) else network_quiet_period_s
 
 
 # ---------------------------------------------------------------- URLs

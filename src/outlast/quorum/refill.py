@@ -7,7 +7,7 @@ above the decided ballot is kept; whoever made it will adopt the same value.
 
 from collections.abc import Sequence
 
-from outlast.base.errors import Conflict, Exists, NotFound
+from outlast.base.errors import Cause, Conflict, Exists, NotFound, Unavailable
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import SlotState, decode_state, encode_state
 from outlast.quorum.replay import Open, replay
@@ -22,17 +22,27 @@ async def refill(
     previous: bytes,
     until: int,
 ) -> int:
-    """Write to `target` the decided slots from `slot` to `until`, as far as `others` prove them.
+    """Write to `target` the decided slots from `slot` to `until`, the last as far as `others` prove it.
 
     `previous` is the hash before `slot`. The number of slots that it did not hold. Raises `ProviderError` of
-    the target. The target is a bare provider: it need not be attested, since nothing is concluded from
-    what it holds.
+    the target, and `Unavailable` if the others did not tell all slots before `until`: a voter that was erased
+    and is taken back with a hole would answer "nothing there" about a slot in which it has voted. The target
+    is a bare provider: it need not be attested, since nothing is concluded from what it holds.
     """
     written = 0
+    reached = slot - 1
     async for number, state in replay(others, open_value, slot, previous):
         if number > until:
             break
         written += await settle(target, number, state)
+        reached = number
+    if reached < until - 1:
+        raise Unavailable(
+            target.name,
+            "refill",
+            f"the other voters did not tell what slot {reached + 1} holds",
+            Cause.TIMEOUT,
+        )
     return written
 
 

@@ -7,8 +7,9 @@ with the incarnation that the catalog expects. An erased, emptied, swapped or re
 marker or an old one, and its answers are errors (`Estranged`) until it is reattached, which gives it a
 new incarnation through the log (docs/decisions/0003-amnesia.md).
 
-The marker is read beside the operation, not after it: a provider erased between the two reads, within
-one round trip, is not noticed in that operation. The alternative costs every commit a round trip.
+Where a round trip is long the marker is read beside the operation: a provider erased between the two reads,
+within that round trip, is not noticed in that operation. The alternative costs every commit a round trip.
+Where it is short (`near`), the marker is read after the operation, and nothing is missed.
 """
 
 import asyncio
@@ -50,12 +51,18 @@ class Voter:
     answer is the voter's failure. Every method raises `ProviderError` or `Tampered`.
     """
 
-    def __init__(self, provider: Provider, incarnation: bytes, source: Provider | None = None) -> None:
-        """`source`: where to read without attestation, past a guard that refuses an estranged provider."""
+    def __init__(
+        self, provider: Provider, incarnation: bytes, source: Provider | None = None, near: bool = False
+    ) -> None:
+        """`source`: where to read without attestation, past a guard that refuses an estranged provider.
+
+        `near`: another round trip costs next to nothing, as on a disk.
+        """
         self.name = provider.name
         self.provider = provider
         self._source = source or provider
         self.incarnation = incarnation
+        self._near = near
         self._under_way = 0
         self._pace = Latency()
         self._late = False
@@ -127,18 +134,18 @@ class Voter:
         self._under_way += 1
         loop = asyncio.get_running_loop()
         self._asked_at = began = loop.time()
-        marker = asyncio.ensure_future(self._attest())
+        marker = None if self._near else asyncio.ensure_future(self._attest())
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
                 result = await operation()
-                await marker
+                await (marker or self._attest())
         except TimeoutError as error:
             raise Unavailable(self.name, "vote", "no answer in time", Cause.TIMEOUT) from error
         finally:
             self._under_way -= 1
-            if not marker.done():
+            if marker is not None and not marker.done():
                 marker.cancel()
-            elif not marker.cancelled():
+            elif marker is not None and not marker.cancelled():
                 marker.exception()  # seen: the operation's own error is the one to raise
         self._pace.add(loop.time() - began, loop.time())
         self._late = False
