@@ -41,7 +41,8 @@ class Alarm:
                 )
         for (name, kind), trouble in self._told.items():
             if (name, kind) not in now:
-                _log.info("trouble is over", provider=name, kind=kind, what=trouble.what)
+                # As loud as its beginning: at the usual level only one of the two would be heard.
+                _log.warning("trouble is over", provider=name, kind=kind, what=trouble.what)
         self._told = now
 
 

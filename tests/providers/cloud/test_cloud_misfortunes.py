@@ -52,13 +52,15 @@ class Shop:
             assert (await client.put("bucket", key, large)).status == 200
 
     async def logged(self, event: str, kind: str) -> dict[str, Any]:
-        """The line of the gateway's log that tells of it, when it comes."""
-        for _ in range(int(tell_s_max / 0.1)):
+        """The line of the gateway's log that tells of it, when it comes. Meanwhile the store is used."""
+        for moment in range(int(tell_s_max / 0.1)):
             for line in self.gateway.said()[self.heard :].splitlines():
                 told = json.loads(line) if line.startswith("{") else {}
                 if (told.get("event"), told.get("kind")) == (event, kind):
                     assert told["provider"] == "cloud"
                     return told
+            if moment % 10 == 9:
+                await self.put("meanwhile")
             await asyncio.sleep(0.1)
         raise AssertionError(f"the gateway does not say {event!r}, {kind}: {self.gateway.said()}")
 
