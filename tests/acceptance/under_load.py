@@ -1,25 +1,10 @@
 """Clients that work while something happens, and what is asked of a store afterwards."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from scene import CLOCK, Scene, judge
 
 from outlast.testing.workload import Load, Report
-
-
-@asynccontextmanager
-async def working(load: Load, clients: int) -> AsyncIterator[Report]:
-    """Clients that work as long as the context lasts."""
-    over = asyncio.Event()
-    running = asyncio.ensure_future(load.run(clients, until=over.is_set))
-    try:
-        yield load.report
-    finally:
-        over.set()
-        await running
 
 
 @dataclass
