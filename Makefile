@@ -52,7 +52,7 @@ docs: setup
 	$(BIN)/python -m outlast.testing.cost_table docs/prices.toml docs/costs.md
 
 images: setup
-	$(BIN)/python tests/outages/report_screenshots.py docs/images
+	$(BIN)/python -m tests.outages.report_screenshots docs/images
 
 setup: $(VENV)/.runtime $(VENV)/.dev
 

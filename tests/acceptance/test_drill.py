@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scene import BUCKET, CLOCK, ENTROPY, Scene, judge
+from scene import BUCKET, CLOCK, ENTROPY, Scene, eventually, judge, working
 
 from outlast.outages.drill.conduct import Pace
 from outlast.testing.installation import GatewayProcess
@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_grou
 LARGE = bytes(300_000)
 # Gateways hear of it with their next request; then the lease runs. The rest is for a busy machine.
 ENDED_S_MAX = Pace().lease + 30
+DRILLED_S = 20.0
 
 
 def conduct(scene: Scene, *arguments: str) -> subprocess.Popen[bytes]:
@@ -52,10 +53,10 @@ class Through:
         return fragments(self.scene.provider("b")) > before
 
     async def wait_until(self, reaches: bool, seconds: float) -> None:
-        deadline = CLOCK.monotonic() + seconds
-        while await self.reaches_b() is not reaches:
-            assert CLOCK.monotonic() < deadline
-            await asyncio.sleep(0.2)
+        async def does() -> bool:
+            return await self.reaches_b() is reaches
+
+        await eventually(does, seconds)
 
 
 async def two_gateways(scene: Scene) -> list[Through]:
@@ -88,18 +89,15 @@ async def test_a_drill_under_load_fails_no_request_and_ends_in_good_order_when_i
     gateways = await two_gateways(scene)
     mix = Mix(keys=20, sizes=SMALL_SIZES)
     load = Load([await scene.target(one.gateway) for one in gateways], CLOCK, ENTROPY, mix)
-    ended = asyncio.Event()
-    working = asyncio.ensure_future(load.run(4, ended.is_set))
-    conducting = conduct(scene, "b", "--shape", "hang", "--minutes", "10")
-    try:
-        await asyncio.sleep(20)
-        conducting.send_signal(signal.SIGINT)
-        said, complaints = await asyncio.to_thread(conducting.communicate, timeout=120)
-    finally:
-        conducting.kill()
-        conducting.wait()
-        ended.set()
-        await working
+    async with working(load, 4):
+        conducting = conduct(scene, "b", "--shape", "hang", "--minutes", "10")
+        try:
+            await CLOCK.sleep(DRILLED_S)
+            conducting.send_signal(signal.SIGINT)
+            said, complaints = await asyncio.to_thread(conducting.communicate, timeout=120)
+        finally:
+            conducting.kill()
+            conducting.wait()
     assert conducting.returncode == 0, complaints.decode()
     report = json.loads(said)
     assert (report["end"], report["kept"], report["failures"]) == ("stopped", True, [])

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from making import held, member, store
+from tests.outages.invented_stores import held, member, store
 
 from outlast.outages.answer import Answer, Drilled
 from outlast.outages.holdings import Holdings

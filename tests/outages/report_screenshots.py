@@ -4,10 +4,8 @@ import sys
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from browser import browser
-from report_example import example_report
+from tests.outages.browser import browser
+from tests.outages.report_example import example_report
 
 from outlast.outages.report.page import html_page
 

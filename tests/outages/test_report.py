@@ -10,9 +10,17 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from making import held, member, store
 from msgspec.structs import replace as replaced
-from report_example import DRILLS, MEMBERS, REACHES, VIEW, example_holdings, example_report, reported
+from tests.outages.invented_stores import held, member, store
+from tests.outages.report_example import (
+    DRILLS,
+    MEMBERS,
+    REACHES,
+    VIEW,
+    example_holdings,
+    example_report,
+    reported,
+)
 
 from outlast.base.figures import bytes_text
 from outlast.catalog.records import DrillReported

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import browser, require_chromium
-from report_example import crowded_report, example_report
+from tests.outages.browser import browser, require_chromium
+from tests.outages.report_example import crowded_report, example_report
 
 from outlast.outages.report.page import html_page
 

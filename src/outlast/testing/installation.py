@@ -11,10 +11,11 @@ that must see what a person would. It blocks; drivers with an event loop call it
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,20 +29,40 @@ class CommandFailed(Exception):
 
 
 class Installation:
-    """A store over directories in `folder`, and its commands."""
+    """A store with its settings in `folder`, and its commands.
 
-    def __init__(self, folder: Path) -> None:
+    `secrets` are environment variables beside those of this process; `through` is a command that runs another
+    one (`unshare ...`).
+    """
+
+    def __init__(
+        self, folder: Path, secrets: Mapping[str, str] | None = None, through: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self.config = folder / "outlast.toml"
+        self._secrets = dict(secrets or {})
+        self._through = tuple(through)
 
     @classmethod
     def create(cls, folder: Path, providers: Sequence[str] = ("a", "b", "c"), tolerate: int = 1) -> Self:
         """Make a store over one directory for each provider. Raises `CommandFailed`."""
         installation = cls(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        named = [f"--provider={name}=file://{folder.absolute() / name}" for name in providers]
-        installation.run("init", *named, "--tolerate", str(tolerate))
+        installation.init({name: f"file://{folder.absolute() / name}" for name in providers}, tolerate)
         return installation
+
+    def init(self, urls: Mapping[str, str], tolerate: int = 1) -> Any:
+        """Make the store over these providers; what was said about them. Raises `CommandFailed`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        named = [f"--provider={name}={url}" for name, url in urls.items()]
+        return self.run("init", *named, "--tolerate", str(tolerate))
+
+    def at(self, folder: Path) -> Self:
+        """The same settings and key in another folder, which is made: as good as another machine."""
+        there = type(self)(folder, self._secrets, self._through)
+        folder.mkdir()
+        for name in ("outlast.toml", "outlast.key"):
+            shutil.copy(self.folder / name, folder / name)
+        return there
 
     def provider(self, name: str) -> Path:
         """The directory of a provider."""
@@ -49,7 +70,7 @@ class Installation:
 
     def run(self, *arguments: str, state: str = "cli") -> Any:
         """Run a command to its end; what it printed, from JSON. Raises `CommandFailed`."""
-        command = [sys.executable, "-m", "outlast", *arguments, "--json"]
+        command = [*self._through, sys.executable, "-m", "outlast", *arguments, "--json"]
         done = subprocess.run(command, env=self.environment(state), capture_output=True, check=False)
         if done.returncode:
             # A command that has found something wrong tells it on standard output, as it would tell success.
@@ -59,7 +80,7 @@ class Installation:
 
     def serve(self, state: str = "gateway") -> "GatewayProcess":
         """Start a gateway on a free port, with its local state in `folder/state/<state>`; it is ready."""
-        command = [sys.executable, "-m", "outlast", "serve", "--port", "0", "--json"]
+        command = [*self._through, sys.executable, "-m", "outlast", "serve", "--port", "0", "--json"]
         log = (self.folder / f"{state}.log").open("ab")
         process = subprocess.Popen(command, env=self.environment(state), stdout=subprocess.PIPE, stderr=log)
         log.close()
@@ -68,7 +89,7 @@ class Installation:
     def environment(self, state: str) -> dict[str, str]:
         """What the environment of a command says."""
         told = {"OUTLAST_CONFIG": str(self.config), "OUTLAST_STATE_DIR": str(self.folder / "state" / state)}
-        return {**os.environ, **told}
+        return {**os.environ, **self._secrets, **told}
 
 
 class GatewayProcess:
