@@ -2,33 +2,35 @@
 
 python disk_writers.py put ROOT          writes until killed; prints each acknowledged `KEY ROUND`
 python disk_writers.py race ROOT ROUNDS RACERS
-    for each line read from stdin races RACERS tasks to create `race/ROUND`, then to replace
-    `cas`; prints `CREATED n REPLACED n` for the round
-python disk_writers.py count ROOT TIMES  counts `count` up by compare-and-swap
+    for each line read from stdin races RACERS tasks to create `race/ROUND`; prints how many have
 python disk_writers.py stuck ROOT        asks for a file that hangs, prints, and ends
 """
 
 import asyncio
+import hashlib
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from outlast.base.errors import Conflict, Exists
+from outlast.base.errors import Exists
 from outlast.providers.disk import DiskProvider
-from outlast.providers.names import content_etag
 
 keys = [f"x/{number:02x}/object" for number in range(4)] + ["top", "log/main/0"]
+
+
+def checksum(body: bytes) -> bytes:
+    return hashlib.sha256(body).digest()
 
 
 def content(key: str, number: int) -> bytes:
     """Content that can be checked: its own checksum first."""
     body = f"{key} {number} ".encode() * (1 + number % 4000)
-    return content_etag(body).encode() + body
+    return checksum(body) + body
 
 
 def number_in(key: str, data: bytes) -> int:
     """Which write of `key` this is. Asserts that it is one, whole."""
-    assert data[:32].decode() == content_etag(data[32:]), f"a torn object: {key}"
+    assert data[:32] == checksum(data[32:]), f"a torn object: {key}"
     name, number, _ = data[32:].split(b" ", 2)
     assert name.decode() == key
     return int(number)
@@ -46,10 +48,10 @@ async def put(disk: DiskProvider) -> None:
 
 
 async def race(disk: DiskProvider, rounds: int, racers: int) -> None:
-    async def won(write: Callable[[], Awaitable[str]]) -> bool:
+    async def won(write: Callable[[], Awaitable[None]]) -> bool:
         try:
             await write()
-        except (Exists, Conflict):
+        except Exists:
             return False
         return True
 
@@ -59,22 +61,7 @@ async def race(disk: DiskProvider, rounds: int, racers: int) -> None:
         created = await asyncio.gather(
             *(won(lambda: disk.create(f"race/{number}", b"%d" % id(disk))) for _ in range(racers))  # noqa: B023  awaited in this round
         )
-        etag = content_etag(b"%d" % number)
-        replaced = await asyncio.gather(
-            *(won(lambda: disk.replace("cas", b"%d" % (number + 1), etag)) for _ in range(racers))  # noqa: B023  awaited in this round
-        )
-        print("CREATED", sum(created), "REPLACED", sum(replaced), flush=True)
-
-
-async def count(disk: DiskProvider, times: int) -> None:
-    while times:
-        blob = await disk.get("count")
-        assert blob.etag is not None
-        try:
-            await disk.replace("count", b"%d" % (int(blob.data) + 1), blob.etag)
-            times -= 1
-        except Conflict:
-            continue
+        print(sum(created), flush=True)
 
 
 async def stuck(disk: DiskProvider) -> None:
@@ -86,7 +73,7 @@ async def stuck(disk: DiskProvider) -> None:
 
 async def main(what: str, root: str, *arguments: str) -> None:
     disk = DiskProvider("disk", Path(root))
-    work = {"put": put, "race": race, "count": count, "stuck": stuck}[what]
+    work = {"put": put, "race": race, "stuck": stuck}[what]
     await work(disk, *map(int, arguments))  # type: ignore[operator]  # each takes its own numbers
     await disk.close()
 

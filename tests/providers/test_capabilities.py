@@ -13,7 +13,7 @@ from outlast.providers import capabilities
 from outlast.providers.capabilities import Capabilities, probe
 from outlast.providers.disk import DiskProvider
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
+from outlast.providers.protocol import Data, Entry, Provider, Stat
 from outlast.providers.wrap.fault import FaultProvider, Shape
 from outlast.testing.simulation import Simulation, simulate
 
@@ -37,36 +37,40 @@ async def test_memory_and_disk_can_do_everything_and_are_left_clean(tmp_path: Pa
 class LooksThenWrites(MemoryProvider):
     """Checks conditions and writes afterwards, as some do: several racers win."""
 
-    async def create(self, key: str, data: Data) -> str:
+    async def create(self, key: str, data: Data) -> None:
         try:
             await self.head(key)
         except Exception:
             await asyncio.sleep(0)
             await self.put(key, data)
-            return str((await self.get(key)).etag)
+            return
         raise Exists(self.name, "create")
 
 
 class IgnoresConditions(MemoryProvider):
-    async def create(self, key: str, data: Data) -> str:
+    async def create(self, key: str, data: Data) -> None:
         await self.put(key, data)
-        return str((await self.get(key)).etag)
 
 
-class IgnoresEtags(MemoryProvider):
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        await self.put(key, data)
-        return str((await self.get(key)).etag)
+class LetsNobodyWin(MemoryProvider):
+    async def create(self, key: str, data: Data) -> None:
+        raise Exists(self.name, "create")
 
 
-class HasOtherEtags(MemoryProvider):
-    async def create(self, key: str, data: Data) -> str:
-        return "W/" + await super().create(key, data)
+class KeepsTheLosers(MemoryProvider):
+    """Tells racers that they have lost, and keeps what the last of them has written."""
+
+    async def create(self, key: str, data: Data) -> None:
+        try:
+            await super().create(key, data)
+        except Exists:
+            await self.put(key, data)
+            raise
 
 
-class CannotReplace(MemoryProvider):
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        raise Unsupported(self.name, "replace", "501")
+class CannotCreate(MemoryProvider):
+    async def create(self, key: str, data: Data) -> None:
+        raise Unsupported(self.name, "create", "501")
 
 
 @pytest.mark.parametrize(
@@ -74,9 +78,9 @@ class CannotReplace(MemoryProvider):
     [
         (LooksThenWrites, "create: 32 of 32 racers won"),
         (IgnoresConditions, "create: 32 of 32 racers won"),
-        (IgnoresEtags, "replace: a replacement of a missing object succeeded"),
-        (HasOtherEtags, "different etags"),
-        (CannotReplace, "501"),
+        (LetsNobodyWin, "create: 0 of 32 racers won"),
+        (KeepsTheLosers, "other bytes were read than written"),
+        (CannotCreate, "501"),
     ],
 )
 async def test_a_provider_without_sound_conditions_holds_data_and_has_no_vote(
@@ -94,13 +98,12 @@ class Forgets(MemoryProvider):
 
 
 class Truncates(MemoryProvider):
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
-        blob = await super().get(key, span)
-        return Blob(blob.data[:-1], blob.etag)
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+        return (await super().get(key, span))[:-1]
 
 
 class IgnoresSpans(MemoryProvider):
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         return await super().get(key)
 
 

@@ -48,44 +48,32 @@ async def test_a_writer_killed_at_any_moment_leaves_whole_objects_and_all_that_w
         acknowledged = dict(line.split() for line in lines if line.endswith("\n"))
         for key in disk_writers.keys:
             if key in acknowledged:
-                present = disk_writers.number_in(key, (await disk.get(key)).data)
+                present = disk_writers.number_in(key, await disk.get(key))
                 assert present in (int(acknowledged[key]), int(acknowledged[key]) + 1)
         listed = [entry.key async for entry in disk.list("")]
         assert set(listed) <= set(disk_writers.keys)
         for key in listed:
-            disk_writers.number_in(key, (await disk.get(key)).data)
+            disk_writers.number_in(key, await disk.get(key))
 
 
-async def test_of_32_racers_in_two_processes_one_creates_and_one_replaces(disk: DiskProvider) -> None:
+async def test_of_32_racers_in_two_processes_one_creates(disk: DiskProvider) -> None:
     rounds = 20
-    await disk.create("cas", b"0")
     racers = [start("race", disk, rounds, 16) for _ in range(2)]
     for racer in racers:
         assert racer.stdout is not None
         assert racer.stdout.readline() == "ready\n"
     for number in range(rounds):
-        won = [0, 0]
         for racer in racers:
             assert racer.stdin is not None
             racer.stdin.write("go\n")
             racer.stdin.flush()
+        won = 0
         for racer in racers:
             assert racer.stdout is not None
-            _, created, _, replaced = racer.stdout.readline().split()
-            won = [won[0] + int(created), won[1] + int(replaced)]
-        assert won == [1, 1], f"round {number}"
-        assert (await disk.get("cas")).data == b"%d" % (number + 1)
+            won += int(racer.stdout.readline())
+        assert won == 1, f"round {number}"
     for racer in racers:
         racer.communicate()
-
-
-async def test_four_processes_counting_by_compare_and_swap_lose_no_count(disk: DiskProvider) -> None:
-    await disk.create("count", b"0")
-    counters = [start("count", disk, 25) for _ in range(4)]
-    for counter in counters:
-        counter.communicate(timeout=60)
-        assert counter.returncode == 0
-    assert (await disk.get("count")).data == b"100"
 
 
 async def test_a_call_that_hangs_in_the_kernel_does_not_keep_the_process_from_ending(

@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -16,7 +15,6 @@ import pytest
 from outlast.base.clock import SystemClock
 from outlast.base.errors import (
     Cause,
-    Conflict,
     Denied,
     Exists,
     Full,
@@ -26,7 +24,6 @@ from outlast.base.errors import (
     Unsupported,
 )
 from outlast.providers.disk import DiskProvider, files, provider
-from outlast.providers.disk.tree import Tree
 from outlast.providers.protocol import Provider
 
 
@@ -70,7 +67,6 @@ async def every_verb(provider: Provider, key: str) -> dict[str, ProviderError | 
         ("head", provider.head(key)),
         ("put", provider.put(key, b"x")),
         ("create", provider.create(key, b"x")),
-        ("replace", provider.replace(key, b"x", "0")),
         ("delete", provider.delete(key)),
         ("list", listed()),
     ):
@@ -104,7 +100,7 @@ async def test_a_directory_that_vanishes_is_unavailable_and_back_when_it_is_back
         assert isinstance(error, Unavailable)
     assert not disk.root.exists()
     (tmp_path / "away").rename(disk.root)
-    assert (await disk.get("a/b")).data == b"kept"
+    assert await disk.get("a/b") == b"kept"
     await disk.put("a/c", b"new")
 
 
@@ -128,7 +124,7 @@ async def test_a_directory_wiped_while_it_is_used_is_empty_and_usable(disk: Disk
             try:
                 await disk.put(key, b"x" * 100)
                 await disk.put(key, b"y" * 100)
-                assert (await disk.get(key)).data == b"y" * 100
+                assert await disk.get(key) == b"y" * 100
             except (NotFound, Unavailable) as error:
                 failures.append(error)
 
@@ -141,7 +137,7 @@ async def test_a_directory_wiped_while_it_is_used_is_empty_and_usable(disk: Disk
     await asyncio.to_thread(wipe, disk.root)
     assert [entry.key async for entry in disk.list("")] == []
     for verb, error in (await every_verb(disk, "a/b")).items():
-        assert error is None or isinstance(error, NotFound | Exists | Conflict), (verb, error)
+        assert error is None or isinstance(error, NotFound | Exists), (verb, error)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -163,18 +159,18 @@ def wipe(root: Path) -> None:
 async def test_a_full_disk_says_so_keeps_what_it_has_and_takes_more_when_there_is_room(mount: Path) -> None:
     disk = DiskProvider("disk", mount / "root")
     await disk.prepare()
-    etag = await disk.create("a/kept", b"kept")
+    await disk.create("a/kept", b"kept")
     await disk.put("a/large", b"l" * 500_000)
     for write in (
         disk.put("a/more", b"m" * 900_000),
         disk.put("a/large", b"m" * 900_000),
         disk.create("a/more", [b"m" * 450_000, b"m" * 450_000]),
-        disk.replace("a/kept", b"m" * 900_000, etag),
+        disk.put("a/kept", b"m" * 900_000),
     ):
         with pytest.raises(Full):
             await write
-    assert (await disk.get("a/kept")).data == b"kept"
-    assert (await disk.get("a/large")).data == b"l" * 500_000
+    assert await disk.get("a/kept") == b"kept"
+    assert await disk.get("a/large") == b"l" * 500_000
     assert [entry.key async for entry in disk.list("")] == ["a/kept", "a/large"]
     await disk.delete("a/large")
     await disk.put("a/more", b"m" * 900_000)
@@ -185,16 +181,14 @@ async def test_a_read_only_disk_denies_writes_and_can_be_read(mount: Path) -> No
     disk = DiskProvider("disk", mount / "root")
     await disk.prepare()
     await disk.put("a/b", b"x")
-    etag = (await disk.get("a/b")).etag
-    assert etag is not None
     run("mount", "-o", "remount,ro", str(mount))
     answers = await every_verb(disk, "a/c")
     assert isinstance(answers["get"], NotFound)
     for verb in ("put", "create", "delete"):
         assert isinstance(answers[verb], Denied), verb
     with pytest.raises(Denied):
-        await disk.replace("a/b", b"y", etag)
-    assert (await disk.get("a/b")).data == b"x"
+        await disk.put("a/b", b"y")
+    assert await disk.get("a/b") == b"x"
     assert [entry.key async for entry in disk.list("")] == ["a/b"]
     await disk.close()
 
@@ -226,7 +220,7 @@ async def test_an_unmounted_disk_whose_mount_point_is_left_shows_none_of_its_obj
 async def test_a_write_whose_fsync_fails_did_not_happen(
     disk: DiskProvider, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[ProviderError]
 ) -> None:
-    etag = await disk.create("a/b", b"old")
+    await disk.create("a/b", b"old")
     real = os.fsync
 
     def failing(file: int) -> None:
@@ -235,13 +229,12 @@ async def test_a_write_whose_fsync_fails_did_not_happen(
     monkeypatch.setattr(files.os, "fsync", failing)
     for write in (
         disk.put("a/b", b"new"),
-        disk.replace("a/b", b"new", etag),
         disk.create("a/c", b"new"),
     ):
         with pytest.raises(kind):
             await write
     monkeypatch.setattr(files.os, "fsync", real)
-    assert (await disk.get("a/b")).data == b"old"
+    assert await disk.get("a/b") == b"old"
     with pytest.raises(NotFound):
         await disk.get("a/c")
 
@@ -254,7 +247,7 @@ async def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_all_of_them(
 
     monkeypatch.setattr(files.os, "writev", short)
     await disk.put("one", [b"a", b"bcdefg", b"", b"hij", b"klmnopqrstu"])
-    assert (await disk.get("one")).data == b"abcdefghijklmnopqrstu"
+    assert await disk.get("one") == b"abcdefghijklmnopqrstu"
 
 
 async def test_a_read_that_comes_in_pieces_is_put_together(
@@ -263,8 +256,8 @@ async def test_a_read_that_comes_in_pieces_is_put_together(
     await disk.put("one", b"0123456789" * 10)
     real = os.pread
     monkeypatch.setattr(files.os, "pread", lambda file, count, at: real(file, min(count, 7), at))
-    assert (await disk.get("one")).data == b"0123456789" * 10
-    assert (await disk.get("one", (5, 55))).data == (b"0123456789" * 10)[5:55]
+    assert await disk.get("one") == b"0123456789" * 10
+    assert await disk.get("one", (5, 55)) == (b"0123456789" * 10)[5:55]
 
 
 async def test_a_name_cannot_be_an_object_and_a_folder(disk: DiskProvider) -> None:
@@ -295,12 +288,9 @@ async def test_nothing_is_acknowledged_before_file_and_folders_are_fsynced(
         synced.append(str(Path(f"/proc/self/fd/{file}").readlink()).removeprefix(str(disk.root)))
 
     monkeypatch.setattr(files.os, "fsync", noted)
-    etag = await disk.create("x/ab/one", b"1")
+    await disk.create("x/ab/one", b"1")
     assert [name for name in synced if "#" not in name] == ["", "/x", "/x/ab"]
     assert "#" in synced[2], "the file before its folder, and before it is linked"
-    synced.clear()
-    await disk.replace("x/ab/one", b"2", etag)
-    assert len(synced) == 2 and "#" in synced[0] and synced[1] == "/x/ab"
     synced.clear()
     await disk.put("x/ab/one", b"3")
     assert len(synced) == 2 and "#" in synced[0] and synced[1] == "/x/ab"
@@ -314,81 +304,16 @@ async def test_a_reader_makes_durable_what_its_writer_has_not_yet(
     synced: list[int] = []
     real = os.fsync
     monkeypatch.setattr(files.os, "fsync", lambda file: (synced.append(file), real(file)))
-    assert (await disk.get("a/b")).data == b"x"
+    assert await disk.get("a/b") == b"x"
     assert synced == []
     writer = os.open(disk.root / "a/b", os.O_RDONLY)
     fcntl.flock(writer, fcntl.LOCK_EX)
-    assert (await disk.get("a/b")).data == b"x"
+    assert await disk.get("a/b") == b"x"
     assert len(synced) == 1
     os.close(writer)
 
 
 # ---------------------------------------------------------------- others at work
-
-
-@pytest.mark.parametrize("other", ["put", "delete", "replace"])
-async def test_nothing_comes_between_the_look_and_the_rename_of_a_replacement(
-    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch, other: str
-) -> None:
-    """Another write of the key waits, and so comes after: had it come before, the replacement had lost."""
-    etag = await disk.create("one", b"old")
-    looked, go_on = threading.Event(), threading.Event()
-    real = Tree._is_still
-
-    def slowly(tree: Tree, old: int, key: str) -> bool:
-        answer = real(tree, old, key)
-        looked.set()
-        assert go_on.wait(10)
-        return answer
-
-    monkeypatch.setattr(Tree, "_is_still", slowly)
-    replacing = asyncio.ensure_future(disk.replace("one", b"new", etag))
-    await asyncio.to_thread(looked.wait, 10)
-    monkeypatch.setattr(Tree, "_is_still", real)
-    calls = {
-        "put": lambda: disk.put("one", b"other"),
-        "delete": lambda: disk.delete("one"),
-        "replace": lambda: disk.replace("one", b"other", etag),
-    }
-    writing = asyncio.ensure_future(calls[other]())
-    await asyncio.wait([writing], timeout=0.02)
-    assert not writing.done()
-    assert (await disk.get("one")).data == b"old"
-    go_on.set()
-    await replacing
-    outcome = (await asyncio.gather(writing, return_exceptions=True))[0]
-    if other == "replace":
-        assert isinstance(outcome, Conflict)
-        assert (await disk.get("one")).data == b"new"
-    elif other == "put":
-        assert (await disk.get("one")).data == b"other"
-    else:
-        assert [entry.key async for entry in disk.list("")] == []
-
-
-async def test_a_lock_whose_holder_stands_still_holds_up_one_key_and_not_for_ever(
-    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(provider, "busy_s_max", 0.05)
-    await disk.put("a/b", b"old")
-    etag = await disk.create("a/other", b"other")
-    await disk.delete("a/b")  # so that its lock file is there
-    await disk.put("a/b", b"old")
-    locks = list((disk.root / ".locks").iterdir())
-    holders = [os.open(lock, os.O_RDWR) for lock in locks]
-    for holder in holders:
-        fcntl.flock(holder, fcntl.LOCK_EX)
-    with pytest.raises(Unavailable) as raised:
-        await disk.put("a/b", b"new")
-    assert raised.value.cause is Cause.TIMEOUT
-    assert (await disk.get("a/b")).data == b"old"
-    await disk.replace("a/other", b"new", etag)
-    waiting = asyncio.ensure_future(disk.put("a/b", b"new"))
-    await asyncio.sleep(0.01)
-    for holder in holders:
-        os.close(holder)
-    await waiting
-    assert (await disk.get("a/b")).data == b"new"
 
 
 async def test_what_crashed_writers_left_is_swept_when_it_is_old(disk: DiskProvider) -> None:
@@ -428,7 +353,7 @@ async def test_a_disk_that_hangs_refuses_further_calls_when_enough_wait_and_hold
             call.result()
         assert raised.value.cause is Cause.SATURATED
     await other.put("a", b"x")
-    assert (await other.get("a")).data == b"x"
+    assert await other.get("a") == b"x"
     for call in hanging:
         call.cancel()
     await asyncio.wait(hanging)

@@ -12,7 +12,7 @@ from outlast.base.errors import Cause, Denied, Estranged, NotFound, ProviderErro
 from outlast.providers.health import Health
 from outlast.providers.marker import MARKER_KEY, Marker, read_marker, write_marker
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.protocol import Blob, Data
+from outlast.providers.protocol import Data
 from outlast.providers.wrap.fault import FaultProvider, Shape
 from outlast.providers.wrap.guard import Guard, network_quiet_period_s
 from outlast.testing.simulation import Simulation, simulate
@@ -165,7 +165,7 @@ def test_a_provider_that_fails_is_left_alone_after_three_calls_and_taken_back_wh
         assert scene.guard.health.state == "down"
         scene.fault.shape = None
         await scene.wait("healthy", at_most_s=5.1)
-        assert (await scene.guard.get("a")).data == b"content"
+        assert await scene.guard.get("a") == b"content"
 
     run(main)
 
@@ -199,7 +199,7 @@ def test_a_provider_that_comes_back_read_only_is_taken_back_for_its_reads() -> N
         scene.memory.put = refused
         scene.fault.shape = None
         await scene.wait("healthy", 10)
-        assert (await scene.guard.get("a")).data == b"content"
+        assert await scene.guard.get("a") == b"content"
 
     run(main)
 
@@ -438,13 +438,13 @@ async def test_a_guarded_call_of_a_healthy_provider_costs_microseconds() -> None
     """Measured at 6 us; the bound leaves room for a busy machine and still notices a task for each call."""
 
     class Instant(MemoryProvider):
-        async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+        async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
             return answer
 
         async def put(self, key: str, data: Data) -> None:
             return None
 
-    answer = Blob(b"x", None)
+    answer = b"x"
     clock = SystemClock()
     guard = Guard(Instant("p"), Health("p", clock, SeededEntropy(1)), clock)
     best = float("inf")

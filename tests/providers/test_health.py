@@ -5,7 +5,6 @@ import pytest
 from outlast.base.entropy import SeededEntropy
 from outlast.base.errors import (
     Cause,
-    Conflict,
     Denied,
     Exists,
     Expired,
@@ -84,7 +83,7 @@ def test_an_answer_in_between_begins_the_count_anew(one: Health) -> None:
     assert one.available
 
 
-@pytest.mark.parametrize("kind", [NotFound, Exists, Conflict, Full, Unsupported])
+@pytest.mark.parametrize("kind", [NotFound, Exists, Full, Unsupported])
 def test_an_answer_that_says_no_is_an_answer(one: Health, kind: type[ProviderError]) -> None:
     for _ in range(20):
         one.report("get", 0.01, refused)
@@ -93,7 +92,7 @@ def test_an_answer_that_says_no_is_an_answer(one: Health, kind: type[ProviderErr
 
 
 def test_failing_writes_are_not_hidden_by_reads_that_work(one: Health) -> None:
-    for verb in ("put", "create", "replace"):
+    for verb in ("put", "create", "put"):
         one.report("get", 0.01)
         one.report(verb, 0.01, refused)
         one.report("head", 0.01)

@@ -8,7 +8,7 @@ import pytest
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Exists, Unavailable
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.protocol import Blob, Data, Stat
+from outlast.providers.protocol import Data, Stat
 from outlast.providers.wrap.limit import Limit, rate_min
 from outlast.testing.simulation import Simulation, simulate
 
@@ -35,7 +35,7 @@ class Weak(MemoryProvider):
         self.answered += 1
         return Stat(0)
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         raise Unavailable("p", "get", "503", Cause.THROTTLED)
 
 
@@ -121,11 +121,11 @@ def test_who_would_wait_too_long_is_told_at_once() -> None:
 def test_one_name_is_written_once_in_its_interval_and_others_do_not_wait() -> None:
     async def main(sim: Simulation) -> None:
         limit = Limit(MemoryProvider("p"), sim.clock, name_interval_s=1.0)
-        etag = await limit.create("a", b"1")
+        await limit.create("a", b"1")
         await limit.put("b", b"")
         await limit.get("a")
         assert sim.clock.monotonic() == 0
-        etag = await limit.replace("a", b"2", etag)
+        await limit.put("a", b"2")
         assert sim.clock.monotonic() == pytest.approx(1)
         await limit.put("a", b"3")
         assert sim.clock.monotonic() == pytest.approx(2)

@@ -6,7 +6,6 @@ import pytest
 
 from outlast.base.errors import (
     Cause,
-    Conflict,
     Denied,
     Exists,
     Full,
@@ -40,13 +39,9 @@ class Stumbling(MemoryProvider):
         await self._stumble(lambda: MemoryProvider.put(self, key, data))
         await super().put(key, data)
 
-    async def create(self, key: str, data: Data) -> str:
+    async def create(self, key: str, data: Data) -> None:
         await self._stumble(lambda: MemoryProvider.create(self, key, data))
-        return await super().create(key, data)
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        await self._stumble(lambda: MemoryProvider.replace(self, key, data, etag))
-        return await super().replace(key, data, etag)
+        await super().create(key, data)
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
         self.calls += 1
@@ -91,12 +86,12 @@ def test_what_passes_by_itself_is_asked_again_after_a_pause(cause: Cause) -> Non
 def test_nothing_else_is_asked_again(failure: ProviderError) -> None:
     async def main(sim: Simulation, inner: Stumbling, retry: Retry) -> None:
         inner.script = [(failure, False)]
-        for call in (retry.put("a", b"x"), retry.create("b", b"x"), retry.replace("c", b"x", "0")):
+        for call in (retry.put("a", b"x"), retry.create("b", b"x")):
             inner.script = [(failure, False)]
             with pytest.raises(type(failure)) as raised:
                 await call
             assert raised.value is failure
-        assert inner.calls == 3
+        assert inner.calls == 2
         assert sim.clock.monotonic() == 0
 
     run(main)
@@ -117,11 +112,8 @@ def test_it_gives_up_after_a_few_attempts_and_within_the_guards_deadline() -> No
 def test_a_create_that_happened_without_an_answer_wins_against_itself(cause: Cause) -> None:
     async def main(sim: Simulation, inner: Stumbling, retry: Retry) -> None:
         inner.script = [(error(cause), True)]
-        etag = await retry.create("a", [b"my ", b"nonce"])
-        assert (await inner.get("a")).etag == etag
-        inner.script = [(error(cause), True)]
-        again = await retry.replace("a", b"my other nonce", etag)
-        assert (await inner.get("a")).etag == again
+        await retry.create("a", [b"my ", b"nonce"])
+        assert await inner.get("a") == b"my nonce"
 
     run(main)
 
@@ -132,10 +124,7 @@ def test_a_create_that_another_overtook_is_lost() -> None:
         inner.script = [(error(Cause.RESET), False)]
         with pytest.raises(Exists):
             await retry.create("a", b"mine")
-        inner.script = [(error(Cause.RESET), False)]
-        with pytest.raises(Conflict):
-            await retry.replace("a", b"mine", "0" * 32)
-        assert (await inner.get("a")).data == b"another's"
+        assert await inner.get("a") == b"another's"
 
     run(main)
 
@@ -157,9 +146,9 @@ def test_an_object_that_was_there_before_is_never_taken_for_ones_own() -> None:
 
 def test_a_create_whose_object_has_gone_again_is_lost() -> None:
     async def main(sim: Simulation, inner: Stumbling, retry: Retry) -> None:
-        inner.script = [(error(Cause.RESET), False), (Conflict("p", "replace", "a"), False)]
-        with pytest.raises(Conflict):
-            await retry.replace("a", b"mine", "0")
+        inner.script = [(error(Cause.RESET), False), (Exists("p", "create", "a"), False)]
+        with pytest.raises(Exists):
+            await retry.create("a", b"mine")
         with pytest.raises(NotFound):
             await inner.get("a")
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from outlast.base.errors import Cause, Full, Tampered, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.protocol import Blob, Data
+from outlast.providers.protocol import Data
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.genesis import write_genesis
 from outlast.quorum.log import Log
@@ -28,14 +28,11 @@ class Proxy:
         self.inner = inner
         self.name = inner.name
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         return await self._pass("get", lambda: self.inner.get(key, span))
 
-    async def create(self, key: str, data: Data) -> str:
-        return await self._pass("create", lambda: self.inner.create(key, data))
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        return await self._pass("replace", lambda: self.inner.replace(key, data, etag))
+    async def create(self, key: str, data: Data) -> None:
+        await self._pass("create", lambda: self.inner.create(key, data))
 
     async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
         raise AssertionError("for subclasses")
@@ -71,10 +68,10 @@ class Gate(Proxy):
             self.calls[verb] += 1
         if self.shut:
             raise Unavailable(self.name, verb, "shut", Cause.REFUSED)
-        if self.full and verb in ("create", "replace"):
+        if self.full and verb == "create":
             raise Full(self.name, verb)
         result = await deed()
-        if self.loses_answers and verb in ("create", "replace"):
+        if self.loses_answers and verb == "create":
             raise Unavailable(self.name, verb, "answer lost", Cause.RESET)
         return result
 

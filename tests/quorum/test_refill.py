@@ -4,7 +4,7 @@ import pytest
 from cluster import Cluster, Gateway
 
 from outlast.base.errors import Unavailable
-from outlast.quorum.voter import slot_key
+from outlast.quorum.voter import state_key
 from outlast.testing.simulation import Simulation, simulate
 
 RECORDS = 5
@@ -35,7 +35,7 @@ def test_a_voter_that_did_not_get_every_slot_is_not_called_refilled() -> None:
         cluster, gateway = await with_slots(sim)
         cluster.voters[0].wipe()
         for other in cluster.voters[1:]:
-            await other.delete(slot_key(3))
+            await other.delete(state_key(3, 0))
         with pytest.raises(Unavailable, match="slot 2"):  # which only slot 3 would prove
             await gateway.log.refill("v0")
 
@@ -49,7 +49,7 @@ def test_a_slot_that_a_voter_alone_holds_is_none_that_it_lacks() -> None:
         cluster, gateway = await with_slots(sim)
         cluster.voters[1].wipe()
         await cluster.mark(cluster.voters[1])
-        await cluster.voters[2].delete(slot_key(3))
+        await cluster.voters[2].delete(state_key(3, 0))
         assert await gateway.log.refill("v0") == 0
         assert await gateway.log.refill("v2") == 1
 

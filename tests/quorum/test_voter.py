@@ -6,8 +6,7 @@ from outlast.base.clock import Clock
 from outlast.base.errors import Estranged
 from outlast.providers.marker import Marker, write_marker
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.protocol import Blob
-from outlast.quorum.voter import Voter, slot_key
+from outlast.quorum.voter import Voter, state_key
 from outlast.testing.simulation import Simulation, simulate
 
 INCARNATION = bytes(16)
@@ -20,8 +19,8 @@ class ErasedJustBefore(MemoryProvider):
         super().__init__(name, clock)
         self._on_the_way = clock
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
-        if key == slot_key(1):
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+        if key == state_key(1, 0):
             await self._on_the_way.sleep(0.01)
             self.wipe()
         return await super().get(key, span)

@@ -276,9 +276,9 @@ def test_a_slow_consumer_makes_the_providers_wait() -> None:
 
             async def get(key, span=None, get=memory.get):
                 nonlocal fetched
-                blob = await get(key, span)
-                fetched += len(blob.data) if key.startswith("x/") else 0
-                return blob
+                data = await get(key, span)
+                fetched += len(data) if key.startswith("x/") else 0
+                return data
 
             memory.get = get
         reading = await far.store.get("bucket", "k")
@@ -301,9 +301,9 @@ def test_without_memory_a_reading_goes_on_stripe_by_stripe() -> None:
 
             async def get(key, span=None, get=memory.get):
                 nonlocal fetched
-                blob = await get(key, span)
-                fetched += len(blob.data) if key.startswith("x/") else 0
-                return blob
+                data = await get(key, span)
+                fetched += len(data) if key.startswith("x/") else 0
+                return data
 
             memory.get = get
         async for chunk in await far.store.get("bucket", "k"):

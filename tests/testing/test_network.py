@@ -16,7 +16,7 @@ def test_a_call_takes_time_and_comes_back() -> None:
     async def main(sim: Simulation) -> float:
         far = link(sim, Weather(delay_s=(1, 2)))
         await far.put("a", b"x")
-        assert (await far.get("a")).data == b"x"
+        assert await far.get("a") == b"x"
         assert [entry.key async for entry in far.list("")] == ["a"]
         with pytest.raises(NotFound):
             await far.get("b")

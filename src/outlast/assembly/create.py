@@ -22,7 +22,7 @@ from outlast.placement.members import Member, Policy
 from outlast.placement.policy import Problem, choose_voters, data_layout, problems
 from outlast.providers.marker import MARKER_KEY, Marker, write_marker
 from outlast.quorum.genesis import write_genesis
-from outlast.quorum.voter import slot_key
+from outlast.quorum.voter import state_key
 
 gateway_id_bytes = 16
 
@@ -116,7 +116,7 @@ async def _take_back(claimed: Sequence[Surveyed]) -> None:
     """Remove what a failed creation wrote to the providers that it had claimed, as far as they let us."""
     for one in claimed:
         try:
-            await one.provider.delete(slot_key(0))
+            await one.provider.delete(state_key(0, 0))
             await one.provider.delete(MARKER_KEY)
         except OutlastError:
             continue  # it is this provider that fails; the next `outlast init` says what it still holds

@@ -5,7 +5,6 @@ OutlastError
 |-- ProviderError               one place that stores bytes said no, or said nothing
 |   |-- NotFound                there is no such object
 |   |-- Exists                  `create`: there is one already
-|   |-- Conflict                `replace`: it is not the one that you think
 |   |-- Unsupported             this provider cannot do that at all
 |   |-- Denied                  credential or rights refused; asking again will not help
 |   |   |-- Expired             the credential was good once
@@ -101,12 +100,6 @@ class Exists(ProviderError):
     cause = Cause.EXISTS
 
 
-class Conflict(ProviderError):
-    """`replace` found another object than the one named by its etag, or none."""
-
-    cause = Cause.CONFLICT
-
-
 class Unsupported(ProviderError):
     """This provider cannot do that at all."""
 
@@ -140,7 +133,7 @@ class Estranged(ProviderError):
 
 
 class Unavailable(ProviderError):
-    """No (useful) answer this time. For a `put`, `create` or `replace` it may have happened all the same."""
+    """No (useful) answer this time. For a `put` or `create` it may have happened all the same."""
 
 
 class CodingError(OutlastError):

@@ -189,7 +189,6 @@ def _told(name: str, url: str, found: Examined, member: Member | None) -> dict[s
             "lists": can.listable,
             "deletes": can.deletable,
             "creates_atomically": can.creates_atomically,
-            "replaces_atomically": can.replaces_atomically,
             "reasons": list(can.reasons),
             "read_ms": round(1000 * can.round_trip_s, 3),
             "write_ms": round(1000 * can.write_s, 3),
@@ -210,7 +209,6 @@ _capabilities = (
     ("lists", "lists"),
     ("deletes", "deletes"),
     ("creates_atomically", "creates, one of 32 at once"),
-    ("replaces_atomically", "replaces, one of 32 at once"),
 )
 
 

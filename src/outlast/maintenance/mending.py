@@ -125,13 +125,13 @@ class _Work:
 
     async def _read(self, index: int) -> None:
         try:
-            blob = await self._store.fleet[self._extent.places[index]].get(self._key(index))
+            fragment = await self._store.fleet[self._extent.places[index]].get(self._key(index))
         except NotFound:
             self.found.missing.add(index)
         except (ProviderError, KeyError):
             self.found.unreachable.add(index)
         else:
-            self._whole[index] = blob.data
+            self._whole[index] = fragment
 
     async def _write(self, index: int) -> None:
         fragment = self._decoder.rebuild_fragment(index, self._whole)

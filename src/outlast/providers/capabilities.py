@@ -2,8 +2,7 @@
 
 Some providers ignore a condition they do not know, and some check it first and write then, which lets
 several racers win. Nothing that they say tells, so all of it is tried: write, read, list, delete, and
-races of 32 creators and 32 replacers, of which exactly one must win each. Whoever fails a race can hold
-data and never vote.
+races of 32 creators, of which exactly one must win each. Whoever fails one can hold data and never vote.
 
 A probe proves a fault when it sees one; it cannot prove that there is none. It is made to be likely to see
 one: several rounds, all racers released at the same moment.
@@ -15,13 +14,12 @@ written once a second, and tell that to all other racers; a round without a winn
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from statistics import median
 
 from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.entropy import Entropy
-from outlast.base.errors import Cause, Conflict, Exists, NotFound, ProviderError
+from outlast.base.errors import Cause, Exists, NotFound, ProviderError
 from outlast.providers.protocol import Provider
 
 racers = 32
@@ -44,7 +42,6 @@ class Capabilities:
     listable: bool
     deletable: bool
     creates_atomically: bool
-    replaces_atomically: bool
     reasons: tuple[str, ...]
     round_trip_s: float
     """The median of a few small reads; 0 if none succeeded."""
@@ -56,7 +53,7 @@ class Capabilities:
     @property
     def may_vote(self) -> bool:
         """Whether it can take part in agreement."""
-        return self.readable and self.creates_atomically and self.replaces_atomically
+        return self.readable and self.creates_atomically
 
     @property
     def may_hold_data(self) -> bool:
@@ -98,7 +95,6 @@ class _Probe:
         readable = writable and await self._works("read", self._read)
         listable = readable and await self._works("list", self._list)
         creates = readable and await self._works("create", self._create)
-        replaces = creates and await self._works("replace", self._replace)
         deletable = writable and await self._works("delete", self._delete)
         return Capabilities(
             readable=readable,
@@ -106,7 +102,6 @@ class _Probe:
             listable=listable,
             deletable=deletable,
             creates_atomically=creates,
-            replaces_atomically=replaces,
             reasons=tuple(self._reasons),
             round_trip_s=self._round_trip_s,
             write_s=self._write_s,
@@ -151,7 +146,7 @@ class _Probe:
             began = self._now()
             await self._expect(key, content)
             took.append(self._now() - began)
-        if (await self._provider.get(key, (1000, 2000))).data != content[1000:2000]:
+        if await self._provider.get(key, (1000, 2000)) != content[1000:2000]:
             raise _Failed("a part of an object reads otherwise than the whole")
         if (await self._provider.head(key)).size != content_bytes:
             raise _Failed("an object has not the size that was written")
@@ -171,26 +166,10 @@ class _Probe:
         while held < race_rounds:
             key = self._key()
             try:
-                await self._race(key, partial(self._provider.create, key), Exists)
+                await self._race(key)
                 held += 1
             except _Busy:
                 busy = await self._rest(busy)
-
-    async def _replace(self) -> None:
-        key = self._key()
-        await self._expect_conflict(key, "0" * 32, "of a missing object")
-        etag = await self._provider.create(key, self._entropy.bytes(content_bytes))
-        held = busy = 0
-        while held < race_rounds:
-            stale = etag
-            try:
-                etag = await self._race(key, partial(self._provider.replace, key, etag=stale), Conflict)
-                await self._expect_conflict(key, stale, "with an old etag")
-                held += 1
-            except _Busy:
-                busy = await self._rest(busy)
-                # Somebody who was told to slow down may have written all the same.
-                etag = (await self._provider.get(key)).etag or stale
 
     async def _delete(self) -> None:
         for key in self._keys:
@@ -205,42 +184,37 @@ class _Probe:
 
     # ------------------------------------------------------------ pieces
 
-    async def _race(
-        self, key: str, write: Callable[[bytes], Awaitable[str]], lost: type[ProviderError]
-    ) -> str:
-        """Let all write at once; the winner's etag. Exactly one must win, and its content must be there."""
+    async def _race(self, key: str) -> None:
+        """Let all create it at once. Exactly one must win, and its content must be there."""
         start = asyncio.Event()
 
-        async def racer(content: bytes) -> str | None:
+        async def racer(content: bytes) -> bool:
             await start.wait()
             try:
-                return await write(content)
-            except lost:
-                return None
+                await self._provider.create(key, content)
+            except Exists:
+                return False
             except ProviderError as error:
                 if error.cause is not Cause.THROTTLED:
                     raise
                 throttled.append(error)
-                return None
+                return False
+            return True
 
         throttled: list[ProviderError] = []
         contents = [self._entropy.bytes(content_bytes) for _ in range(racers)]
         tasks = [asyncio.ensure_future(racer(content)) for content in contents]
         start.set()
         try:
-            etags = await asyncio.gather(*tasks)
+            wins = await asyncio.gather(*tasks)
         finally:
             await cancel_and_wait(tasks)
-        won = [(etag, content) for etag, content in zip(etags, contents, strict=True) if etag is not None]
+        won = [content for content, win in zip(contents, wins, strict=True) if win]
         if not won and throttled:
             raise _Busy
         if len(won) != 1:
             raise _Failed(f"{len(won)} of {racers} racers won: its conditions are not atomic")
-        etag, content = won[0]
-        if (await self._provider.get(key)).etag != etag:
-            raise _Failed("a write and a read of one content give different etags")
-        await self._expect(key, content)
-        return etag
+        await self._expect(key, won[0])
 
     async def _rest(self, busy: int) -> int:
         """Wait before a round is held again; how many were by now."""
@@ -254,12 +228,5 @@ class _Probe:
         return busy + 1
 
     async def _expect(self, key: str, content: bytes) -> None:
-        if (await self._provider.get(key)).data != content:
+        if await self._provider.get(key) != content:
             raise _Failed("other bytes were read than written")
-
-    async def _expect_conflict(self, key: str, etag: str, how: str) -> None:
-        try:
-            await self._provider.replace(key, self._entropy.bytes(16), etag)
-        except Conflict:
-            return
-        raise _Failed(f"a replacement {how} succeeded: its conditions are ignored")

@@ -11,7 +11,7 @@ When the breaker opens, and why so:
   deadlines would cost everybody seconds; one that others overtook was an odd call, and counts as one.
 * After `corrupt_max` damaged reads within `corrupt_window_s`. A few damaged objects do not come that fast.
 
-`NotFound`, `Exists`, `Conflict`, `Full` and `Unsupported` are answers, not failures: the provider is well.
+`NotFound`, `Exists`, `Full` and `Unsupported` are answers, not failures: the provider is well.
 So is `Denied` to a write (a read-only disk, a key that may only read): that costs nobody time, and what it
 holds can be read. Else a store whose providers have all become read-only could not even be read.
 
@@ -37,7 +37,6 @@ from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import (
     Cause,
-    Conflict,
     Denied,
     Exists,
     Full,
@@ -70,9 +69,9 @@ late_s_min = 0.010
 late_s_max = 2.0
 
 _reads = frozenset({"get", "head", "list"})
-_answers = (NotFound, Exists, Conflict, Full, Unsupported)
+_answers = (NotFound, Exists, Full, Unsupported)
 # Rights are given apart for these; what holds for one verb of a kind holds for the others.
-_rights = {"get": "read", "head": "read", "put": "write", "create": "write", "replace": "write"}
+_rights = {"get": "read", "head": "read", "put": "write", "create": "write"}
 # Durations are kept apart for small, middling and large transfers: a mean over all would fit none.
 _size_limits = (64 * limits.KIB, limits.MIB)
 
@@ -270,7 +269,7 @@ class Health:
     # ------------------------------------------------------------ within
 
     def _note_refusal(self, verb: str, error: ProviderError | None) -> None:
-        if error is None or isinstance(error, NotFound | Exists | Conflict):
+        if error is None or isinstance(error, NotFound | Exists):
             if self._refusals:
                 self._refusals.pop(_rights.get(verb, verb), None)
         elif trouble.is_lasting(error):

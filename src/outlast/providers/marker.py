@@ -62,11 +62,11 @@ def _check(fields: dict[str, object]) -> str:
 async def read_marker(provider: Provider) -> Marker | None:
     """The provider's marker; None if it has none. Raises `Unavailable` (cause `corrupt`) if it is damaged."""
     try:
-        blob = await provider.get(MARKER_KEY)
+        content = await provider.get(MARKER_KEY)
     except NotFound:
         return None
     try:
-        return Marker.decode(blob.data)
+        return Marker.decode(content)
     except ValueError as error:
         raise Unavailable(provider.name, "get", f"{MARKER_KEY}: {error}", Cause.CORRUPT) from error
 

@@ -1,18 +1,17 @@
 """A provider in this process's memory: for tests, the simulator and trying things out.
 
-It keeps every promise of the protocol and is as strict as the real ones: names are checked, etags are
-those of the content (so an ABA swap passes unnoticed, as it does on S3), and a name cannot also be the
-folder of another, as on a disk. It needs no threads; with a `clock` each verb gives others a turn before
-and after the deed, which is where a real provider lets others in and where answers get lost.
+It keeps every promise of the protocol and is as strict as the real ones: names are checked, and a name
+cannot also be the folder of another, as on a disk. It needs no threads; with a `clock` each verb gives others
+a turn before and after the deed, which is where a real provider lets others in and where answers get lost.
 """
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import AsyncIterator
 
 from outlast.base.clock import Clock
-from outlast.base.errors import Conflict, Exists, NotFound, Unsupported
-from outlast.providers.names import check_key, check_prefix, check_span, content_etag
-from outlast.providers.protocol import Blob, Data, Entry, Stat, joined
+from outlast.base.errors import Exists, NotFound, Unsupported
+from outlast.providers.names import check_key, check_prefix, check_span
+from outlast.providers.protocol import Data, Entry, Stat, joined
 
 
 class MemoryProvider:
@@ -33,15 +32,15 @@ class MemoryProvider:
         self._objects.clear()
         self._sorted.clear()
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         check_key(key)
         await self._turn()
         data = self._find("get", key)
         await self._turn()
         if span is None:
-            return Blob(data, content_etag(data))
+            return data
         check_span(span)
-        return Blob(data[span[0] : span[1]], None)
+        return data[span[0] : span[1]]
 
     async def put(self, key: str, data: Data) -> None:
         check_key(key)
@@ -49,7 +48,7 @@ class MemoryProvider:
         self._store("put", key, joined(data))
         await self._turn()
 
-    async def create(self, key: str, data: Data) -> str:
+    async def create(self, key: str, data: Data) -> None:
         check_key(key)
         content = joined(data)
         await self._turn()
@@ -57,18 +56,6 @@ class MemoryProvider:
             raise Exists(self._name, "create", key)
         self._store("create", key, content)
         await self._turn()
-        return content_etag(content)
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        check_key(key)
-        content = joined(data)
-        await self._turn()
-        present = self._objects.get(key)
-        if present is None or content_etag(present) != etag:
-            raise Conflict(self._name, "replace", key)
-        self._store("replace", key, content)
-        await self._turn()
-        return content_etag(content)
 
     async def head(self, key: str) -> Stat:
         check_key(key)

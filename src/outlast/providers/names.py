@@ -1,4 +1,4 @@
-"""What a name and an etag are, the same for every provider.
+"""What a name is, the same for every provider.
 
 Names are kept inside the narrowest rules of all providers: letters, digits, `-`, `_`, `.` and, between
 parts, `/`. No part is empty or begins with `.`, which also keeps `..` out and leaves dotted names to a
@@ -6,11 +6,9 @@ provider's own bookkeeping. A bad name is a bug of ours, never of a client: clie
 provider names.
 """
 
-import hashlib
 import re
 
 from outlast.base import limits
-from outlast.providers.protocol import Data, chunks_of
 
 # A part is a file's name on a disk, where 255 bytes are the common maximum.
 part_bytes_max = 200
@@ -36,15 +34,3 @@ def check_span(span: tuple[int, int]) -> None:
     """Raise ValueError if `span` is not [start, stop) with 0 <= start <= stop."""
     if not 0 <= span[0] <= span[1]:
         raise ValueError(f"not a span: {span!r}")
-
-
-def content_etag(data: Data) -> str:
-    """Half of the content's SHA-256, in hex: equal contents have equal etags, as on most real providers.
-
-    SHA-256 because today's processors have instructions for it (1.8 GB/s here, BLAKE2b 0.7). Nothing
-    stored depends on it, but processes that share a provider must agree.
-    """
-    digest = hashlib.sha256()
-    for chunk in chunks_of(data):
-        digest.update(chunk)
-    return digest.hexdigest()[:32]

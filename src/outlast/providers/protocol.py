@@ -1,4 +1,4 @@
-"""What a provider is: a place that keeps named bytes, and seven verbs.
+"""What a provider is: a place that keeps named bytes, and six verbs.
 
 The prose below is a promise that every provider keeps, and the conformance suite
 (`outlast.testing.conformance`) is its proof: memory, disk, cloud and every wrapper run it.
@@ -10,7 +10,7 @@ No name may be both an object and the folder of others; providers that keep file
 Sizes are in bytes. Every verb may raise `Unavailable`, `Denied` or `Estranged`; the other errors are
 named at the verb.
 
-Lost answers. A `put`, `create` or `replace` that raised `Unavailable` may have happened, and may even
+Lost answers. A `put` or `create` that raised `Unavailable` may have happened, and may even
 happen a little later. Callers put something of their own into the value (a writer's nonce), and read
 back when it matters. No provider emulates a condition by looking first and writing then.
 
@@ -24,14 +24,6 @@ from typing import Protocol, TypeAlias
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Data: TypeAlias = bytes | Sequence[Buffer]
 """What is written: bytes, or several buffers that are written one after another without being joined."""
-
-
-@dataclass(frozen=True, slots=True)
-class Blob:
-    """What `get` returns. `etag` names this exact content; it is None for a ranged `get`."""
-
-    data: bytes
-    etag: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,7 @@ class Provider(Protocol):
         """The provider's name in this store, for messages and metrics."""
         ...
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         """The object's bytes, or those in [start, stop) of it; short where the object ends before `stop`.
 
         One `get` sees one write: never a mixture of two. After a write has been acknowledged to anyone,
@@ -72,19 +64,11 @@ class Provider(Protocol):
         """
         ...
 
-    async def create(self, key: str, data: Data) -> str:
-        """Write the object if there is none, in one atomic step, durable on return; its etag.
+    async def create(self, key: str, data: Data) -> None:
+        """Write the object if there is none, in one atomic step, durable on return.
 
         Of any number of creators at once exactly one succeeds. Raises `Exists`, `Full`, and
         `Unsupported` where the provider has no such condition.
-        """
-        ...
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        """Write the object if the present one has this `etag`, in one atomic step; the new etag.
-
-        Durable on return. Of any number of replacers of one content at once exactly one succeeds. Raises
-        `Conflict` (another etag, or no object), `Full`, and `Unsupported`.
         """
         ...
 

@@ -1,9 +1,9 @@
 """The acceptor's rules, as pure functions: values in, values out.
 
 Each slot is one instance of single-decree Paxos (Lamport, "Paxos Made Simple", 2001; with passive
-acceptors it is Disk Paxos: Gafni and Lamport, 2003). An acceptor is not a process but an object at a
-provider, and a rule is applied by whoever can write it with a compare-and-swap: read the state, compute
-the next one here, replace it if nobody came between.
+acceptors it is Disk Paxos: Gafni and Lamport, 2003). An acceptor is not a process but a row of objects at a
+provider, one for each state that it was ever in, and a rule is applied by whoever can create the next one:
+read the last state, compute the next one here, create its object if nobody else has.
 
 The invariant that everything rests on: once a majority of voters has accepted a value under one ballot,
 every higher ballot can only carry that same value, because whoever raises a ballot must first hear from
@@ -39,20 +39,20 @@ class SlotState(Struct, frozen=True):
 def promise(state: SlotState | None, ballot: Ballot) -> SlotState | None:
     """Phase 1: the state after promising `ballot`; None if a higher one is promised already.
 
-    Promising the same ballot again changes nothing, so that a lost answer does no harm.
+    Who has promised it already is in that state already, so that a lost answer does no harm.
     """
     if state is None:
         return SlotState(ballot)
     if state.promised > ballot:
         return None
-    return SlotState(ballot, state.accepted, state.value)
+    return state if state.promised == ballot else SlotState(ballot, state.accepted, state.value)
 
 
 def accept(state: SlotState | None, ballot: Ballot, value: bytes) -> SlotState | None:
     """Phase 2: the state after accepting `value` under `ballot`; None if a higher one is promised."""
     if state is not None and state.promised > ballot:
         return None
-    return SlotState(ballot, ballot, value)
+    return state if state is not None and state.accepted == ballot else SlotState(ballot, ballot, value)
 
 
 def adopted(states: Iterable[SlotState | None]) -> bytes | None:

@@ -13,7 +13,7 @@ from outlast.base.errors import Cause, NotFound, ProviderError, QuorumError, Una
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import Ballot, SlotState, decode_state, encode_state
 from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, open_batch, seal_batch
-from outlast.quorum.voter import slot_key
+from outlast.quorum.voter import state_key
 
 
 async def write_genesis(voters: Sequence[Provider], seal: Seal, gateway: bytes, record: bytes) -> None:
@@ -22,7 +22,7 @@ async def write_genesis(voters: Sequence[Provider], seal: Seal, gateway: bytes, 
     value = seal_batch(seal, 0, Batch(GENESIS_HASH, gateway, 0, (record,)))
     data = encode_state(SlotState(ballot, ballot, value))
     for voter in voters:
-        await voter.create(slot_key(0), data)
+        await voter.create(state_key(0, 0), data)
 
 
 async def read_genesis(providers: Sequence[Provider], seal: Seal) -> bytes | None:
@@ -34,8 +34,7 @@ async def read_genesis(providers: Sequence[Provider], seal: Seal) -> bytes | Non
     failure: ProviderError | None = None
     for provider in providers:
         try:
-            blob = await provider.get(slot_key(0))
-            state = decode_state(blob.data)
+            state = decode_state(await provider.get(state_key(0, 0)))
         except NotFound:
             continue
         except ProviderError as error:

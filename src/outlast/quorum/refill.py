@@ -6,12 +6,13 @@ above the decided ballot is kept; whoever made it will adopt the same value.
 """
 
 from collections.abc import Sequence
+from itertools import count
 
-from outlast.base.errors import Cause, Conflict, Exists, NotFound, Unavailable
+from outlast.base.errors import Cause, Exists, NotFound, Unavailable
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import SlotState, decode_state, encode_state
 from outlast.quorum.replay import Open, replay
-from outlast.quorum.voter import Voter, slot_key
+from outlast.quorum.voter import Voter, state_key
 
 
 async def refill(
@@ -45,25 +46,20 @@ async def refill(
 
 
 async def settle(target: Provider, slot: int, decided: SlotState) -> bool:
-    """Make `target` hold the decided value; whether it had to be written."""
+    """Make `target` hold the decided value in one of the slot's states; whether it had to be written."""
     assert decided.accepted is not None
-    while True:
+    promised = decided.accepted
+    for place in count():
         try:
-            blob = await target.get(slot_key(slot))
+            held = decode_state(await target.get(state_key(slot, place)))
         except NotFound:
-            fresh = SlotState(decided.accepted, decided.accepted, decided.value)
             try:
-                await target.create(slot_key(slot), encode_state(fresh))
+                kept = SlotState(promised, decided.accepted, decided.value)
+                await target.create(state_key(slot, place), encode_state(kept))
+                return True
             except Exists:
-                continue
-            return True
-        held = decode_state(blob.data)
+                held = decode_state(await target.get(state_key(slot, place)))
         if held.value == decided.value:
             return False
-        assert blob.etag is not None
-        kept = SlotState(max(held.promised, decided.accepted), decided.accepted, decided.value)
-        try:
-            await target.replace(slot_key(slot), encode_state(kept), blob.etag)
-        except Conflict:
-            continue
-        return True
+        promised = max(promised, held.promised)
+    raise AssertionError("unreachable")

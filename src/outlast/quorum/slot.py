@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from outlast.base.concurrency import Background, wait_first
-from outlast.base.errors import Conflict, Exists, OutlastError, ProviderError, Tampered
+from outlast.base.errors import Exists, OutlastError, ProviderError, Tampered
 from outlast.quorum.ballot import Ballot, SlotState, accept, adopted, promise
 from outlast.quorum.figures import Round
 from outlast.quorum.tally import Tally
@@ -85,6 +85,7 @@ class Slot:
         await wait_first(tasks, lambda: len(self.tally.states) >= enough or self.tally.hopeless())
         patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * (loop.time() - begun))
         await wait_first(tasks, lambda: self.tally.conclusive() or self.tally.hopeless(), patience)
+        tasks += await self._ask_on()
         self._leave(tasks)
 
     async def _ask_others(
@@ -104,6 +105,15 @@ class Slot:
             return []
         return self._start(self._look, ranked[len(tasks) :])
 
+    async def _ask_on(self) -> list["asyncio.Task[None]"]:
+        """Where voters tell different values, ask what they hold last: one may have accepted another's since."""
+        accepted = [voter for voter in self._voters if self.tally.has_accepted(voter.name)]
+        if self.tally.conclusive() or len(accepted) < self.tally.majority:
+            return []
+        tasks = self._start(self._look_on, accepted)
+        await wait_first(tasks, lambda: self.tally.conclusive() or self.tally.hopeless())
+        return tasks
+
     async def fast(self, ballot: Ballot, value: bytes) -> SlotState | None:
         """Create the slot with `value` accepted; the decided state, or None if somebody came between."""
         self._rounds["fast"] += 1
@@ -113,7 +123,7 @@ class Slot:
         async def create(voter: Voter) -> None:
             nonlocal lost
             try:
-                self._remember(voter, await voter.create(self.number, state))
+                self._remember(voter, await voter.create(self.number, 0, state))
             except Exists:
                 lost += 1
                 await self._look(voter)
@@ -168,17 +178,30 @@ class Slot:
             except OutvotedError:
                 outvoted += 1
 
-        tasks = self._start_all(raise_promise)
         needed = self.tally.majority
-        await wait_first(
-            tasks,
-            lambda: (
+        spare = len(self._voters) - needed
+
+        def over() -> bool:
+            return (
                 len(promised) >= needed
-                or outvoted > len(self._voters) - needed
+                or outvoted > spare
                 or self.tally.hopeless()
                 or self.tally.decided() is not None
-            ),
-        )
+            )
+
+        self.tally.failures.clear()
+        first = [voter for voter in self._voters if voter.refuses]
+        tasks: list[asyncio.Task[None]] = []
+        if len(first) > spare:
+            # There is no majority without some of these. As long as there is none, who keeps trying must not
+            # leave one state after another at the rest.
+            tasks += self._start(raise_promise, first)
+            enough = len(first) - spare
+            await wait_first(tasks, lambda: len(promised) + outvoted >= enough or over())
+        if not over():
+            asked = first if tasks else []
+            tasks += self._start(raise_promise, [voter for voter in self._voters if voter not in asked])
+            await wait_first(tasks, over)
         _give_up(tasks)
         return promised if len(promised) >= needed else None
 
@@ -211,31 +234,32 @@ class Slot:
                 self._background.spawn(task)
 
     async def _raise(self, voter: Voter, rule: Step) -> SlotState | None:
-        """Take one voter to its next state by compare-and-swap; the state before. Raises `OutvotedError`.
+        """Take one voter to its next state; the state before. Raises `OutvotedError`.
 
-        Begins from what is known of the voter (at first: nothing there) and reads only when that was wrong.
+        Begins from what is known of the voter (at first: nothing), and reads on only where somebody else
+        has made the next state meanwhile.
         """
-        held = self._held.get(voter.name)
         while True:
-            before = None if held is None else held[0]
+            held = self._held.get(voter.name)
+            before, place = (None, 0) if held is None else (held[0], held[1] + 1)
             after = rule(before)
             if after is None:
                 raise OutvotedError(before)
-            try:
-                if held is None:
-                    self._remember(voter, await voter.create(self.number, after))
-                else:
-                    self._remember(voter, await voter.replace(self.number, after, held[1]))
+            if after is before:
                 return before
-            except (Exists, Conflict):
-                held = await self._look(voter)
+            try:
+                self._remember(voter, await voter.create(self.number, place, after))
+                return before
+            except Exists:
+                await self._look(voter, held)
 
-    async def _look(self, voter: Voter) -> Held | None:
+    async def _look(self, voter: Voter, after: Held | None = None, last: bool = False) -> None:
         tally = self.tally
-        held = await voter.read(self.number)
-        self._held[voter.name] = held
+        self._held[voter.name] = held = await voter.read(self.number, after, last)
         tally.heard(voter.name, _state(held))  # which is of the past when another question was asked since
-        return held
+
+    async def _look_on(self, voter: Voter) -> None:
+        await self._look(voter, self._held[voter.name], last=True)
 
     def _remember(self, voter: Voter, held: Held) -> None:
         self._held[voter.name] = held

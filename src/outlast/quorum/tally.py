@@ -31,6 +31,11 @@ class Tally:
         """Voter did not answer, or its answer does not count."""
         self.failures[voter] = error
 
+    def has_accepted(self, voter: str) -> bool:
+        """Whether the voter was heard to have accepted a value."""
+        state = self.states.get(voter)
+        return state is not None and state.accepted is not None
+
     @property
     def majority(self) -> int:
         return majority(self.voters)

@@ -19,7 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from outlast.base import limits
-from outlast.base.errors import Cause, Estranged, NotFound, Unavailable
+from outlast.base.errors import Cause, Estranged, Exists, NotFound, ProviderError, Unavailable
 from outlast.providers.latency import Latency
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.protocol import Provider
@@ -27,8 +27,8 @@ from outlast.quorum.ballot import SlotState, decode_state, encode_state
 
 T = TypeVar("T")
 
-Held = tuple[SlotState, str]
-"""A state and the etag by which it can be replaced."""
+Held = tuple[SlotState, int]
+"""A state of a slot, and the how-manieth of its states it is, from 0."""
 
 
 # A voter that is slower than the others works off their decisions in the background; this many at a time.
@@ -39,9 +39,9 @@ EXPECTED_S_GUESS = 0.01
 OVERDUE_S = 0.5
 
 
-def slot_key(slot: int) -> str:
-    """The name of a slot's object at every voter."""
-    return f"log/main/{slot:016x}"
+def state_key(slot: int, place: int) -> str:
+    """The name of a slot's first state (`place` 0) and of the later ones at every voter."""
+    return f"log/main/{slot:016x}.{place}" if place else f"log/main/{slot:016x}"
 
 
 class Voter:
@@ -66,6 +66,8 @@ class Voter:
         self._under_way = 0
         self._pace = Latency()
         self._late = False
+        self.refuses = False
+        """Whether the last `create` was refused or not answered."""
         self._asked_at = float("-inf")
         self._marker: Marker | None = None
         self._marker_content = b""
@@ -91,42 +93,50 @@ class Voter:
         """Whether it was late, and should be asked beside others to find out whether it still is."""
         return self._late and asyncio.get_running_loop().time() - self._asked_at >= OVERDUE_S
 
-    async def read(self, slot: int) -> Held | None:
-        """What the voter holds for the slot; None for nothing."""
-        return await self._attested(lambda: self._read(self.provider, slot))
+    async def read(self, slot: int, after: Held | None = None, last: bool = False) -> Held | None:
+        """The slot's first state with a value, or its last state; `after`: of those later than this one.
 
-    async def peek(self, slot: int) -> Held | None:
+        That a value was accepted stays true, whatever came later. So one request tells enough of a slot for
+        which nobody contended, which is nearly all; who needs the `last` one takes a request more.
+        """
+
+        async def state_at(place: int) -> Held | None:
+            return await self._attested(lambda: self._read(self.provider, slot, place))
+
+        return await _walk(state_at, after, last)
+
+    async def peek(self, slot: int, last: bool = False) -> SlotState | None:
         """As `read`, without attestation: proves nothing by what is missing."""
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
-                return await self._read(self._source, slot)
+                held = await _walk(lambda place: self._read(self._source, slot, place), None, last)
         except TimeoutError as error:
             raise Unavailable(self.name, "get", "no answer in time", Cause.TIMEOUT) from error
+        return None if held is None else held[0]
 
-    async def create(self, slot: int, state: SlotState) -> Held:
-        """Give the slot its first state. Raises `Exists`."""
-        etag = await self._attested(lambda: self.provider.create(slot_key(slot), encode_state(state)))
-        return state, etag
-
-    async def replace(self, slot: int, state: SlotState, etag: str) -> Held:
-        """Give the slot its next state. Raises `Conflict`."""
+    async def create(self, slot: int, place: int, state: SlotState) -> Held:
+        """Give the slot this state after the one at `place` - 1. Raises `Exists` if somebody else has."""
         data = encode_state(state)
-        new = await self._attested(lambda: self.provider.replace(slot_key(slot), data, etag))
-        return state, new
-
-    async def _read(self, source: Provider, slot: int) -> Held | None:
         try:
-            blob = await source.get(slot_key(slot))
+            await self._attested(lambda: self.provider.create(state_key(slot, place), data))
+        except ProviderError as error:
+            self.refuses = not isinstance(error, Exists)
+            raise
+        self.refuses = False
+        return state, place
+
+    async def _read(self, source: Provider, slot: int, place: int) -> Held | None:
+        try:
+            data = await source.get(state_key(slot, place))
         except NotFound:
             return None
         try:
-            state = decode_state(blob.data)
+            state = decode_state(data)
         except msgspec.DecodeError as error:
             raise Unavailable(self.name, "get", f"slot {slot} is damaged: {error}", Cause.CORRUPT) from error
         if state.value is not None:
             self.check(slot, state.value)
-        assert blob.etag is not None
-        return state, blob.etag
+        return state, place
 
     async def _attested(self, operation: Callable[[], Awaitable[T]]) -> T:
         if self._under_way >= OPERATIONS_MAX:
@@ -154,7 +164,7 @@ class Voter:
     async def _attest(self) -> None:
         """The same marker is seen at every operation: it is decoded once."""
         try:
-            content = (await self.provider.get(MARKER_KEY)).data
+            content = await self.provider.get(MARKER_KEY)
             if content != self._marker_content:
                 self._marker = Marker.decode(content)
                 self._marker_content = content
@@ -165,3 +175,14 @@ class Voter:
         assert self._marker is not None
         if self._marker.incarnation != self.incarnation:
             raise Estranged(self.name, "vote", "its marker is not the one expected: swapped or an old copy")
+
+
+async def _walk(
+    state_at: Callable[[int], Awaitable[Held | None]], held: Held | None, last: bool
+) -> Held | None:
+    """Go on from `held` to the first state with a value, or to the last; to `held` if that is the last."""
+    while (later := await state_at(0 if held is None else held[1] + 1)) is not None:
+        held = later
+        if held[0].value is not None and not last:
+            break
+    return held

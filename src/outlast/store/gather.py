@@ -140,8 +140,7 @@ class Gathering:
         return self._fleet[self._extent.places[index]].health.late_s("get", self._size)
 
     async def _get(self, index: int, place: str) -> Buffer:
-        blob = await self._fleet[place].get(fragment_key(self._extent.id, index), self._span)
-        return blob.data
+        return await self._fleet[place].get(fragment_key(self._extent.id, index), self._span)
 
     async def _wait(self) -> None:
         """Until somebody answers; when somebody is late instead, hedge."""

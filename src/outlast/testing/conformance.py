@@ -20,8 +20,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from outlast.base import limits
-from outlast.base.errors import Conflict, Exists, NotFound, ProviderError, Unsupported
-from outlast.providers.protocol import Blob, Buffer, Provider
+from outlast.base.errors import Exists, NotFound, ProviderError, Unsupported
+from outlast.providers.protocol import Buffer, Provider
 
 bad_names = (
     "",
@@ -69,47 +69,47 @@ class ProviderConformance:
     """See the module's docstring."""
 
     conditional = True
-    """Whether the provider can `create` and `replace`."""
+    """Whether the provider can `create`."""
 
     # ------------------------------------------------------------ whole objects
 
     @pytest.mark.parametrize("content", [b"", b"x", bytes(range(256)) * 16, b"\0" * (5 * limits.MIB + 1)])
     async def test_get_returns_what_put_wrote(self, provider: Provider, content: bytes) -> None:
         await provider.put("x/ab/one", content)
-        assert (await provider.get("x/ab/one")).data == content
+        assert await provider.get("x/ab/one") == content
         assert (await provider.head("x/ab/one")).size == len(content)
 
     async def test_get_returns_bytes(self, provider: Provider) -> None:
         await provider.put("one", b"12345")
-        assert isinstance((await provider.get("one")).data, bytes)
-        assert isinstance((await provider.get("one", (1, 3))).data, bytes)
+        assert isinstance(await provider.get("one"), bytes)
+        assert isinstance(await provider.get("one", (1, 3)), bytes)
 
     async def test_put_overwrites(self, provider: Provider) -> None:
         await provider.put("one", b"a longer one")
         await provider.put("one", b"short")
-        assert (await provider.get("one")).data == b"short"
+        assert await provider.get("one") == b"short"
         assert (await provider.head("one")).size == 5
 
     async def test_several_buffers_are_written_one_after_another(self, provider: Provider) -> None:
         buffers: list[Buffer] = [b"", b"one ", bytearray(b"two "), memoryview(b"-three-")[1:6], b"", b" four"]
         await provider.put("one", buffers)
-        assert (await provider.get("one")).data == b"one two three four"
+        assert await provider.get("one") == b"one two three four"
 
     async def test_many_and_large_buffers_are_written_whole(self, provider: Provider) -> None:
         buffers: list[Buffer] = [bytes([number % 251]) * (number % 7) for number in range(5000)]
         buffers += [b"l" * limits.MIB, b"m" * (3 * limits.MIB + 7)]
         await provider.put("one", buffers)
-        assert (await provider.get("one")).data == b"".join(buffers)
+        assert await provider.get("one") == b"".join(buffers)
 
     async def test_no_buffers_make_an_empty_object(self, provider: Provider) -> None:
         await provider.put("one", ())
-        assert (await provider.get("one")).data == b""
+        assert await provider.get("one") == b""
 
     async def test_a_ranged_get_returns_that_part_and_stops_at_the_end(self, provider: Provider) -> None:
         content = b"0123456789"
         await provider.put("one", content)
         for start, stop in ((0, 0), (0, 1), (0, 10), (3, 7), (9, 10), (10, 10), (7, 99), (50, 1 << 40)):
-            assert await provider.get("one", (start, stop)) == Blob(content[start:stop], None)
+            assert await provider.get("one", (start, stop)) == content[start:stop]
 
     async def test_a_span_that_is_none_is_a_bug(self, provider: Provider) -> None:
         await provider.put("one", b"0123456789")
@@ -137,7 +137,6 @@ class ProviderConformance:
                 provider.head(key),
                 provider.put(key, b""),
                 provider.create(key, b""),
-                provider.replace(key, b"", "0"),
                 provider.delete(key),
             ):
                 with pytest.raises(ValueError, match="name"):
@@ -148,7 +147,7 @@ class ProviderConformance:
         key = "/".join(["a" * 170, "b" * 170, "c" * 170])
         assert len(key) == limits.provider_key_bytes_max
         await provider.put(key, b"x")
-        assert (await provider.get(key)).data == b"x"
+        assert await provider.get(key) == b"x"
         assert await _names(provider, "a") == [key]
 
     # ------------------------------------------------------------ deleting
@@ -170,72 +169,32 @@ class ProviderConformance:
         await provider.put("a/b", b"x")
         await provider.delete("a/b")
         await provider.put("a/b", b"y")
-        assert (await provider.get("a/b")).data == b"y"
+        assert await provider.get("a/b") == b"y"
 
     # ------------------------------------------------------------ conditions
 
     async def test_create_writes_what_is_absent_and_only_that(self, provider: Provider) -> None:
         self._needs_conditions()
-        etag = await provider.create("log/main/0", [b"on", b"e"])
+        await provider.create("log/main/0", [b"on", b"e"])
         with pytest.raises(Exists):
             await provider.create("log/main/0", b"two")
-        assert await provider.get("log/main/0") == Blob(b"one", etag)
+        assert await provider.get("log/main/0") == b"one"
         await provider.delete("log/main/0")
         await provider.create("log/main/0", b"three")
-        assert (await provider.get("log/main/0")).data == b"three"
+        assert await provider.get("log/main/0") == b"three"
 
     async def test_create_does_not_overwrite_what_put_wrote(self, provider: Provider) -> None:
         self._needs_conditions()
         await provider.put("one", b"put")
         with pytest.raises(Exists):
             await provider.create("one", b"create")
-        assert (await provider.get("one")).data == b"put"
-
-    async def test_replace_writes_over_the_one_with_that_etag_and_only_that(self, provider: Provider) -> None:
-        self._needs_conditions()
-        first = await provider.create("one", b"first")
-        second = await provider.replace("one", [b"sec", b"ond"], first)
-        assert second != first
-        with pytest.raises(Conflict):
-            await provider.replace("one", b"third", first)
-        assert await provider.get("one") == Blob(b"second", second)
-        await provider.replace("one", b"third", second)
-        assert (await provider.get("one")).data == b"third"
-
-    async def test_the_etag_that_get_returns_is_good_for_replace(self, provider: Provider) -> None:
-        self._needs_conditions()
-        await provider.put("one", b"put")
-        etag = (await provider.get("one")).etag
-        assert etag is not None
-        await provider.replace("one", b"replaced", etag)
-        assert (await provider.get("one")).data == b"replaced"
-
-    async def test_an_unconditional_write_makes_older_etags_stale(self, provider: Provider) -> None:
-        self._needs_conditions()
-        etag = await provider.create("one", b"first")
-        await provider.put("one", b"put")
-        with pytest.raises(Conflict):
-            await provider.replace("one", b"second", etag)
-        assert (await provider.get("one")).data == b"put"
-
-    async def test_replace_does_not_make_what_is_not_there(self, provider: Provider) -> None:
-        self._needs_conditions()
-        etag = await provider.create("a/b", b"x")
-        await provider.delete("a/b")
-        for key in ("a/b", "never", "no/such/folder"):
-            with pytest.raises(Conflict):
-                await provider.replace(key, b"y", etag)
-            with pytest.raises(NotFound):
-                await provider.get(key)
+        assert await provider.get("one") == b"put"
 
     async def test_a_provider_without_conditions_says_so(self, provider: Provider) -> None:
         if self.conditional:
             return
         with pytest.raises(Unsupported):
             await provider.create("one", b"")
-        await provider.put("one", b"x")
-        with pytest.raises(Unsupported):
-            await provider.replace("one", b"", "0")
 
     # ------------------------------------------------------------ listing
 
@@ -290,37 +249,7 @@ class ProviderConformance:
             key = f"log/main/{number}"
             won = await _race([_writer(provider.create, key, f"{racer}".encode()) for racer in range(racers)])
             assert len(won) == 1
-            assert (await provider.get(key)).data == b"%d" % won[0]
-
-    async def test_of_many_replacers_one_wins_and_its_content_is_there(self, provider: Provider) -> None:
-        self._needs_conditions()
-        etag = await provider.create("one", b"start")
-        for number in range(5):
-            contents = [f"{number}-{racer}".encode() for racer in range(racers)]
-            won = await _race([_writer(provider.replace, "one", content, etag) for content in contents])
-            assert len(won) == 1
-            blob = await provider.get("one")
-            assert blob.data == contents[won[0]]
-            assert blob.etag is not None
-            etag = blob.etag
-
-    async def test_replacements_that_succeed_form_one_chain(self, provider: Provider) -> None:
-        """Counting up by compare-and-swap from many tasks loses no count."""
-        self._needs_conditions()
-        await provider.create("count", b"0")
-
-        async def count_up(times: int) -> None:
-            while times:
-                blob = await provider.get("count")
-                assert blob.etag is not None
-                try:
-                    await provider.replace("count", b"%d" % (int(blob.data) + 1), blob.etag)
-                    times -= 1
-                except Conflict:
-                    continue
-
-        await asyncio.gather(*(count_up(5) for _ in range(8)))
-        assert (await provider.get("count")).data == b"40"
+            assert await provider.get(key) == b"%d" % won[0]
 
     async def test_a_get_sees_one_write_whole(self, provider: Provider) -> None:
         contents = [bytes([number]) * (100_000 + number * 1000) for number in range(8)]
@@ -329,7 +258,7 @@ class ProviderConformance:
 
         async def read() -> None:
             for _ in range(20):
-                data = (await provider.get("one")).data
+                data = await provider.get("one")
                 assert data in contents
                 seen.add(data[:1])
 
@@ -348,7 +277,7 @@ class ProviderConformance:
             await asyncio.wait([task], timeout=0.0001 * number)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            assert (await provider.get(key)).data in (b"old", b"new" * 1000)
+            assert await provider.get(key) in (b"old", b"new" * 1000)
 
     # ------------------------------------------------------------ pieces
 
@@ -366,13 +295,13 @@ async def _names(provider: Provider, prefix: str, start_after: str = "") -> list
     return [entry.key async for entry in provider.list(prefix, start_after)]
 
 
-def _writer(write: Callable[..., Awaitable[str]], *arguments: object) -> Callable[[], Awaitable[bool]]:
-    """A racer: whether its write won. Losing is to be told by `Exists` or `Conflict`, nothing else."""
+def _writer(write: Callable[..., Awaitable[None]], *arguments: object) -> Callable[[], Awaitable[bool]]:
+    """A racer: whether its write won. Losing is to be told by `Exists`, nothing else."""
 
     async def racer() -> bool:
         try:
             await write(*arguments)
-        except (Exists, Conflict):
+        except Exists:
             return False
         return True
 

@@ -33,7 +33,7 @@ REPEATS = 4
 PAUSE_S = 0.25
 HOUR_S = 3600.0
 
-_write_verbs = ("put", "create", "replace", "list")
+_write_verbs = ("put", "create", "list")
 _read_verbs = ("get", "head")
 
 
@@ -42,7 +42,7 @@ class Share:
     """What was asked of some providers together, for one operation."""
 
     writes: float = 0.0
-    """`put`, `create`, `replace` and `list`: what clouds call class A."""
+    """`put`, `create` and `list`: what clouds call class A."""
     reads: float = 0.0
     """`get` and `head`: class B."""
     deletes: float = 0.0

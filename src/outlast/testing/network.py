@@ -20,7 +20,7 @@ from typing import Literal, TypeVar
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Unavailable
-from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
+from outlast.providers.protocol import Data, Entry, Provider, Stat
 
 T = TypeVar("T")
 
@@ -63,17 +63,14 @@ class Link:
     def name(self) -> str:
         return self.inner.name
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         return await self._call("get", lambda: self.inner.get(key, span))
 
     async def put(self, key: str, data: Data) -> None:
         await self._call("put", lambda: self.inner.put(key, data))
 
-    async def create(self, key: str, data: Data) -> str:
-        return await self._call("create", lambda: self.inner.create(key, data))
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        return await self._call("replace", lambda: self.inner.replace(key, data, etag))
+    async def create(self, key: str, data: Data) -> None:
+        await self._call("create", lambda: self.inner.create(key, data))
 
     async def head(self, key: str) -> Stat:
         return await self._call("head", lambda: self.inner.head(key))

@@ -221,7 +221,7 @@ def test_full_disks(
 
     provider = type(gateway.world.memories["p0"])
     with monkeypatch.context() as patch:
-        for verb in ("put", "create", "replace"):
+        for verb in ("put", "create"):
             patch.setattr(provider, verb, full)
         assert code_of(s3.put_object, Bucket=bucket, Key="k", Body=bytes(size)) == ("ServiceUnavailable", 503)
     gateway.heal()

@@ -25,7 +25,7 @@ def rows(text: str, heading: str) -> list[list[str]]:
 
 def test_the_table_of_operators_is_the_codes() -> None:
     told = {(row[0], row[1], row[3], float(row[4])) for row in rows(clouds, "Operators")}
-    assert told == {(one.name, one.software, one.conditional, one.name_interval_s) for one in operators}
+    assert told == {(one.name, one.software, one.creates, one.name_interval_s) for one in operators}
 
 
 @pytest.mark.parametrize("row", rows(clouds, "Operators"), ids=lambda row: row[0])

@@ -223,7 +223,7 @@ async def test_another_stores_prefix_by_mistake(shop: Shop, tmp_path: Path) -> N
 
 async def objects(url: str) -> dict[str, bytes]:
     provider = open_provider("cloud", url, SystemClock())
-    found = {entry.key: (await provider.get(entry.key)).data async for entry in provider.list("")}
+    found = {entry.key: await provider.get(entry.key) async for entry in provider.list("")}
     await provider.close()
     return found
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from outlast.base.errors import (
     Cause,
-    Conflict,
     Denied,
     Exists,
     Expired,
@@ -189,11 +188,9 @@ def _condition(
 ) -> ProviderError:
     """The answers that are about the object itself."""
     if status == 404:
-        return Conflict(provider, verb, key) if verb == "replace" else NotFound(provider, verb, key)
+        return NotFound(provider, verb, key)
     if verb == "create" and (status == 412 or conflict_exists):
         return Exists(provider, verb, key)
-    if verb == "replace" and status == 412:
-        return Conflict(provider, verb, key)
     if status == 412:
         return Unsupported(provider, verb, f"{detail}: a condition that was not asked for")
     return Unavailable(provider, verb, f"{detail}: two writes met, this one was not done", Cause.CONFLICT)

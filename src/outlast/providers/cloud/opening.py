@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     Make = Callable[[ClientConfig], ObjectStore]
 
 _dialects = {
-    "s3": Dialect("S3", etag="e_tag", conflict_exists=False),
-    "azure": Dialect("Azure Blob", etag="e_tag", conflict_exists=True),
-    "gs": Dialect("GCS", etag="version", conflict_exists=False),
+    "s3": Dialect("S3", tells_versions=True, conflict_exists=False),
+    "azure": Dialect("Azure Blob", tells_versions=True, conflict_exists=True),
+    "gs": Dialect("GCS", tells_versions=False, conflict_exists=False),
 }
 connect_s_max = 5
 # Above every deadline of ours, which know how large a call is: this one only ends what nobody waits for.

@@ -22,10 +22,9 @@ from outlast.base import limits
 from outlast.base.errors import Cause, NotFound, ProviderError, Unavailable, Unsupported
 from outlast.providers.cloud.failures import failure, read_error
 from outlast.providers.names import check_key, check_prefix, check_span
-from outlast.providers.protocol import Blob, Data, Entry, Stat, joined
+from outlast.providers.protocol import Data, Entry, Stat, joined
 
 if TYPE_CHECKING:
-    from obstore import PutMode, PutResult
     from obstore.store import ObjectStore
 
     Page: TypeAlias = Sequence[Any]
@@ -45,8 +44,8 @@ class Dialect:
     """How one kind of cloud differs from the others."""
 
     software: str
-    etag: Literal["e_tag", "version"]
-    """What names a content: the ETag, or the generation (Google, whose conditions know only that)."""
+    tells_versions: bool
+    """Whether an answer's version means that the bucket keeps versions (Google's generation does not)."""
     conflict_exists: bool
     """Whether a plain 409 to `create` says that the object exists (Azure) or that two writes met."""
 
@@ -69,26 +68,21 @@ class CloudProvider:
     def name(self) -> str:
         return self._name
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         check_key(key)
         if span is None:
             return await self._call("get", key, 8 * limits.MIB, lambda: self._whole(key))
         check_span(span)
         if span[0] == span[1]:
             await self._call("get", key, 0, lambda: obstore.head_async(self._store, key))
-            return Blob(b"", None)
+            return b""
         return await self._call("get", key, span[1] - span[0], lambda: self._part(key, span))
 
     async def put(self, key: str, data: Data) -> None:
         await self._write("put", key, data, "overwrite")
 
-    async def create(self, key: str, data: Data) -> str:
-        return self._etag("create", await self._write("create", key, data, "create"))
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        # One of the two suffices, and the other must be absent rather than None.
-        mode: PutMode = {"e_tag": etag} if self._dialect.etag == "e_tag" else {"version": etag}
-        return self._etag("replace", await self._write("replace", key, data, mode))
+    async def create(self, key: str, data: Data) -> None:
+        await self._write("create", key, data, "create")
 
     async def head(self, key: str) -> Stat:
         check_key(key)
@@ -131,22 +125,22 @@ class CloudProvider:
 
     # ------------------------------------------------------------ pieces
 
-    async def _whole(self, key: str) -> Blob:
+    async def _whole(self, key: str) -> bytes:
         result = await obstore.get_async(self._store, key)
         data = bytes(await result.bytes_async())
         self._notice(result.meta["version"])
-        return Blob(data, result.meta[self._dialect.etag])
+        return data
 
-    async def _part(self, key: str, span: tuple[int, int]) -> Blob:
+    async def _part(self, key: str, span: tuple[int, int]) -> bytes:
         try:
             result = await obstore.get_async(self._store, key, options={"range": span})
-            return Blob(bytes(await result.bytes_async()), None)
+            return bytes(await result.bytes_async())
         except Exception as error:
             if read_error(error).status == 416:
-                return Blob(b"", None)  # the object ends before the span begins
+                return b""  # the object ends before the span begins
             raise
 
-    async def _write(self, verb: str, key: str, data: Data, mode: "PutMode") -> "PutResult":
+    async def _write(self, verb: str, key: str, data: Data, mode: Literal["overwrite", "create"]) -> None:
         check_key(key)
         content = joined(data)
         result = await self._call(
@@ -156,18 +150,11 @@ class CloudProvider:
             lambda: obstore.put_async(self._store, key, content, mode=mode, use_multipart=False),
         )
         self._notice(result["version"])
-        return result
 
     def _notice(self, version: str | None) -> None:
         """See `versioned`. Objects from before versioning was switched on have the version "null"."""
-        if self._dialect.etag != "version" and version not in (None, "", "null"):
+        if self._dialect.tells_versions and version not in (None, "", "null"):
             self.versioned = True
-
-    def _etag(self, verb: str, result: "PutResult") -> str:
-        etag = result[self._dialect.etag]
-        if not etag:
-            raise Unsupported(self._name, verb, "a write is answered without an ETag")
-        return etag
 
     async def _call(self, verb: str, key: str, size: int, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask, within the deadline. The error of obstore's is not chained: its text may hold secrets."""

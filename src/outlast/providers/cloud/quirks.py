@@ -19,8 +19,8 @@ class Operator:
     """A regular expression for the whole host name; its groups `region` and `account` tell these."""
     name_interval_s: float = 0.0
     """Seconds between two writes of one name; more often is answered by 429."""
-    conditional: str = "both"
-    """What is said of conditional writes: `both`, `create`, `none` or `unknown`. For the docs."""
+    creates: str = "yes"
+    """Whether it is said to create only what is absent: `yes`, `no` or `unknown`. For the docs."""
 
 
 _region = r"(?P<region>[a-z0-9-]+)"
@@ -34,28 +34,28 @@ operators = (
         r"(?P<account>[0-9a-f]+)\.(?:(?P<region>[a-z]+)\.)?r2\.cloudflarestorage\.com",
         name_interval_s=1.0,
     ),
-    Operator("Backblaze", "B2", rf"s3\.{_region}\.backblazeb2\.com", conditional="none"),
-    Operator("Wasabi", "Wasabi", rf"s3\.{_region}\.wasabisys\.com", conditional="unknown"),
-    Operator("Wasabi", "Wasabi", r"s3\.wasabisys\.com", conditional="unknown"),
-    Operator("DigitalOcean", "Spaces", rf"{_region}\.digitaloceanspaces\.com", conditional="unknown"),
+    Operator("Backblaze", "B2", rf"s3\.{_region}\.backblazeb2\.com", creates="no"),
+    Operator("Wasabi", "Wasabi", rf"s3\.{_region}\.wasabisys\.com", creates="unknown"),
+    Operator("Wasabi", "Wasabi", r"s3\.wasabisys\.com", creates="unknown"),
+    Operator("DigitalOcean", "Spaces", rf"{_region}\.digitaloceanspaces\.com", creates="unknown"),
     Operator("Scaleway", "Scaleway", rf"s3\.{_region}\.scw\.cloud"),
     Operator(
         "OVHcloud",
         "OVHcloud",
         rf"s3\.{_region}\.(?:io\.|perf\.)?cloud\.ovh\.(?:net|us)",
     ),
-    Operator("Hetzner", "Ceph", rf"{_region}\.your-objectstorage\.com", conditional="unknown"),
-    Operator("Akamai", "Ceph", rf"{_region}\.linodeobjects\.com", conditional="unknown"),
+    Operator("Hetzner", "Ceph", rf"{_region}\.your-objectstorage\.com", creates="unknown"),
+    Operator("Akamai", "Ceph", rf"{_region}\.linodeobjects\.com", creates="unknown"),
     Operator(
         "Oracle",
         "Oracle",
         rf"(?P<account>[a-z0-9]+)\.compat\.objectstorage\.{_region}\.(?:oraclecloud|oci\.customer-oci)\.com",
-        conditional="unknown",
+        creates="unknown",
     ),
-    Operator("IBM", "COS", rf"s3\.{_region}\.cloud-object-storage\.appdomain\.cloud", conditional="unknown"),
-    Operator("Alibaba", "OSS", rf"(?:s3\.)?oss-{_region}\.aliyuncs\.com", conditional="unknown"),
-    Operator("Tigris", "Tigris", r"(?:fly\.storage\.tigris\.dev|t3\.storage\.dev)", conditional="create"),
-    Operator("Storj", "Storj", r"gateway\.(?:(?P<region>[a-z0-9]+)\.)?storjshare\.io", conditional="create"),
+    Operator("IBM", "COS", rf"s3\.{_region}\.cloud-object-storage\.appdomain\.cloud", creates="unknown"),
+    Operator("Alibaba", "OSS", rf"(?:s3\.)?oss-{_region}\.aliyuncs\.com", creates="unknown"),
+    Operator("Tigris", "Tigris", r"(?:fly\.storage\.tigris\.dev|t3\.storage\.dev)"),
+    Operator("Storj", "Storj", r"gateway\.(?:(?P<region>[a-z0-9]+)\.)?storjshare\.io"),
     Operator("Google", "GCS", r"storage\.googleapis\.com", name_interval_s=1.0),
     Operator("Microsoft", "Azure Blob", r"(?P<account>[a-z0-9]+)\.blob\.core\.windows\.net"),
     Operator("Microsoft", "Azure Blob", r"(?P<account>[a-z0-9]+)\.blob\.core\.usgovcloudapi\.net"),

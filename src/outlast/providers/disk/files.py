@@ -1,23 +1,13 @@
-"""The system calls that objects on a disk are made of: whole writes, whole reads, links, locks, fsyncs."""
+"""The system calls that objects on a disk are made of: whole writes, whole reads, links, fsyncs."""
 
 import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from outlast.providers.protocol import Data, chunks_of
 
-# A lock is held for microseconds; after so many turns its holder has been put to sleep by the system,
-# and the caller had better wait elsewhere.
-lock_tries_max = 50
-
 _buffers_per_write_max = os.sysconf("SC_IOV_MAX")
-
-
-class Busy(Exception):
-    """Another process holds the lock and does not run; try again a little later."""
 
 
 def open_object(path: str) -> tuple[int, int]:
@@ -70,30 +60,6 @@ def fsync_folder(folder: str) -> None:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-@contextmanager
-def locked(path: str) -> Iterator[None]:
-    """Hold the lock file `path` against other threads and processes. Raises `Busy`."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        for _ in range(lock_tries_max):
-            if _locked_now(file):
-                break
-            os.sched_yield()
-        else:
-            raise Busy
-        yield
-    finally:
-        os.close(file)
-
-
-def _locked_now(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def mark_unsettled(file: int) -> None:

@@ -14,11 +14,10 @@ from outlast.base import limits
 from outlast.base.clock import Clock, SystemClock
 from outlast.base.errors import Cause, Unavailable
 from outlast.providers.disk.failures import failure
-from outlast.providers.disk.files import Busy
 from outlast.providers.disk.lane import Lane, Saturated
 from outlast.providers.disk.tree import Tree
 from outlast.providers.names import check_key, check_prefix, check_span
-from outlast.providers.protocol import Blob, Data, Entry, Stat
+from outlast.providers.protocol import Data, Entry, Stat
 
 T = TypeVar("T")
 
@@ -30,9 +29,6 @@ lane_waiting_max = 512
 large_bytes_min = 256 * limits.KIB
 # Entries of a listing that one hop fetches.
 page_entries = 1000
-# How long to wait for a lock whose holder does not run, and how often to look.
-busy_s_max = 2.0
-busy_pause_s = 0.002
 
 
 class DiskProvider:
@@ -58,7 +54,7 @@ class DiskProvider:
         """Create the root directory if it is not there yet. For making a store, or taking a disk back."""
         await self._run(self._small, "prepare", "", self._tree.prepare)
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         check_key(key)
         lane = self._small
         if span is not None:
@@ -70,13 +66,9 @@ class DiskProvider:
         check_key(key)
         await self._run(self._lane_for(data), "put", key, self._tree.put, key, data)
 
-    async def create(self, key: str, data: Data) -> str:
+    async def create(self, key: str, data: Data) -> None:
         check_key(key)
-        return await self._run(self._lane_for(data), "create", key, self._tree.create, key, data)
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        check_key(key)
-        return await self._run(self._lane_for(data), "replace", key, self._tree.replace, key, data, etag)
+        await self._run(self._lane_for(data), "create", key, self._tree.create, key, data)
 
     async def head(self, key: str) -> Stat:
         check_key(key)
@@ -110,22 +102,6 @@ class DiskProvider:
             return await lane.run(self._translated, verb, key, function, arguments)
         except Saturated:
             raise Unavailable(self._name, verb, "too many calls wait", Cause.SATURATED) from None
-        except Busy:
-            return await self._run_when_free(lane, verb, key, function, *arguments)
-
-    async def _run_when_free(
-        self, lane: Lane, verb: str, key: str, function: Callable[..., T], *arguments: object
-    ) -> T:
-        deadline = self._clock.monotonic() + busy_s_max
-        while self._clock.monotonic() < deadline:
-            await self._clock.sleep(busy_pause_s)
-            try:
-                return await lane.run(self._translated, verb, key, function, arguments)
-            except Saturated:
-                break
-            except Busy:
-                continue
-        raise Unavailable(self._name, verb, f"{key}: locked by another process", Cause.TIMEOUT)
 
     def _translated(
         self, verb: str, key: str, function: Callable[..., T], arguments: tuple[object, ...]

@@ -1,4 +1,4 @@
-"""A folder on a server without conditional writes as a provider: five verbs, and two that it refuses.
+"""A folder on a server without conditional writes as a provider: five verbs, and one that it refuses.
 
 What is in the way between opendal's WebDAV and the protocol, and what is done about it:
 
@@ -14,7 +14,7 @@ What is in the way between opendal's WebDAV and the protocol, and what is done a
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 from opendal.types import EntryMode
@@ -25,7 +25,7 @@ from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, NotFound, ProviderError, Unavailable, Unsupported
 from outlast.providers.longtail.failures import failure, status_of
 from outlast.providers.names import check_key, check_prefix, check_span
-from outlast.providers.protocol import Blob, Data, Entry, Stat, joined
+from outlast.providers.protocol import Data, Entry, Stat, joined
 
 if TYPE_CHECKING:
     from weakref import WeakValueDictionary
@@ -65,7 +65,7 @@ class LongTailProvider:
     def name(self) -> str:
         return self._name
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         check_key(key)
         if span is not None:
             check_span(span)
@@ -79,11 +79,9 @@ class LongTailProvider:
         async with self._placing.setdefault(key, asyncio.Lock()):
             await self._call("put", key, len(content), lambda: self._place(key, content))
 
-    async def create(self, key: str, data: Data) -> str:
-        self._refuse("create", key)
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        self._refuse("replace", key)
+    async def create(self, key: str, data: Data) -> None:
+        check_key(key)
+        raise Unsupported(self._name, "create", "a place of this kind has no conditional writes")
 
     async def head(self, key: str) -> Stat:
         check_key(key)
@@ -122,12 +120,12 @@ class LongTailProvider:
                 await self._clock.sleep(pause_s)
         return await ask()
 
-    async def _read(self, key: str, span: tuple[int, int] | None) -> Blob:
+    async def _read(self, key: str, span: tuple[int, int] | None) -> bytes:
         if span is None:
             data = await self._operator.read(key)
             if data.isascii():
                 await self._size(key)
-            return Blob(data, None)
+            return data
         try:
             if span[0] == span[1]:
                 data = b""
@@ -139,7 +137,7 @@ class LongTailProvider:
             data = await self._read_to_end(key, span)
         if data.isascii():
             await self._size(key)
-        return Blob(data, None)
+        return data
 
     async def _read_to_end(self, key: str, span: tuple[int, int]) -> bytes:
         """For a span that goes beyond the object's end, which opendal takes for a failure."""
@@ -178,10 +176,6 @@ class LongTailProvider:
         except Exception as error:
             if not isinstance(error, NotFound) and type(error).__name__ != "NotFound":
                 raise
-
-    def _refuse(self, verb: str, key: str) -> NoReturn:
-        check_key(key)
-        raise Unsupported(self._name, verb, "a place of this kind has no conditional writes")
 
     # ------------------------------------------------------------ listing
 

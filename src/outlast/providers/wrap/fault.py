@@ -19,7 +19,7 @@ from typing import NoReturn, TypeVar
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Denied, NotFound, ProviderError, Unavailable
-from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
+from outlast.providers.protocol import Data, Entry, Provider, Stat
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ class FaultProvider:
         # Raised with every change of the faults, so that a call under way can tell that there was one.
         self._age = 0
         # What keys held before the shape `stale` was set, as far as they were written since; None is nothing.
-        self._before: dict[str, Blob | None] = {}
+        self._before: dict[str, bytes | None] = {}
 
     @property
     def name(self) -> str:
@@ -121,17 +121,14 @@ class FaultProvider:
         else:
             self._set(tuple(faults), deadline)
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         return await self._do("get", key, lambda shape: self._read(shape, key, span), writes=False)
 
     async def put(self, key: str, data: Data) -> None:
         await self._do("put", key, lambda _: self.inner.put(key, data), writes=True)
 
-    async def create(self, key: str, data: Data) -> str:
-        return await self._do("create", key, lambda _: self.inner.create(key, data), writes=True)
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        return await self._do("replace", key, lambda _: self.inner.replace(key, data, etag), writes=True)
+    async def create(self, key: str, data: Data) -> None:
+        await self._do("create", key, lambda _: self.inner.create(key, data), writes=True)
 
     async def head(self, key: str) -> Stat:
         return await self._do("head", key, lambda shape: self._stat(shape, key), writes=False)
@@ -214,28 +211,28 @@ class FaultProvider:
                 pass  # the faults' own end, unless it was moved; the loop looks
         raise Unavailable(self._name, verb, "no answer", Cause.TIMEOUT)
 
-    async def _read(self, shape: Shape | None, key: str, span: tuple[int, int] | None) -> Blob:
+    async def _read(self, shape: Shape | None, key: str, span: tuple[int, int] | None) -> bytes:
         if shape is Shape.STALE and key in self._before:
             return self._past(key, span)
-        blob = await self.inner.get(key, span)
-        if shape is Shape.CORRUPT and blob.data:
-            return Blob(self._flipped(blob.data), blob.etag)
-        if shape is Shape.TRUNCATED and blob.data:
-            return Blob(blob.data[: int(self._entropy.uniform(0, len(blob.data) - 1))], blob.etag)
-        return blob
+        data = await self.inner.get(key, span)
+        if shape is Shape.CORRUPT and data:
+            return self._flipped(data)
+        if shape is Shape.TRUNCATED and data:
+            return data[: int(self._entropy.uniform(0, len(data) - 1))]
+        return data
 
     async def _stat(self, shape: Shape | None, key: str) -> Stat:
         if shape is Shape.STALE and key in self._before:
-            return Stat(len(self._past(key, None).data))
+            return Stat(len(self._past(key, None)))
         return await self.inner.head(key)
 
-    def _past(self, key: str, span: tuple[int, int] | None) -> Blob:
-        blob = self._before[key]
-        if blob is None:
+    def _past(self, key: str, span: tuple[int, int] | None) -> bytes:
+        data = self._before[key]
+        if data is None:
             raise NotFound(self._name, "get", key)
-        return blob if span is None else Blob(blob.data[span[0] : span[1]], None)
+        return data if span is None else data[span[0] : span[1]]
 
-    async def _present(self, key: str) -> Blob | None:
+    async def _present(self, key: str) -> bytes | None:
         try:
             return await self.inner.get(key)
         except NotFound:

@@ -22,7 +22,7 @@ from outlast.base.errors import Cause, Denied, Estranged, Full, NotFound, Provid
 from outlast.providers import trouble
 from outlast.providers.health import Health
 from outlast.providers.marker import Marker, read_marker
-from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
+from outlast.providers.protocol import Data, Entry, Provider, Stat
 from outlast.providers.trouble import Trouble
 from outlast.providers.wrap.layers import keeps_versions
 
@@ -82,18 +82,15 @@ class Guard:
         self._marker = replace(self._marker, incarnation=incarnation)
         self._want_marker()
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         size = whole_bytes_guess if span is None else span[1] - span[0]
         return await self._call("get", size, self.inner.get, key, span)
 
     async def put(self, key: str, data: Data) -> None:
         await self._call("put", _size(data), self.inner.put, key, data)
 
-    async def create(self, key: str, data: Data) -> str:
-        return await self._call("create", _size(data), self.inner.create, key, data)
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        return await self._call("replace", _size(data), self.inner.replace, key, data, etag)
+    async def create(self, key: str, data: Data) -> None:
+        await self._call("create", _size(data), self.inner.create, key, data)
 
     async def head(self, key: str) -> Stat:
         return await self._call("head", 0, self.inner.head, key)
@@ -183,7 +180,7 @@ class Guard:
         except asyncio.CancelledError:
             health.report_given_up(verb, self._clock.monotonic() - began, size)
             raise
-        moved = len(answer.data) if isinstance(answer, Blob) else size
+        moved = len(answer) if isinstance(answer, bytes) else size
         health.report(verb, self._clock.monotonic() - began, None, moved)
         return answer
 
@@ -259,7 +256,7 @@ class Guard:
             async with asyncio.timeout(deadline_s):
                 await self._timed(verb, self.inner.put, key, content)
                 verb = "get"
-                blob = await self._timed(verb, self.inner.get, key)
+                read = await self._timed(verb, self.inner.get, key)
                 verb = "delete"
                 await self._timed(verb, self.inner.delete, key)
         except TimeoutError:
@@ -272,7 +269,7 @@ class Guard:
             return Unavailable(self._name, verb, "what was just written cannot be found", Cause.CORRUPT)
         except ProviderError as error:
             return error
-        if blob.data != content:
+        if read != content:
             return Unavailable(self._name, "get", "other bytes were read than just written", Cause.CORRUPT)
         return None
 

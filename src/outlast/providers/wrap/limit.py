@@ -20,8 +20,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from outlast.base.clock import Clock
-from outlast.base.errors import Cause, Conflict, Exists, ProviderError, Unavailable
-from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
+from outlast.base.errors import Cause, Exists, ProviderError, Unavailable
+from outlast.providers.protocol import Data, Entry, Provider, Stat
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ recent_requests = 64
 complaint_pause_s = 1.0
 names_max = 4096
 
-_writes = frozenset({"put", "create", "replace", "delete"})
+_writes = frozenset({"put", "create", "delete"})
 
 
 class Limit:
@@ -63,17 +63,14 @@ class Limit:
     def name(self) -> str:
         return self.inner.name
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         return await self._paced("get", self.inner.get, key, span)
 
     async def put(self, key: str, data: Data) -> None:
         await self._write("put", self.inner.put, key, data)
 
-    async def create(self, key: str, data: Data) -> str:
-        return await self._write("create", self.inner.create, key, data)
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        return await self._write("replace", self.inner.replace, key, data, etag)
+    async def create(self, key: str, data: Data) -> None:
+        await self._write("create", self.inner.create, key, data)
 
     async def head(self, key: str) -> Stat:
         return await self._paced("head", self.inner.head, key)
@@ -99,7 +96,7 @@ class Limit:
             await self._wait(verb, left_s)
         try:
             answer = await self._paced(verb, ask, key, *arguments)
-        except (Exists, Conflict):
+        except Exists:
             raise
         except ProviderError as error:
             if error.cause is not Cause.THROTTLED:

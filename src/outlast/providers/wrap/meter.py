@@ -14,7 +14,7 @@ from typing import TypeVar
 from outlast.base.clock import Clock
 from outlast.base.errors import ProviderError
 from outlast.base.histogram import Histogram, latencies
-from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat
+from outlast.providers.protocol import Data, Entry, Provider, Stat
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Usage:
 
     requests: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    """By cause. `missing`, `exists` and `conflict` are answers and counted here as well."""
+    """By cause. `missing` and `exists` are answers and counted here as well."""
     given_up: int = 0
     """Requests whose caller did not wait for the answer."""
     sent_bytes: int = 0
@@ -49,19 +49,16 @@ class Meter:
     def name(self) -> str:
         return self.inner.name
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
-        blob = await self._count("get", 0, self.inner.get, key, span)
-        self._of("get").received_bytes += len(blob.data)
-        return blob
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+        data = await self._count("get", 0, self.inner.get, key, span)
+        self._of("get").received_bytes += len(data)
+        return data
 
     async def put(self, key: str, data: Data) -> None:
         await self._count("put", _size(data), self.inner.put, key, data)
 
-    async def create(self, key: str, data: Data) -> str:
-        return await self._count("create", _size(data), self.inner.create, key, data)
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        return await self._count("replace", _size(data), self.inner.replace, key, data, etag)
+    async def create(self, key: str, data: Data) -> None:
+        await self._count("create", _size(data), self.inner.create, key, data)
 
     async def head(self, key: str) -> Stat:
         return await self._count("head", 0, self.inner.head, key)

@@ -5,9 +5,9 @@ conditional writes that met (S3's 409). Nothing else: a refused connection, an u
 certificate and a deadline that has passed say that the provider is away, which the breaker must hear about
 at once; a rejected credential stays rejected, and asking again may lock the account.
 
-Ambiguity. A `create` or `replace` whose answer was an error may have happened all the same, and then the
-second attempt meets the first: `Exists` or `Conflict` against itself. So after a failed attempt the object
-is read back, and if it is this very content (callers put a nonce into it), the first attempt was the winner.
+Ambiguity. A `create` whose answer was an error may have happened all the same, and then the second attempt
+meets the first: `Exists` against itself. So after a failed attempt the object is read back, and if it is this
+very content (callers put a nonce into it), the first attempt was the winner.
 A condition is never emulated by looking first, and nothing is ever undone.
 
 A listing goes on after the last name that it gave.
@@ -18,8 +18,8 @@ from typing import TypeVar
 
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
-from outlast.base.errors import Cause, Conflict, Exists, NotFound, ProviderError, Unavailable
-from outlast.providers.protocol import Blob, Data, Entry, Provider, Stat, joined
+from outlast.base.errors import Cause, Exists, NotFound, ProviderError, Unavailable
+from outlast.providers.protocol import Data, Entry, Provider, Stat, joined
 
 T = TypeVar("T")
 
@@ -47,17 +47,25 @@ class Retry:
     def name(self) -> str:
         return self.inner.name
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> Blob:
+    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
         return await self._again(lambda: self.inner.get(key, span))
 
     async def put(self, key: str, data: Data) -> None:
         await self._again(lambda: self.inner.put(key, data))
 
-    async def create(self, key: str, data: Data) -> str:
-        return await self._conditional(key, data, lambda: self.inner.create(key, data))
-
-    async def replace(self, key: str, data: Data, etag: str) -> str:
-        return await self._conditional(key, data, lambda: self.inner.replace(key, data, etag))
+    async def create(self, key: str, data: Data) -> None:
+        attempts = _Attempts(self._clock, self._entropy)
+        while True:
+            try:
+                await self.inner.create(key, data)
+            except Exists:
+                if attempts.maybe_done and await self._is_there(key, joined(data)):
+                    return
+                raise
+            except ProviderError as error:
+                await attempts.pause(error)
+            else:
+                return
 
     async def head(self, key: str) -> Stat:
         return await self._again(lambda: self.inner.head(key))
@@ -94,28 +102,11 @@ class Retry:
             except ProviderError as error:
                 await attempts.pause(error)
 
-    async def _conditional(self, key: str, data: Data, ask: Callable[[], Awaitable[str]]) -> str:
-        attempts = _Attempts(self._clock, self._entropy)
-        while True:
-            try:
-                return await ask()
-            except (Exists, Conflict):
-                if not attempts.maybe_done:
-                    raise
-                etag = await self._own(key, joined(data))
-                if etag is None:
-                    raise
-                return etag
-            except ProviderError as error:
-                await attempts.pause(error)
-
-    async def _own(self, key: str, content: bytes) -> str | None:
-        """The etag of what is there, if that is `content`."""
+    async def _is_there(self, key: str, content: bytes) -> bool:
         try:
-            blob = await self._again(lambda: self.inner.get(key))
+            return await self._again(lambda: self.inner.get(key)) == content
         except NotFound:
-            return None
-        return blob.etag if blob.data == content else None
+            return False
 
 
 class _Attempts:
