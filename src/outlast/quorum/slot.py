@@ -106,7 +106,7 @@ class Slot:
         return self._start(self._look, ranked[len(tasks) :])
 
     async def _ask_on(self) -> list["asyncio.Task[None]"]:
-        """Where voters tell different values, ask what they hold last: one may have accepted another's since."""
+        """Where voters tell different values, ask what they hold last: one may have gone on to another's."""
         accepted = [voter for voter in self._voters if self.tally.has_accepted(voter.name)]
         if self.tally.conclusive() or len(accepted) < self.tally.majority:
             return []
