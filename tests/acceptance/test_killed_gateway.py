@@ -24,7 +24,7 @@ async def survive(scene: Scene, rounds: int) -> None:
 
         load.targets = [target]
         working = asyncio.ensure_future(load.run(CLIENTS, until=lambda it=gateway: not it.is_running()))
-        await CLOCK.sleep(ENTROPY.uniform(0.05, 1.0))  # at any moment
+        await CLOCK.sleep(ENTROPY.uniform(0.05, 0.6))  # at any moment
         gateway.kill()
         scene.forget_elsewhere()
         await working

@@ -20,7 +20,7 @@ from outlast.testing.simulation import Simulation, simulate
 
 pytestmark = pytest.mark.usefixtures("small_sizes")
 
-PLAYED_S = 120.0
+PLAYED_S = 60.0
 
 
 POLICY = Policy(1, "location")

@@ -498,6 +498,52 @@ def test_what_one_voter_has_accepted_is_carried_on_though_its_writer_was_told_an
     simulate(1, main)
 
 
+def test_who_keeps_trying_without_a_majority_leaves_no_more_and_more_states() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateways = [cluster.gateway(STEADY), cluster.gateway(STEADY)]
+        await gateways[0].log.append(b"before")
+        for gateway in gateways:
+            gateway.links[2].weather = Weather(delay_s=(0.001, 0.001))  # it answers before the full ones do
+            gateway.gates[0].full = gateway.gates[1].full = True
+        for _ in range(20):
+            for gateway in gateways:
+                with pytest.raises(NoMajority):
+                    await gateway.log.append(b"refused")
+        states = [entry async for entry in cluster.voters[2].list(state_key(2, 0))]
+        assert len(states) <= 4
+        for gateway in gateways:
+            gateway.gates[0].full = gateway.gates[1].full = False
+        await gateways[1].log.append(b"after")
+        assert gateways[1].applied[-1] == b"after"
+
+    simulate(1, main)
+
+
+def test_the_last_states_tell_what_the_first_ones_hide() -> None:
+    """Each voter has accepted another value at first. What was decided after that is known without a write."""
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway, reader = cluster.gateway(), cluster.gateway(STEADY)
+        await gateway.log.append(b"before")
+        batch = Batch(gateway.log.hash, b"dead" * 4, 1, (b"lost",))
+        lost = seal_batch(PlainSeal(), 2, batch)
+        for number, voter in enumerate(cluster.voters[:2]):
+            ballot = Ballot(number, b"dead" * 4)
+            await voter.create(state_key(2, 0), encode_state(SlotState(ballot, ballot, lost)))
+        await gateway.log.sync()
+        assert gateway.applied == [b"genesis", b"before", b"lost"]
+        calls = [gate.count_calls() for gate in reader.gates]
+        await reader.log.sync()
+        assert reader.applied == gateway.applied
+        assert not sum(count["create"] for count in calls)
+
+    simulate(1, main)
+
+
 def test_reads_go_on_while_writes_are_refused_without_end() -> None:
     async def main(sim: Simulation) -> None:
         cluster = Cluster(sim)
