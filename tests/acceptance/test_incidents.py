@@ -15,7 +15,7 @@ import pytest
 from clouds import build
 from scene import CLOCK, ENTROPY, Scene, answered, judge, working
 
-from outlast.assembly.build import open_store
+from outlast.assembly.opening import open_store
 from outlast.assembly.settings import load_settings
 from outlast.base.limits import KIB
 from outlast.outages.drill.conduct import Drill, Pace

@@ -5,7 +5,9 @@ for a decided slot, or nothing, takes the decided value, as it would have from a
 above the decided ballot is kept; whoever made it will adopt the same value.
 """
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from itertools import count
 
 from outlast.base.errors import Cause, Exists, NotFound, Unavailable
@@ -13,6 +15,9 @@ from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import SlotState, decode_state, encode_state
 from outlast.quorum.replay import Open, replay
 from outlast.quorum.voter import Voter, state_key
+
+# Slots written at once: as many as hide a cloud's round trip behind the reading of the next ones.
+SETTLED_AT_ONCE = 16
 
 
 async def refill(
@@ -34,15 +39,32 @@ async def refill(
     """
     written = 0
     reached = slot - 1
-    async for number, state in replay(voters, open_value, slot, previous):
-        if number > until:
-            break
-        written += await settle(target, number, state)
-        reached = number
+    waiting: list[tuple[int, SlotState]] = []
+    async with aclosing(replay(voters, open_value, slot, previous)) as states:
+        async for number, state in states:
+            if number > until:
+                break
+            waiting.append((number, state))
+            reached = number
+            if len(waiting) == SETTLED_AT_ONCE:
+                written += await _settle_all(target, waiting)
+                waiting.clear()
+    written += await _settle_all(target, waiting)
     if reached < until - 1:
         told = f"nobody told what slot {reached + 1} holds"
         raise Unavailable(target.name, "refill", told, Cause.TIMEOUT)
     return written
+
+
+async def _settle_all(target: Provider, decided: Sequence[tuple[int, SlotState]]) -> int:
+    """`settle` of all at once; how many had to be written. Raises one of the errors when all have ended."""
+    settled = await asyncio.gather(
+        *(settle(target, slot, state) for slot, state in decided), return_exceptions=True
+    )
+    for outcome in settled:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return sum(map(bool, settled))
 
 
 async def settle(target: Provider, slot: int, decided: SlotState) -> bool:

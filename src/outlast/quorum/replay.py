@@ -18,7 +18,7 @@ from outlast.quorum.voter import Voter
 
 # Slots read ahead at a time: enough to hide a cloud's round trip, few enough to bound memory
 # (a slot is at most `limits.batch_bytes_max`, nearly always far less).
-WINDOW_SLOTS = 8
+WINDOW_SLOTS = 16
 
 Open = Callable[[int, bytes], Batch]
 """(slot, value) -> its batch; raises `Tampered`."""
