@@ -73,6 +73,7 @@ async def test_one_bad_disk_is_a_provider_less(
         await read(client, f"without-{number}")
 
 
+@pytest.mark.slow
 async def test_full_disks_take_nothing_and_give_everything(small: Scene, disks: SmallDisks) -> None:
     gateway = await small.serve()
     client = await small.client(gateway)
@@ -90,6 +91,7 @@ async def test_full_disks_take_nothing_and_give_everything(small: Scene, disks: 
     assert gateway.is_running()
 
 
+@pytest.mark.slow
 async def test_full_disks_can_be_read_while_writers_keep_trying(small: Scene, disks: SmallDisks) -> None:
     client = await small.client(await small.serve())
     await write(client, "before")

@@ -37,6 +37,7 @@ def held(installation: Installation) -> dict[Path, bytes]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_command_says_whose_key_it_is_not(robbed: Installation, command: tuple[str, ...]) -> None:
     before = held(robbed)
@@ -45,6 +46,7 @@ def test_a_command_says_whose_key_it_is_not(robbed: Installation, command: tuple
     assert held(robbed) == before
 
 
+@pytest.mark.slow
 def test_a_gateway_does_not_start(robbed: Installation) -> None:
     before = held(robbed)
     with pytest.raises(CommandFailed, match="another store's"):
@@ -52,6 +54,7 @@ def test_a_gateway_does_not_start(robbed: Installation) -> None:
     assert held(robbed) == before
 
 
+@pytest.mark.slow
 def test_local_state_from_better_days_changes_nothing(robbed: Installation) -> None:
     """The catalog that `bucket create` left is in that state folder, and can be read without any key."""
     with pytest.raises(CommandFailed, match="another store's"):

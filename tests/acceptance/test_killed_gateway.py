@@ -37,10 +37,6 @@ async def survive(scene: Scene, rounds: int) -> None:
     print(f"{rounds} gateways killed: {load.report.requests} requests, {killed} of them cut off")
 
 
-async def test_every_acknowledged_object_is_there(scene: Scene) -> None:
-    await survive(scene, rounds=2)
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.xdist_group("survival")

@@ -114,6 +114,7 @@ async def test_each_of_200_races_has_one_winner(scene: Scene) -> None:
     await race(scene, rounds=200)
 
 
+@pytest.mark.slow
 async def test_writers_on_the_same_keys_are_linearizable(scene: Scene) -> None:
     load = Load(await targets_of(scene), CLOCK, ENTROPY, FEW_KEYS)
     async with working(load, 8):

@@ -34,6 +34,7 @@ def test_a_port_in_use_is_replaced_by_a_free_one() -> None:
         assert free_port("127.0.0.1", port) != port
 
 
+@pytest.mark.slow
 def test_the_library_is_loaded_without_what_was_installed_into_it() -> None:
     keys = [key for key, _ in standard_library()]
     assert "os.py" in keys

@@ -39,6 +39,7 @@ def assert_reads(shell: Any) -> None:
 # ---------------------------------------------------------------- with a canary
 
 
+@pytest.mark.slow
 def test_a_drill_says_what_was_promised_and_what_was_seen(filled: Any) -> None:
     report = filled.json("drill", "b", "--shape", "refuse", "--seconds", "2")
     assert (report["what"], report["providers"], report["end"]) == ("b", ["b"], "finished")

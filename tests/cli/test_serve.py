@@ -91,6 +91,7 @@ def test_sigterm_finishes_what_is_under_way(bucket: Any) -> None:
     assert bucket.run("cat", "bucket/slow").stdout_bytes == b"helloworld"
 
 
+@pytest.mark.slow
 def test_a_new_key_works_at_once_and_a_deleted_one_no_more(bucket: Any) -> None:
     with serving(bucket) as (_, endpoint):
         s3 = client(bucket, endpoint)
@@ -119,6 +120,7 @@ def scrape(endpoint: str, **headers: str) -> int:
         return error.code
 
 
+@pytest.mark.slow
 def test_metrics_are_for_this_computer_or_for_the_token_in_the_environment(bucket: Any) -> None:
     with serving(bucket) as (_, endpoint):
         assert scrape(endpoint) == 200
@@ -128,6 +130,7 @@ def test_metrics_are_for_this_computer_or_for_the_token_in_the_environment(bucke
         assert scrape(endpoint, Authorization="Bearer sesame", Via="1.1 a-proxy") == 200
 
 
+@pytest.mark.slow
 def test_requests_are_told_at_info_as_json_and_not_by_default(bucket: Any) -> None:
     for arguments, environment, told in (
         ((), {}, 0),

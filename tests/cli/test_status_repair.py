@@ -57,6 +57,7 @@ def test_status_tells_of_a_provider_that_is_not_mounted(filled: Any) -> None:
     assert_reads(filled)
 
 
+@pytest.mark.slow
 def test_status_still_answers_when_too_many_are_gone(filled: Any) -> None:
     for name in ("a", "b"):
         (filled.folder / name).rename(filled.folder / f"{name}-away")
@@ -120,6 +121,7 @@ def test_repair_with_a_provider_away_says_so(filled: Any) -> None:
     assert filled.json("repair")["degraded"] == 0
 
 
+@pytest.mark.slow
 def test_all_erased_but_one_is_told_as_it_is(filled: Any) -> None:
     for name in ("a", "b"):
         wipe(filled.folder / name)

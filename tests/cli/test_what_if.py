@@ -104,6 +104,7 @@ def test_who_is_drilled_counts_as_away(filled: Any) -> None:
     assert filled.json("what-if", "c")["not_well"] == {}
 
 
+@pytest.mark.slow
 def test_a_store_without_majority_is_judged_as_it_was_last_seen(filled: Any) -> None:
     for name in "ab":
         (filled.folder / name).rename(filled.folder / f"{name}-away")

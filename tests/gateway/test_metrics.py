@@ -187,6 +187,7 @@ def test_a_provider_that_refuses_is_shown_down(own: tuple[RunningGateway, Client
     wait_until(lambda: Scrape(gateway).value("provider_state", provider="p1", state="healthy") == 1)
 
 
+@pytest.mark.slow
 def test_a_late_provider_is_hedged(own: tuple[RunningGateway, Client]) -> None:
     gateway, s3 = own
     s3.put_object(Bucket="mine", Key="k", Body=bytes(300_000))

@@ -212,6 +212,7 @@ def test_requests_with_a_byte_changed(gateway: RunningGateway, bucket: str, data
             pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [100, 2 * MIB])
 def test_full_disks(
     gateway: RunningGateway, s3: Client, bucket: str, size: int, monkeypatch: pytest.MonkeyPatch

@@ -73,6 +73,7 @@ async def test_google_votes_although_a_name_can_be_written_once_a_second(
         assert (found.may_vote, found.may_hold_data, found.reasons) == (True, True, ())
 
 
+@pytest.mark.slow
 async def test_a_server_that_throttles_losers_rather_than_refusing_them_still_votes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
