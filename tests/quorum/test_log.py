@@ -522,7 +522,7 @@ def test_who_keeps_trying_without_a_majority_leaves_no_more_and_more_states() ->
 
 
 def test_the_last_states_tell_what_the_first_ones_hide() -> None:
-    """Each voter has accepted under another ballot at first. What was decided then is known without a write."""
+    """Each voter has first accepted under another ballot. What was decided then is known without a write."""
 
     async def main(sim: Simulation) -> None:
         cluster = Cluster(sim)
