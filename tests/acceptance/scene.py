@@ -7,7 +7,7 @@ own id.
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,9 +72,9 @@ class Scene:
     elsewhere: int = field(default=0)
     """How many other machines there have been."""
 
-    async def run(self, *arguments: str) -> Any:
+    async def run(self, *arguments: str, statuses: Container[int] = (0,)) -> Any:
         """Run an `outlast` command, while the clients go on."""
-        return await asyncio.to_thread(self.installation.run, *arguments)
+        return await asyncio.to_thread(self.installation.run, *arguments, statuses=statuses)
 
     async def serve(self, state: str = "gateway") -> GatewayProcess:
         """Start a gateway of this machine, with its local state in a folder of that name."""
@@ -130,10 +130,15 @@ class Scene:
     def bring_back(self, name: str) -> None:
         self.provider(name).with_suffix(".away").rename(self.provider(name))
 
+    async def take_back(self) -> None:
+        """Have it back in the store. What gateways write until they have noticed still misses a fragment there."""
+        repaired = await self.run("repair", "--quick", statuses=(0, 1))
+        assert repaired["reattached"] and not repaired["problems"], repaired
+
     async def mend(self, erased: bool = False) -> None:
         """Have all redundancy restored: what was written until the gateway had noticed needs repair, too."""
         if erased:
-            await self.run("repair")  # takes it back
+            await self.take_back()
         # A gateway shows nobody what it has noticed. That it has by now is a promise, and is checked here.
         await CLOCK.sleep(NOTICED_S)
         repaired = await self.run("repair", "--quick")

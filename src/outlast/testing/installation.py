@@ -15,7 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -68,11 +68,11 @@ class Installation:
         """The directory of a provider."""
         return self.folder / name
 
-    def run(self, *arguments: str, state: str = "cli") -> Any:
-        """Run a command to its end; what it printed, from JSON. Raises `CommandFailed`."""
+    def run(self, *arguments: str, state: str = "cli", statuses: Container[int] = (0,)) -> Any:
+        """Run a command to its end; what it printed, from JSON. Raises `CommandFailed` if it exits otherwise."""
         command = [*self._through, sys.executable, "-m", "outlast", *arguments, "--json"]
         done = subprocess.run(command, env=self.environment(state), capture_output=True, check=False)
-        if done.returncode:
+        if done.returncode not in statuses or not done.stdout:
             # A command that has found something wrong tells it on standard output, as it would tell success.
             said = (done.stderr + done.stdout).decode(errors="replace").strip()
             raise CommandFailed(f"outlast {' '.join(arguments)}: {said}")

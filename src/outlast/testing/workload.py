@@ -73,6 +73,8 @@ class Mix:
     prefix: str = "load/"
     sizes: Sequence[tuple[float, int]] = SIZES
     operations: Sequence[tuple[float, Kind | str]] = OPERATIONS
+    rest_s: float = 0.0
+    """How long a client rests after a request, on average."""
 
 
 @dataclass(slots=True)
@@ -149,6 +151,8 @@ class Load:
             operation = self._chosen(self._mix.operations)
             key = self._key(min(self._mix.keys - 1, int(self._entropy.uniform(0, self._mix.keys))))
             await self._do(operation, key, client, target)
+            if self._mix.rest_s:
+                await self._clock.sleep(self._entropy.uniform(0, 2 * self._mix.rest_s))
 
     def _key(self, number: int) -> str:
         return f"{self._mix.prefix}{number:05}"
