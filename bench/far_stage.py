@@ -29,14 +29,19 @@ KEY_VARIABLE = "BENCH_GOOGLE_KEY"
 KEY = '{"disable_oauth":true,"client_email":"","private_key":"","private_key_id":""}'
 start_s_max = 20.0
 request_timeout_s = 120.0
+STALENESS_S = 5
 
 
 @dataclass(frozen=True)
 class FarStage:
-    """`raw`: keep-alive connections to each provider, through the same proxies as the gateway's."""
+    """`raw`: keep-alive connections to each provider, through the same proxies as the gateway's.
+
+    `stale` is a client of another gateway, which may answer from `STALENESS_S` ago.
+    """
 
     gateway: GatewayProcess
     client: S3Client
+    stale: S3Client
     raw: dict[str, Raw]
 
 
@@ -55,11 +60,15 @@ async def set_up(folder: Path) -> AsyncIterator[FarStage]:
         key = installation.run("key", "create", "bench")
         secrets = (key["access_key_id"], key["secret_access_key"])
         gateway = stack.enter_context(installation.serve())
+        other = stack.enter_context(installation.serve("stale", "--max-staleness", str(STALENESS_S)))
         raw = {name: Raw(port, BUCKET) for name, port in ports.items()}
         try:
-            async with S3Client(gateway.host, gateway.port, *secrets, timeout_s=request_timeout_s) as client:
+            async with (
+                S3Client(gateway.host, gateway.port, *secrets, timeout_s=request_timeout_s) as client,
+                S3Client(other.host, other.port, *secrets, timeout_s=request_timeout_s) as stale,
+            ):
                 await client.create_bucket(BUCKET)
-                yield FarStage(gateway, client, raw)
+                yield FarStage(gateway, client, stale, raw)
         finally:
             for one in raw.values():
                 one.close()

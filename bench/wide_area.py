@@ -37,6 +37,12 @@ async def measure(stage: FarStage) -> list[Measurement]:
     async def get(number: int) -> None:
         check(await stage.client.get(BUCKET, "small/0"))
 
+    async def get_stale(number: int) -> None:
+        check(await stage.stale.get(BUCKET, "small/0"))
+
+    async def refused(number: int) -> None:
+        assert (await stage.stale.request("GET", f"/{BUCKET}/small/0", {"torrent": ""})).status == 501
+
     async def raw_put(number: int) -> None:
         await stage.raw[SECOND].put(f"{number}", data)
 
@@ -48,6 +54,9 @@ async def measure(stage: FarStage) -> list[Measurement]:
     found = await alternately("4 KiB PUT", put, raw_put, SMALL_REQUESTS, BLOCK, one_trip)
     await one_by_one(get, WARM)
     found += await alternately("4 KiB GET, strong", get, raw_get, SMALL_REQUESTS, BLOCK, one_trip)
+    await one_by_one(get_stale, WARM)
+    nothing = "a request that the gateway refuses: no round trip"
+    found += await alternately("4 KiB GET, bounded", get_stale, refused, SMALL_REQUESTS, BLOCK, nothing)
     for name, ask, raw in (("PUT", put, raw_put), ("GET, strong", get, raw_get)):
         many = f"4 KiB {name}, {CLIENTS} clients"
         await abreast(ask, CLIENTS * 5)

@@ -131,7 +131,7 @@ class Scene:
         self.provider(name).with_suffix(".away").rename(self.provider(name))
 
     async def take_back(self) -> None:
-        """Have it back in the store. What gateways write until they have noticed still misses a fragment there."""
+        """Have it back in the store. What gateways write until they notice still misses a fragment there."""
         repaired = await self.run("repair", "--quick", statuses=(0, 1))
         assert repaired["reattached"] and not repaired["problems"], repaired
 

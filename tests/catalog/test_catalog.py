@@ -15,14 +15,32 @@ class LocalLog:
     def __init__(self, state: State) -> None:
         self.state = state
         self.error: Exception | None = None
+        self.asked = 0
 
     async def append(self, record: bytes) -> object:
         await self.sync()
         return self.state.apply(self.state.position.slot + 1, b"h" * 32, [record])[0]
 
     async def sync(self) -> None:
+        self.asked += 1
         if self.error:
             raise self.error
+
+
+class HandClock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        raise AssertionError("nothing here waits")
 
 
 @pytest.fixture
@@ -31,7 +49,7 @@ def log() -> LocalLog:
 
 
 async def test_a_commit_gives_the_outcome(log: LocalLog) -> None:
-    catalog = Catalog(log, log.state)
+    catalog = Catalog(log, log.state, HandClock())
     assert await catalog.commit(BucketCreated("bucket", 1)) is None
     record = put("a")
     assert await catalog.commit(record) == record.version
@@ -40,7 +58,7 @@ async def test_a_commit_gives_the_outcome(log: LocalLog) -> None:
 
 
 async def test_a_refused_wish_is_raised(log: LocalLog) -> None:
-    catalog = Catalog(log, log.state)
+    catalog = Catalog(log, log.state, HandClock())
     await catalog.commit(BucketCreated("bucket", 1))
     with pytest.raises(BucketExists):
         await catalog.commit(BucketCreated("bucket", 1))
@@ -52,7 +70,7 @@ async def test_a_refused_wish_is_raised(log: LocalLog) -> None:
 async def test_the_logs_errors_become_the_stores(
     log: LocalLog, error: Exception, raised: type[Exception]
 ) -> None:
-    catalog = Catalog(log, log.state)
+    catalog = Catalog(log, log.state, HandClock())
     log.error = error
     with pytest.raises(raised):
         await catalog.commit(BucketCreated("bucket", 1))
@@ -68,10 +86,33 @@ async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(l
         seen.append((record, outcome))
 
     log.state.on_applied(observe)
-    catalog = Catalog(log, log.state)
+    catalog = Catalog(log, log.state, HandClock())
     record = BucketCreated("bucket", 1)
     await catalog.commit(record)
     with pytest.raises(BucketExists):
         await catalog.commit(record)
     assert seen[0] == (record, None)
     assert isinstance(seen[1][1], BucketExists)
+
+
+async def test_reads_may_be_as_stale_as_was_said_and_no_staler(log: LocalLog) -> None:
+    clock = HandClock()
+    catalog = Catalog(log, log.state, clock)
+    for _ in range(3):
+        await catalog.sync_to_read()
+    assert log.asked == 3, "unless it was said, not at all"
+    catalog.staleness_s_max = 2.0
+    await catalog.sync_to_read()
+    clock.time = 1.9
+    await catalog.sync_to_read()
+    assert log.asked == 3
+    clock.time = 2.0
+    await catalog.sync_to_read()
+    assert log.asked == 4
+    clock.time = 3.0
+    await catalog.sync()
+    assert log.asked == 5, "who must not miss anything asks"
+    clock.time = 5.0
+    log.error = NoMajority("1 of 3")
+    with pytest.raises(StoreUnavailable):
+        await catalog.sync_to_read()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 
 @contextmanager
@@ -64,6 +66,31 @@ def test_it_serves_and_the_command_line_sees_the_same(bucket: Any) -> None:
         assert s3.get_object(Bucket="bucket", Key="through/cli")["Body"].read() == b"there"
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+@pytest.mark.slow
+def test_reads_are_no_staler_than_was_said(bucket: Any) -> None:
+    with serving(bucket, "--max-staleness", "1") as (_, endpoint):
+        s3 = client(bucket, endpoint)
+        s3.put_object(Bucket="bucket", Key="k", Body=b"old")
+        assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"old", "its own writes, at once"
+        bucket.ok("cp", "-", "outlast://bucket/k", input=b"new")
+        time.sleep(1)
+        assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"new"
+
+
+@pytest.mark.slow
+def test_reads_that_may_be_stale_ask_nobody(bucket: Any) -> None:
+    with serving(bucket, "--max-staleness", "3600") as (_, endpoint):
+        s3 = client(bucket, endpoint)
+        s3.put_object(Bucket="bucket", Key="k", Body=b"small")
+        s3.get_object(Bucket="bucket", Key="k")
+        for name in "abc":
+            (bucket.folder / name).rename(bucket.folder / f"{name}-away")
+        assert s3.get_object(Bucket="bucket", Key="k")["Body"].read() == b"small"
+        assert [one["Key"] for one in s3.list_objects_v2(Bucket="bucket")["Contents"]] == ["k"]
+        with pytest.raises(ClientError):
+            s3.put_object(Bucket="bucket", Key="k", Body=b"other")
 
 
 def test_ready_can_be_read_as_json(shell: Any) -> None:

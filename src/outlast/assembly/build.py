@@ -72,7 +72,9 @@ async def build_store(
         state.close()
 
     fleet = Fleet(providers.guards, clock)
-    return Store(Catalog(log, state), fleet, keyring, clock, entropy, report, let_go, log, providers.quotas)
+    return Store(
+        Catalog(log, state, clock), fleet, keyring, clock, entropy, report, let_go, log, providers.quotas
+    )
 
 
 def _voters(providers: Providers, genesis: Genesis) -> list[Voter]:

@@ -6,6 +6,7 @@ outcome of the record that was appended. Nothing else changes the state.
 
 from typing import Any, Protocol
 
+from outlast.base.clock import Clock
 from outlast.base.errors import ForkedLog, NoMajority, StoreCorrupt, StoreError, StoreUnavailable
 from outlast.catalog.records import AnyRecord
 from outlast.catalog.state import State
@@ -27,10 +28,14 @@ class Log(Protocol):
 class Catalog:
     """The log and the state that it leads to."""
 
-    def __init__(self, log: Log, state: State) -> None:
+    def __init__(self, log: Log, state: State, clock: Clock) -> None:
         """`log` must have been given `state.apply` as what it does with a decided batch."""
         self._log = log
+        self._clock = clock
         self.state = state
+        self.staleness_s_max = 0.0
+        """How old may be what `sync_to_read` is content with, in seconds; 0: nothing may be missing."""
+        self._current_at = float("-inf")
 
     async def commit(self, record: AnyRecord) -> Any:
         """Have the record decided and applied; its outcome, as the record's docstring says.
@@ -50,9 +55,19 @@ class Catalog:
 
     async def sync(self) -> None:
         """Return when the state has all that was acknowledged before the call. Raises `StoreUnavailable`."""
+        asked_at = self._clock.monotonic()
         try:
             await self._log.sync()
+            self._current_at = max(self._current_at, asked_at)
         except NoMajority as error:
             raise StoreUnavailable(f"cannot tell what is newest: {error}") from error
         except ForkedLog as error:
             raise StoreCorrupt(str(error)) from error
+
+    async def sync_to_read(self) -> None:
+        """As `sync`, but content with what was acknowledged `staleness_s_max` ago.
+
+        What was written through this same catalog is always there: it is applied before it is acknowledged.
+        """
+        if self._clock.monotonic() - self._current_at >= self.staleness_s_max:
+            await self.sync()

@@ -35,6 +35,16 @@ def serve(
         list[str] | None,
         typer.Option(help="Take BUCKET.DOMAIN as the bucket's own host name, besides BUCKET.localhost."),
     ] = None,
+    max_staleness: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.0,
+            max=3600.0,
+            help="Answer GET, HEAD and lists without asking the providers what is newest, if they were asked "
+            "no longer ago. 0: never miss what was acknowledged.",
+        ),
+    ] = 0.0,
     log_level: Annotated[
         Level,
         typer.Option(
@@ -49,16 +59,23 @@ def serve(
 ) -> None:
     """Serve the store over S3. Says `ready` when it takes requests."""
     set_up_logs(log_level)
-    run(_serve(config, state_dir, host, port, domain or [], json), json)
+    run(_serve(config, state_dir, host, port, domain or [], max_staleness, json), json)
 
 
 async def _serve(
-    config: Path, state_dir: Path | None, host: str, port: int, domains: list[str], json: bool
+    config: Path,
+    state_dir: Path | None,
+    host: str,
+    port: int,
+    domains: list[str],
+    staleness_s_max: float,
+    json: bool,
 ) -> None:
     from outlast.gateway.server import Gateway  # here: the HTTP library is large, and only this verb needs it
 
     told_to_end = _signals()
     async with store_at(config, state_dir) as store, watched(store):
+        store.catalog.staleness_s_max = staleness_s_max
         token = os.environ.get("OUTLAST_METRICS_TOKEN", "")
         gateway = Gateway(store, SystemClock(), SystemEntropy(), domains=domains, metrics_token=token)
         try:

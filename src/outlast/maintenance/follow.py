@@ -4,7 +4,8 @@ A gateway that has requests hears with each of them what is new. An idle one wou
 a provider that was taken back, only with its next request, and begin that one with what it knew before.
 
 It costs one small read at each voter every `period_s` while nothing else is asked: as often as the guards
-read the markers, and about as much.
+read the markers, and about as much. Where reads may be a little stale it is asked twice in that time, so that
+no read has to wait for it.
 """
 
 from outlast.base.clock import Clock
@@ -17,8 +18,10 @@ period_s = 4.0
 
 async def follow(store: Store, clock: Clock) -> None:
     """Keep the local catalog near the newest until cancelled."""
+    staleness_s = store.catalog.staleness_s_max
+    pause_s = min(period_s, staleness_s / 2) if staleness_s else period_s
     while True:
-        await clock.sleep(period_s)
+        await clock.sleep(pause_s)
         try:
             await store.catalog.sync()
         except StoreUnavailable:

@@ -58,13 +58,13 @@ class Reader:
     async def head(self, bucket: str, key: str) -> Version:
         """The newest version. Raises `NoSuchBucket`, `NoSuchKey`, `StoreUnavailable`."""
         check_key(key)
-        await self._catalog.sync()
+        await self._catalog.sync_to_read()
         return self._version(bucket, key)
 
     async def get(self, bucket: str, key: str, select: Select) -> Reading:
         """The newest version's bytes. Raises as `head`, what `select` raises, and `StoreCorrupt`."""
         check_key(key)
-        await self._catalog.sync()
+        await self._catalog.sync_to_read()
         version = self._version(bucket, key)
         start, stop = _clipped(select(version), version.size)
         if start == stop:

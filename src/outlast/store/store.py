@@ -255,7 +255,7 @@ class Store:
         self, bucket: str, prefix: str = "", delimiter: str = "", start_after: str = "", limit: int = 1000
     ) -> Listing:
         """A page of keys and common prefixes after `start_after`, in UTF-8 order. Raises `NoSuchBucket`."""
-        await self.catalog.sync()
+        await self.catalog.sync_to_read()
         return self.catalog.state.list_objects(bucket, prefix, delimiter, start_after, limit)
 
     # ------------------------------------------------------------ multipart uploads

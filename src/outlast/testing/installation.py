@@ -69,7 +69,7 @@ class Installation:
         return self.folder / name
 
     def run(self, *arguments: str, state: str = "cli", statuses: Container[int] = (0,)) -> Any:
-        """Run a command to its end; what it printed, from JSON. Raises `CommandFailed` if it exits otherwise."""
+        """Run a command to its end; what it printed, from JSON. Raises `CommandFailed`."""
         command = [*self._through, sys.executable, "-m", "outlast", *arguments, "--json"]
         done = subprocess.run(command, env=self.environment(state), capture_output=True, check=False)
         if done.returncode not in statuses or not done.stdout:
@@ -78,9 +78,19 @@ class Installation:
             raise CommandFailed(f"outlast {' '.join(arguments)}: {said}")
         return json.loads(done.stdout)
 
-    def serve(self, state: str = "gateway") -> "GatewayProcess":
+    def serve(self, state: str = "gateway", *options: str) -> "GatewayProcess":
         """Start a gateway on a free port, with its local state in `folder/state/<state>`; it is ready."""
-        command = [*self._through, sys.executable, "-m", "outlast", "serve", "--port", "0", "--json"]
+        command = [
+            *self._through,
+            sys.executable,
+            "-m",
+            "outlast",
+            "serve",
+            "--port",
+            "0",
+            "--json",
+            *options,
+        ]
         log = (self.folder / f"{state}.log").open("ab")
         process = subprocess.Popen(command, env=self.environment(state), stdout=subprocess.PIPE, stderr=log)
         log.close()

@@ -61,7 +61,7 @@ class Gateway:
             self.state.position,
             self.errors.append,
         )
-        self.catalog = Catalog(self.log, self.state)
+        self.catalog = Catalog(self.log, self.state, clock)
         self.fleet = Fleet(self.guards, clock)
         self.store = Store(
             self.catalog,
