@@ -192,6 +192,16 @@ def test_a_given_rate_gives_a_time(filled: Any) -> None:
     assert "14 s at 10.2 KiB/s" in filled.ok("what-if", "b", "--repair-rate", "0.01")
 
 
+def test_given_prices_give_a_cost(filled: Any) -> None:
+    prices = filled.folder / "prices.toml"
+    prices.write_text("[a]\negress_gb = 1000.0\n[c]\negress_gb = 3000.0\n")
+    [told] = filled.json("what-if", "b", "--prices", str(prices))["verdicts"]
+    assert told["restore_usd"] == 0.60  # a fragment of 150 kB each from a and c, and the log from c
+    assert "at most $0.60" in filled.ok("what-if", "b", "--prices", str(prices))
+    [told] = filled.json("what-if", "a", "--prices", str(prices))["verdicts"]
+    assert told["restore_usd"] is None, "nobody has said what b asks"
+
+
 def test_a_measured_rate_gives_a_time_and_leaves_nothing_behind(filled: Any) -> None:
     [told] = filled.json("what-if", "b", "--measure")["verdicts"]
     assert told["restore_s"] is not None

@@ -12,6 +12,7 @@ from outlast.catalog.records import DrillReported
 from outlast.cli.output import print_note
 from outlast.cli.session import store_at
 from outlast.outages.answer import Answer, Drilled
+from outlast.outages.cost import Egress, load_egress
 from outlast.outages.drill.history import last_drill
 from outlast.outages.holdings import Holdings, holdings
 from outlast.outages.model import Domain, Site, domains
@@ -42,6 +43,8 @@ class Scene:
     """UTC."""
     drills: tuple[DrillReported, ...]
     """Those that were, the newest first."""
+    egress: Egress | None = None
+    """What is paid for reading, if that is known."""
 
     def domains(self) -> list[Domain]:
         """Every failure domain that is known."""
@@ -50,7 +53,9 @@ class Scene:
     def answer(self, outage: Outage) -> Answer:
         """What the outage does, and what to do about it."""
         verdict = what_if(self.store, outage, self.now)
-        return Answer(verdict, cheapest_fix(self.store, verdict, self.now), self._drilled(outage))
+        away = outage.providers | outage.maybe | set(self.now)
+        usd = self.egress.restoring(self.store, away) if self.egress else None
+        return Answer(verdict, cheapest_fix(self.store, verdict, self.now), self._drilled(outage), usd)
 
     def _drilled(self, outage: Outage) -> Drilled | None:
         last = last_drill(self.drills, outage)
@@ -61,14 +66,20 @@ class Scene:
 
 
 async def look(
-    config: Path, state_dir: Path | None, well: bool, repair_rate: float | None, measure: bool
+    config: Path,
+    state_dir: Path | None,
+    well: bool,
+    repair_rate: float | None,
+    measure: bool,
+    prices: Path | None = None,
 ) -> Scene:
     """Look at the store, and ask every provider how it is (`well`: as if all were well).
 
-    `repair_rate` is in MiB a second; `measure`: measure it. Raises `ConfigError`, `StoreUnavailable` if
-    nothing is known of the store here.
+    `repair_rate` is in MiB a second; `measure`: measure it. `prices`: a file of them.
+    Raises `ConfigError`, and `StoreUnavailable` if nothing is known of the store here.
     """
     settings = load_settings(config)
+    egress = load_egress(prices) if prices else None
     async with store_at(config, state_dir) as store:
         newest = await _catch_up(store)
         now = {} if well else await unwell(store)
@@ -85,6 +96,7 @@ async def look(
             newest,
             looked_at,
             state.drill_reports(),
+            egress,
         )
 
 

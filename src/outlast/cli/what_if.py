@@ -15,6 +15,7 @@ bad as that, or may be. The key file's loss counts only if it is named: nobody h
 from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -70,6 +71,13 @@ def what_if(
     measure: Annotated[
         bool, typer.Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
     ] = False,
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What reading from each operator costs, as in docs/prices.toml: then restoring is priced.",
+        ),
+    ] = None,
     fail_if: Annotated[
         Level | None,
         typer.Option("--fail-if", metavar="VERDICT", help=f"Exit status 3 from here on: {', '.join(Level)}."),
@@ -95,7 +103,7 @@ def what_if(
         return _outages(scene, what or [], any_, manner)
 
     async def work() -> int:
-        scene = await look(config, state_dir, well, repair_rate, measure)
+        scene = await look(config, state_dir, well, repair_rate, measure, prices)
         answers = _answers(scene, draw(scene), worst_first=any_ is not None)
         if json:
             print_json(_json(scene, answers, incidents))

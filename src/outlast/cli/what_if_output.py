@@ -76,6 +76,11 @@ def print_answer(answer: Answer, store: Holdings, bytes_per_s: float | None) -> 
         *([("lost", _amount_text(most.lost))] if most.lost != Amount() else []),
         ("at risk", _amount_text(most.at_risk)),
         ("to restore", _restore_text(most.restore_bytes, bytes_per_s)),
+        *(
+            [("costs", f"at most ${answer.restore_usd:,.2f} of egress")]
+            if answer.restore_usd is not None
+            else []
+        ),
         ("drilled", _drilled_text(answer.drilled)),
         *(("note", note) for note in verdict.notes),
         *([("fix", answer.fix_text)] if answer.fix else []),
@@ -130,6 +135,10 @@ def _restore_text(count: int, bytes_per_s: float | None) -> str:
     if bytes_per_s is None:
         return f"{text}; how long is not known (--repair-rate, --measure)"
     return f"{text}: {duration_text(count / bytes_per_s)} at {bytes_text(int(bytes_per_s))}/s"
+
+
+def _cost_text(usd: float) -> str:
+    return f"at most ${usd:,.2f} for what is read elsewhere to restore that"
 
 
 def _drilled_text(drilled: Drilled | None) -> str:

@@ -48,6 +48,8 @@ class Answer:
     verdict: Verdict
     fix: Fix | None = None
     drilled: Drilled | None = None
+    restore_usd: float | None = None
+    """The most that restoring costs, if prices are known."""
 
     @property
     def fix_text(self) -> str:
@@ -77,6 +79,7 @@ def as_json(answer: Answer, bytes_per_s: float | None) -> dict[str, Any]:
         "at_risk": asdict(most.at_risk),
         "restore_bytes": most.restore_bytes,
         "restore_s": None if bytes_per_s is None else round(most.restore_bytes / bytes_per_s, 1),
+        "restore_usd": None if answer.restore_usd is None else round(answer.restore_usd, 2),
         "notes": list(verdict.notes),
         "fix": answer.fix_text,
         "fixed": answer.fix.after.summary if answer.fix and answer.fix.after else None,
