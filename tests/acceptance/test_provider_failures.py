@@ -16,7 +16,7 @@ from outlast.testing.s3_client import Response
 from outlast.testing.workload import Load, Mix
 
 CLIENTS = 16
-CALM_S, FAILING_S = 2.0, 6.0
+CALM_S, FAILING_S = 1.0, 4.0
 """How long it is well before and after each failure, and how long that lasts: p99 is told of these spans."""
 
 DRILL_S, SECOND_DRILL_S = 14, 6

@@ -89,14 +89,14 @@ class Scene:
     async def fail_in_turn(self, faults: int) -> None:
         """One provider at a time misbehaves for a while, comes back, and is repaired."""
         for _ in range(faults):
-            await self.sim.clock.sleep(self.pick(0.5, 4))
+            await self.sim.clock.sleep(self.pick(0.5, 2.5))
             name = f"p{int(self.pick(0, 2.999))}"
             shape = FAULTS[int(self.pick(0, len(FAULTS) - 0.001))]
             self.sim.note("fault", name, shape or "erased")
             if shape is None:
                 self.far[name].wipe()
             self.world.faults[name].shape = shape
-            await self.sim.clock.sleep(self.pick(1, 8))
+            await self.sim.clock.sleep(self.pick(1, 5))
             self.world.faults[name].shape = None
             self.sim.note("over", name)
             await self.repaired()
@@ -135,7 +135,7 @@ async def survive(sim: Simulation, faults: int = 1) -> int:
     async with asyncio.TaskGroup() as group:
         running = group.create_task(load.run(4, until=lambda: scene.over))
         group.create_task(scene.fail_in_turn(faults))
-        await sim.clock.sleep(scene.pick(1, 10))
+        await sim.clock.sleep(scene.pick(1, 7))
         targets[1].host.crash()
         sim.note("crash", "g1")
     report = await running
