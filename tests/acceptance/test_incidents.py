@@ -1,0 +1,116 @@
+"""Every incident that is known, played on three emulated clouds with a gateway in use, compressed in time.
+
+The clouds pass for Amazon, Microsoft and Google, and each incident is played on whom it hit. Those that hit
+none of the three are played on each in turn, as if it were theirs: every shape of failure there was is
+something to survive. Where what-if says that nothing happens, no request fails. Two clouds at once are too
+many; what-if says so, and what it says is what happens.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from clouds import build
+from scene import CLOCK, ENTROPY, Scene, answered, judge, working
+
+from outlast.assembly.opening import open_store
+from outlast.assembly.settings import load_settings
+from outlast.base.limits import KIB
+from outlast.outages.drill.conduct import Drill, Pace
+from outlast.outages.drill.plan import Plan, plan_incident, played_on
+from outlast.outages.drill.report import Report
+from outlast.outages.holdings import holdings
+from outlast.outages.incidents import Incident, load_incidents
+from outlast.outages.what_if import Verdict, outage_from, what_if
+from outlast.store import Store
+from outlast.testing.workload import Load, Mix
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("incidents")]
+
+CLIENTS = 2
+MIX = Mix(keys=20, sizes=((6, 4 * KIB), (2, 100 * KIB), (1, 300 * KIB)), rest_s=0.05)
+PLAYED_S = 2.5
+"""What took hours. Long enough for a few dozen requests in each phase."""
+
+TOO_MANY_S = 10.0
+"""Nobody is told that there is no majority before some seconds have passed."""
+
+PACE = Pace(before=0.3, after=0.3, canary_pause=0.1)
+CLOUDS = {
+    "moto": "operator=Amazon&region=us-east-1&software=S3",
+    "azurite": "operator=Microsoft&region=southcentralus",
+    "gcs": "operator=Google&region=us-central1",
+}
+INCIDENTS = load_incidents()
+TOO_MANY = ("aws-2025-10-20", "azure-2021-03-15", "google-2025-06-12", "ovh-2021-03-10")
+"""Refused, denied, erring and erased."""
+
+
+class Theatre:
+    """The store, a gateway with clients, and the process that conducts, which is this one."""
+
+    def __init__(self, scene: Scene, store: Store, load: Load) -> None:
+        self.scene, self.store, self.load = scene, store, load
+
+    def plan(self, incident: Incident, *hit: str, seconds: float = PLAYED_S) -> tuple[Plan, Verdict]:
+        """The incident on these, or on whom it hits; and what what-if says of that."""
+        state = self.store.catalog.state
+        outage = outage_from(incident, tuple(state.members()))
+        plan = plan_incident(incident, played_on(outage, hit) if hit else outage, seconds)
+        return plan, what_if(holdings(state), plan.outage, {})
+
+    async def play(self, plan: Plan) -> Report:
+        return await Drill(self.store, plan, CLOCK, ENTROPY, PACE).run()
+
+
+@asynccontextmanager
+async def theatre(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Theatre]:
+    async with AsyncExitStack() as stack:
+        scene = await asyncio.to_thread(build, folder, stack, dict.fromkeys(CLOUDS, "full"), CLOUDS)
+        for name, value in scene.installation.environment("conducting").items():
+            monkeypatch.setenv(name, value)
+        settings = load_settings(scene.installation.config)
+        store = await stack.enter_async_context(open_store(settings, folder / "conducting"))
+        load = Load([await scene.target(await scene.serve())], CLOCK, ENTROPY, MIX)
+        yield Theatre(scene, store, load)
+
+
+async def test_where_nothing_happens_by_what_if_nothing_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of them on one store, so a drill that left something behind would be found out by the next."""
+    async with theatre(tmp_path / "clouds", monkeypatch) as stage, working(stage.load, CLIENTS) as report:
+        await answered(stage.load, 20)
+        for number, incident in enumerate(INCIDENTS):
+            plan, verdict = stage.plan(incident)
+            if not plan.providers:
+                plan, verdict = stage.plan(incident, [*CLOUDS][number % 3])
+            assert verdict.most.summary == "redundancy-less", f"{incident.id}: {verdict}"
+            before = report.requests
+            drilled = await stage.play(plan)
+            told = f"{incident.id} on {plan.providers}: {drilled}"
+            assert (drilled.end, drilled.kept, drilled.failures) == ("finished", True, ()), told
+            assert not report.failures, f"{told}: {report.failures[:5]}"
+            assert report.requests > before
+    judge(stage.load)
+    print(f"{len(INCIDENTS)} incidents, {report.requests} requests, {len(report.failures)} failed")
+
+
+async def test_where_everything_stops_by_what_if_it_stops_and_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with theatre(tmp_path / "clouds", monkeypatch) as stage:
+        for incident in (one for one in INCIDENTS if one.id in TOO_MANY):
+            failed = len(stage.load.report.failures)
+            async with working(stage.load, CLIENTS) as report:
+                plan, verdict = stage.plan(incident, "moto", "gcs", seconds=TOO_MANY_S)
+                assert (verdict.most.reads, verdict.most.writes) == ("lost", "lost"), verdict
+                drilled = await stage.play(plan)
+                during = drilled.requests["during"]
+                told = f"{incident.id}: {drilled}"
+                assert (drilled.promised, drilled.kept) == ((), True), told
+                assert during["read"].failed and during["write"].failed, told
+                assert len(report.failures) > failed, told
+                assert drilled.back_s is not None, told
