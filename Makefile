@@ -1,6 +1,7 @@
 # make demo    a store over four directories that loses two of them, one after the other; ends by itself
 # make test    everything that CI runs: format, lint, types, import layers, tests
 # make fast    the same without the slow tests
+# make incidents  plays every known incident on emulated clouds (make test: one of each form)
 # make bench   measures the store beside the limits of this machine; writes build/bench.json
 # make format  formats and mends what ruff can mend
 # make docs    writes anew the pages that are generated from the code
@@ -14,11 +15,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
-# As many test processes as cores; tests marked with one xdist_group stay in one process.
-PYTEST ?= $(BIN)/pytest -n auto --dist loadgroup
+# A test process more than there are cores: many tests wait. Those of one xdist_group stay in one process.
+PYTEST ?= $(BIN)/pytest -n $$(( $$(nproc) + 1 )) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast bench format docs images lock setup clients checks
+.PHONY: help demo test fast incidents bench format docs images lock setup clients checks
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -31,6 +32,9 @@ test: setup clients checks
 
 fast: setup checks
 	$(PYTEST) -m "not slow"
+
+incidents: setup
+	OUTLAST_TEST_INCIDENTS=all $(BIN)/pytest -s tests/acceptance/test_incidents.py
 
 bench: setup
 	$(BIN)/python -m bench

@@ -39,7 +39,7 @@ from outlast.quorum.batch import GENESIS_HASH, Batch, Opener, Seal, seal_batch, 
 from outlast.quorum.figures import LogFigures
 from outlast.quorum.laggards import Laggards
 from outlast.quorum.pace import Pace
-from outlast.quorum.replay import WINDOW_SLOTS, replay
+from outlast.quorum.replay import replay
 from outlast.quorum.slot import Slot
 from outlast.quorum.tail import ask_all, newest_possible
 from outlast.quorum.voter import Voter
@@ -52,6 +52,8 @@ Apply: TypeAlias = Callable[[int, bytes, Sequence[bytes]], Sequence[object]]
 NO_MAJORITY_PATIENCE_S = 2.0
 # The rest between two tries meanwhile: providers that refuse at once are not asked in a tight loop.
 NO_MAJORITY_PAUSE_S = 0.2
+# Slots that the voters are asked about at once, by who learns what is new: few, since each asks for votes.
+ASKED_AT_ONCE = 8
 # How often an accepted but undecided value is given time to be decided by its proposer.
 GRACE_ROUNDS = 2
 # How far ahead who has lost a slot reserves one; twice as far after a reservation that came too late.
@@ -399,7 +401,7 @@ class Log:
         """Learn all that was decided before this call. Raises `NoMajority`."""
         slot = await self._pace.timed(self._learn_window(1))
         if not slot.tally.open():
-            slot = await self._learn_window(WINDOW_SLOTS)
+            slot = await self._learn_window(ASKED_AT_ONCE)
         await self._catch_up(slot)
 
     async def _catch_up(self, slot: Slot) -> None:
@@ -413,7 +415,7 @@ class Log:
             known, state = self.slot, slot.tally.decided()
             if state is not None:
                 self._learned(slot.number, state)
-            if state is None or width > WINDOW_SLOTS:
+            if state is None or width > ASKED_AT_ONCE:
                 enough = enough or await newest_possible(self._slot, self.slot)
                 await self._replay(slot, enough)
             if self.slot > known:
@@ -428,7 +430,7 @@ class Log:
 
     async def _learn_window(self, count: int) -> Slot:
         """Ask about the next slots at once, learn those decided, return the first gap or the last of them."""
-        slots = await ask_all(self._slot(self.slot + 1 + i) for i in range(min(count, WINDOW_SLOTS)))
+        slots = await ask_all(self._slot(self.slot + 1 + i) for i in range(min(count, ASKED_AT_ONCE)))
         for slot in slots[:-1]:
             state = slot.tally.decided()
             if state is None:

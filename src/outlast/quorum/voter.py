@@ -32,7 +32,7 @@ Held = tuple[SlotState, int]
 
 
 # A voter that is slower than the others works off their decisions in the background; this many at a time.
-OPERATIONS_MAX = 16
+OPERATIONS_MAX = 32
 # Before anything is known of a voter. Short, so that each is tried early.
 EXPECTED_S_GUESS = 0.01
 # A voter that was late is asked again after this, whoever else suffices: so its guard hears of a silence.
