@@ -1,41 +1,56 @@
 """A voter is given every slot that it lacks, or it is said that it was not."""
 
 import pytest
-from cluster import GENESIS_HASH, Cluster, PlainSeal
+from cluster import Cluster, Gateway
 
 from outlast.base.errors import Unavailable
-from outlast.quorum.batch import open_batch
-from outlast.quorum.refill import refill
 from outlast.quorum.voter import slot_key
 from outlast.testing.simulation import Simulation, simulate
 
-SLOTS = 5
+RECORDS = 5
 
 
-@pytest.mark.parametrize("tells", [True, False])
-def test_a_voter_without_all_slots_is_not_called_refilled(tells: bool) -> None:
+async def with_slots(sim: Simulation) -> tuple[Cluster, Gateway]:
+    """Slots 0 (the genesis) to 5, which all three voters hold."""
+    cluster = Cluster(sim)
+    await cluster.create()
+    gateway = cluster.gateway()
+    for number in range(RECORDS):
+        await gateway.log.append(b"%d" % number)
+    await sim.clock.sleep(1)  # virtual: the slowest voter has them as well
+    return cluster, gateway
+
+
+def test_an_erased_voter_gets_every_slot() -> None:
     async def main(sim: Simulation) -> None:
-        cluster = Cluster(sim)
-        await cluster.create()
-        gateway = cluster.gateway()
-        for number in range(SLOTS):
-            await gateway.log.append(b"%d" % number)
-        erased, *others = cluster.voters
-        erased.wipe()
-        if not tells:
-            for other in others:
-                await other.delete(slot_key(3))
+        cluster, gateway = await with_slots(sim)
+        cluster.voters[0].wipe()
+        assert await gateway.log.refill("v0") == RECORDS + 1
 
-        async def give_back() -> int:
-            voters, seal = gateway.log.voters[1:], PlainSeal()
-            return await refill(
-                erased, voters, lambda slot, value: open_batch(seal, slot, value), 0, GENESIS_HASH, SLOTS
-            )
+    simulate(1, main)
 
-        if tells:
-            assert await give_back() == SLOTS  # all but the newest, which no later slot proves
-        else:
-            with pytest.raises(Unavailable, match="slot 2"):  # which only slot 3 would prove
-                await give_back()
+
+def test_a_voter_that_did_not_get_every_slot_is_not_called_refilled() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster, gateway = await with_slots(sim)
+        cluster.voters[0].wipe()
+        for other in cluster.voters[1:]:
+            await other.delete(slot_key(3))
+        with pytest.raises(Unavailable, match="slot 2"):  # which only slot 3 would prove
+            await gateway.log.refill("v0")
+
+    simulate(1, main)
+
+
+def test_a_slot_that_a_voter_alone_holds_is_none_that_it_lacks() -> None:
+    """It was decided with one that has been erased since, while the third was away."""
+
+    async def main(sim: Simulation) -> None:
+        cluster, gateway = await with_slots(sim)
+        cluster.voters[1].wipe()
+        await cluster.mark(cluster.voters[1])
+        await cluster.voters[2].delete(slot_key(3))
+        assert await gateway.log.refill("v0") == 0
+        assert await gateway.log.refill("v2") == 1
 
     simulate(1, main)

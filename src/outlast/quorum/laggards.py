@@ -67,9 +67,8 @@ class Laggards:
 
     async def _refill(self, name: str, slot: int, previous: bytes, target: Provider | None = None) -> int:
         target = target or next(voter.provider for voter in self._voters if voter.name == name)
-        others = [voter for voter in self._voters if voter.name != name]
         until, newest = self._end()
-        written = await refill(target, others, self._open, slot, previous, until)
+        written = await refill(target, self._voters, self._open, slot, previous, until)
         if newest is not None:  # which no later slot proves yet
             written += await settle(target, until, newest)
         return written

@@ -16,33 +16,31 @@ from outlast.quorum.voter import Voter, slot_key
 
 async def refill(
     target: Provider,
-    others: Sequence[Voter],
+    voters: Sequence[Voter],
     open_value: Open,
     slot: int,
     previous: bytes,
     until: int,
 ) -> int:
-    """Write to `target` the decided slots from `slot` to `until`, the last as far as `others` prove it.
+    """Write to `target` the decided slots from `slot` to `until`, the last as far as `voters` prove it.
 
     `previous` is the hash before `slot`. The number of slots that it did not hold. Raises `ProviderError` of
-    the target, and `Unavailable` if the others did not tell all slots before `until`: a voter that was erased
-    and is taken back with a hole would answer "nothing there" about a slot in which it has voted. The target
-    is a bare provider: it need not be attested, since nothing is concluded from what it holds.
+    the target, and `Unavailable` if nobody told of a slot before `until`: a voter that was erased and is
+    taken back with a hole would answer "nothing there" about a slot in which it has voted.
+
+    The target is among the voters, for it may be the only one left that holds a slot. It is a bare provider
+    and need not be attested, since nothing is concluded from what is missing there.
     """
     written = 0
     reached = slot - 1
-    async for number, state in replay(others, open_value, slot, previous):
+    async for number, state in replay(voters, open_value, slot, previous):
         if number > until:
             break
         written += await settle(target, number, state)
         reached = number
     if reached < until - 1:
-        raise Unavailable(
-            target.name,
-            "refill",
-            f"the other voters did not tell what slot {reached + 1} holds",
-            Cause.TIMEOUT,
-        )
+        told = f"nobody told what slot {reached + 1} holds"
+        raise Unavailable(target.name, "refill", told, Cause.TIMEOUT)
     return written
 
 
