@@ -56,6 +56,7 @@ class Providers:
         """The acceptor at a provider; at one that the settings do not name, one that refuses every call."""
         name = member.name
         if name in self.guards:
+            # Near: every kind of provider that there is by now is on this computer.
             return Voter(self.guards[name], member.incarnation, source=self._faults[name], near=True)
         absent = FaultProvider(MemoryProvider(name, self._clock), self._clock, self._entropy)
         absent.shape = Shape.REFUSE
