@@ -7,7 +7,8 @@ own id.
 import asyncio
 import shutil
 import subprocess
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from outlast.testing.history import linearizable
 from outlast.testing.installation import GatewayProcess, Installation
 from outlast.testing.s3_client import S3Client
 from outlast.testing.targets import S3Target
-from outlast.testing.workload import Load
+from outlast.testing.workload import Load, Report
 
 BUCKET = "bucket"
 CLOCK = SystemClock()
@@ -29,6 +30,9 @@ ANSWER_S_MAX = 30.0
 
 NOTICED_S = 7.0
 """A gateway probes a provider that was down at least every 5 s, and looks at markers as often."""
+
+LOOK_S = 0.05
+"""How often a condition that is waited for is looked at."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ class Scene:
 
     async def erase(self, name: str) -> None:
         """Delete what a provider holds, as a shell does it, while gateways go on writing there."""
+        # `rm` complains of folders that are written to meanwhile; what it leaves there is part of the trial.
         command = ["sh", "-c", "rm -rf -- * 2>/dev/null; true"]
         await asyncio.to_thread(subprocess.run, command, cwd=self.provider(name), check=True)
 
@@ -132,10 +137,41 @@ class Scene:
         """Have all redundancy restored: what was written until the gateway had noticed needs repair, too."""
         if erased:
             await self.run("repair")  # takes it back
-        await asyncio.sleep(NOTICED_S)
+        # A gateway shows nobody what it has noticed. That it has by now is a promise, and is checked here.
+        await CLOCK.sleep(NOTICED_S)
         repaired = await self.run("repair", "--quick")
         assert repaired["degraded"] == repaired["unreadable"] == 0, repaired
         assert not repaired["problems"], repaired
+
+
+async def eventually(holds: Callable[[], Awaitable[bool]], within_s: float = ANSWER_S_MAX) -> None:
+    """Return as soon as it holds. That it does not within `within_s` is a failure."""
+    deadline = CLOCK.monotonic() + within_s
+    while not await holds():
+        assert CLOCK.monotonic() < deadline, f"not within {within_s} s"
+        await CLOCK.sleep(LOOK_S)
+
+
+@asynccontextmanager
+async def working(load: Load, clients: int) -> AsyncIterator[Report]:
+    """Clients that work as long as the context lasts."""
+    over = asyncio.Event()
+    running = asyncio.ensure_future(load.run(clients, until=over.is_set))
+    try:
+        yield load.report
+    finally:
+        over.set()
+        await running
+
+
+async def answered(load: Load, requests: int) -> None:
+    """Return when the clients have had so many more answers."""
+    enough = load.report.requests + requests
+
+    async def had() -> bool:
+        return load.report.requests >= enough
+
+    await eventually(had)
 
 
 def judge(load: Load, failures: int = 0) -> None:

@@ -24,7 +24,7 @@ async def survive(scene: Scene, rounds: int) -> None:
 
         load.targets = [target]
         working = asyncio.ensure_future(load.run(CLIENTS, until=lambda it=gateway: not it.is_running()))
-        await asyncio.sleep(ENTROPY.uniform(0.05, 1.0))
+        await CLOCK.sleep(ENTROPY.uniform(0.05, 1.0))  # at any moment
         gateway.kill()
         scene.forget_elsewhere()
         await working

@@ -6,7 +6,7 @@ from itertools import cycle, islice
 
 import pytest
 from awscrt import checksums
-from scene import BUCKET, Scene
+from scene import BUCKET, CLOCK, Scene
 
 from outlast.base.limits import GIB, MIB
 from outlast.testing.s3_client import S3Client
@@ -28,7 +28,7 @@ async def content(size: int, pause_s: float = 0.0) -> AsyncIterator[bytes]:
     for piece in islice(cycle(PIECES), size // MIB):
         yield piece
         if pause_s:
-            await asyncio.sleep(pause_s)
+            await CLOCK.sleep(pause_s)
 
 
 def crc_of(size: int) -> int:

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
-from scene import CLOCK, ENTROPY, Scene, judge
+from scene import CLOCK, ENTROPY, Scene, answered, judge, working
 
 from outlast.base.limits import KIB
 from outlast.catalog.records import Condition
@@ -95,13 +95,12 @@ async def race(scene: Scene, rounds: int) -> None:
     assert verdict.ok, verdict
 
 
-async def write_the_same_keys(load: Load, clients: int, seconds: float) -> None:
-    end = CLOCK.monotonic() + seconds
-    report = await load.run(clients, until=lambda: CLOCK.monotonic() > end)
+async def all_is_linearizable(load: Load) -> None:
+    """Everything read once more through each gateway, and the whole history judged."""
     for target in load.targets:
         await load.read_all(target)
     judge(load)
-    print(f"{report.requests} requests through two gateways: {linearizable(load.history)}")
+    print(f"{load.report.requests} requests through two gateways: {linearizable(load.history)}")
 
 
 async def test_each_race_has_one_winner(scene: Scene) -> None:
@@ -117,7 +116,9 @@ async def test_each_of_200_races_has_one_winner(scene: Scene) -> None:
 
 async def test_writers_on_the_same_keys_are_linearizable(scene: Scene) -> None:
     load = Load(await targets_of(scene), CLOCK, ENTROPY, FEW_KEYS)
-    await write_the_same_keys(load, clients=8, seconds=2)
+    async with working(load, 8):
+        await answered(load, 400)
+    await all_is_linearizable(load)
 
 
 @pytest.mark.slow
@@ -126,13 +127,14 @@ async def test_writers_on_the_same_keys_are_linearizable(scene: Scene) -> None:
 async def test_writers_on_the_same_keys_are_linearizable_while_voters_fail(scene: Scene) -> None:
     """The slow path of the log: a voter hangs, errs after having written, forgets everything."""
     load = Load(await targets_of(scene), CLOCK, ENTROPY, FEW_KEYS)
-    writing = asyncio.ensure_future(write_the_same_keys(load, clients=16, seconds=30))
-    for name, shape in (("a", "hang"), ("b", "err")):
-        await asyncio.sleep(2)
-        await scene.drill(name, shape)
-        await asyncio.sleep(3)
-        await scene.end_drill(name)
-        await scene.mend()
-    await scene.erase("c")
-    await writing
+    async with working(load, 16):
+        for name, shape in (("a", "hang"), ("b", "err")):
+            await answered(load, 500)
+            await scene.drill(name, shape)
+            await answered(load, 1000)
+            await scene.end_drill(name)
+            await scene.mend()
+        await scene.erase("c")
+        await answered(load, 1000)
+    await all_is_linearizable(load)
     await scene.mend(erased=True)
