@@ -52,9 +52,9 @@ class Installation:
         command = [sys.executable, "-m", "outlast", *arguments, "--json"]
         done = subprocess.run(command, env=self.environment(state), capture_output=True, check=False)
         if done.returncode:
-            raise CommandFailed(
-                f"outlast {' '.join(arguments)}: {done.stderr.decode(errors='replace').strip()}"
-            )
+            # A command that has found something wrong tells it on standard output, as it would tell success.
+            said = (done.stderr + done.stdout).decode(errors="replace").strip()
+            raise CommandFailed(f"outlast {' '.join(arguments)}: {said}")
         return json.loads(done.stdout)
 
     def serve(self, state: str = "gateway") -> "GatewayProcess":
