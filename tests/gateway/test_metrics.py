@@ -195,7 +195,7 @@ def test_a_late_provider_is_hedged(own: tuple[RunningGateway, Client]) -> None:
         s3.get_object(Bucket="mine", Key="k")["Body"].read()
     before = Scrape(gateway)
     for name in ("p0", "p1"):  # one of them is asked
-        gateway.world.faults[name].shape = Shape.HANG
+        gateway.world.faults[name].shape = Shape.SLOW  # not down, so that the other may be slow after it
         assert len(s3.get_object(Bucket="mine", Key="k")["Body"].read()) == 300_000
         gateway.heal()
     after = Scrape(gateway)

@@ -54,3 +54,17 @@ def test_a_slot_that_a_voter_alone_holds_is_none_that_it_lacks() -> None:
         assert await gateway.log.refill("v2") == 1
 
     simulate(1, main)
+
+
+def test_what_no_voter_proves_alone_is_proved_together() -> None:
+    """Of the two that are left each lacks a slot that the other has, one after the other."""
+
+    async def main(sim: Simulation) -> None:
+        cluster, gateway = await with_slots(sim)
+        cluster.voters[0].wipe()
+        await cluster.voters[1].delete(state_key(2, 0))
+        await cluster.voters[1].delete(state_key(4, 0))
+        await cluster.voters[2].delete(state_key(3, 0))
+        assert await gateway.log.refill("v0") == RECORDS + 1
+
+    simulate(1, main)

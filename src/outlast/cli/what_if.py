@@ -72,11 +72,7 @@ def what_if(
         bool, typer.Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
     ] = False,
     prices: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="What reading from each operator costs, as in docs/prices.toml: then restoring is priced.",
-        ),
+        Path | None, typer.Option(metavar="FILE", help="What reading costs, as docs/prices.toml has it.")
     ] = None,
     fail_if: Annotated[
         Level | None,

@@ -35,13 +35,40 @@ async def replay(
     stuck = 0
     # A voter's last states come last, since they take twice the requests: only where all first values lost.
     sources = cycle([(voter, last) for last in (False, True) for voter in voters])
-    while stuck < 2 * len(voters):
+    while True:
         advanced = False
         async for number, state in _run(*next(sources), open_value, slot, previous):
             assert state.value is not None
             yield number, state
             slot, previous, advanced = number + 1, value_hash(state.value), True
         stuck = 0 if advanced else stuck + 1
+        if stuck < 2 * len(voters):
+            continue
+        together = await _proved_together(voters, open_value, slot, previous)
+        if together is None or together.value is None:
+            return
+        yield slot, together
+        slot, previous, stuck = slot + 1, value_hash(together.value), 0
+
+
+async def _proved_together(
+    voters: Sequence[Voter], open_value: Open, slot: int, previous: bytes
+) -> SlotState | None:
+    """The decided state that no voter proves alone: one has the value, another the one that names it."""
+    here, after = await asyncio.gather(_values(voters, slot), _values(voters, slot + 1))
+    named = {open_value(slot + 1, value).previous for value in after}
+    for value, state in here.items():
+        if open_value(slot, value).previous == previous and value_hash(value) in named:
+            return state
+    return None
+
+
+async def _values(voters: Sequence[Voter], slot: int) -> dict[bytes, SlotState]:
+    """Every value that some voter has accepted for the slot, as far as they tell."""
+    found = await asyncio.gather(
+        *(_accepted(voter, slot, last) for voter in voters for last in (False, True))
+    )
+    return {state.value: state for state in found if state is not None and state.value is not None}
 
 
 async def _run(
