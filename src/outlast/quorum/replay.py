@@ -35,7 +35,7 @@ async def replay(
     stuck = 0
     # A voter's last states come last, since they take twice the requests: only where all first values lost.
     sources = cycle([(voter, last) for last in (False, True) for voter in voters])
-    while True:
+    while voters:
         advanced = False
         async for number, state in _run(*next(sources), open_value, slot, previous):
             assert state.value is not None
