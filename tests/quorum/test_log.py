@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 
 import pytest
 from cluster import Broken, Cluster, PlainSeal
@@ -454,7 +455,8 @@ def test_a_read_is_not_satisfied_by_a_value_that_was_shown_before_it() -> None:
         first.gates[1].shut = first.gates[2].shut = False
         await reading
         assert first.applied[-1] == b"acknowledged by the second"
-        await writing
+        with suppress(NoMajority):  # decided by the other, but perhaps after this one's patience
+            await writing
 
     for seed in range(20):
         simulate(seed, main)
