@@ -31,9 +31,9 @@ async def scene(made: Made, tmp_path: Path) -> AsyncIterator[Scene]:
 def disks(tmp_path: Path) -> Iterator[SmallDisks]:
     """Three small file systems in memory. Where none can be mounted the test is skipped; in CI it fails."""
     if why_not := why_no_mounts():
-        # A directory cannot be filled or frozen alone, and only root may mount a disk of its own for it.
         told = f"needs the right to mount a tmpfs: {why_not}"
         assert os.environ.get("CI") != "true", told
+        # A directory cannot be filled or frozen alone, and only root may mount a disk of its own for it.
         pytest.skip(told)
     with SmallDisks(tmp_path / "home", ("a", "b", "c")) as disks:
         yield disks

@@ -3,10 +3,12 @@
 import pytest
 from making import put
 
+from outlast.base.clock import SystemClock
 from outlast.base.errors import BucketExists, ForkedLog, NoMajority, StoreCorrupt, StoreUnavailable
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.records import AnyRecord, BucketCreated
 from outlast.catalog.state import State
+from outlast.testing.simulation import Simulation, simulate
 
 
 class LocalLog:
@@ -27,29 +29,13 @@ class LocalLog:
             raise self.error
 
 
-class HandClock:
-    """Stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    async def sleep(self, seconds: float) -> None:
-        raise AssertionError("nothing here waits")
-
-
 @pytest.fixture
 def log() -> LocalLog:
     return LocalLog(State(":memory:"))
 
 
 async def test_a_commit_gives_the_outcome(log: LocalLog) -> None:
-    catalog = Catalog(log, log.state, HandClock())
+    catalog = Catalog(log, log.state, SystemClock())
     assert await catalog.commit(BucketCreated("bucket", 1)) is None
     record = put("a")
     assert await catalog.commit(record) == record.version
@@ -58,7 +44,7 @@ async def test_a_commit_gives_the_outcome(log: LocalLog) -> None:
 
 
 async def test_a_refused_wish_is_raised(log: LocalLog) -> None:
-    catalog = Catalog(log, log.state, HandClock())
+    catalog = Catalog(log, log.state, SystemClock())
     await catalog.commit(BucketCreated("bucket", 1))
     with pytest.raises(BucketExists):
         await catalog.commit(BucketCreated("bucket", 1))
@@ -70,7 +56,7 @@ async def test_a_refused_wish_is_raised(log: LocalLog) -> None:
 async def test_the_logs_errors_become_the_stores(
     log: LocalLog, error: Exception, raised: type[Exception]
 ) -> None:
-    catalog = Catalog(log, log.state, HandClock())
+    catalog = Catalog(log, log.state, SystemClock())
     log.error = error
     with pytest.raises(raised):
         await catalog.commit(BucketCreated("bucket", 1))
@@ -86,7 +72,7 @@ async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(l
         seen.append((record, outcome))
 
     log.state.on_applied(observe)
-    catalog = Catalog(log, log.state, HandClock())
+    catalog = Catalog(log, log.state, SystemClock())
     record = BucketCreated("bucket", 1)
     await catalog.commit(record)
     with pytest.raises(BucketExists):
@@ -95,24 +81,26 @@ async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(l
     assert isinstance(seen[1][1], BucketExists)
 
 
-async def test_reads_may_be_as_stale_as_was_said_and_no_staler(log: LocalLog) -> None:
-    clock = HandClock()
-    catalog = Catalog(log, log.state, clock)
-    for _ in range(3):
+def test_reads_may_be_as_stale_as_was_said_and_no_staler(log: LocalLog) -> None:
+    async def main(sim: Simulation) -> None:
+        catalog = Catalog(log, log.state, sim.clock)
+        for _ in range(3):
+            await catalog.sync_to_read()
+        assert log.asked == 3, "unless it was said, not at all"
+        catalog.staleness_s_max = 2.0
         await catalog.sync_to_read()
-    assert log.asked == 3, "unless it was said, not at all"
-    catalog.staleness_s_max = 2.0
-    await catalog.sync_to_read()
-    clock.time = 1.9
-    await catalog.sync_to_read()
-    assert log.asked == 3
-    clock.time = 2.0
-    await catalog.sync_to_read()
-    assert log.asked == 4
-    clock.time = 3.0
-    await catalog.sync()
-    assert log.asked == 5, "who must not miss anything asks"
-    clock.time = 5.0
-    log.error = NoMajority("1 of 3")
-    with pytest.raises(StoreUnavailable):
+        await sim.clock.sleep(1.5)
         await catalog.sync_to_read()
+        assert log.asked == 3
+        await sim.clock.sleep(0.5)
+        await catalog.sync_to_read()
+        assert log.asked == 4
+        await sim.clock.sleep(1)
+        await catalog.sync()
+        assert log.asked == 5, "who must not miss anything asks"
+        await sim.clock.sleep(2)
+        log.error = NoMajority("1 of 3")
+        with pytest.raises(StoreUnavailable):
+            await catalog.sync_to_read()
+
+    simulate(1, main)
