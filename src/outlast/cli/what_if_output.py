@@ -76,11 +76,7 @@ def print_answer(answer: Answer, store: Holdings, bytes_per_s: float | None) -> 
         *([("lost", _amount_text(most.lost))] if most.lost != Amount() else []),
         ("at risk", _amount_text(most.at_risk)),
         ("to restore", _restore_text(most.restore_bytes, bytes_per_s)),
-        *(
-            [("costs", f"at most ${answer.restore_usd:,.2f} of egress")]
-            if answer.restore_usd is not None
-            else []
-        ),
+        *([] if answer.restore_usd is None else [("costs", _cost_text(answer.restore_usd))]),
         ("drilled", _drilled_text(answer.drilled)),
         *(("note", note) for note in verdict.notes),
         *([("fix", answer.fix_text)] if answer.fix else []),

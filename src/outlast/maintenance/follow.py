@@ -14,12 +14,14 @@ from outlast.store import Store
 
 # A good deal shorter than a drill's lease, so that who hears of it late still has most of it.
 period_s = 4.0
+# Not more often than this, however little staleness is allowed: then reads ask by themselves.
+period_s_min = 0.25
 
 
 async def follow(store: Store, clock: Clock) -> None:
     """Keep the local catalog near the newest until cancelled."""
     staleness_s = store.catalog.staleness_s_max
-    pause_s = min(period_s, staleness_s / 2) if staleness_s else period_s
+    pause_s = min(period_s, max(period_s_min, staleness_s / 2)) if staleness_s else period_s
     while True:
         await clock.sleep(pause_s)
         try:
