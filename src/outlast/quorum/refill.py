@@ -8,7 +8,6 @@ above the decided ballot is kept; whoever made it will adopt the same value.
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from itertools import count
 
 from outlast.base.errors import Cause, Exists, NotFound, Unavailable
 from outlast.providers.protocol import Provider
@@ -70,18 +69,17 @@ async def _settle_all(target: Provider, decided: Sequence[tuple[int, SlotState]]
 async def settle(target: Provider, slot: int, decided: SlotState) -> bool:
     """Make `target` hold the decided value in one of the slot's states; whether it had to be written."""
     assert decided.accepted is not None
-    promised = decided.accepted
-    for place in count():
+    promised, place = decided.accepted, 0
+    while True:
+        key = state_key(slot, place)
         try:
-            held = decode_state(await target.get(state_key(slot, place)))
+            held = decode_state(await target.get(key))
         except NotFound:
             try:
-                kept = SlotState(promised, decided.accepted, decided.value)
-                await target.create(state_key(slot, place), encode_state(kept))
-                return True
+                await target.create(key, encode_state(SlotState(promised, decided.accepted, decided.value)))
             except Exists:
-                held = decode_state(await target.get(state_key(slot, place)))
+                continue
+            return True
         if held.value == decided.value:
             return False
-        promised = max(promised, held.promised)
-    raise AssertionError("unreachable")
+        promised, place = max(promised, held.promised), place + 1
