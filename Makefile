@@ -16,7 +16,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
 # A test process more than there are cores: many tests wait. Those of one xdist_group stay in one process.
-PYTEST ?= $(BIN)/pytest -n $$(( $$(nproc) + 1 )) --dist loadgroup
+PYTEST ?= $(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fast incidents bench format docs images lock setup clients checks

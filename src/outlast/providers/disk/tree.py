@@ -5,7 +5,7 @@ How each promise is kept:
 * Atomic. A file is written without a name (`O_TMPFILE`), fsynced, and only then linked to its name, which
   fails if the name is taken. An existing file is replaced by renaming a fully written one over it. A file
   that has a name never changes. Killed at any moment, a writer leaves the old object or the new one.
-* Conditional. Of all who link a file to one name the system lets exactly one succeed. There are no locks.
+* Conditional. Of all who link a file to one name the system lets exactly one succeed; no lock decides.
 * Durable. The file, its folder, and once the folders above are fsynced before a verb returns. A writer
   holds a lock on the file itself until then; a `get` that meets it fsyncs the folder on the writer's
   behalf, so that nobody acts on a value that a power cut could still take back. (A writer killed in
