@@ -34,6 +34,9 @@ class Proxy:
     async def create(self, key: str, data: Data) -> None:
         await self._pass("create", lambda: self.inner.create(key, data))
 
+    async def put(self, key: str, data: Data) -> None:
+        await self._pass("put", lambda: self.inner.put(key, data))
+
     async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
         raise AssertionError("for subclasses")
 

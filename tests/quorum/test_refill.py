@@ -4,6 +4,7 @@ import pytest
 from cluster import Cluster, Gateway
 
 from outlast.base.errors import Unavailable
+from outlast.quorum.ballot import decode_state
 from outlast.quorum.voter import state_key
 from outlast.testing.simulation import Simulation, simulate
 
@@ -66,5 +67,16 @@ def test_what_no_voter_proves_alone_is_proved_together() -> None:
         await cluster.voters[1].delete(state_key(4, 0))
         await cluster.voters[2].delete(state_key(3, 0))
         assert await gateway.log.refill("v0") == RECORDS + 1
+
+    simulate(1, main)
+
+
+def test_a_damaged_slot_is_written_anew() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster, gateway = await with_slots(sim)
+        whole = await cluster.voters[1].get(state_key(2, 0))
+        await cluster.voters[0].put(state_key(2, 0), b"\xc1 damaged")
+        assert await gateway.log.refill("v0") == 1
+        assert decode_state(await cluster.voters[0].get(state_key(2, 0))).value == decode_state(whole).value
 
     simulate(1, main)

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 
+import msgspec
+
 from outlast.base.errors import Cause, Exists, NotFound, Unavailable
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import SlotState, decode_state, encode_state
@@ -74,6 +76,10 @@ async def settle(target: Provider, slot: int, decided: SlotState) -> bool:
         key = state_key(slot, place)
         try:
             held = decode_state(await target.get(key))
+        except msgspec.DecodeError:
+            # What it may have promised is of no use any more: every higher ballot carries this value.
+            await target.put(key, encode_state(SlotState(promised, decided.accepted, decided.value)))
+            return True
         except NotFound:
             try:
                 await target.create(key, encode_state(SlotState(promised, decided.accepted, decided.value)))
