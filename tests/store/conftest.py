@@ -19,5 +19,6 @@ def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
         "inline_bytes_max",
         "write_buffer_bytes_max",
         "read_window_bytes",
+        "read_ahead_bytes_max",
     ):
         monkeypatch.setattr(limits, name, getattr(limits, name) // 64)

@@ -230,7 +230,7 @@ def test_a_failure_in_the_middle_comes_out_and_leaves_nothing() -> None:
         far.faults["p0"].shape = far.faults["p1"].shape = None
         await far.settle()
         assert asyncio.all_tasks() <= before
-        assert far.store.reader.ahead.free == ReadAhead().free
+        assert far.store.reader.ahead.free == far.store.reader.ahead.total
 
     in_far_store(test)
 
@@ -263,7 +263,7 @@ def test_a_reading_given_up_leaves_no_task_and_no_memory(how: str, shape: Shape 
         far.faults["p0"].shape = None
         await far.settle()
         assert asyncio.all_tasks() <= before
-        assert far.store.reader.ahead.free == ReadAhead().free
+        assert far.store.reader.ahead.free == far.store.reader.ahead.total
 
     in_far_store(test)
 

@@ -15,6 +15,7 @@ RTT_S = {"p0": 0.02, "p1": 0.04, "p2": 0.8, "p3": 0.08}
 SECOND, THIRD = 0.04, 0.08
 SMALL = 1000
 LARGE = 200_000  # one extent of the small ones here
+LARGER = 3 * (256 << 10)  # all the memory that writers have
 
 pytestmark = pytest.mark.usefixtures("small_sizes")
 
@@ -28,6 +29,7 @@ def in_wide_area(test: Callable[[Far], Awaitable[None]]) -> None:
             await far.store.put("bucket", "small", content(SMALL))
             await far.store.put("bucket", f"large{number}", content(LARGE))
             await (await far.store.get("bucket", f"large{number}")).read()
+        await far.store.put("bucket", "larger", content(LARGER))
         await far.settle(300)  # guards find out how far their providers are
         await test(far)
 
@@ -64,6 +66,27 @@ def test_a_large_write_is_one_round_trip_to_the_third_nearest_and_its_commit() -
             assert took <= THIRD + SECOND + 1e-9
             await far.settle(2)
         assert far.world.guards["p2"].health.findings().opened == 0
+
+    in_wide_area(test)
+
+
+def test_the_extents_of_a_write_are_under_way_at_once() -> None:
+    async def test(far: Far) -> None:
+        for number in range(20):
+            took = await timed(far, far.store.put("bucket", f"l{number}", content(LARGER)))
+            assert took <= THIRD + SECOND + 1e-9
+            await far.settle(2)
+
+    in_wide_area(test)
+
+
+def test_a_larger_read_takes_what_memory_allows_once_it_has_seen_how_far_it_is() -> None:
+    async def test(far: Far) -> None:
+        async def read() -> None:
+            assert await (await far.store.get("bucket", "larger")).read() == content(LARGER)
+
+        took = [await timed(far, read()) for _ in range(100)]
+        assert sorted(took)[98] <= SECOND + 3 * THIRD + 1e-9, "two windows, half of the memory, the rest"
 
     in_wide_area(test)
 

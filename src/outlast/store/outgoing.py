@@ -5,7 +5,8 @@ hashed beside, sealed and coded at once; a full extent (16 MiB) is shipped, and 
 may be ended early at any time, because the memory budget asks for it: then it is simply a smaller extent.
 
 Invariant: bytes are counted in the budget from before they are kept until they have both been hashed and
-left memory with their shipment. A full extent waits until fewer than `shipments_under_way_max` are under way.
+left memory with their shipment. Nothing but the budget bounds how many extents are under way at once: far
+providers need many.
 """
 
 from collections import deque
@@ -20,9 +21,6 @@ from outlast.store.budget import Budget
 from outlast.store.digests import Digest, Digests
 from outlast.store.packing import Crate, Packer
 from outlast.store.shipment import Shipment
-
-# One that is written and one that waits for it: more would not make a provider faster.
-shipments_under_way_max = 2
 
 
 class Outgoing:
@@ -90,14 +88,10 @@ class Outgoing:
         self._encode_stripe()
         await self._clock.sleep(0)  # a source that is always ready must not keep everybody else waiting
         await self._digests.room()
-        while self._under_way and (self._crowded() or not self._under_way[0].under_way):
-            await self._under_way.popleft().accepted()
+        while self._under_way and not self._under_way[0].under_way:
+            await self._under_way.popleft().accepted()  # a write that has failed ends here, not at its end
         if self._is_full():
             self._ship()
-
-    def _crowded(self) -> bool:
-        """Whether the full extent must wait for those before it. The budget may have shipped it meanwhile."""
-        return self._is_full() and len(self._under_way) >= shipments_under_way_max
 
     def _is_full(self) -> bool:
         return self._crate is not None and self._crate.encoder.size == limits.extent_bytes_max

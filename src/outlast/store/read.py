@@ -53,7 +53,7 @@ class Reader:
         self._clock = clock
         self._notes = notes
         self.hedges = Hedges()
-        self.ahead = ReadAhead()
+        self.ahead = ReadAhead(limits.read_ahead_bytes_max)
 
     async def head(self, bucket: str, key: str) -> Version:
         """The newest version. Raises `NoSuchBucket`, `NoSuchKey`, `StoreUnavailable`."""
@@ -78,7 +78,7 @@ class Reader:
     async def open(self, found: Found, start: int, stop: int) -> Reading:
         """The bytes [start, stop) of what was found, the first window fetched."""
         reading = Reading(found.version, start, stop, None)
-        await reading.begin(stretches(found, start, stop), self.fetch, self.ahead)
+        await reading.begin(stretches(found, start, stop), self.fetch, self.ahead, self._clock)
         return reading
 
     async def fetch(self, window: Window) -> list[memoryview]:

@@ -1,31 +1,29 @@
 """An object's bytes as they come: windows fetched ahead of whoever consumes them.
 
-Intuition: while one window is consumed the next are fetched, `windows_ahead_min` of them at first, so that
-providers and consumer work at once, and a slow consumer makes the providers wait and not memory grow. A
-consumer that had to wait gets one more ahead each time, up to `windows_ahead_max`: far away, what is under
-way must fill the time of a round trip.
+Intuition: while one window is consumed the next are fetched, so that providers and consumer work at once,
+and a slow consumer makes the providers wait and not memory grow. How many is Little's law: as many as the
+consumer takes in the time that one is fetched. Near, these are two; far away, what fills a round trip.
 
-All readings together may hold `ahead_bytes_max`. When that is used up a reading makes do with one stripe at
-a time: slower, but always on its way.
+All readings together may hold `limits.read_ahead_bytes_max`. When that is used up a reading makes do with
+one stripe at a time: slower, but always on its way.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from types import TracebackType
 from typing import NamedTuple, TypeAlias
 
 from outlast.base import limits
+from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait
 from outlast.catalog.records import Version
 from outlast.store.windows import Window, first_window
 
-# What readings may hold beyond a stripe each: four at full speed, which two cores do not serve at once.
-ahead_bytes_max = 32 * limits.MIB
-# Fetched beside the one that is consumed: one that is being decoded, and one on its way.
+# Fetched beside the one that is consumed, at least: one that is being decoded, and one on its way. More than
+# these only while half of the memory is free.
 windows_ahead_min = 2
-# 24 MiB in a round trip of 80 ms are 300 MB/s. More than the first two only while half of the memory is free.
-windows_ahead_max = 6
 
 Fetch: TypeAlias = Callable[[Window], Coroutine[None, None, list[memoryview]]]
 
@@ -33,7 +31,7 @@ Fetch: TypeAlias = Callable[[Window], Coroutine[None, None, list[memoryview]]]
 class ReadAhead:
     """The memory for windows, over all readings."""
 
-    def __init__(self, total: int = ahead_bytes_max) -> None:
+    def __init__(self, total: int) -> None:
         self.total = total
         self.free = total
 
@@ -46,6 +44,20 @@ class ReadAhead:
 
     def give_back(self, count: int) -> None:
         self.free += count
+
+
+class _Pace:
+    """How many windows to have ahead, by how long the latest took to be fetched and to be consumed."""
+
+    def __init__(self) -> None:
+        self.fetch_s = 0.0
+        self.consume_s = math.inf
+
+    @property
+    def windows(self) -> float:
+        """One that is consumed, and those that will be in the time of a fetch."""
+        taken = self.fetch_s / self.consume_s if self.consume_s else math.inf
+        return max(windows_ahead_min, 1 + taken)
 
 
 class _Fetching(NamedTuple):
@@ -67,15 +79,16 @@ class Reading:
         self.stop = stop
         self.data = data
         self._ahead: deque[_Fetching] = deque()
-        self._windows = windows_ahead_min
+        self._pace = _Pace()
         self._held = 0
 
-    async def begin(self, stretches: Iterator[Window], fetch: Fetch, memory: ReadAhead) -> None:
+    async def begin(self, stretches: Iterator[Window], fetch: Fetch, memory: ReadAhead, clock: Clock) -> None:
         """Fetch the first window. Raises what `fetch` raises."""
         self._stretches = stretches
         self._rest = next(stretches, None)
         self._fetch = fetch
         self._memory = memory
+        self._clock = clock
         try:
             self._fetch_ahead()
             await asyncio.wait((self._ahead[0].task,))
@@ -93,7 +106,7 @@ class Reading:
             window, rest = _cut(self._rest, limits.read_window_bytes)
             ahead = sum(fetching.held for fetching in self._ahead)
             held = len(window) if isinstance(window, bytes) else window.size
-            if self._ahead and ahead + held > self._windows * limits.read_window_bytes:
+            if self._ahead and ahead + held > self._pace.windows * limits.read_window_bytes:
                 return
             if len(self._ahead) >= windows_ahead_min and 2 * self._memory.free < self._memory.total:
                 return
@@ -103,9 +116,15 @@ class Reading:
                 window, rest = _cut(self._rest, limits.stripe_bytes)
                 held = 0
             self._held += held
-            task = asyncio.ensure_future(self._fetch(window))
+            task = asyncio.ensure_future(self._timed(window))
             self._ahead.append(_Fetching(task, held))
             self._rest = next(self._stretches, None) if rest is None else rest
+
+    async def _timed(self, window: Window) -> list[memoryview]:
+        began = self._clock.monotonic()
+        chunks = await self._fetch(window)
+        self._pace.fetch_s = self._clock.monotonic() - began
+        return chunks
 
     def _release(self, count: int) -> None:
         if count:
@@ -122,13 +141,13 @@ class Reading:
             return
         try:
             while self._ahead:
-                if not self._ahead[0].task.done():
-                    self._windows = min(self._windows + 1, windows_ahead_max)
                 chunks = await self._ahead[0].task
                 held = self._ahead.popleft().held
                 self._fetch_ahead(consuming=True)
+                began = self._clock.monotonic()
                 while chunks:
                     yield chunks.pop(0)  # not kept: a slow consumer frees memory as it goes
+                self._pace.consume_s = self._clock.monotonic() - began
                 self._release(held)
                 self._fetch_ahead()
         finally:
