@@ -5,21 +5,12 @@ A program that has set up `structlog` itself keeps its own way.
 
 import logging
 import sys
-from enum import StrEnum
 
 import structlog
 
 
-class Level(StrEnum):
-    """What is told: lines of this importance and above."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-
-
-def set_up_logs(level: Level = Level.INFO) -> None:
-    """Send what the parts log to standard error, unless the program has decided otherwise."""
+def set_up_logs(level: str = "info") -> None:
+    """Send what the parts log, from `level` on, to standard error, unless the program decided otherwise."""
     if structlog.is_configured():
         return
     people = sys.stderr.isatty()

@@ -5,11 +5,9 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-
-import structlog
+from typing import TYPE_CHECKING
 
 from outlast.assembly.build import Report, build_store
-from outlast.assembly.logs import set_up_logs
 from outlast.assembly.providers import open_providers
 from outlast.assembly.settings import Settings
 from outlast.assembly.state_dir import StateDir, claim_state_dir, default_state_dir
@@ -20,7 +18,8 @@ from outlast.catalog.state import State
 from outlast.coding.keys import Keyring, MasterKey
 from outlast.store import Store
 
-_log = structlog.get_logger("outlast")
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 @asynccontextmanager
@@ -37,7 +36,6 @@ async def open_store(
     opened by the passphrase in the environment variable OUTLAST_PASSPHRASE. Raises `ConfigError` and
     `StoreUnavailable`.
     """
-    set_up_logs()
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     master = await load_key_file(settings.key_file)
     keyring = Keyring(master, settings.store)
@@ -70,13 +68,24 @@ def open_state(local: StateDir) -> State:
     try:
         return State(local.catalog)
     except StoreCorrupt as error:
-        _log.warning("the local catalog is begun anew", path=str(local.catalog), reason=str(error))
+        _logger().warning("the local catalog is begun anew", path=str(local.catalog), reason=str(error))
         local.discard_catalog()
         return State(local.catalog)
 
 
 def _report(error: BaseException) -> None:
     """What failed in the background and has nobody to tell it to."""
-    _log.error(
+    _logger().error(
         "failed in the background", error=str(error) or type(error).__name__, kind=type(error).__name__
     )
+
+
+def _logger() -> "FilteringBoundLogger":
+    """Set up when there is something to tell: importing it takes a third of a command's start."""
+    from structlog import get_logger
+
+    from outlast.assembly.logs import set_up_logs
+
+    set_up_logs()
+    logger: FilteringBoundLogger = get_logger("outlast")
+    return logger

@@ -11,13 +11,12 @@ import asyncio
 import json as jsonlib
 import os
 import signal
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from outlast.assembly.alarm import watched
-from outlast.assembly.logs import Level, set_up_logs
 from outlast.base.clock import SystemClock
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.entropy import SystemEntropy
@@ -26,6 +25,14 @@ from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_line, print_note
 from outlast.cli.session import run, store_at
 from outlast.maintenance.follow import follow
+
+
+class Level(StrEnum):
+    """What is told: lines of this importance and above."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 def serve(
@@ -58,8 +65,7 @@ def serve(
     json: Json = False,
 ) -> None:
     """Serve the store over S3. Says `ready` when it takes requests."""
-    set_up_logs(log_level)
-    run(_serve(config, state_dir, host, port, domain or [], max_staleness, json), json)
+    run(_serve(config, state_dir, host, port, domain or [], max_staleness, log_level, json), json)
 
 
 async def _serve(
@@ -69,10 +75,15 @@ async def _serve(
     port: int,
     domains: list[str],
     staleness_s_max: float,
+    log_level: Level,
     json: bool,
 ) -> None:
-    from outlast.gateway.server import Gateway  # here: the HTTP library is large, and only this verb needs it
+    # Here: what serves and what logs is large, and only this verb needs it.
+    from outlast.assembly.alarm import watched
+    from outlast.assembly.logs import set_up_logs
+    from outlast.gateway.server import Gateway
 
+    set_up_logs(log_level)
     told_to_end = _signals()
     async with store_at(config, state_dir) as store, watched(store):
         store.catalog.staleness_s_max = staleness_s_max

@@ -464,10 +464,10 @@ class Log:
             or voter.name in estranged
             or (unheard and voter.name not in failures)
         ]
-        async with aclosing(replay(answering, self._open, self.slot + 1, self.hash)) as states:
-            async for number, state in states:
-                self._learned(number, state)
-                if enough is not None and number >= enough:
+        async with aclosing(replay(answering, self._open, self.slot + 1, self.hash)) as decided:
+            async for slot, state, _, _ in decided:
+                self._learned(slot, state)
+                if enough is not None and slot >= enough:
                     return
 
     def _slot(self, number: int) -> Slot:

@@ -35,18 +35,21 @@ async def refill(
     the target, and `Unavailable` if nobody told of a slot before `until`: a voter that was erased and is
     taken back with a hole would answer "nothing there" about a slot in which it has voted.
 
-    The target is among the voters, for it may be the only one left that holds a slot. It is a bare provider
-    and need not be attested, since nothing is concluded from what is missing there.
+    The target is among the voters, for it may be the only one left that holds a slot, and what it proves by
+    itself is read once and not again. It is a bare provider and need not be attested, since nothing is
+    concluded from what is missing there.
     """
     written = 0
     reached = slot - 1
     waiting: list[tuple[int, SlotState]] = []
-    async with aclosing(replay(voters, open_value, slot, previous)) as states:
-        async for number, state in states:
-            if number > until:
+    target_first = sorted(voters, key=lambda voter: voter.name != target.name)
+    async with aclosing(replay(target_first, open_value, slot, previous)) as decided:
+        async for held in decided:
+            if held.slot > until:
                 break
-            waiting.append((number, state))
-            reached = number
+            reached = held.slot
+            if held.holder != target.name:
+                waiting.append((held.slot, held.state))
             if len(waiting) == SETTLED_AT_ONCE:
                 written += await _settle_all(target, waiting)
                 waiting.clear()

@@ -10,86 +10,101 @@ attestation: this is also how a gateway learns of voters' new incarnations.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import cycle
+from typing import NamedTuple
 
 from outlast.base.errors import ProviderError, Tampered
 from outlast.quorum.ballot import SlotState
 from outlast.quorum.batch import Batch, value_hash
 from outlast.quorum.voter import Voter
 
-# Slots read ahead at a time: enough to hide a cloud's round trip, few enough to bound memory
-# (a slot is at most `limits.batch_bytes_max`, nearly always far less).
-WINDOW_SLOTS = 16
+# Slots read ahead at a time: twice as many after each window that a voter proved, since most runs are short.
+# At most so many as hide a cloud's round trip, and bound memory (a slot is at most `limits.batch_bytes_max`,
+# nearly always far less).
+WINDOW_SLOTS_MIN = 2
+WINDOW_SLOTS_MAX = 16
 
 Open = Callable[[int, bytes], Batch]
 """(slot, value) -> its batch; raises `Tampered`."""
 
 
+class Accepted(NamedTuple):
+    """What the voter `holder` has accepted for a slot."""
+
+    slot: int
+    state: SlotState
+    value: bytes
+    holder: str
+
+
 async def replay(
     voters: Sequence[Voter], open_value: Open, slot: int, previous: bytes
-) -> AsyncGenerator[tuple[int, SlotState], None]:
+) -> AsyncGenerator[Accepted, None]:
     """The decided states from `slot` on, as far as the chain proves them: all but the newest.
 
-    `previous` is the hash of the value before `slot`. Yields (slot, state), `state.value` being the
-    decided value.
+    `previous` is the hash of the value before `slot`. The first voter is followed as far as it goes.
     """
     stuck = 0
     # A voter's last states come last, since they take twice the requests: only where all first values lost.
     sources = cycle([(voter, last) for last in (False, True) for voter in voters])
     while voters:
         advanced = False
-        async for number, state in _run(*next(sources), open_value, slot, previous):
-            assert state.value is not None
-            yield number, state
-            slot, previous, advanced = number + 1, value_hash(state.value), True
+        async for proved in _run(*next(sources), open_value, slot, previous):
+            yield proved
+            slot, previous, advanced = proved.slot + 1, value_hash(proved.value), True
         stuck = 0 if advanced else stuck + 1
         if stuck < 2 * len(voters):
             continue
         together = await _proved_together(voters, open_value, slot, previous)
-        if together is None or together.value is None:
+        if together is None:
             return
-        yield slot, together
+        yield together
         slot, previous, stuck = slot + 1, value_hash(together.value), 0
 
 
 async def _proved_together(
     voters: Sequence[Voter], open_value: Open, slot: int, previous: bytes
-) -> SlotState | None:
+) -> Accepted | None:
     """The decided state that no voter proves alone: one has the value, another the one that names it."""
     here, after = await asyncio.gather(_values(voters, slot), _values(voters, slot + 1))
-    named = {open_value(slot + 1, value).previous for value in after}
-    for value, state in here.items():
-        if open_value(slot, value).previous == previous and value_hash(value) in named:
-            return state
+    named = {open_value(slot + 1, one.value).previous for one in after}
+    for one in here:
+        if open_value(slot, one.value).previous == previous and value_hash(one.value) in named:
+            return one
     return None
 
 
-async def _values(voters: Sequence[Voter], slot: int) -> dict[bytes, SlotState]:
-    """Every value that some voter has accepted for the slot, as far as they tell."""
+async def _values(voters: Sequence[Voter], slot: int) -> list[Accepted]:
+    """Every value that some voter has accepted for the slot, as far as they tell. Not proved yet."""
     found = await asyncio.gather(
         *(_accepted(voter, slot, last) for voter in voters for last in (False, True))
     )
-    return {state.value: state for state in found if state is not None and state.value is not None}
+    return [accepted for accepted in found if accepted is not None]
 
 
 async def _run(
     voter: Voter, last: bool, open_value: Open, slot: int, previous: bytes
-) -> AsyncGenerator[tuple[int, SlotState], None]:
+) -> AsyncGenerator[Accepted, None]:
     """What one voter alone can prove, until its first hole, wrong value or failure."""
-    before: SlotState | None = None
+    before: Accepted | None = None
+    width = WINDOW_SLOTS_MIN
     while True:
-        window = await asyncio.gather(*(_accepted(voter, slot + i, last) for i in range(WINDOW_SLOTS)))
-        for number, state in enumerate(window, slot):
-            if state is None or state.value is None or open_value(number, state.value).previous != previous:
+        window = await asyncio.gather(*(_accepted(voter, slot + i, last) for i in range(width)))
+        for accepted in window:
+            if accepted is None or open_value(accepted.slot, accepted.value).previous != previous:
                 return
             if before is not None:
-                yield number - 1, before
-            before, previous = state, value_hash(state.value)
-        slot += WINDOW_SLOTS
+                yield before
+            before, previous = accepted, value_hash(accepted.value)
+        slot += width
+        width = min(2 * width, WINDOW_SLOTS_MAX)
 
 
-async def _accepted(voter: Voter, slot: int, last: bool) -> SlotState | None:
+async def _accepted(voter: Voter, slot: int, last: bool) -> Accepted | None:
+    """What the voter has accepted for the slot, if it tells. Not proved yet."""
     try:
         state = await voter.peek(slot, last)
     except (ProviderError, Tampered):
         return None  # another voter may do better; a majority is asked about the newest slot anyway
-    return None if state is None or state.accepted is None else state
+    if state is None or state.accepted is None or state.value is None:
+        return None
+    return Accepted(slot, state, state.value, voter.name)
