@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 from names import Names
-from scene import BUCKET, CLOCK, NOTICED_S, Scene
+from scene import BUCKET, CLOCK, Scene
 
 from outlast.testing.certificates import Authority
-from outlast.testing.installation import CommandFailed, Installation
+from outlast.testing.installation import Installation
 from outlast.testing.servers import CannotHave, Server, azurite, gcs, moto, swift, webdav
 from outlast.testing.servers.line import Line
-
-MENDED_S_MAX = 60.0
 
 
 @dataclass(frozen=True)
@@ -144,26 +142,11 @@ class CloudScene(Scene):
     """A store over places, with an access key and a bucket."""
 
     places: dict[str, Place] = field(default_factory=dict)
+    # Beside busy servers a gateway may notice later.
+    noticed_s_max = 60.0
 
     async def begin(self, name: str, shape: str) -> None:
         await asyncio.to_thread(self.places[name].begin, shape)
-
-    async def mend(self, erased: bool = False) -> None:
-        """As of a scene, as often as it takes: beside busy servers a gateway may notice later."""
-        if erased:
-            await self.take_back()
-        deadline = CLOCK.monotonic() + MENDED_S_MAX
-        while True:
-            await CLOCK.sleep(NOTICED_S)
-            try:
-                repaired = await self.run("repair", "--quick")
-            except CommandFailed:
-                if CLOCK.monotonic() > deadline:
-                    raise
-            else:
-                assert repaired["degraded"] == repaired["unreadable"] == 0, repaired
-                assert not repaired["problems"], repaired
-                return
 
     async def end(self, name: str, shape: str) -> bool:
         """Whether it came back empty."""

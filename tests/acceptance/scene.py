@@ -5,6 +5,7 @@ own id.
 """
 
 import asyncio
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Container
@@ -33,6 +34,8 @@ NOTICED_S = 7.0
 
 LOOK_S = 0.05
 """How often a condition that is waited for is looked at."""
+
+UNWELL = re.compile(r'^outlast_provider_state\{.*state="(down|estranged)"\} 1', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Scene:
     access_key_id: str
     secret: str
     stack: AsyncExitStack
+    gateways: list[GatewayProcess] = field(default_factory=list)
+    """All that were started, in this order."""
     elsewhere: int = field(default=0)
     """How many other machines there have been."""
 
@@ -93,6 +98,7 @@ class Scene:
     async def _served(self, installation: Installation, state: str) -> GatewayProcess:
         gateway = await asyncio.to_thread(installation.serve, state)
         self.stack.callback(gateway.stop)
+        self.gateways.append(gateway)
         return gateway
 
     async def client(self, gateway: GatewayProcess, timeout_s: float = ANSWER_S_MAX) -> S3Client:
@@ -136,14 +142,24 @@ class Scene:
         assert repaired["reattached"] and not repaired["problems"], repaired
 
     async def mend(self, erased: bool = False) -> None:
-        """Have all redundancy restored: what was written until the gateway had noticed needs repair, too."""
+        """Have all redundancy restored: what was written until the gateways had noticed needs repair, too."""
         if erased:
             await self.take_back()
-        # A gateway shows nobody what it has noticed. That it has by now is a promise, and is checked here.
-        await CLOCK.sleep(NOTICED_S)
-        repaired = await self.run("repair", "--quick")
-        assert repaired["degraded"] == repaired["unreadable"] == 0, repaired
-        assert not repaired["problems"], repaired
+        await eventually(self.all_have_noticed, self.noticed_s_max)
+        await eventually(self._nothing_is_missing)
+
+    noticed_s_max = NOTICED_S
+
+    async def all_have_noticed(self) -> bool:
+        """Whether no gateway takes a provider for anything but healthy."""
+        running = [gateway for gateway in self.gateways if gateway.is_running()]
+        told = await asyncio.gather(*(asyncio.to_thread(gateway.metrics) for gateway in running))
+        return not any(UNWELL.search(metrics) for metrics in told)
+
+    async def _nothing_is_missing(self) -> bool:
+        repaired = await self.run("repair", "--quick", statuses=(0, 1))
+        assert not repaired["unreadable"] and not repaired["problems"], repaired
+        return not repaired["degraded"]
 
 
 async def eventually(holds: Callable[[], Awaitable[bool]], within_s: float = ANSWER_S_MAX) -> None:

@@ -8,14 +8,13 @@ many; what-if says so, and what it says is what happens.
 
 import asyncio
 import os
-import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 from clouds import build
-from scene import CLOCK, ENTROPY, answered, eventually, judge, working
+from scene import CLOCK, ENTROPY, Scene, answered, eventually, judge, working
 
 from outlast.assembly.opening import open_store
 from outlast.assembly.settings import load_settings
@@ -28,7 +27,6 @@ from outlast.outages.holdings import holdings
 from outlast.outages.incidents import Incident, load_incidents
 from outlast.outages.what_if import Verdict, outage_from, what_if
 from outlast.store import Store
-from outlast.testing.installation import GatewayProcess
 from outlast.testing.workload import Load, Mix
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("incidents")]
@@ -65,16 +63,12 @@ TOO_MANY = ("facebook-2021-10-04", "unisuper-2024-05-02")
 class Theatre:
     """The store, a gateway with clients, and the process that conducts, which is this one."""
 
-    def __init__(self, store: Store, gateway: GatewayProcess, load: Load) -> None:
-        self.store, self.gateway, self.load = store, gateway, load
+    def __init__(self, store: Store, scene: Scene, load: Load) -> None:
+        self.store, self.scene, self.load = store, scene, load
 
     async def is_well(self) -> bool:
         """Whether the gateway has noticed that all are back, and nothing is missing any more."""
-        metrics = await asyncio.to_thread(_metrics, self.gateway)
-        up = [
-            f'outlast_provider_state{{provider="{name}",state="healthy"}} 1.0' in metrics for name in CLOUDS
-        ]
-        if not all(up):
+        if not await self.scene.all_have_noticed():
             return False
         await repair(self.store, verify=False, only_degraded=True)
         return not self.store.catalog.state.counts().degraded
@@ -108,12 +102,7 @@ async def theatre(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         store = await stack.enter_async_context(open_store(settings, folder / "conducting"))
         gateway = await scene.serve()
         load = Load([await scene.target(gateway)], CLOCK, ENTROPY, MIX)
-        yield Theatre(store, gateway, load)
-
-
-def _metrics(gateway: GatewayProcess) -> str:
-    with urllib.request.urlopen(f"http://{gateway.host}:{gateway.port}/metrics", timeout=10) as answer:
-        return answer.read().decode()
+        yield Theatre(store, scene, load)
 
 
 async def test_where_nothing_happens_by_what_if_nothing_happens(

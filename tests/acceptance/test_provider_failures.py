@@ -33,7 +33,8 @@ FAILURES = [
     ("a", "corrupt"),
     ("b", "empty"),
 ]
-MIX = Mix(keys=60)
+# Without a rest both cores would be the clients' and their gateway's alone, and nothing else could be tested.
+MIX = Mix(keys=60, rest_s=0.1)
 IN_TURN = {shape for _, shape in FAILURES}
 QUICK = ("erased",)
 SMALL = Mix(keys=20, sizes=((6, 4 * KIB), (2, 100 * KIB), (2, 300 * KIB), (1, 2 * MIB)))

@@ -26,12 +26,19 @@ def running(shell: Any, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     environment.pop("PYTHONUNBUFFERED", None)  # what it says must come out without that
     pipe = subprocess.PIPE
     command = [sys.executable, "-m", "outlast", *arguments]
-    process = subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe)
+    process = subprocess.Popen(
+        command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, preexec_fn=_heed_interrupts
+    )
     try:
         yield process
     finally:
         process.kill()
         process.communicate()
+
+
+def _heed_interrupts() -> None:
+    """Whoever is started in the background by a script ignores them, and so would what we start."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def has_opened(process: subprocess.Popen[bytes], folder: Path) -> bool:

@@ -4,11 +4,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-
-from rich.console import Console
-from rich.progress import Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+from typing import TYPE_CHECKING
 
 from outlast.cli.output import print_note
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 @dataclass(slots=True)
@@ -19,7 +20,7 @@ class Tally:
     spared: int = 0
     bytes: int = 0
     failures: list[str] = field(default_factory=list)
-    display: Progress | None = None
+    display: "Progress | None" = None
 
     def move(self, count: int) -> None:
         """`count` bytes have passed."""
@@ -39,6 +40,10 @@ def tally_shown(quiet: bool) -> Iterator[Tally]:
     if quiet or not sys.stderr.isatty():
         yield Tally()
         return
+    # Here: it costs each command a tenth of its start, and few show anything.
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+
     columns = (TextColumn("{task.fields[files]} files"), TransferSpeedColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         display.add_task("copy", total=None, files=0)

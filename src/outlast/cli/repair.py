@@ -12,8 +12,6 @@ from dataclasses import asdict, fields
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, count_text, print_json, print_line, print_note
@@ -78,6 +76,9 @@ def _shown(quiet: bool) -> Iterator[Told]:
     if quiet or not sys.stderr.isatty():
         yield lambda report: None
         return
+    from rich.console import Console  # here, as in `progress`
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("extents"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         task = display.add_task("repair", total=None)

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,6 +23,7 @@ from typing import Any, Self
 
 # A gateway that needs longer than this to finish what is under way has a fault that should be seen.
 stop_s_max = 40.0
+metrics_s_max = 10.0
 
 
 class CommandFailed(Exception):
@@ -136,6 +138,12 @@ class GatewayProcess:
         """How much processor time it has used so far, all threads together."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def metrics(self) -> str:
+        """What it tells Prometheus."""
+        with urllib.request.urlopen(f"{self.endpoint}/metrics", timeout=metrics_s_max) as answer:
+            text: str = answer.read().decode()
+        return text
 
     def is_running(self) -> bool:
         """Whether it has not ended."""
