@@ -32,7 +32,7 @@ from outlast.testing.workload import Load, Mix
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("incidents")]
 
 CLIENTS = 2
-MIX = Mix(keys=20, sizes=((6, 4 * KIB), (2, 100 * KIB), (1, 300 * KIB)), rest_s=0.05)
+MIX = Mix(keys=20, sizes=((6, 4 * KIB), (2, 100 * KIB), (1, 300 * KIB)), rest_s=0.15)
 PLAYED_S = 2.0
 """What took hours. Long enough for a few dozen requests in each phase."""
 
