@@ -130,12 +130,12 @@ async def test_writers_on_the_same_keys_are_linearizable_while_voters_fail(scene
     load = Load(await targets_of(scene), CLOCK, ENTROPY, FEW_KEYS)
     async with working(load, 16):
         for name, shape in (("a", "hang"), ("b", "err")):
-            await answered(load, 500)
+            await answered(load, 300)
             await scene.drill(name, shape)
-            await answered(load, 1000)
+            await answered(load, 600)
             await scene.end_drill(name)
             await scene.mend()
         await scene.erase("c")
-        await answered(load, 1000)
+        await answered(load, 600)
     await all_is_linearizable(load)
     await scene.mend(erased=True)
