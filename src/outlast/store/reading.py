@@ -47,15 +47,27 @@ class ReadAhead:
 
 
 class _Pace:
-    """How many windows to have ahead, by how long the latest took to be fetched and to be consumed."""
+    """How many windows to have ahead.
+
+    By the quickest fetch, since others may have waited for one another: the more that are ahead, the longer
+    each takes, and that is no reason for even more.
+    """
 
     def __init__(self) -> None:
-        self.fetch_s = 0.0
+        self.fetch_s = math.inf
         self.consume_s = math.inf
+
+    def fetched(self, seconds: float) -> None:
+        self.fetch_s = min(self.fetch_s, seconds)
+
+    def consumed(self, seconds: float) -> None:
+        self.consume_s = seconds
 
     @property
     def windows(self) -> float:
         """One that is consumed, and those that will be in the time of a fetch."""
+        if math.isinf(self.consume_s):
+            return windows_ahead_min
         taken = self.fetch_s / self.consume_s if self.consume_s else math.inf
         return max(windows_ahead_min, 1 + taken)
 
@@ -123,7 +135,7 @@ class Reading:
     async def _timed(self, window: Window) -> list[memoryview]:
         began = self._clock.monotonic()
         chunks = await self._fetch(window)
-        self._pace.fetch_s = self._clock.monotonic() - began
+        self._pace.fetched(self._clock.monotonic() - began)
         return chunks
 
     def _release(self, count: int) -> None:
@@ -147,7 +159,7 @@ class Reading:
                 began = self._clock.monotonic()
                 while chunks:
                     yield chunks.pop(0)  # not kept: a slow consumer frees memory as it goes
-                self._pace.consume_s = self._clock.monotonic() - began
+                self._pace.consumed(self._clock.monotonic() - began)
                 self._release(held)
                 self._fetch_ahead()
         finally:
