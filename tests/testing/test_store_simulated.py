@@ -49,7 +49,7 @@ class OnHost:
         async def work() -> T:
             return await make(self.target)
 
-        await self.sim.clock.sleep(self.sim.entropy.uniform(0, 1.2))
+        await self.sim.clock.sleep(self.sim.entropy.uniform(0, 0.8))
         request = self.host.spawn(work())
         broken = asyncio.ensure_future(self.host.died.wait())
         await asyncio.wait([request, broken], timeout=request_timeout_s, return_when=asyncio.FIRST_COMPLETED)
