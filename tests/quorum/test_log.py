@@ -13,6 +13,7 @@ from outlast.quorum.batch import Batch, seal_batch
 from outlast.quorum.pace import QUESTIONS_MAX
 from outlast.quorum.slot import PATIENCE_FACTOR
 from outlast.quorum.voter import state_key
+from outlast.quorum.waiting import NO_MAJORITY_PATIENCE_S
 from outlast.testing.network import Weather
 from outlast.testing.simulation import Simulation, simulate
 
@@ -248,6 +249,33 @@ def test_an_erased_voter_does_not_count_and_a_reattached_one_does() -> None:
         await cluster.mark(cluster.voters[0], fresh)
         second.links[2].cut = "requests"
         await second.log.append(b"with the reattached voter")
+
+    simulate(1, main)
+
+
+@pytest.mark.parametrize("what", ["read", "write"])
+def test_a_moment_without_a_majority_is_not_told_to_those_who_waited_before(
+    what: str,
+) -> None:
+    """Two voters refuse once, and the refusal is on its way for longer than one's patience."""
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway()
+        await gateway.log.append(b"before")
+        for link in gateway.links:
+            link.weather = Weather(delay_s=(1.1, 1.1))
+        gateway.gates[0].shut = gateway.gates[1].shut = True
+        waiting = asyncio.ensure_future(
+            gateway.log.sync() if what == "read" else gateway.log.append(b"after")
+        )
+        begun = sim.clock.monotonic()
+        while not gateway.log.figures.no_majority:
+            await sim.clock.sleep(0.01)
+        assert sim.clock.monotonic() - begun > NO_MAJORITY_PATIENCE_S
+        gateway.gates[0].shut = gateway.gates[1].shut = False
+        await waiting
 
     simulate(1, main)
 

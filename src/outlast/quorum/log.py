@@ -43,13 +43,11 @@ from outlast.quorum.replay import replay
 from outlast.quorum.slot import Slot
 from outlast.quorum.tail import ask_all, newest_possible
 from outlast.quorum.voter import Voter
-from outlast.quorum.waiting import Pinned, Waiter, Writer
+from outlast.quorum.waiting import Pinned, Silence, Waiter, Writer
 
 Apply: TypeAlias = Callable[[int, bytes, Sequence[bytes]], Sequence[object]]
 """(slot, hash of its value, records) -> one outcome a record. Called once a slot, in order."""
 
-# How long a request keeps trying while no majority answers, before it is told so.
-NO_MAJORITY_PATIENCE_S = 2.0
 # The rest between two tries meanwhile: providers that refuse at once are not asked in a tight loop.
 NO_MAJORITY_PAUSE_S = 0.2
 # Slots that the voters are asked about at once, by who learns what is new: few, since each asks for votes.
@@ -97,7 +95,8 @@ class Log:
         self._queue: deque[Writer] = deque()
         self._riders: list[Waiter] = []
         self._pinned: Pinned | None = None
-        self._stuck = False
+        self._unwritable = Silence(clock)
+        self._unreadable = Silence(clock)
         self._turn = asyncio.Lock()
         self._committer: asyncio.Task[None] | None = None
         self._askers: set[asyncio.Task[None]] = set()
@@ -164,7 +163,7 @@ class Log:
 
     def _must_ask(self) -> bool:
         """Whether no commit takes along those who read. One that begins looks to them when it ends."""
-        return self._committer is None or self._stuck
+        return self._committer is None or self._unwritable.lasts
 
     def _work_waits(self) -> bool:
         while self._queue and not self._queue[0].waits:
@@ -178,16 +177,18 @@ class Log:
                 async with self._turn:
                     if self._work_waits():
                         await self._commit_one()
-                self._stuck = False
+                self._unwritable.ends()
+                self._unreadable.ends()
             except NoMajority as error:
-                self._stuck = True
+                self.figures.no_majority += 1
+                self._unwritable.goes_on(self._writers(), error)
                 self._let_riders_off()
-                self._tell_impatient(error)
                 self._wake()
                 await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
             except Exception as error:  # whatever it is, those who wait must hear of it
                 self._tell_all(error)
-        self._committer, self._stuck = None, False
+        self._committer = None
+        self._unwritable.ends()
         self._wake()
 
     def _let_riders_off(self) -> None:
@@ -256,8 +257,9 @@ class Log:
         batch = Batch(self.hash, self._gateway, self._sequence, records)
         value = seal_batch(self._seal, self.slot + 1, batch)
         self._open.keep(self.slot + 1, value, batch)
-        riders = [] if self._stuck else self._riders
-        self._riders = self._riders if self._stuck else []
+        riders: list[Waiter] = []
+        if not self._unwritable.lasts:
+            riders, self._riders = self._riders, []
         self._pinned = Pinned(self.slot + 1, value, writers, riders, shown)
         return self._pinned
 
@@ -370,9 +372,11 @@ class Log:
         current = False
         try:
             current = await self._ask_once()
+            self._unreadable.ends()
         except NoMajority as error:
+            self.figures.no_majority += 1
             self._riders, riders = riders + self._riders, []
-            self._tell_impatient(error)
+            self._unreadable.goes_on(self._riders, error)
             await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
         except Exception as error:  # whatever it is, those who wait must hear of it
             for rider in riders:
@@ -383,7 +387,7 @@ class Log:
                 for rider in riders:
                     rider.tell(None)
             else:
-                self._riders = [rider for rider in riders if rider.waits] + self._riders
+                self._riders = [rider for rider in riders + self._riders if rider.waits]
 
     async def _ask_once(self) -> bool:
         """Whether the local catalog holds all that was decided before this call; if not, it does soon."""
@@ -480,21 +484,12 @@ class Log:
 
     # ------------------------------------------------------------ bad news
 
-    def _waiting(self) -> list[Waiter]:
-        pinned = [] if self._pinned is None else [*self._pinned.writers, *self._pinned.riders]
-        return [*pinned, *self._queue, *self._riders]
-
-    def _tell_impatient(self, error: NoMajority) -> None:
-        """Tell those who have waited long enough. Their records may be decided all the same."""
-        self.figures.no_majority += 1
-        latest = self._clock.monotonic() - NO_MAJORITY_PATIENCE_S
-        for waiter in self._waiting():
-            if waiter.since <= latest:
-                waiter.fail(error)
-        self._riders = [rider for rider in self._riders if rider.waits]
+    def _writers(self) -> list[Writer]:
+        return [*self._queue] if self._pinned is None else [*self._pinned.writers, *self._queue]
 
     def _tell_all(self, error: Exception) -> None:
-        for waiter in self._waiting():
+        self._let_riders_off()
+        for waiter in (*self._writers(), *self._riders):
             waiter.fail(error)
         self._queue.clear()
         self._riders = []

@@ -109,7 +109,7 @@ async def _answer(request: Awaitable[Response], absent: int = 0) -> Response:
         raise Unanswered(str(error)) from error
     if response.status < 300 or (response.status == absent and response.code in ("NoSuchKey", "")):
         return response
-    said = f"{response.status} {response.code}"
+    said = f"{response.status} {response.code} {_field(response.body.decode(), 'Message')}".rstrip()
     if response.status >= 500:
         raise Unanswered(said)
     if response.status == 412 or (response.status, response.code) == (404, "NoSuchKey"):
