@@ -36,7 +36,7 @@ def domains(url: str) -> tuple[str, ...]:
         ("s3://bucket?endpoint=https://s3.us-west-2.amazonaws.com", ("Amazon", "us-west-2", "", "S3")),
         (
             "s3://bucket?endpoint=https://abc123.r2.cloudflarestorage.com",
-            ("Cloudflare", "auto", "abc123", "R2"),
+            ("Cloudflare", "", "abc123", "R2"),
         ),
         (
             "s3://bucket?endpoint=https://abc123.eu.r2.cloudflarestorage.com",
@@ -46,9 +46,13 @@ def domains(url: str) -> tuple[str, ...]:
             "s3://bucket?endpoint=https://s3.eu-central-003.backblazeb2.com",
             ("Backblaze", "eu-central-003", "", "B2"),
         ),
-        ("s3://bucket?endpoint=https://s3.wasabisys.com", ("Wasabi", "us-east-1", "", "Wasabi")),
+        ("s3://bucket?endpoint=https://s3.wasabisys.com", ("Wasabi", "", "", "Wasabi")),
         ("s3://bucket?endpoint=https://fsn1.your-objectstorage.com", ("Hetzner", "fsn1", "", "Ceph")),
-        ("s3://bucket?endpoint=https://minio.example.org:9000", ("minio.example.org", "us-east-1", "", "s3")),
+        ("s3://bucket?endpoint=https://minio.example.org:9000", ("minio.example.org", "", "", "s3")),
+        (
+            "s3://bucket?endpoint=https://minio.example.org:9000&region=r",
+            ("minio.example.org", "r", "", "s3"),
+        ),
         ("s3://bucket?endpoint=http://127.0.0.1:9000", ("mine", "", "", "s3")),
         ("azure://container?account=someone", ("Microsoft", "", "someone", "Azure Blob")),
         (

@@ -17,6 +17,7 @@ from outlast.base.clock import SystemClock
 from outlast.base.entropy import SeededEntropy
 from outlast.base.errors import (
     Cause,
+    ConfigError,
     Denied,
     Exists,
     Expired,
@@ -133,6 +134,68 @@ async def failing(call: Awaitable[object]) -> ProviderError:
     assert "PLANTED" not in shown
     assert error.__context__ is None, "the library's own error is chained"
     return error
+
+
+# ---------------------------------------------------------------- the right one is asked
+
+
+@pytest.mark.parametrize("kind", clouds)
+async def test_no_variable_moves_a_provider_or_takes_its_signature(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        elsewhere = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        for variable in (
+            "AWS_ENDPOINT",
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_S3",
+            "AZURE_ENDPOINT",
+            "AZURE_STORAGE_ENDPOINT",
+            "GOOGLE_BASE_URL",
+        ):
+            monkeypatch.setenv(variable, elsewhere)
+        for variable in (
+            "AWS_SKIP_SIGNATURE",
+            "AZURE_SKIP_SIGNATURE",
+            "AZURE_STORAGE_USE_EMULATOR",
+            "AZURE_USE_FABRIC_ENDPOINT",
+            "GOOGLE_SKIP_SIGNATURE",
+        ):
+            monkeypatch.setenv(variable, "true")
+        heads: list[bytes] = []
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await take(reader))
+            writer.write(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+
+        async with server(answer) as there:
+            await failing(opened(kind, there).get("a"))
+        assert len(heads) == 1
+        # A key of Google's that may be used without its own servers signs nothing.
+        assert kind == "gs" or b"authorization: " in heads[0].lower()
+
+
+async def test_a_google_key_knows_no_other_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key's JSON may say where to go, too."""
+    monkeypatch.setenv(
+        "OUTLAST_TEST_GOOGLE",
+        '{"disable_oauth":true,"client_email":"","private_key":"k","private_key_id":"",'
+        '"gcs_base_url":"http://127.0.0.1:1"}',
+    )
+    async with server(says(404)) as there:
+        assert type(await failing(opened("gs", there).get("a"))) is NotFound
+
+
+@pytest.mark.parametrize("variable", ["GOOGLE_SERVICE_ACCOUNT", "GOOGLE_BEARER_TOKEN"])
+def test_another_google_credential_is_not_mixed_with_the_named_one(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, planted)
+    with pytest.raises(ConfigError, match=f"{variable} in the environment is another") as refused:
+        opened("gs", "http://127.0.0.1:1")
+    assert "PLANTED" not in str(refused.value)
 
 
 # ---------------------------------------------------------------- nobody answers

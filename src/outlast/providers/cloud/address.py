@@ -57,6 +57,7 @@ class Address:
     endpoint: str
     """Scheme and host (and, for Azure, the account where it is in the path), without a slash at the end."""
     region: str
+    """What requests are signed for; "" where that is not part of it. No proof of where the bucket is."""
     account: str
 
     @property
@@ -101,7 +102,6 @@ def guess_domains(name: str, address: Address) -> dict[str, str]:
     if told is None:
         return {
             "operator": host,
-            "region": address.region,
             "account": address.account,
             "software": address.kind,
             "location": host,
@@ -109,7 +109,7 @@ def guess_domains(name: str, address: Address) -> dict[str, str]:
     operator, parts = told
     return {
         "operator": operator.name,
-        "region": parts.get("region", address.region),
+        "region": parts.get("region", ""),
         "account": parts.get("account", address.account),
         "software": operator.software,
     }

@@ -1,15 +1,19 @@
 """From an address and a credential to a provider. The one place that makes obstore's stores.
 
+obstore fills in from the environment what it is not told. So it is always told where the provider is, by the
+name that goes before all others, and that requests are signed: no variable moves a provider.
+
 The store's own errors are not passed on: one about a malformed key may quote it.
 """
 
 import atexit
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from obstore.store import AzureStore, GCSStore, S3Store
 
@@ -70,8 +74,10 @@ def _s3(name: str, address: Address, options: Mapping[str, str]) -> "Make":
     return lambda client: S3Store(
         address.bucket,
         prefix=address.prefix or None,
-        endpoint=endpoint,
+        # By this name, as the variable for it would go before any other.
+        aws_endpoint_url_s3=endpoint,
         region=address.region,
+        skip_signature=False,
         virtual_hosted_style_request=hosted,
         conditional_put="etag",
         disable_bulk_delete=True,
@@ -92,6 +98,9 @@ def _azure(name: str, address: Address, options: Mapping[str, str]) -> "Make":
         prefix=address.prefix or None,
         account_name=address.account,
         endpoint=address.endpoint,
+        use_emulator=False,
+        use_fabric_endpoint=False,
+        skip_signature=False,
         credential_provider=fixed,
         client_options=client,
         retry_config=_once,
@@ -99,21 +108,41 @@ def _azure(name: str, address: Address, options: Mapping[str, str]) -> "Make":
 
 
 def _gs(name: str, address: Address, options: Mapping[str, str]) -> "Make":
-    key = from_environment(name, "service_account_key_env", options)
-    settings: dict[str, Any] = {}
-    if key is not None:
-        settings["service_account_key"] = key
+    named: dict[str, Secret] = {}
+    if (key := from_environment(name, "service_account_key_env", options)) is not None:
+        named["service_account_key"] = key
     elif "service_account_file" in options:
-        settings["service_account"] = Secret(options["service_account_file"])
-    if address.endpoint != "https://storage.googleapis.com":
-        settings["base_url"] = Secret(address.endpoint)
+        named["service_account"] = Secret(options["service_account_file"])
+    if named:
+        _refuse_ambient(name, _google_variables)
     return lambda client: GCSStore(
         address.bucket,
         prefix=address.prefix or None,
+        base_url=address.endpoint,
+        skip_signature=False,
         client_options=client,
         retry_config=_once,
-        **{what: value.reveal() for what, value in settings.items()},
+        **{what: value.reveal() for what, value in named.items()},  # type: ignore[arg-type]  # all are text
     )
+
+
+# Of these, obstore would take one before a key that it is told, or would not know which to take.
+_google_variables = (
+    "GOOGLE_SERVICE_ACCOUNT",
+    "GOOGLE_SERVICE_ACCOUNT_PATH",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GOOGLE_BEARER_TOKEN",
+)
+
+
+def _refuse_ambient(name: str, variables: Sequence[str]) -> None:
+    """The URL names a credential: another one in the environment must not be mixed with it."""
+    for variable in variables:
+        if variable in os.environ:
+            raise ConfigError(
+                f"provider {name}: its URL names a credential, and {variable} in the environment is another",
+                "unset that variable, or name no credential in the URL",
+            )
 
 
 _makers: dict[str, Callable[[str, Address, Mapping[str, str]], "Make"]] = {
