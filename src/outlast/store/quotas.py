@@ -28,10 +28,10 @@ from outlast.providers.quota import Quota, unlimited
 from outlast.providers.wrap.layers import meter_of
 from outlast.store.fleet import Fleet
 
-# How often a gateway reports, if anything was used; and looks whether a month is used up.
+# How often a gateway reports, if enough was used; and looks whether a month is used up.
 report_s = 600.0
 look_s = 10.0
-# A process that used less than this reports nothing when it ends: each report is a slot of the log.
+# Less than this is reported later, or not at all when the process ends: each report is a slot of the log.
 report_requests_min = 100
 report_egress_min = 8 * limits.MIB
 # A closing process does not wait for the log for longer.
@@ -105,7 +105,7 @@ class Quotas:
             if self._clock.monotonic() >= due:
                 due += report_s
                 try:
-                    await self.report()
+                    await self.report(report_requests_min, report_egress_min)
                 except StoreError:
                     pass  # the log is away; the next report has it all
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from outlast.maintenance.follow import period_s as follow_s
 from outlast.providers.wrap.guard import marker_period_s, network_quiet_period_s
 from outlast.testing.costs import Count, Share, count
 
@@ -44,9 +45,11 @@ _NOTES = f"""\
   does not. A read fetches 4 MiB at a time from as many providers as are needed.
 - **A gateway that is not the only one** pays more for a write when another wrote last: it loses a slot,
   learns what was written there, and takes two rounds for the next.
-- **An idle gateway** reads each provider's marker every {network_quiet_period_s:.0f} s, and no more. While
-  it is used it does so every {marker_period_s:.0f} s. (Directories are looked at every {marker_period_s:.0f}
-  s always.) One that is down is probed with a write, two reads and a delete, every 5 s or sooner.
+- **An idle gateway** reads each provider's marker every {network_quiet_period_s:.0f} s, asks as often whether
+  anything is new, and no more. While it is used it reads the markers every {marker_period_s:.0f} s.
+  (Directories are looked at every {marker_period_s:.0f} s always, and where a majority are directories, it
+  asks every {follow_s:.0f} s.) One that is down is probed with a write, two reads and a delete, every 5 s or
+  sooner.
 - **DELETE** frees nothing by itself: `outlast collect` deletes the fragments, one request each.
 - **Opening a store** reads what the local catalog lacks: from nothing, every slot of the log, at each voter
   that is asked.

@@ -11,10 +11,13 @@ tenth of the reads of large objects, by chance.
 A test holds `docs/costs.md` to these numbers, so a change that adds a request shows.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from outlast.base.concurrency import cancel_and_wait
 from outlast.base.limits import KIB, MIB
+from outlast.maintenance.follow import follow
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.wrap.guard import network_quiet_period_s
 from outlast.providers.wrap.meter import Meter
@@ -167,7 +170,9 @@ def _operations(sim: Simulation) -> list[tuple[str, _Operation]]:
         await scene.world.gateways.pop().store.close()
 
     async def idle(scene: _Scene, number: int) -> None:
+        following = asyncio.ensure_future(follow(scene.store, sim.clock))
         await sim.clock.sleep(HOUR_S)
+        await cancel_and_wait([following])
 
     return [
         ("PUT 4 KiB", _Operation(by(lambda store, n: store.put("bucket", f"s{n}", small)))),

@@ -65,7 +65,8 @@ class Guard:
         self._name = inner.name
         self._clock = clock
         self._marker = marker
-        self._quiet_period_s = quiet_period_s
+        self.quiet_period_s = quiet_period_s
+        """How often the marker is read while nobody uses the provider."""
         self._marker_read_at = float("-inf")
         self._marker_wanted = True
         self._suspected = False
@@ -220,8 +221,8 @@ class Guard:
     def _period_s(self) -> float:
         """How long a marker that was read is enough."""
         if self.health.state != "estranged":
-            return self._quiet_period_s
-        longest = self._quiet_period_s / marker_period_s * estranged_period_s
+            return self.quiet_period_s
+        longest = self.quiet_period_s / marker_period_s * estranged_period_s
         return max(estranged_period_s, min(longest, self.health.findings().since_s / 10))
 
     def _patience_s(self, least_s: float, calls: int) -> float:
