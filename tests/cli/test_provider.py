@@ -39,6 +39,7 @@ def test_list_tells_where_providers_are_and_what_they_do(shell: Any) -> None:
     assert listed["a"]["url"] == f"file://{shell.folder / 'a'}"
     assert (listed["a"]["role"], listed["a"]["votes"], listed["a"]["may_hold_data"]) == ("full", True, True)
     assert listed["b"]["domains"]["operator"] == "b"
+    assert all(one["read_ms"] > 0 for one in listed.values())
     assert "file://" in shell.ok("provider", "list")
 
 
@@ -53,7 +54,7 @@ def test_list_works_and_says_unknown_when_nobody_answers(shell: Any) -> None:
     for name in ("a", "b", "c"):
         shutil.rmtree(shell.folder / name)
     listed = shell.json("provider", "list")
-    assert [(one["role"], one["votes"]) for one in listed] == [(None, None)] * 3
+    assert [(one["role"], one["votes"], one["read_ms"]) for one in listed] == [(None, None, None)] * 3
     result = shell.run("provider", "list")
     assert "unknown" in result.stdout
     assert "is unknown:" in result.stderr

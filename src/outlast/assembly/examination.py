@@ -67,6 +67,18 @@ async def examine(
     return Examined(marker, answer_s, found, tuple(dict.fromkeys(troubles)))
 
 
+async def answer_s(provider: Provider, clock: Clock) -> float | None:
+    """How long a small read takes, once there is a connection; None if there is no answer."""
+    try:
+        async with asyncio.timeout(answer_s_max):
+            await read_marker(provider)
+            began = clock.monotonic()
+            await read_marker(provider)
+    except (TimeoutError, ProviderError):
+        return None  # `provider probe` and `status` say why
+    return clock.monotonic() - began
+
+
 def _stranger(expected: Marker | None, marker: Marker | None) -> Trouble | None:
     if expected is None:
         return None

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from outlast.assembly.examination import Examined, examine
+from outlast.assembly.examination import Examined, answer_s, examine
 from outlast.assembly.roster import Roster, open_roster
 from outlast.assembly.settings import load_settings
 from outlast.assembly.survey import whole_url
@@ -29,12 +29,18 @@ unnamed = "url"
 
 @app.command("list")
 def list_providers(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
-    """List the providers: where they are, what they share with others, and what the store has them do."""
+    """List the providers: where they are, what they share, what the store has them do, how near they are."""
 
     async def work() -> None:
         settings = load_settings(config)
-        async with open_roster(settings, SystemClock(), SystemEntropy()) as roster:
-            rows = [_row(name, url, roster) for name, url in settings.providers.items()]
+        clock = SystemClock()
+        async with open_roster(settings, clock, SystemEntropy()) as roster:
+            guards = [roster.providers.guards[name] for name in settings.providers]
+            answers = await asyncio.gather(*(answer_s(guard.inner, clock) for guard in guards))
+            rows = [
+                _row(name, url, took_s, roster)
+                for (name, url), took_s in zip(settings.providers.items(), answers, strict=True)
+            ]
             rows += [_absent(member, roster) for member in roster.unconfigured()]
             if json:
                 print_json(rows)
@@ -80,12 +86,18 @@ def probe(
 # ---------------------------------------------------------------- list
 
 
-def _row(name: str, url: str, roster: Roster) -> dict[str, Any]:
+def _row(name: str, url: str, took_s: float | None, roster: Roster) -> dict[str, Any]:
     location = parse_url(name, url)
     member = roster.member(name)
     # The catalog's word counts for what is shared, as for all that it knows.
     domains = _domains(member) if member is not None else location.domains
-    return {"name": name, "url": whole_url(location), "domains": domains, **_duties(member, roster)}
+    return {
+        "name": name,
+        "url": whole_url(location),
+        "domains": domains,
+        **_duties(member, roster),
+        "read_ms": None if took_s is None else round(1000 * took_s, 3),
+    }
 
 
 def _absent(member: Member, roster: Roster) -> dict[str, Any]:
@@ -94,6 +106,7 @@ def _absent(member: Member, roster: Roster) -> dict[str, Any]:
         "url": None,
         "domains": _domains(member),
         **_duties(member, roster),
+        "read_ms": None,
     }
 
 
@@ -124,12 +137,16 @@ def _role(member: Member) -> str:
 
 def _tell_list(rows: Sequence[dict[str, Any]]) -> None:
     print_table(
-        ("provider", "role", "votes", "operator", "region", "account", "software", "location", "url"),
+        (
+            *("provider", "role", "votes", "a small read"),
+            *("operator", "region", "account", "software", "location", "url"),
+        ),
         [
             (
                 row["name"],
                 row["role"] or "unknown",
                 {True: "yes", False: "no", None: "unknown"}[row["votes"]],
+                "no answer" if row["read_ms"] is None else f"{row['read_ms']:.1f} ms",
                 *(row["domains"][kind] for kind in ("operator", "region", "account", "software", "location")),
                 row["url"] or "not in outlast.toml",
             )
