@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from itertools import product
 
+import msgspec
 import pytest
 
 from outlast.quorum.ballot import (
@@ -160,3 +161,27 @@ def test_no_interleaving_of_two_proposers_chooses_two_values() -> None:
     states, violated = search(1)
     assert not violated
     assert states > 10_000
+
+
+LOW, HIGH = Ballot(1, OWNER), Ballot(2, OTHER)
+
+
+@pytest.mark.parametrize("state", [SlotState(HIGH), SlotState(HIGH, LOW, b"v"), SlotState(LOW, LOW, b"")])
+def test_a_state_comes_back_as_it_was(state: SlotState) -> None:
+    assert decode_state(encode_state(state)) == state
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        SlotState(HIGH, LOW),
+        SlotState(HIGH, None, b"v"),
+        SlotState(LOW, HIGH, b"v"),
+        SlotState(LOW, Ballot(-1, OWNER), b"v"),
+        SlotState(Ballot(-1, OWNER)),
+        SlotState(Ballot(2**64 - 1, OWNER)),
+    ],
+)
+def test_no_state_that_an_acceptor_cannot_be_in_is_believed(state: SlotState) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_state(encode_state(state))

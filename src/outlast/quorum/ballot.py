@@ -71,6 +71,9 @@ def majority(voters: int) -> int:
     return voters // 2 + 1
 
 
+ROUND_MAX = 2**32
+"""No slot needs so many. Far below what the format can hold, so that there is always a next one."""
+
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(SlotState)
 
@@ -81,5 +84,16 @@ def encode_state(state: SlotState) -> bytes:
 
 
 def decode_state(data: bytes) -> SlotState:
-    """The state in a slot object. Raises `msgspec.DecodeError` (a `ValueError`) for anything else."""
-    return _decoder.decode(data)
+    """The state in a slot object. Raises `msgspec.DecodeError` (a `ValueError`) for anything else.
+
+    Only states that an acceptor can be in: a damaged or lying voter must not have others go on from one that
+    it cannot (an accepted ballot without its value; a round after which there is none).
+    """
+    state = _decoder.decode(data)
+    if (state.accepted is None) != (state.value is None):
+        raise msgspec.ValidationError("a value and its ballot belong together")
+    if state.accepted is not None and not Ballot(0, b"") <= state.accepted <= state.promised:
+        raise msgspec.ValidationError("what is accepted was promised before")
+    if not 0 <= state.promised.round <= ROUND_MAX:
+        raise msgspec.ValidationError("there is no such round")
+    return state

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from outlast.base.clock import Clock
 from outlast.base.concurrency import Background
 from outlast.base.errors import ProviderError
 from outlast.providers.protocol import Provider
@@ -9,8 +10,10 @@ from outlast.quorum.ballot import SlotState
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.refill import refill, settle
 from outlast.quorum.replay import Open
-from outlast.quorum.slot import Slot
 from outlast.quorum.voter import Voter
+
+# After a refill that failed, the next one not before this: each asks all voters.
+PAUSE_S = 5.0
 
 End = tuple[int, SlotState | None]
 """The newest decided slot, and its state if this process has seen it."""
@@ -20,11 +23,17 @@ class Laggards:
     """`end` tells where the log ends now."""
 
     def __init__(
-        self, voters: Sequence[Voter], open_value: Open, background: Background, end: Callable[[], End]
+        self,
+        voters: Sequence[Voter],
+        open_value: Open,
+        background: Background,
+        clock: Clock,
+        end: Callable[[], End],
     ) -> None:
         self._voters = voters
         self._open = open_value
         self._background = background
+        self._clock = clock
         self._end = end
         self._behind: dict[str, tuple[int, bytes]] = {}
         self._refilling: set[str] = set()
@@ -32,41 +41,57 @@ class Laggards:
     @property
     def slots(self) -> dict[str, int]:
         """Voters known to miss slots, and the first that each misses."""
-        return {voter: slot for voter, (slot, _) in self._behind.items()}
+        end, _ = self._end()
+        return {voter: slot for voter, (slot, _) in self._behind.items() if slot <= end}
 
-    def failed(self, voter: Voter, slot: int, previous: bytes) -> None:
-        """The voter did not answer about a slot; `previous` is the hash before it."""
-        self._behind.setdefault(voter.name, (slot, previous))
+    def watch(self, slot: int, previous: bytes) -> Callable[[Voter, bool], None]:
+        """To be told of a voter whether it answered. Who did not may miss what is decided from `slot` on.
 
-    def note_returned(self, slot: Slot) -> None:
-        """Have a voter catch up that votes again after it was away."""
-        for voter in self._voters:
-            name = voter.name
-            if name in self._behind and name in slot.tally.states and name not in self._refilling:
-                self._refilling.add(name)
-                self._background.spawn(self._refill_behind(name))
+        `previous` is the hash before `slot`.
+        """
+
+        def heard(voter: Voter, answered: bool) -> None:
+            if answered:
+                self._catch_up(voter)
+            else:
+                self._note(voter, slot, previous)
+
+        return heard
+
+    def _note(self, voter: Voter, slot: int, previous: bytes) -> None:
+        known = self._behind.get(voter.name)
+        if known is None or slot < known[0]:  # earlier ones may fail later
+            self._behind[voter.name] = slot, previous
+
+    def _catch_up(self, voter: Voter) -> None:
+        """The voter votes: give it what is decided and it may miss."""
+        gap = self._behind.get(voter.name)
+        if gap is not None and gap[0] <= self._end()[0] and voter.name not in self._refilling:
+            self._refilling.add(voter.name)
+            self._background.spawn(self._refill_behind(voter))
 
     async def refill(self, name: str, target: Provider | None = None) -> int:
         """Give the voter `name` every decided slot that it lacks; how many. Raises `ProviderError`."""
+        voter = next(voter for voter in self._voters if voter.name == name)
         gap = self._behind.pop(name, None)
         try:
-            return await self._refill(name, 0, GENESIS_HASH, target)
+            return await self._refill(target or voter.provider, 0, GENESIS_HASH)
         except ProviderError:
             if gap is not None:
-                self._behind[name] = gap
+                self._note(voter, *gap)
             raise
 
-    async def _refill_behind(self, name: str) -> None:
-        gap = self._behind.pop(name)
+    async def _refill_behind(self, voter: Voter) -> None:
+        gap = self._behind.pop(voter.name)
         try:
-            await self._refill(name, *gap)
+            await self._refill(voter.provider, *gap)
         except ProviderError:
-            self._behind[name] = gap  # away again; its next vote tries anew
+            self._note(voter, *gap)
+            await self._clock.sleep(PAUSE_S)  # away again; a vote of it after that tries anew
         finally:
-            self._refilling.discard(name)
+            self._refilling.discard(voter.name)
 
-    async def _refill(self, name: str, slot: int, previous: bytes, target: Provider | None = None) -> int:
-        target = target or next(voter.provider for voter in self._voters if voter.name == name)
+    async def _refill(self, target: Provider, slot: int, previous: bytes) -> int:
         until, newest = self._end()
         written = await refill(target, self._voters, self._open, slot, previous, until)
         if newest is not None:  # which no later slot proves yet

@@ -104,7 +104,7 @@ class Log:
         self._background = Background(report)
         self._open = Opener(seal)
         self._laggards = Laggards(
-            self.voters, self._open, self._background, lambda: (self.slot, self._newest)
+            self.voters, self._open, self._background, clock, lambda: (self.slot, self._newest)
         )
         for voter in self.voters:
             voter.check = self._open
@@ -235,6 +235,7 @@ class Log:
             if self.slot == known:
                 idle += 1
                 await self._clock.sleep(self._pace.backoff_s(1))
+        slot.heard = self._laggards.watch(self.slot + 1, self.hash)
         return slot if self.slot == slot.number - 1 else None
 
     def _pin(self) -> Pinned:
@@ -295,7 +296,6 @@ class Log:
                 losses += 1
             if state is None and value is None and slot.tally.open():
                 return None
-        self._laggards.note_returned(slot)
         if in_one_round:
             self.figures.fast += 1
         else:
@@ -354,6 +354,8 @@ class Log:
             task = asyncio.current_task()
             assert task is not None
             self._askers.discard(task)
+            if not self._askers and not self._riders:
+                self._unreadable.ends()
         self._wake()
 
     async def _wait_to_ask(self) -> None:
@@ -475,12 +477,8 @@ class Log:
                     return
 
     def _slot(self, number: int) -> Slot:
-        before = self.hash
-
-        def failed(voter: Voter) -> None:
-            self._laggards.failed(voter, number, before)
-
-        return Slot(number, self.voters, self._background, failed, self.figures.rounds)
+        heard = self._laggards.watch(self.slot + 1, self.hash)
+        return Slot(number, self.voters, self._background, heard, self.figures.rounds)
 
     # ------------------------------------------------------------ bad news
 

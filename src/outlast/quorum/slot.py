@@ -49,7 +49,7 @@ class OutvotedError(OutlastError):
 class Slot:
     """What one gateway knows of one slot. `tally` gathers the answers over all attempts.
 
-    `failed` is told of every voter that did not answer, also long after the decision. `rounds` counts.
+    `heard` is told of every voter whether it answered, also long after the decision. `rounds` counts.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Slot:
         number: int,
         voters: Sequence[Voter],
         background: Background,
-        failed: Callable[[Voter], None] = lambda voter: None,
+        heard: Callable[[Voter, bool], None] = lambda voter, answered: None,
         rounds: Counter[Round] | None = None,
     ) -> None:
         self.number = number
         self.tally = Tally(len(voters))
-        self._failed = failed
+        self.heard = heard
         self._rounds: Counter[Round] = Counter() if rounds is None else rounds
         self._voters = voters
         self._background = background
@@ -281,7 +281,9 @@ class Slot:
                 await work(voter)
             except (ProviderError, Tampered) as error:
                 tally.failed(voter.name, error)
-                self._failed(voter)
+                self.heard(voter, False)
+            else:
+                self.heard(voter, True)
 
         return [asyncio.ensure_future(vote(voter)) for voter in voters]
 
