@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import weakref
 
 import pytest
 
@@ -58,6 +59,31 @@ async def test_a_call_given_up_before_it_began_is_not_made() -> None:
     go_on.set()
     await asyncio.gather(first, last)
     assert made == [2]
+    lane.close()
+
+
+async def test_a_call_given_up_keeps_nothing_alive_though_all_threads_hang() -> None:
+    class Large(list[int]):
+        """What can be referred to weakly."""
+
+    lane = Lane("lane", 1, 10)
+    running, go_on = threading.Event(), threading.Event()
+
+    def block() -> None:
+        running.set()
+        assert go_on.wait(10)
+
+    first = lane.run(block)
+    await asyncio.to_thread(running.wait, 10)
+    large = Large([1])
+    there = weakref.ref(large)
+    given_up = lane.run(len, large)
+    del large
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    assert there() is None
+    go_on.set()
+    await first
     lane.close()
 
 

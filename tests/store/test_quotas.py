@@ -20,6 +20,7 @@ from outlast.testing.simulation import Simulation, simulate
 
 T = TypeVar("T")
 MIB = 1 << 20
+QUOTAS = {f"p{number}": Quota(bytes=100 * MIB) for number in range(4)}
 
 
 def in_store(
@@ -49,6 +50,17 @@ def used(world: World, name: str) -> module.QuotaUse:
     use = world.store.quotas.use(name)
     assert use is not None
     return use
+
+
+def test_what_was_given_up_and_deleted_is_not_counted() -> None:
+    async def test(world: World) -> None:
+        body = await world.store.write(content(MIB))
+        assert sum(used(world, name).bytes for name in QUOTAS) >= MIB
+        world.store.discard(body)
+        await world.clock.sleep(10)
+        assert [used(world, name).bytes for name in QUOTAS] == [0] * len(QUOTAS)
+
+    in_store(test, QUOTAS)
 
 
 def read_from(world: World, name: str) -> int:

@@ -4,6 +4,7 @@ import pytest
 from store_worlds import Far, content, in_far_store
 
 from outlast.base.errors import Cause, Unavailable
+from outlast.providers.protocol import Data
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.network import Weather
 
@@ -45,6 +46,27 @@ def test_a_straggler_that_does_not_come_in_time_is_given_up() -> None:
         await far.settle(1.1)
         assert (budget.used, budget.shipped) == (0, 0)
         assert bit_of(far, "k", "p1") == 1
+
+    in_far_store(test)
+
+
+def test_who_has_never_arrived_in_time_is_given_more_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small uplink: the first large fragments are given up, and tell how long one takes at least."""
+
+    async def test(far: Far) -> None:
+        inner = far.world.guards["p1"].inner
+        put = inner.put
+
+        async def put_slowly(key: str, data: Data) -> None:
+            if key.startswith("x/"):
+                await far.world.clock.sleep(3.4)
+            await put(key, data)
+
+        monkeypatch.setattr(inner, "put", put_slowly)
+        for n in range(4):
+            await far.store.put("bucket", f"k{n}", content(SIZE, n))
+            await far.settle(20)
+        assert [bit_of(far, f"k{n}", "p1") for n in (0, 3)] == [1, 0]
 
     in_far_store(test)
 

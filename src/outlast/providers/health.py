@@ -177,9 +177,7 @@ class Health:
 
     def report_given_up(self, verb: str, seconds: float, size: int = 0) -> None:
         """A call was cancelled after `seconds` without an answer."""
-        latency = self._latencies.get((verb, _size_class(size)))
-        if latency is not None:
-            latency.add_given_up(seconds, self.clock.monotonic())
+        self._latency(verb, size).add_given_up(seconds, self.clock.monotonic())
 
     def report_corrupt(self) -> None:
         """Something read from the provider was not what was written."""
@@ -229,14 +227,18 @@ class Health:
     @property
     def known(self) -> bool:
         """Whether the provider has answered anything yet."""
-        return bool(self._latencies)
+        return any(latency.answered for latency in self._latencies.values())
 
     def usual_s(self) -> float:
         """What small calls take at most, but for 5 of 100, whatever they are; a guess before the first.
 
         Unlike `expected_s` it does not fade: who is far away is so after a quiet hour as well.
         """
-        small = [latency.late_s() for (_, size), latency in self._latencies.items() if size == 0]
+        small = [
+            latency.late_s()
+            for (_, size), latency in self._latencies.items()
+            if size == 0 and latency.answered
+        ]
         return max(small, default=expected_s_guess)
 
     def late_s(self, verb: str, size: int | None = None) -> float:

@@ -2,8 +2,9 @@
 
 Two questions: how long will the next one take (`expected_s`, an exponentially weighted mean), and from
 when on is it late (`late_s`, the 95th percentile of the last 64)? A call that was given up tells that it
-would have taken longer than it got. An estimate that nothing has confirmed for a while fades, so that a
-provider which is avoided for having been slow is tried again some day.
+would have taken longer than it got; before any has ended that is all there is to go by. An estimate that
+nothing has confirmed for a while fades, so that a provider which is avoided for having been slow is tried
+again some day.
 """
 
 # Weight of the newest call. 0.1 follows a change within some twenty calls and does not jump at one.
@@ -28,7 +29,12 @@ class Latency:
 
     @property
     def known(self) -> bool:
-        """Whether there has been a call."""
+        """Whether there has been a call, if only one that was given up."""
+        return self._mean > 0
+
+    @property
+    def answered(self) -> bool:
+        """Whether a call has ended."""
         return bool(self._recent)
 
     @property
@@ -48,7 +54,9 @@ class Latency:
 
     def add_given_up(self, seconds: float, now: float) -> None:
         """A call would have taken longer than so long."""
-        if self._recent and seconds > self._mean:
+        if not self._recent:
+            self._mean, self._at = max(self._mean, seconds), now
+        elif seconds > self._mean:
             self._move(seconds, now)
 
     def expected_s(self, now: float) -> float:
@@ -58,6 +66,8 @@ class Latency:
 
     def late_s(self) -> float:
         """When the next call may be called late: 95 of 100 were faster. As of the last few calls."""
+        if not self._recent:
+            return self._mean
         if self._fresh <= 0:
             ordered = sorted(self._recent)
             self._late = ordered[len(ordered) * 95 // 100]

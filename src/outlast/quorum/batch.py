@@ -11,13 +11,15 @@ from typing import Protocol
 
 import msgspec
 
+from outlast.base import limits
 from outlast.base.wire import Struct
 
 GENESIS_HASH = bytes(32)
 """What slot 0 names as the hash before it."""
 
-# Values opened and not applied yet that are kept.
-OPENED_MAX = 64
+# Opened values that are kept come to so much at most; each counts for a little more than its bytes.
+KEPT_BYTES_MAX = 16 * limits.MIB
+KEPT_BYTES_EACH = limits.KIB
 
 
 class Batch(Struct, frozen=True):
@@ -61,11 +63,12 @@ def value_hash(value: bytes) -> bytes:
 
 
 class Opener:
-    """Opens values. Those not applied yet are kept, so that copies from several voters are opened once."""
+    """Opens values. The latest are kept until they are applied: several voters' copies are opened once."""
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
         self._kept: dict[int, tuple[bytes, Batch]] = {}
+        self._kept_bytes = 0
 
     def __call__(self, slot: int, value: bytes) -> Batch:
         """The batch in a value. Raises `Tampered`."""
@@ -78,10 +81,14 @@ class Opener:
 
     def keep(self, slot: int, value: bytes, batch: Batch) -> None:
         """Remember what a value holds, for when it comes back."""
-        if len(self._kept) >= OPENED_MAX:
+        self.forget(slot)
+        self._kept_bytes += len(value) + KEPT_BYTES_EACH
+        if self._kept_bytes > KEPT_BYTES_MAX:
             self._kept.clear()
+            self._kept_bytes = len(value) + KEPT_BYTES_EACH
         self._kept[slot] = value, batch
 
     def forget(self, slot: int) -> None:
         """The slot has been applied."""
-        self._kept.pop(slot, None)
+        if (kept := self._kept.pop(slot, None)) is not None:
+            self._kept_bytes -= len(kept[0]) + KEPT_BYTES_EACH

@@ -94,6 +94,10 @@ class Packer:
         fragments = crate.encoder.fragments
         return Shipment(extent, fragments, self._fleet, self._clock, landed, self._notes.restored)
 
+    def deleted(self, extent: Extent) -> None:
+        """The extent's fragments were deleted again: its write was given up."""
+        self._quotas.deleted(extent)
+
 
 def _with_room(members: Sequence[Member], full: Collection[str]) -> list[Member]:
     return [member for member in members if member.name not in full]

@@ -36,8 +36,8 @@ report_requests_min = 100
 report_egress_min = 8 * limits.MIB
 # A closing process does not wait for the log for longer.
 close_s_max = 2.0
-# What was sent and is not in the catalog after this will not come there: the write was given up.
-under_way_s_max = 3600.0
+# What was sent, and neither given up nor in the catalog after this, will not come there any more.
+under_way_s_max = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +131,10 @@ class Quotas:
         """Fragments of this extent are on their way; the catalog does not know it yet."""
         if self._quotas:
             self._under_way[extent.id] = self._clock.monotonic(), extent
+
+    def deleted(self, extent: Extent) -> None:
+        """The write was given up, and its fragments are deleted."""
+        self._under_way.pop(extent.id, None)
 
     # ------------------------------------------------------------ work
 

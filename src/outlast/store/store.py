@@ -99,12 +99,18 @@ class Store:
     # ------------------------------------------------------------ life
 
     async def open(self) -> None:
-        """Begin to watch the providers, and bring the local catalog up to date if that is possible now."""
+        """Begin to watch the providers, and bring the local catalog up to date if that is possible now.
+
+        What fails, or is cancelled meanwhile, closes everything.
+        """
         self.fleet.open()
         try:
             await self.catalog.sync()
         except StoreUnavailable:
             pass  # the store may come back; until then each request is told so
+        except BaseException:
+            await self.close()
+            raise
         self.quotas.open()
 
     async def close(self) -> None:

@@ -78,10 +78,14 @@ class Writer:
         await self._clock.sleep(discard_after_s)
         for extent in extents:
             await asyncio.gather(*(self._delete_one(extent, index) for index in range(len(extent.places))))
+            self._packer.deleted(extent)
 
     async def _delete_one(self, extent: Extent, index: int) -> None:
+        place = extent.places[index]
+        if place not in self._fleet:  # the settings do not name it: nothing was written there
+            return
         try:
-            await self._fleet[extent.places[index]].delete(fragment_key(extent.id, index))
+            await self._fleet[place].delete(fragment_key(extent.id, index))
         except ProviderError:
             pass  # nothing refers to it: it takes space until somebody sweeps, and does no harm
 

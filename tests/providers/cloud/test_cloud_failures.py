@@ -136,6 +136,29 @@ async def failing(call: Awaitable[object]) -> ProviderError:
     return error
 
 
+async def test_a_draft_whose_upload_fails_is_deleted_at_a_share() -> None:
+    asked: list[tuple[bytes, bytes]] = []
+    deleted = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method, path, _ = (await take(reader)).split(b" ", 2)
+        asked.append((method, path))
+        if method == b"DELETE":
+            deleted.set()
+        status = {b"PUT": b"507 Full", b"PROPFIND": b"404 None"}.get(method, b"201 Done")
+        writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+
+    async with server(answer) as there:
+        provider = opened("webdav", there)
+        await failing(provider.put("a", b"x"))
+        (draft,) = {path for method, path in asked if method == b"PUT"}
+        assert b"/.tmp/" in draft
+        await deleted.wait()
+        assert asked[-1] == (b"DELETE", draft)
+        await provider.close()
+
+
 # ---------------------------------------------------------------- the right one is asked
 
 

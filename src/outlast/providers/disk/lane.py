@@ -5,14 +5,15 @@ executor of its own would not either: it joins its threads when the interpreter 
 stuck in the kernel would keep the process from ending, and each call costs twice as much.
 
 Invariant: at most `threads` calls run and `waiting_max` wait; the next is refused at once. A call whose
-caller has gone before it began is not made.
+caller has gone before it began is not made, and keeps nothing alive.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from outlast.base.errors import OutlastError
 
@@ -23,11 +24,17 @@ class Saturated(OutlastError):
     """All threads are busy and enough calls wait already."""
 
 
-class _Call(NamedTuple):
+@dataclass(slots=True, eq=False)
+class _Call:
     loop: asyncio.AbstractEventLoop
     answer: "asyncio.Future[Any]"
     function: Callable[..., Any]
-    arguments: tuple[object, ...]
+    arguments: tuple[object, ...] | None
+    """None when the caller has gone: they may be megabytes, and all threads may hang."""
+
+    def let_go(self, answer: "asyncio.Future[Any]") -> None:
+        """There is an answer, or nobody waits for one."""
+        self.arguments = None
 
 
 class Lane:
@@ -50,7 +57,9 @@ class Lane:
             self._start()
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        self._calls.put(_Call(loop, answer, function, arguments))
+        call = _Call(loop, answer, function, arguments)
+        answer.add_done_callback(call.let_go)
+        self._calls.put(call)
         return answer
 
     def close(self) -> None:
@@ -72,10 +81,11 @@ class Lane:
 
 def _work(calls: "SimpleQueue[_Call | None]") -> None:
     while (call := calls.get()) is not None:
-        if call.answer.cancelled():
+        arguments = call.arguments
+        if arguments is None or call.answer.cancelled():
             continue
         try:
-            result, error = call.function(*call.arguments), None
+            result, error = call.function(*arguments), None
         except BaseException as raised:  # whatever it is, it belongs to the caller
             result, error = None, raised
         try:
@@ -83,7 +93,7 @@ def _work(calls: "SimpleQueue[_Call | None]") -> None:
         except RuntimeError:
             pass  # the loop has closed: nobody waits for the answer
         # Do not keep the last call's buffers alive while waiting for the next.
-        del call, result, error
+        del call, arguments, result, error
 
 
 def _deliver(answer: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:

@@ -21,6 +21,7 @@ from opendal.types import EntryMode
 
 from outlast.base import limits
 from outlast.base.clock import Clock
+from outlast.base.concurrency import Background
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, NotFound, ProviderError, Unavailable, Unsupported
 from outlast.providers.longtail.failures import failure, status_of
@@ -39,6 +40,8 @@ Listed: TypeAlias = list[tuple[str, int | None]]
 
 deadline_s_base = 15.0
 deadline_bytes_per_s = limits.MIB
+# A draft that became nothing is deleted within this, or left to the server's owner.
+forget_s_max = 5.0
 # After how long what is not found is looked for again: it may be just being overwritten.
 overwriting_pauses_s = (0.01, 0.03, 0.1)
 
@@ -60,6 +63,7 @@ class LongTailProvider:
         self._entropy = entropy
         self._deadline_s = deadline_s
         self._placing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._background = Background(lambda error: None)
 
     @property
     def name(self) -> str:
@@ -100,6 +104,7 @@ class LongTailProvider:
 
     async def close(self) -> None:
         """opendal's connections end with the last reference to the operator."""
+        await self._background.close()
         del self._operator
 
     # ------------------------------------------------------------ one object
@@ -156,16 +161,18 @@ class LongTailProvider:
 
     async def _place(self, key: str, content: bytes) -> None:
         draft = f".tmp/{self._entropy.bytes(12).hex()}"
-        await self._operator.write(draft, content)
         try:
+            await self._operator.write(draft, content)
             await self._operator.rename(draft, key)
         except BaseException:
-            await asyncio.shield(self._forget(draft))
+            self._background.spawn(self._forget(draft))
             raise
 
     async def _forget(self, draft: str) -> None:
+        """Delete a draft that became nothing. Nobody waits for it: its server may be the one that hangs."""
         try:
-            await self._operator.delete(draft)
+            async with asyncio.timeout(forget_s_max):
+                await self._operator.delete(draft)
         except Exception:  # noqa: S110 the error that matters is the one that led here
             pass
 

@@ -1,0 +1,43 @@
+"""What a slot's value is."""
+
+from cluster import PlainSeal
+
+from outlast.base.limits import KIB
+from outlast.quorum.batch import GENESIS_HASH, KEPT_BYTES_MAX, Batch, Opener, seal_batch
+
+
+class Counting(PlainSeal):
+    """Counts what is opened."""
+
+    opened = 0
+
+    def open(self, sealed: bytes, aad: bytes) -> bytes:
+        self.opened += 1
+        return super().open(sealed, aad)
+
+
+def test_values_are_opened_once_as_long_as_not_too_much_is_kept() -> None:
+    seal = Counting()
+    opener = Opener(seal)
+    batch = Batch(GENESIS_HASH, b"g" * 16, 1, (bytes(512 * KIB),))
+    count = 2 * KEPT_BYTES_MAX // (512 * KIB)
+    values = [seal_batch(seal, slot, batch) for slot in range(count)]
+    for slot, value in enumerate(values):
+        for _ in range(3):
+            assert opener(slot, value) == batch
+    assert seal.opened == count
+    opener(count - 1, values[-1])
+    assert seal.opened == count
+    opener(0, values[0])
+    assert seal.opened == count + 1
+
+
+def test_a_value_that_was_applied_is_not_kept() -> None:
+    seal = Counting()
+    opener = Opener(seal)
+    value = seal_batch(seal, 1, Batch(GENESIS_HASH, b"g" * 16, 1, ()))
+    opener(1, value)
+    opener.forget(1)
+    opener.forget(1)
+    opener(1, value)
+    assert seal.opened == 2
