@@ -75,10 +75,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-# The real clients, and the browser, that some tests drive. Where they cannot be had, those tests say that they
+# The real clients, the browser, and what installs an emulator (Azurite), that some tests drive. Where they cannot be had, those tests say that they
 # are skipped (and fail when CI=true). A browser without any font shows nothing.
 clients:
 	@missing=$$(for tool in rclone restic; do command -v $$tool >/dev/null || echo $$tool; done; \
+	  command -v npm >/dev/null || echo npm; \
 	  command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
 	    || command -v google-chrome >/dev/null || echo chromium fonts-dejavu-core); \
 	if [ -z "$$missing" ]; then exit 0; fi; \

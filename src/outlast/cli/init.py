@@ -30,7 +30,7 @@ def init(
             "--provider",
             "-p",
             metavar="NAME=URL",
-            help="A place that stores bytes, once for each: attic=file:///srv/attic?operator=Home&role=witness",
+            help="A place that stores bytes, once for each: 'attic=file:///srv/attic?operator=Home&role=witness'",
         ),
     ],
     tolerate: Annotated[int, typer.Option(help="How many providers (operators) may be lost at once.")] = 1,

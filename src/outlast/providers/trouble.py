@@ -121,7 +121,7 @@ _of_cause = {
     Cause.MISSING: "mend its URL, or make the bucket again and give it its data back: outlast repair",
     Cause.REFUSED: "see that it runs, and that no firewall is between; the store goes on without it",
     Cause.DNS: "mend the host in its URL, or this computer's name resolution",
-    Cause.TLS: "see who signed its certificate; name an authority of your own by ?ca_file=",
+    Cause.TLS: "see who signed its certificate; for a cloud, name an authority of your own by ?ca_file=",
     Cause.TIMEOUT: "see whether it hangs or is cut off; the store goes on without it",
     Cause.RESET: "see what breaks the connections (a proxy, its own limits)",
     Cause.THROTTLED: "ask less of it, or have its limits raised",
