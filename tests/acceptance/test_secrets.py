@@ -1,9 +1,9 @@
 """Secrets never appear: credentials are planted in every way that the docs allow, and everything is searched.
 
-Searched are standard output and error of all commands, as text and as JSON, in success and in failure; the
-gateway's log; tracebacks of unhandled errors, with all local variables; and all files but the key file:
-settings, local catalogs, what lies at the providers. Secrets are looked for as they are, and in URL,
-hexadecimal and base64 encoding wherever they begin within these.
+Searched are standard output and error of the commands that reach providers, as text and as JSON, in success
+and in failure; reports; the gateway's log and metrics; tracebacks of unhandled errors, with all local
+variables; and all files but the key file: settings, local catalogs, what lies at the providers. Secrets are
+looked for as they are, and in URL, hexadecimal and base64 encoding wherever they begin within these.
 """
 
 import asyncio
@@ -303,11 +303,19 @@ def test_no_secret_appears_in_a_store_that_works_and_then_does_not(
         ("ls",),
         ("cat", "bucket/none"),
         ("repair", "--quick"),
+        ("collect",),
+        ("what-if",),
+        ("report",),
+        ("report", "--html", str(installation.folder / "report.html")),
+        ("report", "--sarif", str(installation.folder / "report.sarif")),
     ]
     with installation.serve() as gateway:
         assert asyncio.run(use(gateway.host, gateway.port, key)) == {200, 404, 403}
         for arguments in everything:
             command(planted, arguments, environment)
+        drill = ("-m", "outlast", "drill", "s3", "--seconds", "1")
+        assert process(planted, "drill", *drill, environment=environment) == 0
+        command(planted, ("drill", "--history"), environment)
         proxy.refusals = dict.fromkeys(
             ("GET", "PUT", "HEAD", "DELETE"), Refusal(403, "AccessDenied", s3_secret)
         )
@@ -319,6 +327,7 @@ def test_no_secret_appears_in_a_store_that_works_and_then_does_not(
         assert process(planted, "unhandled", "-c", unhandled, config, url, environment=environment) == 1
         assert b"NoSuchKey" in planted.said["unhandled"]
         wait_said(gateway, "provider in trouble")
+        planted.hear("metrics", gateway.metrics())
     planted.hear("gateway's log", gateway.said())
     for path in sorted(installation.folder.rglob("*")):
         if path.is_file() and path.name != "outlast.key":
