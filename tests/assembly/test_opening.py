@@ -17,6 +17,7 @@ from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError, StoreUnavailable
 from outlast.catalog.records import DrillSet
 from outlast.maintenance.repair import repair
+from outlast.placement.members import Policy
 from outlast.store import Store
 
 NAMES = ("a", "b", "c")
@@ -33,7 +34,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def make(folder: Path) -> None:
     clock, entropy = SystemClock(), SystemEntropy()
     surveyed = await survey({name: str(folder / name) for name in NAMES}, clock, entropy)
-    plan = plan_store(surveyed, 1, entropy)
+    plan = plan_store(surveyed, Policy(1), entropy)
     await create_store(plan, surveyed, Files(folder / "outlast.toml", folder / "key"), clock, entropy)
     await close_all([one.provider for one in surveyed])
 

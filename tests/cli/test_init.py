@@ -63,6 +63,26 @@ def test_two_directories_of_one_operator_count_once(empty: Any) -> None:
     assert files_in(empty.folder) == []
 
 
+def test_the_kind_of_domain_that_may_be_lost_can_be_chosen(empty: Any) -> None:
+    def in_regions(*regions: str) -> list[str]:
+        return [f"--provider={r[0]}={empty.folder / r[0]}?operator={r[0]}&region={r}" for r in regions]
+
+    arguments = ("--domain", "region")
+    said = empty.fails(
+        "init",
+        *arguments,
+        *in_regions("alps", "bay"),
+        f"--provider=c={empty.folder / 'c2'}?operator=c&region=alps",
+    )
+    assert "different regions" in said
+    assert "its region is not known" in empty.fails(
+        "init", *arguments, *providers(empty.folder, "a", "b", "c")
+    )
+    told = empty.json("init", *arguments, *in_regions("alps", "bay", "coast"))
+    assert told["domain"] == "region"
+    assert empty.json("status")["domain"] == "region"
+
+
 def test_tolerance_nought_needs_one_provider(empty: Any) -> None:
     empty.ok("init", *providers(empty.folder, "a"), "--tolerate", "0")
     empty.ok("bucket", "create", "bucket")

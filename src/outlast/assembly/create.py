@@ -39,9 +39,8 @@ class Plan:
     layout: tuple[int, int]
 
 
-def plan_store(surveyed: Sequence[Surveyed], tolerate: int, entropy: Entropy) -> Plan:
+def plan_store(surveyed: Sequence[Surveyed], policy: Policy, entropy: Entropy) -> Plan:
     """What a store over these providers would be, or why it cannot be."""
-    policy = Policy(tolerate)
     members = tuple(one.member(entropy.bytes(incarnation_bytes)) for one in surveyed)
     found = tuple(problems(policy, members))
     store = entropy.bytes(store_id_bytes)

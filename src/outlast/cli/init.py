@@ -20,6 +20,7 @@ from outlast.cli.options import DEFAULT_CONFIG, Config, Json
 from outlast.cli.output import print_json, print_line, print_table
 from outlast.cli.session import run
 from outlast.coding.keys import MasterKey
+from outlast.placement.members import DomainKind, Policy
 from outlast.providers.registry import parse_url
 
 
@@ -33,7 +34,11 @@ def init(
             help="A place that stores bytes, once for each: 'attic=file:///srv/attic?operator=Home&role=witness'",
         ),
     ],
-    tolerate: Annotated[int, typer.Option(help="How many providers (operators) may be lost at once.")] = 1,
+    tolerate: Annotated[int, typer.Option(help="How many providers (--domain) may be lost at once.")] = 1,
+    domain: Annotated[
+        DomainKind,
+        typer.Option(help="Of what so many may be lost at once. Two providers in one of these count once."),
+    ] = "operator",
     key_file: Annotated[
         Path | None,
         typer.Option(help="Where the master key goes.", show_default="outlast.key beside the config"),
@@ -57,7 +62,7 @@ def init(
         _refuse_memory(urls)
         surveyed = await survey(urls, clock, entropy)
         try:
-            plan = plan_store(surveyed, tolerate, entropy)
+            plan = plan_store(surveyed, Policy(tolerate, domain), entropy)
             if not json:
                 _tell_survey(surveyed)
             _refuse_problems(plan)
@@ -136,6 +141,7 @@ def _told(
         "key_file": str(files.key),
         "key_id": master.id,
         "tolerate": plan.policy.tolerate,
+        "domain": plan.policy.domain,
         "voters": list(plan.voters),
         "layout": {"data": plan.layout[0], "parity": plan.layout[1]},
         "providers": [
