@@ -98,7 +98,7 @@ class Scene:
     async def _served(self, installation: Installation, state: str) -> GatewayProcess:
         gateway = await asyncio.to_thread(installation.serve, state)
         self.stack.callback(
-            lambda: print(f"the gateway {state!r}:\n{gateway.said()}")
+            lambda: print(f"the gateway {state!r}:\n{gateway.said()[-4000:]}")
         )  # shown with a failure
         self.stack.callback(gateway.stop)
         self.gateways.append(gateway)

@@ -181,7 +181,7 @@ class Log:
                 self._unreadable.ends()
             except NoMajority as error:
                 self.figures.no_majority += 1
-                self._unwritable.goes_on(self._writers(), error)
+                self._unwritable.goes_on(self._writers(), error, self._pace.round_trip_s)
                 self._let_riders_off()
                 self._wake()
                 await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
@@ -378,7 +378,7 @@ class Log:
         except NoMajority as error:
             self.figures.no_majority += 1
             self._riders, riders = riders + self._riders, []
-            self._unreadable.goes_on(self._riders, error)
+            self._unreadable.goes_on(self._riders, error, self._pace.round_trip_s)
             await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
         except Exception as error:  # whatever it is, those who wait must hear of it
             for rider in riders:

@@ -28,21 +28,22 @@ class Pace:
     def __init__(self, clock: Clock, entropy: Entropy) -> None:
         self._clock = clock
         self._entropy = entropy
-        self._round_trip_s = BACKOFF_S_MIN
+        self.round_trip_s = BACKOFF_S_MIN
+        """How long the last round took, in which a majority answered or did not."""
         self._asked_at = float("-inf")
 
     async def timed(self, work: Awaitable[T]) -> T:
         """Do `work`, one round, and remember how long it took."""
         begun = self._clock.monotonic()
         result = await work
-        self._round_trip_s = self._clock.monotonic() - begun
+        self.round_trip_s = self._clock.monotonic() - begun
         return result
 
     def backoff_s(self, losses: int) -> float:
         """How long to wait, at random, after so many losses of one slot."""
         longest = max(
             BACKOFF_S_MIN,
-            min(BACKOFF_S_MAX, self._round_trip_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
+            min(BACKOFF_S_MAX, self.round_trip_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
         )
         return self._entropy.uniform(longest / 4, longest)
 
@@ -61,4 +62,4 @@ class Pace:
 
     @property
     def _question_pause_s(self) -> float:
-        return self._round_trip_s / QUESTIONS_MAX
+        return self.round_trip_s / QUESTIONS_MAX

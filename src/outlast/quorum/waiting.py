@@ -75,8 +75,8 @@ class Pinned:
 class Silence:
     """A time in which no majority answered, time and again, and those who wait for one.
 
-    How long they have waited before it began does not count: behind a machine that stood still, or beside
-    busy gateways, one unanswered question is no reason to give up.
+    How long they have waited before it began does not count: behind a large batch, or beside busy gateways,
+    a moment in which too few voters are asked is no reason to give up.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -92,10 +92,13 @@ class Silence:
         """A majority has answered, or nobody asks any more."""
         self._since = None
 
-    def goes_on(self, waiters: Sequence[Waiter], error: NoMajority) -> None:
-        """No majority has answered. Who has had enough is told; its record may be decided all the same."""
+    def goes_on(self, waiters: Sequence[Waiter], error: NoMajority, waited_s: float) -> None:
+        """No majority has answered, for which the last round waited so long.
+
+        Who has had enough is told; its record may be decided all the same.
+        """
         now = self._clock.monotonic()
-        since = self._since = now if self._since is None else self._since
+        since = self._since = now - waited_s if self._since is None else self._since
         for waiter in waiters:
             waiter.heard = error
             if now - max(waiter.since, since) >= NO_MAJORITY_PATIENCE_S:

@@ -126,8 +126,8 @@ class GatewayProcess:
         return self._process.pid
 
     def said(self) -> str:
-        """What it said on standard error."""
-        return self._log.read_text(errors="replace").strip()
+        """What it said on standard error; "" if its folder has been deleted."""
+        return self._log.read_text(errors="replace").strip() if self._log.exists() else ""
 
     def rss_bytes_max(self) -> int:
         """The most memory that it has had so far (`VmHWM`)."""
