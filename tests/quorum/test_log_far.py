@@ -84,3 +84,25 @@ def test_two_who_write_without_a_pause_take_turns() -> None:
 
     for seed in range(3):
         simulate(seed, main)
+
+
+def test_two_who_write_now_and_then_are_not_long_in_each_others_way() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateways = [cluster.gateway(FAR), cluster.gateway(FAR)]
+
+        async def client(gateway: Gateway) -> None:
+            for number in range(60):
+                began = sim.clock.monotonic()
+                await gateway.log.append(b"%d" % number)
+                seconds.append(sim.clock.monotonic() - began)
+                await sim.clock.sleep(sim.entropy.uniform(0, 0.6))
+
+        await asyncio.gather(*(client(gateway) for gateway in gateways for _ in range(2)))
+
+    seconds: list[float] = []
+    for seed in range(5):
+        simulate(seed, main)
+    seconds.sort()
+    assert seconds[len(seconds) * 95 // 100] < 27 * ROUND_TRIP_S

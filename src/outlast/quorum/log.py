@@ -10,7 +10,8 @@ carries that on, and what nobody took (all disks were full) does not come up hou
 
 A busy owner begins slot after slot, each sooner than anybody else can learn of the one before. So who has
 lost a slot *reserves* one a little ahead: a majority promises it, the owner's round 0 is turned away
-there, and the other, who has learned of the slots between meanwhile, needs one round trip more.
+there, and the other, who has learned of the slots between meanwhile, needs one round trip more. Beside one
+who writes now and then that would be a wait for nothing: the next slot is simply tried for, once.
 
 **Reading.** `sync` returns when the local catalog holds everything that was acknowledged to anybody before
 the call. Two events prove that: a majority holds nothing accepted for the next slot when asked; or a value
@@ -89,7 +90,7 @@ class Log:
         self._newest: SlotState | None = None
         self._sequence = 0
         self._rounds_used: dict[int, int] = {}
-        self._lost = False
+        self._lost = 0
         self._ahead = AHEAD_MIN
         self._pace = Pace(clock, entropy)
         self._queue: deque[Writer] = deque()
@@ -181,7 +182,7 @@ class Log:
                 self._unreadable.ends()
             except NoMajority as error:
                 self.figures.no_majority += 1
-                self._unwritable.goes_on(self._writers(), error, self._pace.round_trip_s)
+                self._unwritable.goes_on(self._writers(), error, self._pace.last_s)
                 self._let_riders_off()
                 self._wake()
                 await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
@@ -205,13 +206,13 @@ class Log:
         state = await self._decide(mine.slot, mine.value, fast, reserved)
         assert state is not None
         won = state.value == mine.value
-        self._lost = not won
+        self._lost = 0 if won else self._lost + 1
         if reserved is not None:
             self._ahead = max(AHEAD_MIN, self._ahead // 2) if won else min(AHEAD_MAX, 2 * self._ahead)
         self._learned(mine.slot, state)
 
     async def _reserve(self) -> Slot | None:
-        """Reserve a slot ahead and learn all before it. None if it came too late or nobody is in the way."""
+        """Reserve a slot ahead and learn all before it. None if it came too late or hardly anybody writes."""
         lost = self.slot
         riders, self._riders = self._riders, []
         try:
@@ -221,7 +222,7 @@ class Log:
             raise
         for rider in riders:
             rider.tell(None)
-        if self.slot == lost:
+        if self.slot == lost or (self.slot == lost + 1 and self._lost == 1):
             return None
         slot = self._slot(self.slot + self._ahead)
         if not await slot.reserve(self._next_ballot(slot)):
@@ -378,7 +379,7 @@ class Log:
         except NoMajority as error:
             self.figures.no_majority += 1
             self._riders, riders = riders + self._riders, []
-            self._unreadable.goes_on(self._riders, error, self._pace.round_trip_s)
+            self._unreadable.goes_on(self._riders, error, self._pace.last_s)
             await self._clock.sleep(self._entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S))
         except Exception as error:  # whatever it is, those who wait must hear of it
             for rider in riders:

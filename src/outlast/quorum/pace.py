@@ -1,7 +1,8 @@
 """How long a round trip takes now, and what is paced by it: back-off after a loss, and the next question.
 
 Both must fit directories on one computer (tenths of a millisecond) and clouds an ocean away, so they are
-counted in round trips as last seen.
+counted in round trips as last seen. What a slot took that others contended for is several of them, which
+would have everybody wait ever longer; so back-off goes by the quickest of the last few rounds.
 """
 
 from collections.abc import Awaitable
@@ -12,10 +13,12 @@ from outlast.base.entropy import Entropy
 
 T = TypeVar("T")
 
-# Back-off after losing a slot to another gateway: up to one of the last rounds, doubled at each loss.
+# Back-off after losing a slot to another gateway: up to one round trip, doubled at each loss.
 BACKOFF_S_MIN = 0.002
 BACKOFF_S_MAX = 4.0
 BACKOFF_DOUBLINGS_MAX = 4
+# By how much the quickest round is taken to be slower after each one that was.
+FORGETTING = 1.25
 # How many questions may be under way at once, begun evenly over a round trip: a reader that has just missed
 # one waits a quarter of a round trip longer. Below the shortest such pause, one at a time serves as well.
 QUESTIONS_MAX = 4
@@ -28,22 +31,24 @@ class Pace:
     def __init__(self, clock: Clock, entropy: Entropy) -> None:
         self._clock = clock
         self._entropy = entropy
-        self.round_trip_s = BACKOFF_S_MIN
+        self.last_s = BACKOFF_S_MIN
         """How long the last round took, in which a majority answered or did not."""
+        self._quickest_s = BACKOFF_S_MAX
         self._asked_at = float("-inf")
 
     async def timed(self, work: Awaitable[T]) -> T:
         """Do `work`, one round, and remember how long it took."""
         begun = self._clock.monotonic()
         result = await work
-        self.round_trip_s = self._clock.monotonic() - begun
+        self.last_s = self._clock.monotonic() - begun
+        self._quickest_s = min(self.last_s, FORGETTING * self._quickest_s)
         return result
 
     def backoff_s(self, losses: int) -> float:
         """How long to wait, at random, after so many losses of one slot."""
         longest = max(
             BACKOFF_S_MIN,
-            min(BACKOFF_S_MAX, self.round_trip_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
+            min(BACKOFF_S_MAX, self._quickest_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
         )
         return self._entropy.uniform(longest / 4, longest)
 
@@ -62,4 +67,4 @@ class Pace:
 
     @property
     def _question_pause_s(self) -> float:
-        return self.round_trip_s / QUESTIONS_MAX
+        return self.last_s / QUESTIONS_MAX
