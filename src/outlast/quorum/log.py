@@ -10,8 +10,8 @@ carries that on, and what nobody took (all disks were full) does not come up hou
 
 A busy owner begins slot after slot, each sooner than anybody else can learn of the one before. So who has
 lost a slot *reserves* one a little ahead: a majority promises it, the owner's round 0 is turned away
-there, and the other, who has learned of the slots between meanwhile, needs one round trip more. Beside one
-who writes now and then that would be a wait for nothing: the next slot is simply tried for, once.
+there, and the other, who has learned of the slots between meanwhile, needs one round trip more. Where the
+owner rests before it gets there, the slots before are tried for, and what is reserved is kept for later.
 
 **Reading.** `sync` returns when the local catalog holds everything that was acknowledged to anybody before
 the call. Two events prove that: a majority holds nothing accepted for the next slot when asked; or a value
@@ -92,6 +92,7 @@ class Log:
         self._rounds_used: dict[int, int] = {}
         self._lost = 0
         self._ahead = AHEAD_MIN
+        self._reserved: Slot | None = None
         self._pace = Pace(clock, entropy)
         self._queue: deque[Writer] = deque()
         self._riders: list[Waiter] = []
@@ -199,7 +200,9 @@ class Log:
 
     async def _commit_one(self) -> None:
         """Settle the next slot with what waits now."""
-        reserved = await self._reserve() if self._lost else None
+        if self._lost:
+            await self._reserve()
+        reserved = self._take_reserved()
         mine = self._pin()
         fast = not mine.shown and self._owner == self._gateway
         mine.shown = True
@@ -211,8 +214,8 @@ class Log:
             self._ahead = max(AHEAD_MIN, self._ahead // 2) if won else min(AHEAD_MAX, 2 * self._ahead)
         self._learned(mine.slot, state)
 
-    async def _reserve(self) -> Slot | None:
-        """Reserve a slot ahead and learn all before it. None if it came too late or hardly anybody writes."""
+    async def _reserve(self) -> None:
+        """Reserve a slot ahead, unless one is still or hardly anybody writes, and learn those before it."""
         lost = self.slot
         riders, self._riders = self._riders, []
         try:
@@ -222,22 +225,27 @@ class Log:
             raise
         for rider in riders:
             rider.tell(None)
-        if self.slot == lost or (self.slot == lost + 1 and self._lost == 1):
-            return None
-        slot = self._slot(self.slot + self._ahead)
-        if not await slot.reserve(self._next_ballot(slot)):
-            return None
-        idle = 0
-        while self.slot < slot.number - 1 and idle < GRACE_ROUNDS:
+        if self._reserved is None or self._reserved.number <= self.slot:
+            if self.slot == lost or (self.slot == lost + 1 and self._lost == 1):
+                return
+            slot = self._slot(self.slot + self._ahead)
+            self._reserved = slot if await slot.reserve(self._next_ballot(slot)) else None
+        while self._reserved is not None and self.slot < self._reserved.number - 1:
             known = self.slot
-            before = await self._learn_window(slot.number - 1 - known)
+            before = await self._learn_window(self._reserved.number - 1 - known)
             if (state := before.tally.decided()) is not None:
                 self._learned(before.number, state)
             if self.slot == known:
-                idle += 1
-                await self._clock.sleep(self._pace.backoff_s(1))
+                break  # nobody is on the way there now: the next slot may be had, and the reserved one keeps
+
+    def _take_reserved(self) -> Slot | None:
+        """The next slot, if it is the one that was reserved. One further ahead is kept for later."""
+        slot = self._reserved
+        if slot is None or slot.number > self.slot + 1:
+            return None
+        self._reserved = None
         slot.heard = self._laggards.watch(self.slot + 1, self.hash)
-        return slot if self.slot == slot.number - 1 else None
+        return slot if slot.number == self.slot + 1 else None
 
     def _pin(self) -> Pinned:
         """The value to propose for the next slot: the one that is waited for, or a new one from the queue."""
@@ -297,10 +305,8 @@ class Log:
                 losses += 1
             if state is None and value is None and slot.tally.open():
                 return None
-        if in_one_round:
-            self.figures.fast += 1
-        else:
-            self.figures.slow += 1
+        self.figures.fast += in_one_round
+        self.figures.slow += not in_one_round
         return state
 
     def _next_ballot(self, slot: Slot) -> Ballot:
