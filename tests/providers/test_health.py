@@ -17,6 +17,7 @@ from outlast.base.errors import (
 )
 from outlast.providers import health
 from outlast.providers.health import Health
+from outlast.providers.latency import Latency
 from outlast.providers.marker import Marker
 from outlast.providers.trouble import of_marker
 
@@ -430,3 +431,14 @@ def test_a_strange_marker_is_named_by_what_it_says(one: Health) -> None:
         one.report_marker(False, stranger)
         assert (one.state, kinds(one)) == ("estranged", [kind])
     assert of_marker(ours, ours) is None
+
+
+def test_what_was_given_up_counts_until_something_has_ended() -> None:
+    latency = Latency()
+    assert not latency.known
+    for seconds in (1.0, 2.0, 1.5):
+        latency.add_given_up(seconds, 0.0)
+    assert (latency.known, latency.answered) == (True, False)
+    assert latency.mean_s == latency.late_s() == 2.0
+    latency.add(0.0, 0.0)
+    assert (latency.known, latency.answered, latency.mean_s) == (True, True, 0.0)

@@ -30,7 +30,7 @@ class Latency:
     @property
     def known(self) -> bool:
         """Whether there has been a call, if only one that was given up."""
-        return self._mean > 0
+        return self.answered or self._mean > 0
 
     @property
     def answered(self) -> bool:
@@ -75,5 +75,5 @@ class Latency:
         return self._late
 
     def _move(self, seconds: float, now: float) -> None:
-        self._mean += newest_weight * (seconds - self._mean) if self._recent else seconds
+        self._mean = self._mean + newest_weight * (seconds - self._mean) if self._recent else seconds
         self._at = now
