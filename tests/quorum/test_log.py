@@ -167,6 +167,28 @@ def test_reads_ask_the_nearest_majority_and_leave_far_voters_alone() -> None:
     simulate(1, main)
 
 
+def test_who_was_late_once_is_asked_again_rather_than_waiting_for_who_is_far_away() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        gateway.links[0].weather = Weather(delay_s=(0.4, 0.4))
+        for i in range(5):
+            await gateway.log.append(b"%d" % i)
+        await sim.clock.sleep(5)
+        await gateway.log.sync()
+        gateway.links[1].weather = Weather(delay_s=(0.3, 0.3))
+        late = asyncio.ensure_future(gateway.log.sync())
+        await sim.clock.sleep(0.1)
+        gateway.links[1].weather = STEADY
+        for _ in range(5):
+            assert await timed(sim, gateway.log.sync()) == pytest.approx(0.02)
+        assert not late.done()
+        await late
+
+    simulate(1, main)
+
+
 def test_a_voter_that_fails_is_replaced_in_a_read_at_once() -> None:
     async def main(sim: Simulation) -> None:
         cluster = Cluster(sim)

@@ -77,10 +77,16 @@ class Slot:
         begun = loop.time()
         enough = self.tally.majority
         ranked = sorted(self._voters, key=lambda voter: voter.rank)
-        again = [voter for voter in ranked[enough:] if voter.overdue]
+        # Of those that were late: who may be back, and who is late for once and would else be far nearer.
+        slowest_s = max(voter.expected_s for voter in ranked[:enough])
+        again = [
+            voter
+            for voter in ranked[enough:]
+            if voter.overdue or PATIENCE_FACTOR * voter.expected_s < slowest_s
+        ]
         tasks = self._start(self._look, ranked[:enough])
         beside = self._start(self._look, again)
-        tasks += await self._ask_others(tasks, [voter for voter in ranked if voter not in again])
+        tasks += await self._ask_others(tasks, beside, [voter for voter in ranked if voter not in again])
         tasks += beside
         await wait_first(tasks, lambda: len(self.tally.states) >= enough or self.tally.hopeless())
         patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * (loop.time() - begun))
@@ -89,20 +95,27 @@ class Slot:
         self._leave(tasks)
 
     async def _ask_others(
-        self, tasks: Sequence["asyncio.Task[None]"], ranked: Sequence[Voter]
+        self,
+        tasks: Sequence["asyncio.Task[None]"],
+        beside: Sequence["asyncio.Task[None]"],
+        ranked: Sequence[Voter],
     ) -> list["asyncio.Task[None]"]:
         """Ask those that were not asked at first, as soon as the first turn out not to suffice."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
         for voter, task in zip(ranked, tasks, strict=False):  # the quickest first
             patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * voter.expected_s)
-            await wait_first([task], lambda: bool(self.tally.failures), begun + patience - loop.time())
+            await wait_first(
+                [task, *beside],
+                lambda task=task: task.done() or bool(self.tally.failures) or self.tally.conclusive(),  # type: ignore[misc]
+                begun + patience - loop.time(),
+            )
+            if self.tally.conclusive():
+                return []
             if not task.done() and not self.tally.failures:
                 voter.was_late()
             if not task.done() or self.tally.failures:
                 break
-        if self.tally.conclusive():
-            return []
         return self._start(self._look, ranked[len(tasks) :])
 
     async def _ask_on(self) -> list["asyncio.Task[None]"]:
