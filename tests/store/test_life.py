@@ -10,7 +10,9 @@ from outlast.testing.simulation import Simulation, simulate
 
 
 @pytest.mark.parametrize("failure", [StoreCorrupt("forked"), asyncio.CancelledError()])
-def test_an_opening_that_does_not_succeed_leaves_nothing_running(failure: BaseException) -> None:
+def test_an_opening_that_does_not_succeed_leaves_nothing_running(
+    failure: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def main(sim: Simulation) -> None:
         world = World(clock=sim.clock, entropy=sim.entropy)
         await world.create()
@@ -21,7 +23,7 @@ def test_an_opening_that_does_not_succeed_leaves_nothing_running(failure: BaseEx
             await sim.clock.sleep(1)
             raise failure
 
-        gateway.catalog.sync = fails  # type: ignore[method-assign]  # as if the log were so
+        monkeypatch.setattr(gateway.catalog, "sync", fails)
         with pytest.raises(type(failure)):
             await gateway.store.open()
         assert asyncio.all_tasks() == running

@@ -105,11 +105,7 @@ class Slot:
         begun = loop.time()
         for voter, task in zip(ranked, tasks, strict=False):  # the quickest first
             patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * voter.expected_s)
-            await wait_first(
-                [task, *beside],
-                lambda task=task: task.done() or bool(self.tally.failures) or self.tally.conclusive(),  # type: ignore[misc]
-                begun + patience - loop.time(),
-            )
+            await self._hear(task, beside, begun + patience - loop.time())
             if self.tally.conclusive():
                 return []
             if not task.done() and not self.tally.failures:
@@ -117,6 +113,16 @@ class Slot:
             if not task.done() or self.tally.failures:
                 break
         return self._start(self._look, ranked[len(tasks) :])
+
+    async def _hear(
+        self, task: "asyncio.Task[None]", beside: Sequence["asyncio.Task[None]"], patience_s: float
+    ) -> None:
+        """Wait for one voter, unless those beside it make that needless or somebody fails."""
+
+        def enough() -> bool:
+            return task.done() or bool(self.tally.failures) or self.tally.conclusive()
+
+        await wait_first([task, *beside], enough, patience_s)
 
     async def _ask_on(self) -> list["asyncio.Task[None]"]:
         """Where voters tell different values, ask what they hold last: one may have gone on to another's."""

@@ -13,14 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from outlast.base.errors import ConfigError
 from outlast.providers.cloud.address import Address
 from outlast.providers.cloud.provider import CloudProvider, Dialect, deadline_s_base
-from outlast.providers.credentials import Fixed, Secret, amazon_keys, from_environment
+from outlast.providers.credentials import Fixed, amazon_keys, from_environment
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -108,13 +108,16 @@ def _azure(name: str, address: Address, options: Mapping[str, str]) -> "Make":
 
 
 def _gs(name: str, address: Address, options: Mapping[str, str]) -> "Make":
-    named: dict[str, Secret] = {}
-    if (key := from_environment(name, "service_account_key_env", options)) is not None:
-        named["service_account_key"] = key
-    elif "service_account_file" in options:
-        named["service_account"] = Secret(options["service_account_file"])
-    if named:
+    key = from_environment(name, "service_account_key_env", options)
+    file = options.get("service_account_file")
+    if key is not None or file is not None:
         _refuse_ambient(name, _google_variables)
+
+    def credential() -> _GoogleCredential:
+        if key is not None:
+            return {"service_account_key": key.reveal()}
+        return {} if file is None else {"service_account": file}
+
     return lambda client: GCSStore(
         address.bucket,
         prefix=address.prefix or None,
@@ -122,8 +125,13 @@ def _gs(name: str, address: Address, options: Mapping[str, str]) -> "Make":
         skip_signature=False,
         client_options=client,
         retry_config=_once,
-        **{what: value.reveal() for what, value in named.items()},  # type: ignore[arg-type]  # all are text
+        **credential(),
     )
+
+
+class _GoogleCredential(TypedDict, total=False):
+    service_account_key: str
+    service_account: str
 
 
 # Of these, obstore would take one before a key that it is told, or would not know which to take.
