@@ -75,8 +75,9 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-# The real clients, the browser, and what installs an emulator (Azurite), that some tests drive. Where they cannot be had, those tests say that they
-# are skipped (and fail when CI=true). A browser without any font shows nothing.
+# The real clients, the browser, and what installs an emulator (Azurite), that some tests drive. Where they
+# cannot be had, those tests say that they are skipped (and fail when CI=true). A browser without any font
+# shows nothing.
 clients:
 	@missing=$$(for tool in rclone restic; do command -v $$tool >/dev/null || echo $$tool; done; \
 	  command -v npm >/dev/null || echo npm; \

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from cluster import Cluster, Gateway, PlainSeal
+from cluster import Broken, Cluster, Gateway, PlainSeal
 
 from outlast.base.concurrency import Background
 from outlast.quorum.batch import GENESIS_HASH, Opener
@@ -21,6 +21,24 @@ async def assert_whole(cluster: Cluster, gateway: Gateway) -> None:
     for voter in cluster.voters:
         for slot in range(gateway.log.slot + 1):
             await voter.head(state_key(slot, 0))
+
+
+def test_a_voter_that_was_away_gets_the_slots_that_it_missed() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        cluster.voters = [Broken(f"v{i}", sim.clock) for i in range(3)]
+        await cluster.create()
+        gateway = cluster.gateway()
+        cluster.voters[2].broken = True
+        for number in range(20):
+            await gateway.log.append(b"%d" % number)
+        assert gateway.log.behind.keys() == {"v2"}
+        cluster.voters[2].broken = False
+        await gateway.log.append(b"back")
+        await sim.clock.sleep(10)
+        await assert_whole(cluster, gateway)
+
+    simulate(1, main)
 
 
 def test_who_always_answers_last_gets_what_it_missed() -> None:

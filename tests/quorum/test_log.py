@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 
 import pytest
-from cluster import Broken, Cluster, PlainSeal
+from cluster import Broken, Cluster, Gateway, PlainSeal
 
 from outlast.base.errors import Cause, ForkedLog, NoMajority, Unavailable
 from outlast.quorum.ballot import Ballot, SlotState, decode_state, encode_state
@@ -150,15 +150,21 @@ def test_one_silent_voter_of_three_delays_no_write_and_one_read() -> None:
     simulate(1, main)
 
 
+async def with_one_far_away(sim: Simulation) -> Gateway:
+    """A gateway that has learned that v0 is forty times as far as the others."""
+    cluster = Cluster(sim)
+    await cluster.create()
+    gateway = cluster.gateway(STEADY)
+    gateway.links[0].weather = Weather(delay_s=(0.4, 0.4))
+    for i in range(5):
+        await gateway.log.append(b"%d" % i)
+    await sim.clock.sleep(5)
+    return gateway
+
+
 def test_reads_ask_the_nearest_majority_and_leave_far_voters_alone() -> None:
     async def main(sim: Simulation) -> None:
-        cluster = Cluster(sim)
-        await cluster.create()
-        gateway = cluster.gateway(STEADY)
-        gateway.links[0].weather = Weather(delay_s=(0.4, 0.4))
-        for i in range(5):
-            await gateway.log.append(b"%d" % i)
-        await sim.clock.sleep(5)
+        gateway = await with_one_far_away(sim)
         asked = [gate.count_calls() for gate in gateway.gates]
         for _ in range(10):
             assert await timed(sim, gateway.log.sync()) == pytest.approx(0.02)
@@ -169,13 +175,7 @@ def test_reads_ask_the_nearest_majority_and_leave_far_voters_alone() -> None:
 
 def test_who_was_late_once_is_asked_again_rather_than_waiting_for_who_is_far_away() -> None:
     async def main(sim: Simulation) -> None:
-        cluster = Cluster(sim)
-        await cluster.create()
-        gateway = cluster.gateway(STEADY)
-        gateway.links[0].weather = Weather(delay_s=(0.4, 0.4))
-        for i in range(5):
-            await gateway.log.append(b"%d" % i)
-        await sim.clock.sleep(5)
+        gateway = await with_one_far_away(sim)
         await gateway.log.sync()
         gateway.links[1].weather = Weather(delay_s=(0.3, 0.3))
         late = asyncio.ensure_future(gateway.log.sync())
@@ -223,27 +223,6 @@ def test_two_silent_voters_of_three_are_a_clear_error_and_nothing_is_lost_when_t
         assert gateway.applied[:2] == [b"genesis", b"before"]
         assert gateway.applied[-1] == b"after"
         assert gateway.applied.count(b"during") <= 1
-
-    simulate(1, main)
-
-
-def test_a_voter_that_was_away_gets_the_slots_that_it_missed() -> None:
-    async def main(sim: Simulation) -> None:
-        cluster = Cluster(sim)
-        cluster.voters = [Broken(f"v{i}", sim.clock) for i in range(3)]
-        await cluster.create()
-        gateway = cluster.gateway()
-        cluster.voters[2].broken = True
-        for i in range(20):
-            await gateway.log.append(b"%d" % i)
-        assert gateway.log.behind.keys() == {"v2"}
-        cluster.voters[2].broken = False
-        for _ in range(5):  # it is seen to be back when its vote is one of the first two
-            await gateway.log.append(b"back")
-        await sim.clock.sleep(10)
-        assert not gateway.log.behind
-        for slot in range(gateway.log.slot + 1):
-            await cluster.voters[2].head(state_key(slot, 0))
 
     simulate(1, main)
 
