@@ -8,9 +8,11 @@ from outlast.base.errors import Cause, Full, Tampered, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Data
+from outlast.providers.wrap.attest import Attest
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.genesis import write_genesis
 from outlast.quorum.log import Log
+from outlast.quorum.state import StateCodec
 from outlast.quorum.voter import Voter
 from outlast.testing.network import FAIR, Link, Weather
 from outlast.testing.simulation import Simulation
@@ -91,8 +93,11 @@ class Gateway:
             Link(gate, sim.clock, sim.entropy_of(f"{name}/{voter.name}"), weather)
             for voter, gate in zip(cluster.voters, self.gates, strict=True)
         ]
+        attested = [Attest(link, Marker(STORE, link.name, INCARNATION), sim.clock) for link in self.links]
+        self.voters = {one.name: one for one in attested}
+        codec = StateCodec(PlainSeal())
         self.log = Log(
-            [Voter(link, INCARNATION) for link in self.links],
+            [Voter(one, codec, sim.clock) for one in attested],
             PlainSeal(),
             sim.entropy_of(f"{name}/id").bytes(16),
             sim.clock,
@@ -100,6 +105,10 @@ class Gateway:
             self._apply,
             report=cluster.errors.append,
         )
+
+    def expect(self, name: str, incarnation: bytes) -> None:
+        """What the guard does when the log tells of a provider that was taken back."""
+        self.voters[name].expect(incarnation)
 
     def _apply(self, slot: int, digest: bytes, records: Sequence[bytes]) -> list[object]:
         first = len(self.applied)

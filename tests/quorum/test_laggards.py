@@ -7,7 +7,7 @@ from cluster import Broken, Cluster, Gateway, PlainSeal
 from outlast.base.concurrency import Background
 from outlast.quorum.batch import GENESIS_HASH, Opener
 from outlast.quorum.laggards import Laggards
-from outlast.quorum.voter import state_key
+from outlast.quorum.state import state_key
 from outlast.testing.network import Weather
 from outlast.testing.simulation import Simulation, simulate
 

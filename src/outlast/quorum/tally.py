@@ -64,9 +64,15 @@ class Tally:
         """Whether so many voters failed that no majority can answer."""
         return len(self.failures) > self.voters - self.majority
 
-    def highest_round(self) -> int:
-        """The highest round seen in any answer; 0 if none."""
-        return max((state.promised.round for state in self.states.values() if state is not None), default=0)
+    def round_to_beat(self) -> int:
+        """The round above which a ballot is not outvoted by a majority, as far as it was heard; 0 if nothing
+        was.
+
+        One voter alone does not raise it: a voter that reports the last round of all must not have others
+        go on from there.
+        """
+        rounds = sorted(0 if state is None else state.promised.round for state in self.states.values())
+        return rounds[min(len(rounds), self.majority) - 1] if rounds else 0
 
     def reasons(self) -> str:
         """Why voters did not answer, for an error message."""
