@@ -7,7 +7,7 @@ from outlast.base.errors import Estranged
 from outlast.providers.marker import Marker, write_marker
 from outlast.providers.memory import MemoryProvider
 from outlast.quorum.voter import Voter, state_key
-from outlast.testing.simulation import Simulation, simulate
+from outlast.testing.simulation import Simulation, simulated
 
 INCARNATION = bytes(16)
 
@@ -26,11 +26,9 @@ class ErasedJustBefore(MemoryProvider):
         return await super().get(key, span)
 
 
-def test_a_near_voter_erased_just_before_it_is_asked_has_no_say() -> None:
-    async def main(sim: Simulation) -> None:
-        provider = ErasedJustBefore("v", sim.clock)
-        await write_marker(provider, Marker(bytes(16), "v", INCARNATION))
-        with pytest.raises(Estranged):
-            await Voter(provider, INCARNATION, near=True).read(1)
-
-    simulate(0, main)
+@simulated(seed=0)
+async def test_a_near_voter_erased_just_before_it_is_asked_has_no_say(sim: Simulation) -> None:
+    provider = ErasedJustBefore("v", sim.clock)
+    await write_marker(provider, Marker(bytes(16), "v", INCARNATION))
+    with pytest.raises(Estranged):
+        await Voter(provider, INCARNATION, near=True).read(1)
