@@ -8,7 +8,7 @@ from outlast.base.errors import BucketExists, ForkedLog, NoMajority, StoreCorrup
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.records import AnyRecord, BucketCreated
 from outlast.catalog.state import State
-from outlast.testing.simulation import Simulation, simulate
+from outlast.testing.simulation import Simulation, simulated
 
 
 class LocalLog:
@@ -81,26 +81,24 @@ async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(l
     assert isinstance(seen[1][1], BucketExists)
 
 
-def test_reads_may_be_as_stale_as_was_said_and_no_staler(log: LocalLog) -> None:
-    async def main(sim: Simulation) -> None:
-        catalog = Catalog(log, log.state, sim.clock)
-        for _ in range(3):
-            await catalog.sync_to_read()
-        assert log.asked == 3, "unless it was said, not at all"
-        catalog.staleness_s_max = 2.0
+@simulated()
+async def test_reads_may_be_as_stale_as_was_said_and_no_staler(sim: Simulation, log: LocalLog) -> None:
+    catalog = Catalog(log, log.state, sim.clock)
+    for _ in range(3):
         await catalog.sync_to_read()
-        await sim.clock.sleep(1.5)
+    assert log.asked == 3, "unless it was said, not at all"
+    catalog.staleness_s_max = 2.0
+    await catalog.sync_to_read()
+    await sim.clock.sleep(1.5)
+    await catalog.sync_to_read()
+    assert log.asked == 3
+    await sim.clock.sleep(0.5)
+    await catalog.sync_to_read()
+    assert log.asked == 4
+    await sim.clock.sleep(1)
+    await catalog.sync()
+    assert log.asked == 5, "who must not miss anything asks"
+    await sim.clock.sleep(2)
+    log.error = NoMajority("1 of 3")
+    with pytest.raises(StoreUnavailable):
         await catalog.sync_to_read()
-        assert log.asked == 3
-        await sim.clock.sleep(0.5)
-        await catalog.sync_to_read()
-        assert log.asked == 4
-        await sim.clock.sleep(1)
-        await catalog.sync()
-        assert log.asked == 5, "who must not miss anything asks"
-        await sim.clock.sleep(2)
-        log.error = NoMajority("1 of 3")
-        with pytest.raises(StoreUnavailable):
-            await catalog.sync_to_read()
-
-    simulate(1, main)

@@ -8,26 +8,24 @@ from outlast.catalog.records import DrillSet
 from outlast.maintenance.follow import follow, period_s
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.memory_store import World
-from outlast.testing.simulation import Simulation, simulate
+from outlast.testing.simulation import Simulation, simulated
 
 
-def test_an_idle_gateway_hears_of_a_drill_also_after_the_store_was_away() -> None:
-    async def main(sim: Simulation) -> None:
-        world = World(clock=sim.clock, entropy=sim.entropy)
-        await world.create()
-        busy, idle = await world.gateway(), await world.gateway()
-        following = asyncio.ensure_future(follow(idle.store, sim.clock))
-        for name in ("p0", "p1"):
-            world.faults[name].shape = Shape.REFUSE
-        await sim.clock.sleep(10 * period_s)
-        for name in ("p0", "p1"):
-            world.faults[name].shape = None
-        await sim.clock.sleep(10 * period_s)
-        assert not idle.drilled["p2"].faults
-        await busy.catalog.commit(DrillSet("p2", "hang", unix_ms(sim.clock) + 60_000))
-        await sim.clock.sleep(period_s + 1)
-        assert idle.drilled["p2"].shape is Shape.HANG
-        await cancel_and_wait([following])
-        await world.close()
-
-    simulate(1, main)
+@simulated()
+async def test_an_idle_gateway_hears_of_a_drill_also_after_the_store_was_away(sim: Simulation) -> None:
+    world = World(clock=sim.clock, entropy=sim.entropy)
+    await world.create()
+    busy, idle = await world.gateway(), await world.gateway()
+    following = asyncio.ensure_future(follow(idle.store, sim.clock))
+    for name in ("p0", "p1"):
+        world.faults[name].shape = Shape.REFUSE
+    await sim.clock.sleep(10 * period_s)
+    for name in ("p0", "p1"):
+        world.faults[name].shape = None
+    await sim.clock.sleep(10 * period_s)
+    assert not idle.drilled["p2"].faults
+    await busy.catalog.commit(DrillSet("p2", "hang", unix_ms(sim.clock) + 60_000))
+    await sim.clock.sleep(period_s + 1)
+    assert idle.drilled["p2"].shape is Shape.HANG
+    await cancel_and_wait([following])
+    await world.close()

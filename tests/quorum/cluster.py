@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from outlast.base.errors import Cause, Full, Tampered, Unavailable
+from outlast.base.errors import Cause, Full, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
-from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Data
 from outlast.providers.wrap.attest import Attest
 from outlast.quorum.batch import GENESIS_HASH
@@ -14,7 +13,10 @@ from outlast.quorum.genesis import write_genesis
 from outlast.quorum.log import Log
 from outlast.quorum.state import StateCodec
 from outlast.quorum.voter import Voter
+from outlast.testing.checkers import LogCheckers
 from outlast.testing.network import FAIR, Link, Weather
+from outlast.testing.places import Place
+from outlast.testing.plain_seal import PlainSeal
 from outlast.testing.simulation import Simulation
 
 T = TypeVar("T")
@@ -26,7 +28,7 @@ INCARNATION = b"i" * 16
 class Proxy:
     """A provider that hands each verb that the quorum uses to `_pass`."""
 
-    def __init__(self, inner: MemoryProvider) -> None:
+    def __init__(self, inner: Place) -> None:
         self.inner = inner
         self.name = inner.name
 
@@ -41,18 +43,6 @@ class Proxy:
 
     async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
         raise AssertionError("for subclasses")
-
-
-class PlainSeal:
-    """Not a seal at all, but as strict about what belongs where."""
-
-    def seal(self, plaintext: bytes, aad: bytes) -> bytes:
-        return aad + b"|" + plaintext
-
-    def open(self, sealed: bytes, aad: bytes) -> bytes:
-        if not sealed.startswith(aad + b"|"):
-            raise Tampered("not for this slot")
-        return sealed[len(aad) + 1 :]
 
 
 class Gate(Proxy):
@@ -95,9 +85,8 @@ class Gateway:
         ]
         attested = [Attest(link, Marker(STORE, link.name, INCARNATION), sim.clock) for link in self.links]
         self.voters = {one.name: one for one in attested}
-        codec = StateCodec(PlainSeal())
         self.log = Log(
-            [Voter(one, codec, sim.clock) for one in attested],
+            [Voter(one, StateCodec(PlainSeal(), one.name), sim.clock) for one in attested],
             PlainSeal(),
             sim.entropy_of(f"{name}/id").bytes(16),
             sim.clock,
@@ -117,11 +106,14 @@ class Gateway:
 
 
 class Cluster:
-    """`voters` memory providers with markers and a genesis slot."""
+    """`voters` memory providers with markers and a genesis slot, each of whose writes is checked."""
 
     def __init__(self, sim: Simulation, voters: int = 3) -> None:
         self.sim = sim
-        self.voters = [MemoryProvider(f"v{i}", sim.clock) for i in range(voters)]
+        self.voters = [Place(f"v{i}", sim.clock) for i in range(voters)]
+        names = [voter.name for voter in self.voters]
+        incarnations = dict.fromkeys(names, INCARNATION)
+        self.checkers = LogCheckers(names, PlainSeal(), incarnations, sim.fail, taken_back)
         self.errors: list[BaseException] = []
         self._gateways = 0
 
@@ -129,8 +121,10 @@ class Cluster:
         for voter in self.voters:
             await self.mark(voter)
         await write_genesis(self.voters, PlainSeal(), b"g" * 16, b"genesis")
+        for voter in self.voters:
+            self.checkers.watch(voter)
 
-    async def mark(self, voter: MemoryProvider, incarnation: bytes = INCARNATION) -> None:
+    async def mark(self, voter: Place, incarnation: bytes = INCARNATION) -> None:
         await voter.put(MARKER_KEY, Marker(STORE, voter.name, incarnation).encode())
 
     def gateway(self, weather: Weather = FAIR) -> Gateway:
@@ -138,7 +132,13 @@ class Cluster:
         return Gateway(self, f"g{self._gateways}", weather)
 
 
-class Broken(MemoryProvider):
+def taken_back(record: bytes) -> tuple[str, bytes] | None:
+    """The voter that a record `reattach <voter> <incarnation>` takes back, and the incarnation."""
+    parts = record.split(b" ")
+    return (parts[1].decode(), parts[2]) if parts[0] == b"reattach" else None
+
+
+class Broken(Place):
     """A voter that refuses everything while `broken`."""
 
     broken = False

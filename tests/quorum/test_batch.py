@@ -3,7 +3,7 @@
 from cluster import PlainSeal
 
 from outlast.base.limits import KIB
-from outlast.quorum.batch import GENESIS_HASH, KEPT_BYTES_MAX, Batch, Opener, seal_batch
+from outlast.quorum.batch import GENESIS_HASH, KEPT_BYTES_MAX, Batch, Opener, Submission, seal_batch
 
 
 class Counting(PlainSeal):
@@ -19,7 +19,7 @@ class Counting(PlainSeal):
 def test_values_are_opened_once_as_long_as_not_too_much_is_kept() -> None:
     seal = Counting()
     opener = Opener(seal)
-    batch = Batch(GENESIS_HASH, b"g" * 16, 1, (bytes(512 * KIB),))
+    batch = Batch(GENESIS_HASH, b"g" * 16, (Submission(b"g" * 16, 1, (bytes(512 * KIB),)),))
     count = 2 * KEPT_BYTES_MAX // (512 * KIB)
     values = [seal_batch(seal, slot, batch) for slot in range(count)]
     for slot, value in enumerate(values):
@@ -35,7 +35,7 @@ def test_values_are_opened_once_as_long_as_not_too_much_is_kept() -> None:
 def test_a_value_that_was_applied_is_not_kept() -> None:
     seal = Counting()
     opener = Opener(seal)
-    value = seal_batch(seal, 1, Batch(GENESIS_HASH, b"g" * 16, 1, ()))
+    value = seal_batch(seal, 1, Batch(GENESIS_HASH, b"g" * 16, ()))
     opener(1, value)
     opener.forget(1)
     opener.forget(1)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from outlast.base.clock import unix_ms
 from outlast.base.errors import ProviderError
+from outlast.base.marks import reached
+from outlast.base.points import point
 from outlast.catalog.records import Extent, ExtentsCollected
 from outlast.coding.extent import fragment_key
 from outlast.store import Store
@@ -40,9 +42,11 @@ async def collect(store: Store, grace_s: float = grace_s_default) -> CollectRepo
         if not dead:
             return report
         deleted = await asyncio.gather(*(_delete(store, one.extent) for one in dead))
+        await point("collect: fragments deleted, extents not forgotten")
         gone = tuple(one.extent.id for one, all_gone in zip(dead, deleted, strict=True) if all_gone)
         if gone:
             await store.catalog.commit(ExtentsCollected(gone))
+        reached("collect: a batch of extents was looked at")
         report.extents += len(gone)
         report.left += len(dead) - len(gone)
 

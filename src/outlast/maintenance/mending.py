@@ -11,6 +11,8 @@ import asyncio
 from dataclasses import dataclass, field
 
 from outlast.base.errors import BadShares, NotFound, ProviderError, Tampered
+from outlast.base.marks import reached
+from outlast.base.points import point
 from outlast.catalog.records import Extent, FragmentRestored, FragmentsLost
 from outlast.coding.extent import ExtentDecoder, fragment_key
 from outlast.store import Store
@@ -50,6 +52,7 @@ async def mend(store: Store, extent: Extent, verify: bool) -> Finding:
     if verify or work.found.wrong:
         work.judge()
         await work.make_anew()
+        await point("mending: fragments made anew, not recorded")
     await work.tell()
     return work.found
 
@@ -84,11 +87,13 @@ class _Work:
                 self._decoder.verify(self._whole)
                 return
             except BadShares as error:
+                reached("mending: a fragment was damaged")
                 self._convict(set(error.bad))
             except Tampered:
                 break  # no choice of k verifies; more fragments might show which are forged
         self._whole.clear()
         candidates = len(self._indices) - len(found.missing) - len(found.bad)
+        reached("mending: too few fragments were right")
         found.readable = bool(found.unreachable) and candidates >= self._extent.k
 
     async def make_anew(self) -> None:
@@ -138,13 +143,16 @@ class _Work:
         try:
             await self._store.fleet[self._extent.places[index]].put(self._key(index), fragment)
         except (ProviderError, KeyError):
+            reached("mending: a fragment could not be rewritten")
             self.found.unreachable.add(index)
         else:
+            reached("mending: a fragment was made anew")
             self.found.restored.add(index)
             self.found.bytes += sum(map(len, fragment))
 
     async def _take_back(self, index: int) -> None:
         """The extent is not known any more: its object was deleted and collected meanwhile."""
+        reached("mending: an extent was collected meanwhile")
         try:
             await self._store.fleet[self._extent.places[index]].delete(self._key(index))
         except ProviderError:

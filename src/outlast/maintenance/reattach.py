@@ -9,6 +9,7 @@ A provider that carries another store's marker, or another provider's, is not ou
 """
 
 from outlast.base.errors import ConfigError
+from outlast.base.points import point
 from outlast.catalog.records import DrillSet, ProviderReattached
 from outlast.providers.health import Health
 from outlast.providers.marker import MARKER_KEY, Marker, read_marker
@@ -36,11 +37,14 @@ async def reattach(store: Store, name: str) -> int:
         )
     incarnation = store.entropy.bytes(INCARNATION_BYTES)
     await store.catalog.commit(ProviderReattached(name, incarnation))
+    await point("reattach: incarnation decided, log not refilled")
     slots = 0
     if name in store.catalog.state.voters():
         assert store.log is not None, "upkeep needs the log"
         slots = await store.log.refill(name, provider)
+    await point("reattach: log refilled, marker not written")
     await provider.put(MARKER_KEY, Marker(genesis.store, name, incarnation).encode())
+    await point("reattach: marker written, not followed by a record")
     await guard.check()
     # One record more, so that the slot with the new incarnation is not the newest: a newest slot needs the
     # votes of a majority, and to who does not know the incarnation yet, this provider's vote is none.

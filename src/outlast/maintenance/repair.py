@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import ConfigError, ProviderError, QuorumError, StoreCorrupt
+from outlast.base.marks import reached
 from outlast.catalog.records import Extent
 from outlast.maintenance.mending import Finding, mend
 from outlast.maintenance.reattach import reattach
@@ -82,6 +83,7 @@ async def _repair_provider(store: Store, name: str, verify: bool, report: Repair
     try:
         await guard.check()
         if guard.health.state == "estranged":
+            reached("repair: a provider is taken back")
             report.slots += await reattach(store, name)
             report.reattached.append(name)
         elif verify and guard.health.available and name in store.catalog.state.voters():

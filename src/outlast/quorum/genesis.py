@@ -21,9 +21,10 @@ async def write_genesis(voters: Sequence[Provider], seal: Seal, gateway: bytes, 
     ballot = Ballot(0, gateway)
     submission = Submission(gateway, 0, (record,))
     value = seal_batch(seal, 0, Batch(GENESIS_HASH, gateway, (submission,)))
-    codec, state = StateCodec(seal), SlotState(ballot, ballot, value)
+    state = SlotState(ballot, ballot, value)
     for voter in voters:
-        await voter.create(state_key(0, 0), codec.encode(voter.name, 0, 0, state))
+        _, data = StateCodec(seal, voter.name).encode(0, None, state)
+        await voter.create(state_key(0, 0), data)
 
 
 async def read_genesis(providers: Sequence[Provider], seal: Seal) -> bytes | None:

@@ -58,7 +58,7 @@ class History:
             )
         digest = value_hash(state.value)
         outcomes = self._apply(number, digest, batch.records)
-        if batch.proposer != self.owner:
+        if batch.proposer != self.owner and self.owner:
             self._changes.append(number)
         self.slot, self.hash, self.owner, self.newest = number, digest, batch.proposer, state
         self.recent.add(number, batch)

@@ -1,7 +1,5 @@
 """Voters that fell behind: which slots they may miss, and giving them back once they answer again."""
 
-from collections.abc import Callable
-
 from outlast.base.errors import ProviderError
 from outlast.providers.protocol import Provider
 from outlast.quorum.batch import GENESIS_HASH
@@ -30,20 +28,15 @@ class Laggards:
         end = self._history.slot
         return {voter: slot for voter, (slot, _) in self._behind.items() if slot <= end}
 
-    def watch(self, slot: int, previous: bytes) -> Callable[[Voter, bool], None]:
-        """A callback for `(voter, answered)`. A voter that did not answer may lack every decision from
-        `slot` on.
+    def heard(self, voter: Voter, error: Exception | None, slot: int, previous: bytes) -> None:
+        """A voter was asked about `slot` or a later one. One that failed may lack every decision from it on.
 
         `previous` is the hash before `slot`.
         """
-
-        def heard(voter: Voter, answered: bool) -> None:
-            if answered:
-                self._catch_up(voter)
-            else:
-                self._note(voter, slot, previous)
-
-        return heard
+        if error is None:
+            self._catch_up(voter)
+        else:
+            self._note(voter, slot, previous)
 
     def _note(self, voter: Voter, slot: int, previous: bytes) -> None:
         known = self._behind.get(voter.name)
@@ -80,7 +73,7 @@ class Laggards:
 
     async def _refill(self, target: Provider, slot: int, previous: bytes) -> int:
         context, until, newest = self._context, self._history.slot, self._history.newest
-        codec = StateCodec(context.seal)
+        codec = StateCodec(context.seal, target.name)
         written = await refill(target, context.voters, context.open_value, codec, slot, previous, until)
         if newest is not None:  # which no later slot proves yet
             written += await settle(target, codec, until, newest)

@@ -65,7 +65,9 @@ class Learner:
             await self.catch_up(slot, behind=True)
 
     async def learn_ahead(self) -> None:
-        """Learn the slots that were seen beside the last one, which somebody else had taken, or else have a look."""
+        """Learn the slots that were seen beside the last one, which somebody else had taken, or else have a
+        look.
+        """
         slot = await self._proposer.seen_ahead(self._history.slot + 1)
         if slot is None:
             await self.look()
@@ -79,7 +81,7 @@ class Learner:
         Not more: beside a gateway that writes without a pause, the newest slot is never to be had. `behind`:
         there are certainly many.
         """
-        grace = 0
+        grace, width = 0, ASKED_AT_ONCE if behind else 1
         enough: int | None = None
         while not slot.tally.open() and (enough is None or self._history.slot < enough):
             known, state = self._history.slot, slot.tally.decided()
@@ -88,8 +90,9 @@ class Learner:
             if state is None or behind:
                 enough = await self._replay_to_end(slot, enough)
             if self._history.slot > known:
-                slot = await self.learn_window(ASKED_AT_ONCE)
-                behind = slot.tally.decided() is not None
+                slot = await self.learn_window(width)
+                behind = width == ASKED_AT_ONCE and slot.tally.decided() is not None
+                width = min(2 * width, ASKED_AT_ONCE)
             elif slot.tally.hopeless():
                 raise NoMajority(f"slot {slot.number}: {slot.tally.reasons()}")
             else:

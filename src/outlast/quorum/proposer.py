@@ -10,13 +10,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 from outlast.base.concurrency import wait_first
-from outlast.base.errors import NoMajority
+from outlast.base.errors import Estranged, ForkedLog, NoMajority
 from outlast.base.marks import reached
 from outlast.quorum.ballot import Ballot, SlotState
+from outlast.quorum.batch import value_hash
 from outlast.quorum.context import LogContext
 from outlast.quorum.history import History
 from outlast.quorum.laggards import Laggards
 from outlast.quorum.slot import Slot
+from outlast.quorum.voter import Voter
 
 # For how many slots after an announcement the next slot is looked at ahead.
 WATCHED_SLOTS = 32
@@ -51,8 +53,13 @@ class Proposer:
 
     def slot_at(self, number: int) -> Slot:
         """A slot as seen from now on."""
-        context, history = self._context, self._history
-        heard = self._laggards.watch(history.slot + 1, history.hash)
+        context, first, previous = self._context, self._history.slot + 1, self._history.hash
+
+        def heard(voter: Voter, error: Exception | None) -> None:
+            self._laggards.heard(voter, error, first, previous)
+            if isinstance(error, Estranged):
+                self._doubt(voter)
+
         return Slot(number, context.voters, context.background, heard, context.figures.rounds)
 
     def next_ballot(self, slot: Slot) -> Ballot:
@@ -62,8 +69,8 @@ class Proposer:
         return Ballot(self._rounds_used[slot.number], self._context.gateway)
 
     def forget(self, number: int) -> None:
-        """The slot was decided and applied."""
-        for known in [known for known in self._rounds_used if known <= number]:
+        """The slot was decided and applied. Of the newest one the rounds are kept (`settle_again`)."""
+        for known in [known for known in self._rounds_used if known < number]:
             del self._rounds_used[known]
 
     async def decide(self, number: int, proposal: Proposal) -> SlotState:
@@ -96,10 +103,11 @@ class Proposer:
     # ------------------------------------------------------------ slots seen ahead
 
     def _look_ahead(self, first: int) -> None:
-        """Where other gateways write, look at the slots after this one beside it: what they did is known sooner.
+        """Where other gateways write, look at the slots after this one beside it: what they did is known
+        sooner.
 
-        The next one, while others announce something: that saves its round 0. Several, where gateways take turns
-        and this one may have missed some.
+        The next one, while others announce something: that saves its round 0. Several, where gateways take
+        turns and this one may have missed some.
         """
         count = SHARED_SLOTS_AHEAD if self._history.is_shared else int(first <= self._watched_until)
         self._ahead = {number: self._looked_at(number) for number in range(first, first + count)}
@@ -121,6 +129,31 @@ class Proposer:
     async def carry_on(self, number: int) -> SlotState | None:
         """Decide what somebody may have accepted; None if a majority holds nothing. Raises `NoMajority`."""
         return await self._decide_by_ballots(self.slot_at(number), None, losses=0)
+
+    # ------------------------------------------------------------ votes in doubt
+
+    def _doubt(self, voter: Voter) -> None:
+        """The voter is estranged. It may have been erased in the middle of its last vote, unnoticed."""
+        if voter.in_doubt is not None and voter.in_doubt == self._history.slot:
+            voter.doubt_settled()
+            self._context.background.spawn(self._settle_again(self._history.slot))
+
+    async def _settle_again(self, number: int) -> None:
+        """Have the newest slot accepted by a majority of voters that certainly remember.
+
+        What an erased voter had accepted before it was asked may have been decided with a voter that was not
+        heard. Then this gateway has applied a value that lost.
+        """
+        async with self._context.turn:
+            if self._history.slot != number:
+                return
+            reached("proposer: a slot was settled again after a vote in doubt")
+            try:
+                state = await self._decide_by_ballots(self.slot_at(number), None, losses=0)
+            except NoMajority:
+                return  # an outage of its own; whoever needs the log next finds out
+        if state is None or state.value is None or value_hash(state.value) != self._history.hash:
+            raise ForkedLog(f"slot {number} was decided otherwise: a voter was erased while it voted")
 
     async def _decide_in_round_0(self, slot: Slot, proposal: Proposal) -> SlotState | None:
         self._rounds_used[slot.number] = 0

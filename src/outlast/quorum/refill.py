@@ -74,26 +74,27 @@ async def _settle_all(target: Provider, codec: StateCodec, decided: Sequence[tup
 async def settle(target: Provider, codec: StateCodec, slot: int, decided: SlotState) -> bool:
     """Make `target` hold the decided value in one of the slot's states; whether it had to be written."""
     assert decided.accepted is not None
-    promised, place, missing = decided.accepted, 0, False
-    while place <= PLACE_MAX:
-        key = state_key(slot, place)
-        new = codec.encode(target.name, slot, place, SlotState(promised, decided.accepted, decided.value))
+    promised, held, hidden = decided.accepted, None, False
+    for _ in range(2 * PLACE_MAX):
+        next_state = SlotState(promised, decided.accepted, decided.value)
+        placed, data = codec.encode(slot, held, next_state)
+        key = state_key(slot, placed.place)
         try:
-            held = codec.decode(target.name, slot, place, await target.get(key))
+            found = codec.decode(slot, held, await target.get(key))
         except Tampered:
             # What it may have promised is of no use any more: every higher ballot carries this value.
-            await target.put(key, new)
+            await target.put(key, data)
             return True
         except NotFound:
-            if missing:
+            if hidden:
                 break
             try:
-                await target.create(key, new)
+                await target.create(key, data)
             except Exists:
-                missing = True  # it may show it now; if it does not, it never will
+                hidden = True  # it may show it now; if it does not, it never will
                 continue
             return True
-        if held.value == decided.value:
+        if found.state.value == decided.value:
             return False
-        promised, place, missing = max(promised, held.promised), place + 1, False
+        promised, held, hidden = max(promised, found.state.promised), found, False
     raise Unavailable(target.name, "refill", f"slot {slot}: a state exists and is not shown", Cause.CORRUPT)

@@ -20,7 +20,7 @@ from outlast.quorum.voter import Voter
 
 # Slots read ahead at a time: four times as many after each window that a voter proved, since most runs are
 # short; fewer where slots are so large that a window would hold more bytes than this.
-WINDOW_SLOTS_MIN = 4
+WINDOW_SLOTS_MIN = 2
 WINDOW_SLOTS_MAX = 64
 WINDOW_BYTES = 4 * limits.MIB
 

@@ -44,8 +44,8 @@ RAISES_MAX = 8
 
 Step = Callable[[SlotState | None], SlotState | None]
 """The acceptor's rule to apply: the present state to the next one, or None if outvoted."""
-Heard = Callable[[Voter, bool], None]
-"""Called with each voter and whether it answered, also long after the decision."""
+Heard = Callable[[Voter, Exception | None], None]
+"""Called with each voter and why it did not answer, if it did not, also long after the decision."""
 
 
 class OutvotedError(OutlastError):
@@ -64,7 +64,7 @@ class Slot:
         number: int,
         voters: Sequence[Voter],
         background: Background,
-        heard: Heard = lambda voter, answered: None,
+        heard: Heard = lambda voter, error: None,
         rounds: Counter[Round] | None = None,
     ) -> None:
         """`rounds` counts."""
@@ -178,7 +178,7 @@ class Slot:
         async def create(voter: Voter) -> None:
             nonlocal lost
             try:
-                self._remember(voter, await voter.create(self.number, 0, state))
+                self._remember(voter, await voter.create(self.number, None, state))
             except Exists:
                 await self._look_beyond(voter, None)
                 lost += 1
@@ -280,7 +280,9 @@ class Slot:
     async def _decision(
         self, tasks: Sequence["asyncio.Task[None]"], lost: Callable[[], bool]
     ) -> SlotState | None:
-        """Wait until the slot is decided, or cannot be in this attempt. Late voters finish in the background."""
+        """Wait until the slot is decided, or cannot be in this attempt. Late voters finish in the
+        background.
+        """
         await wait_first(tasks, lambda: self.tally.decided() is not None or self.tally.hopeless() or lost())
         self._leave(tasks)
         return self.tally.decided()
@@ -301,14 +303,14 @@ class Slot:
         """
         for _ in range(RAISES_MAX):
             vote = self._votes.get(voter.name)
-            before, place = (None, 0) if vote is None else (vote.state, vote.place + 1)
+            before = _state(vote)
             after = rule(before)
             if after is None:
                 raise OutvotedError(before)
             if after is before:
                 return before
             try:
-                self._remember(voter, await voter.create(self.number, place, after))
+                self._remember(voter, await voter.create(self.number, vote, after))
                 return before
             except Exists:
                 await self._look_beyond(voter, vote)
@@ -327,7 +329,7 @@ class Slot:
     async def _look_beyond(self, voter: Voter, vote: Vote | None) -> None:
         """Read the state that another has created after `vote`. One that cannot be read is a failed vote."""
         await self._look(voter, vote, contended=True)
-        if self._votes[voter.name] == vote:
+        if self._votes[voter.name] is vote:
             reached("slot: a state exists and is not shown")
             detail = f"slot {self.number}: it has a next state, and does not show it"
             raise Unavailable(voter.name, "vote", detail, Cause.CORRUPT)
@@ -338,7 +340,7 @@ class Slot:
     def _remember(self, voter: Voter, vote: Vote) -> None:
         self._check_view(voter)
         self._votes[voter.name] = vote
-        self.tally.heard(voter.name, vote.state)
+        self.tally.heard(voter.name, vote.held.state)
 
     def _note_announced(self, vote: Vote | None) -> None:
         if vote is not None:
@@ -366,12 +368,12 @@ class Slot:
                 await work(voter)
             except (ProviderError, Tampered) as error:
                 tally.failed(voter.name, error)
-                self._heard(voter, False)
+                self._heard(voter, error)
             else:
-                self._heard(voter, True)
+                self._heard(voter, None)
 
         return [asyncio.ensure_future(vote(voter)) for voter in voters]
 
 
 def _state(vote: Vote | None) -> SlotState | None:
-    return None if vote is None else vote.state
+    return None if vote is None else vote.held.state

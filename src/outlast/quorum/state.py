@@ -9,6 +9,7 @@ The bytes are specified in docs/formats/log.md.
 """
 
 import hashlib
+from dataclasses import dataclass
 
 import msgspec
 
@@ -32,13 +33,23 @@ def state_key(slot: int, place: int) -> str:
 
 
 class ProvenState(Struct, frozen=True):
-    """A state with its proof."""
+    """A state with its proof. `previous`: the digest of the state before it in the row; b"" for the first."""
 
     promised: Ballot
     accepted: Ballot | None
     value: bytes | None
     announced: bytes | None
+    previous: bytes
     proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A state at its place (zero-based) in a voter's row. `digest` (32 bytes) names it."""
+
+    state: SlotState
+    place: int
+    digest: bytes
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -46,27 +57,52 @@ _decoder = msgspec.msgpack.Decoder(ProvenState)
 
 
 class StateCodec:
-    """Encodes the states that this store's gateways write, and decodes only those."""
+    """Encodes the states that this store's gateways write to one voter, and decodes only those."""
 
-    def __init__(self, seal: Seal) -> None:
+    def __init__(self, seal: Seal, voter: str) -> None:
         self._seal = seal
+        self._voter = voter.encode()
 
-    def encode(self, voter: str, slot: int, place: int, state: SlotState) -> bytes:
-        """The bytes of the state at `place` in the voter's row for `slot`."""
-        proof = self._seal.seal(b"", _claim(voter, slot, place, state))
-        return _encoder.encode(
-            ProvenState(state.promised, state.accepted, state.value, state.announced, proof)
+    def encode(self, slot: int, after: Placed | None, state: SlotState) -> tuple[Placed, bytes]:
+        """The state as the one after `after` in the row for `slot`, and its bytes."""
+        place, previous = (0, b"") if after is None else (after.place + 1, after.digest)
+        claim = self._claim(slot, place, previous, state)
+        proven = ProvenState(
+            state.promised,
+            state.accepted,
+            state.value,
+            state.announced,
+            previous,
+            self._seal.seal(b"", claim),
         )
+        return Placed(state, place, hashlib.sha256(claim).digest()), _encoder.encode(proven)
 
-    def decode(self, voter: str, slot: int, place: int, data: bytes) -> SlotState:
-        """The state in `data`. Raises `Tampered` for what no gateway wrote to this very place."""
+    def decode(self, slot: int, after: Placed | None, data: bytes) -> Placed:
+        """The state in `data`, read behind `after`.
+
+        Raises `Tampered` for what no gateway wrote to this very place, over this very state: a late request
+        from before an erasure, too, is none that counts.
+        """
+        place, previous = (0, b"") if after is None else (after.place + 1, after.digest)
         try:
             proven = decode_proven(data)
         except msgspec.DecodeError as error:
             raise Tampered(f"{state_key(slot, place)} is damaged: {error}") from error
+        if proven.previous != previous:
+            raise Tampered(f"{state_key(slot, place)} does not follow the state before it")
         state = SlotState(proven.promised, proven.accepted, proven.value, proven.announced)
-        self._seal.open(proven.proof, _claim(voter, slot, place, state))
-        return state
+        claim = self._claim(slot, place, previous, state)
+        self._seal.open(proven.proof, claim)
+        return Placed(state, place, hashlib.sha256(claim).digest())
+
+    def _claim(self, slot: int, place: int, previous: bytes, state: SlotState) -> bytes:
+        digest = hashlib.sha256(_encoder.encode(state)).digest()
+        return b"outlast state %s %s %s %s" % (
+            self._voter,
+            state_key(slot, place).encode(),
+            previous,
+            digest,
+        )
 
 
 def decode_proven(data: bytes) -> ProvenState:
@@ -90,8 +126,3 @@ def decode_state(data: bytes) -> SlotState:
     """The state in `data`, unproven, for reading a voter without the store's key. Raises `ValueError`."""
     proven = decode_proven(data)
     return SlotState(proven.promised, proven.accepted, proven.value, proven.announced)
-
-
-def _claim(voter: str, slot: int, place: int, state: SlotState) -> bytes:
-    digest = hashlib.sha256(_encoder.encode(state)).digest()
-    return b"outlast state %s %s %s" % (voter.encode(), state_key(slot, place).encode(), digest)

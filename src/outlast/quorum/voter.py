@@ -26,14 +26,14 @@ from outlast.base.errors import Cause, Estranged, Exists, NotFound, ProviderErro
 from outlast.providers.latency import Latency
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import SlotState
-from outlast.quorum.state import PLACE_MAX, StateCodec, state_key
+from outlast.quorum.state import PLACE_MAX, Placed, StateCodec, state_key
 
 T = TypeVar("T")
 
 # A voter that is slower than the others works off their decisions in the background; this many at a time.
 OPERATIONS_MAX = 128
 # States of one row that are read at once, after the first.
-ROW_READ_AHEAD = 4
+ROW_READ_AHEAD = 3
 # Before anything is known of a voter. Short, so that each is tried early.
 EXPECTED_S_GUESS = 0.01
 # A voter that was late is asked again after this, whoever else suffices: so its guard hears of a silence.
@@ -55,18 +55,15 @@ class AttestedProvider(Provider, Protocol):
         ...
 
     async def attest(self, since: float) -> None:
-        """Return when the marker is known to have been as expected at `since` or later. Raises `Estranged`."""
+        """Return when the marker is known to have been right at `since` or later. Raises `Estranged`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """A voter's state for a slot, the state's zero-based index in the voter's row, and the voter's
-    incarnation.
-    """
+    """What a voter holds for a slot, and the incarnation under which it said so."""
 
-    state: SlotState
-    place: int
+    held: Placed
     incarnation: bytes
     announced: tuple[bytes, ...] = ()
     """What the states read on the way to this one announce, its own included."""
@@ -133,6 +130,10 @@ class Voter:
         slot, voted_at = self._unconfirmed
         return slot if self.provider.attested_at < voted_at else None
 
+    def doubt_settled(self) -> None:
+        """The slot in doubt is being settled without this voter."""
+        self._unconfirmed = None
+
     async def read(
         self, slot: int, after: Vote | None = None, last: bool = False, contended: bool = False
     ) -> Vote | None:
@@ -143,69 +144,63 @@ class Voter:
         that is known to be `contended`, several states are read at once.
         """
         width = ROW_READ_AHEAD if contended else 1
-        first = 0 if after is None else after.place + 1
-
-        states, incarnation = await self._attested(
-            lambda: self._walk(self.provider, slot, first, last, width)
-        )
+        held = None if after is None else after.held
+        states, incarnation = await self._attested(lambda: self._walk(self.provider, slot, held, last, width))
         if not states:
             return after
-        announced = tuple(state.announced for state in states if state.announced is not None)
-        return Vote(states[-1], first + len(states) - 1, incarnation, announced)
+        announced = (placed.state.announced for placed in states)
+        return Vote(states[-1], incarnation, tuple(one for one in announced if one is not None))
 
     async def peek(self, slot: int, last: bool = False) -> SlotState | None:
         """As `read`, without attestation: proves nothing by what is missing."""
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
-                states = await self._walk(self._source, slot, 0, last, 1)
+                states = await self._walk(self._source, slot, None, last, 1)
         except TimeoutError as error:
             raise Unavailable(self.name, "get", "no answer in time", Cause.TIMEOUT) from error
-        return states[-1] if states else None
+        return states[-1].state if states else None
 
-    async def create(self, slot: int, place: int, state: SlotState) -> Vote:
-        """Give the slot this state after the one at `place` - 1. Raises `Exists` if somebody else has."""
-        data = self.codec.encode(self.name, slot, place, state)
+    async def create(self, slot: int, after: Vote | None, state: SlotState) -> Vote:
+        """Give the slot this state after the one that it is known to hold. Raises `Exists`."""
+        placed, data = self.codec.encode(slot, None if after is None else after.held, state)
+        key = state_key(slot, placed.place)
         try:
-            _, incarnation = await self._attested(lambda: self.provider.create(state_key(slot, place), data))
+            _, incarnation = await self._attested(lambda: self.provider.create(key, data))
         except ProviderError as error:
             self.refuses = not isinstance(error, Exists)
             raise
         self.refuses = False
         if not self.provider.attests:
             self._unconfirmed = slot, self._clock.monotonic()
-        return Vote(state, place, incarnation)
+        return Vote(placed, incarnation)
 
     # ------------------------------------------------------------ pieces
 
-    async def _walk(self, source: Provider, slot: int, place: int, last: bool, width: int) -> list[SlotState]:
-        """The states from `place` on, up to the first one with a value, or to the last one.
+    async def _walk(
+        self, source: Provider, slot: int, after: Placed | None, last: bool, width: int
+    ) -> list[Placed]:
+        """The states behind `after`, up to the first one with a value, or to the last one.
 
         `width` are read at once. Most rows have one state; of those that have more, several are.
         """
-        states: list[SlotState] = []
-        while len(states) <= PLACE_MAX:
-            first = place + len(states)
-            found = await asyncio.gather(
-                *(self._state(source, slot, at) for at in range(first, first + width))
+        states: list[Placed] = []
+        first = 0 if after is None else after.place + 1
+        while first + len(states) <= PLACE_MAX:
+            place = first + len(states)
+            contents = await asyncio.gather(
+                *(_content(source, state_key(slot, place + ahead)) for ahead in range(width))
             )
-            for state in found:
-                if state is None:
+            for content in contents:
+                if content is None:
                     return states
-                states.append(state)
-                if state.value is not None and not last:
+                after = self.codec.decode(slot, after, content)
+                if after.state.value is not None:
+                    self.check(slot, after.state.value)
+                states.append(after)
+                if after.state.value is not None and not last:
                     return states
             width = ROW_READ_AHEAD
         raise Unavailable(self.name, "get", f"slot {slot} has no last state", Cause.CORRUPT)
-
-    async def _state(self, source: Provider, slot: int, place: int) -> SlotState | None:
-        try:
-            data = await source.get(state_key(slot, place))
-        except NotFound:
-            return None
-        state = self.codec.decode(self.name, slot, place, data)
-        if state.value is not None:
-            self.check(slot, state.value)
-        return state
 
     async def _attested(self, operation: Callable[[], Awaitable[T]]) -> tuple[T, bytes]:
         """What the operation gives, and the incarnation under which it did."""
@@ -231,6 +226,13 @@ class Voter:
         self._pace.add(now - began, now)
         self._late = False
         return result, incarnation
+
+
+async def _content(source: Provider, key: str) -> bytes | None:
+    try:
+        return await source.get(key)
+    except NotFound:
+        return None
 
 
 def _let_go(looking: "asyncio.Task[None] | None") -> None:

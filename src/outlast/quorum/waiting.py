@@ -1,4 +1,4 @@
-"""Callers that wait for the log: writers for their record's outcome, readers for the proof of being current."""
+"""Callers that wait for the log: writers for an outcome, readers for the proof of being current."""
 
 import asyncio
 from collections import deque

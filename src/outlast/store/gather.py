@@ -22,6 +22,7 @@ from outlast.base.errors import (
     StoreUnavailable,
     Tampered,
 )
+from outlast.base.marks import reached
 from outlast.catalog.records import Extent
 from outlast.coding.extent import ExtentDecoder, fragment_key
 from outlast.providers.protocol import Buffer
@@ -160,6 +161,7 @@ class Gathering:
         best = min(self._candidates(), key=self._rank, default=None)
         helps = best is not None and self._expected_s(best) <= hedge_reach * silent_s
         if helps and self._hedges.spend():
+            reached("gather: hedged")
             hedge = self._ask_next()
             assert hedge is not None, "there was somebody in this same turn"
             self._hedged.append((hedge, index))
@@ -171,6 +173,7 @@ class Gathering:
         try:
             part = task.result()
         except NotFound:
+            reached("gather: a fragment was absent")
             self._notes.lost(self._extent, index)
             self._useless[index] = "absent"
         except ProviderError as error:
@@ -181,6 +184,7 @@ class Gathering:
             self._came.append(index)
 
     def _leave_out(self, bad: Iterable[int]) -> None:
+        reached("gather: a fragment was damaged")
         for index in bad:
             del self._parts[index]
             self._useless[index] = "damaged"
@@ -200,6 +204,7 @@ class Gathering:
             raise StoreCorrupt(self._complaint())
         if self._clock.monotonic() - self._began > rounds_s_max:
             raise StoreUnavailable(self._complaint())
+        reached("gather: nobody was left to be asked")
         await self._clock.sleep(round_pause_s)
         if not await self._fleet.wait_available(wanting, count - len(self._parts)):
             raise StoreUnavailable(self._complaint())

@@ -15,6 +15,8 @@ from collections.abc import Awaitable
 from outlast.base.clock import Clock
 from outlast.base.concurrency import Background
 from outlast.base.errors import StoreError
+from outlast.base.marks import reached
+from outlast.base.points import point
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.records import Extent, FragmentRestored, FragmentsLost
 
@@ -65,9 +67,11 @@ class Notes:
         try:
             while self._lost or self._restored:
                 await self._clock.sleep(gather_s)
+                await point("notes: gathered, not committed")
                 await asyncio.gather(*self._round())
         except StoreError:
             # The log is away, or refuses: see the module's docstring on what becomes of notes.
+            reached("notes: dropped")
             self._lost.clear()
             self._restored.clear()
         finally:

@@ -23,6 +23,7 @@ import msgspec
 from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait, wait_first
 from outlast.base.errors import Denied, Full, ProviderError, StoreUnavailable, Unsupported
+from outlast.base.marks import reached
 from outlast.catalog.records import Extent
 from outlast.coding.extent import fragment_key
 from outlast.providers.protocol import Buffer
@@ -111,6 +112,8 @@ class Shipment:
             took = self._clock.monotonic() - began
             await self._wait_all(self._polite_s(took))
             self._accepted.set_result(None)
+            if self.extent.missing:
+                reached("shipment: accepted with a fragment missing")
             for index in self._sending:
                 self._fleet.was_late(self.extent.places[index], self._clock.monotonic() - began)
             self._send_open()  # what failed at once may have been a passing thing: one more try
@@ -137,7 +140,9 @@ class Shipment:
             if self._enough():
                 return began
             if self._clock.monotonic() - first > rounds_s_max or not await self._may_help():
+                reached("shipment: given up")
                 raise self._unavailable()
+            reached("shipment: another round")
 
     def _send_open(self) -> None:
         for index, place in enumerate(self.extent.places):
@@ -167,6 +172,7 @@ class Shipment:
         self._fragments[index] = None
         self._let_go(self.extent.size // len(self.extent.places))
         if self._settled:
+            reached("shipment: a straggler arrived after the commit")
             self._restored(self.extent.id, index, place)
 
     def _let_go(self, count: int) -> None:

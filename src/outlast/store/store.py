@@ -15,6 +15,7 @@ from outlast.base.clock import Clock, unix_ms
 from outlast.base.concurrency import Background
 from outlast.base.entropy import Entropy
 from outlast.base.errors import NoSuchBucket, StoreUnavailable
+from outlast.base.points import point
 from outlast.catalog.buckets import Bucket
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.listing import Listing, UploadListing
@@ -210,7 +211,10 @@ class Store:
         await self._objects.check_target(bucket, key)
         body = await self.writer.write(source, digests)
         checksum = self._checked(body, check)
-        return await self._objects.commit(bucket, key, body, attributes, checksum, condition)
+        await point("store: fragments durable, not committed")
+        version = await self._objects.commit(bucket, key, body, attributes, checksum, condition)
+        await point("store: committed, not answered")
+        return version
 
     def _checked(self, body: Body, check: Check | None) -> Checksum | None:
         try:
@@ -296,6 +300,7 @@ class Store:
         await self._multipart.check(bucket, key, upload, number)
         body = await self.writer.write(source, digests)
         checksum = self._checked(body, check)
+        await point("store: part durable, not committed")
         return await self._multipart.commit_part(bucket, key, upload, number, body, checksum)
 
     async def copy_part(

@@ -18,6 +18,8 @@ from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.concurrency import Background
 from outlast.base.errors import ProviderError
+from outlast.base.marks import reached
+from outlast.base.points import point
 from outlast.catalog.records import Body, Extent
 from outlast.coding.extent import fragment_key
 from outlast.providers.protocol import Buffer
@@ -76,6 +78,8 @@ class Writer:
 
     async def _delete(self, extents: Sequence[Extent]) -> None:
         await self._clock.sleep(discard_after_s)
+        reached("write: a body was discarded")
+        await point("write: given up, fragments not deleted")
         for extent in extents:
             await asyncio.gather(*(self._delete_one(extent, index) for index in range(len(extent.places))))
             self._packer.deleted(extent)

@@ -91,7 +91,7 @@ class Link:
     async def _call(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
         loop = asyncio.get_running_loop()
         travel = loop.create_task(self._travel(deed), context=self._context.copy())
-        travel.add_done_callback(_look_at)
+        travel.add_done_callback(_look_at, context=self._context)  # also when the caller's host has crashed
         try:
             async with asyncio.timeout(self.weather.patience_s):
                 return await asyncio.shield(travel)

@@ -19,6 +19,7 @@ from typing import TypeVar
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Denied, Estranged, Full, NotFound, ProviderError, Unavailable
+from outlast.base.marks import reached
 from outlast.providers import trouble
 from outlast.providers.health import Health
 from outlast.providers.marker import Marker, read_marker
@@ -175,6 +176,7 @@ class Guard:
             self._failed(began, error)
             raise
         except TimeoutError:
+            reached("guard: a deadline has passed")
             failure = self._timeout(verb)
             self._failed(began, failure)
             raise failure from None
@@ -196,7 +198,9 @@ class Guard:
 
     def _refusal(self, verb: str) -> ProviderError:
         if self.health.state == "estranged":
+            reached("guard: a call to an estranged provider was refused")
             return Estranged(self._name, verb, "its marker is gone or another's")
+        reached("guard: a call to a provider that is down was refused")
         return Unavailable(self._name, verb, "it is down", Cause.BREAKER)
 
     def _want_marker(self) -> None:
@@ -209,6 +213,7 @@ class Guard:
         """Do what is due; in how many seconds the next thing is."""
         if self._suspected:
             self._suspected = False
+            reached("guard: a silent provider was questioned")
             if self.health.available:
                 await self._question()
         if self.health.next_probe_at is not None:
@@ -239,6 +244,8 @@ class Guard:
         if failure is None and self.health.state != "estranged":
             failure = await self._probe(deadline_s_base)
         self.health.report_probe(failure)
+        if self.health.available:
+            reached("guard: a provider is back")
         return 0.0
 
     async def _question(self) -> ProviderError | None:

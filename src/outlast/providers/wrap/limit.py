@@ -21,6 +21,7 @@ from typing import TypeVar
 
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Exists, ProviderError, Unavailable
+from outlast.base.marks import reached
 from outlast.providers.protocol import Data, Entry, Provider, Stat
 
 T = TypeVar("T")
@@ -162,6 +163,7 @@ class Limit:
         now = self._now()
         if now - self._complained_at < complaint_pause_s:
             return
+        reached("limit: a provider asked for less")
         self._complained_at = now
         seconds = max(now - self._recent[0], 0.001)
         seen = len(self._recent) / seconds
