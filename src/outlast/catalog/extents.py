@@ -6,14 +6,14 @@ write that was refused (a lost condition, no such bucket) are entered as dead to
 would know of their fragments.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from outlast.catalog.database import Database
 from outlast.catalog.placements import encode_layout
-from outlast.catalog.records import Extent
+from outlast.catalog.records import Extent, Fragment
 from outlast.coding.geometry import Geometry
 
 _encoder = msgspec.msgpack.Encoder()
@@ -21,7 +21,7 @@ _decoder: msgspec.msgpack.Decoder[Extent] = msgspec.msgpack.Decoder(Extent)
 
 
 class DeadExtent(NamedTuple):
-    """An extent that nothing refers to since `died` (ms since the Unix epoch, by the log's own times)."""
+    """An extent that nothing refers to since the slot `died` was applied."""
 
     extent: Extent
     died: int
@@ -36,7 +36,7 @@ class Extents:
     def add(self, extents: Iterable[Extent], died: int | None = None) -> None:
         """Enter new extents, each with one reference, or as dead."""
         refs = 1 if died is None else 0
-        extents = tuple(extents)
+        extents = tuple(map(_complete, extents))
         for extent in extents:
             if self.find(extent.id) is None:
                 self._count(extent, 1)
@@ -75,21 +75,31 @@ class Extents:
         row = self._database.row("SELECT value FROM extents WHERE extent = ?", id)
         return None if row is None else _decoder.decode(row[0])
 
-    def lost(self, id: bytes, missing: int) -> bool:
-        """Note that fragments (a bit each) are not in their places; whether the extent is known."""
+    def lost(self, id: bytes, fragments: Iterable[Fragment]) -> bool:
+        """Note that fragments are not in their places; whether the extent is known."""
         extent = self.find(id)
         if extent is None:
             return False
-        every = (1 << (extent.k + extent.m)) - 1
-        return self._change(extent, missing=extent.missing | (missing & every))
+        missing = extent.missing
+        for fragment in fragments:
+            if 0 <= fragment.index < len(extent.places) and fragment == extent.fragment(fragment.index):
+                missing |= 1 << fragment.index
+        return self._change(extent, missing=missing)
 
-    def restored(self, id: bytes, index: int, place: str) -> bool:
-        """Note that fragment `index` is at `place`; whether the extent is known and has such a fragment."""
+    def restored(self, id: bytes, fragments: Iterable[Fragment], present: Mapping[str, bytes]) -> bool:
+        """Note that fragments are in their places; whether the extent is known.
+
+        `present`: the incarnation that each provider has now.
+        """
         extent = self.find(id)
-        if extent is None or not 0 <= index < len(extent.places):
+        if extent is None:
             return False
-        places = (*extent.places[:index], place, *extent.places[index + 1 :])
-        return self._change(extent, places=places, missing=extent.missing & ~(1 << index))
+        places, incarnations, missing = list(extent.places), list(extent.incarnations), extent.missing
+        for one in fragments:
+            if 0 <= one.index < len(places) and present.get(one.place) == one.incarnation:
+                places[one.index], incarnations[one.index] = one.place, one.incarnation
+                missing &= ~(1 << one.index)
+        return self._change(extent, places=tuple(places), incarnations=tuple(incarnations), missing=missing)
 
     def _change(self, extent: Extent, **changes: Any) -> bool:
         changed = msgspec.structs.replace(extent, **changes)
@@ -147,11 +157,13 @@ class Extents:
         )
         return [_decoder.decode(value) for (value,) in rows]
 
-    def dead(self, limit: int, died_before: int | None) -> list[DeadExtent]:
+    def dead(self, limit: int, died_by: int | None, died_after: int) -> list[DeadExtent]:
         """Extents that nothing refers to, the longest dead first."""
         rows = self._database.rows(
-            "SELECT value, died FROM extents WHERE died IS NOT NULL AND died < ? ORDER BY died, id LIMIT ?",
-            (1 << 62) if died_before is None else died_before,
+            "SELECT value, died FROM extents WHERE died IS NOT NULL AND died <= ? AND died > ?"
+            " ORDER BY died, id LIMIT ?",
+            (1 << 62) if died_by is None else died_by,
+            died_after,
             limit,
         )
         return [DeadExtent(_decoder.decode(value), died) for value, died in rows]
@@ -165,3 +177,9 @@ class Extents:
         )
         assert row is not None
         return row[0] - row[2], row[1], row[2]
+
+
+def _complete(extent: Extent) -> Extent:
+    """With an incarnation for each place: none, where the writer names none."""
+    none = tuple(b"" for _ in extent.places)
+    return msgspec.structs.replace(extent, incarnations=(extent.incarnations + none)[: len(none)])

@@ -2,9 +2,10 @@
 
 import msgspec
 
-from outlast.base.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StoreError
+from outlast.base.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StoreError, WriteExpired
 from outlast.catalog.content import Stored, extent_ids, stored
 from outlast.catalog.records import (
+    Body,
     Condition,
     ObjectCopied,
     ObjectDeleted,
@@ -39,7 +40,7 @@ def put_version(tables: Tables, bucket: int, key: bytes, version: Version, conte
         tables.buckets.grow(bucket, 1, version.size)
     else:
         tables.buckets.grow(bucket, 0, version.size - old.size)
-        tables.objects.drop(old.content, tables.latest)
+        tables.objects.drop(old.content, tables.slot)
     tables.objects.put(bucket, key, version, content)
 
 
@@ -48,7 +49,7 @@ def delete_object(tables: Tables, bucket: int, key: bytes) -> bool:
     if (old := tables.objects.current(bucket, key)) is None:
         return False
     tables.buckets.grow(bucket, -1, -old.size)
-    tables.objects.drop(old.content, tables.latest)
+    tables.objects.drop(old.content, tables.slot)
     tables.objects.remove(bucket, key)
     return True
 
@@ -63,20 +64,30 @@ def refused_by(tables: Tables, bucket: int, key: str, condition: Condition | Non
 
 def object_put(tables: Tables, record: ObjectPut) -> Version | StoreError:
     """See `ObjectPut`. The extents of a refused write are entered as dead, to be collected."""
-    tables.saw(record.version.modified)
     bucket = tables.buckets.id_of(record.bucket)
     if bucket is None:
         refused: StoreError | None = no_bucket(record.bucket)
     else:
         refused = refused_by(tables, bucket, record.key, record.condition)
+    refused = enter_extents(tables, record.body, refused)
     if bucket is None or refused is not None:
-        tables.extents.add(record.body.extents, died=tables.latest)
         assert refused is not None
         return refused
-    if record.body.extents:
-        tables.extents.add(record.body.extents)
     put_version(tables, bucket, record.key.encode(), record.version, stored(record.body))
     return record.version
+
+
+def enter_extents(tables: Tables, body: Body, refused: StoreError | None) -> StoreError | None:
+    """Enter the extents of a new body: in use, or as dead where it is refused; why it is.
+
+    `refused`: why it is already.
+    """
+    if not body.extents:
+        return refused
+    if refused is None and tables.expiry.has_expired(body.begun):
+        refused = WriteExpired("the write took too long; what it stored may be deleted already")
+    tables.extents.add(body.extents, died=None if refused is None else tables.slot)
+    return refused
 
 
 def source_of(tables: Tables, bucket: str, key: str, version: bytes) -> tuple[Version, Stored] | StoreError:
@@ -91,7 +102,6 @@ def source_of(tables: Tables, bucket: str, key: str, version: bytes) -> tuple[Ve
 
 def object_copied(tables: Tables, record: ObjectCopied) -> Version | StoreError:
     """See `ObjectCopied`."""
-    tables.saw(record.at)
     if (bucket := tables.buckets.id_of(record.bucket)) is None:
         return no_bucket(record.bucket)
     source = source_of(tables, record.source_bucket, record.source_key, record.source_version)
@@ -109,7 +119,6 @@ def object_copied(tables: Tables, record: ObjectCopied) -> Version | StoreError:
 
 def object_deleted(tables: Tables, record: ObjectDeleted) -> bool | StoreError:
     """See `ObjectDeleted`."""
-    tables.saw(record.at)
     if (bucket := tables.buckets.id_of(record.bucket)) is None:
         return no_bucket(record.bucket)
     if (refused := refused_by(tables, bucket, record.key, record.condition)) is not None:
@@ -119,7 +128,6 @@ def object_deleted(tables: Tables, record: ObjectDeleted) -> bool | StoreError:
 
 def objects_deleted(tables: Tables, record: ObjectsDeleted) -> int | StoreError:
     """See `ObjectsDeleted`."""
-    tables.saw(record.at)
     if (bucket := tables.buckets.id_of(record.bucket)) is None:
         return no_bucket(record.bucket)
     return sum(delete_object(tables, bucket, key.encode()) for key in record.keys)
