@@ -13,7 +13,9 @@ import msgspec
 
 from outlast.base import errors, limits
 from outlast.catalog import records as r
+from outlast.catalog.placements import Alike, Placements, Whole
 from outlast.catalog.uploads import Part, Upload
+from outlast.coding.geometry import Geometry
 
 Piece = bytes | tuple[bytes, int, int]
 Pieces = tuple[Piece, ...]
@@ -35,6 +37,12 @@ def pieces_of(body: r.Body) -> Pieces:
     if body.inline is not None:
         return (body.inline,) if body.inline else ()
     return tuple((extent.id, 0, extent.size) for extent in body.extents)
+
+
+def lying_of(extent: r.Extent) -> tuple[int, int, tuple[str, ...], tuple[str, ...]]:
+    gone = [place for index, place in enumerate(extent.places) if extent.missing >> index & 1]
+    there = [place for index, place in enumerate(extent.places) if not extent.missing >> index & 1]
+    return extent.k, extent.m, tuple(sorted(there)), tuple(sorted(gone))
 
 
 def piece_length(piece: Piece) -> int:
@@ -77,7 +85,44 @@ class Model:
         return Counter(piece[0] for pieces in contents for piece in pieces if not isinstance(piece, bytes))
 
     def alive(self) -> list[r.Extent]:
-        return [self.extents[id] for id in sorted(self.references())]
+        return [self.shown(id) for id in sorted(self.references())]
+
+    def shown(self, id: bytes) -> r.Extent:
+        """The extent, with all that does not count as missing."""
+        extent, present = self.extents[id], self.incarnations()
+        bits = [
+            index
+            for index in range(len(extent.places))
+            if extent.missing >> index & 1 or present.get(extent.places[index]) != extent.incarnations[index]
+        ]
+        return msgspec.structs.replace(extent, missing=sum(2**bit for bit in bits))
+
+    def stored(self, provider: str) -> int:
+        return sum(
+            Geometry(extent.size, extent.k).fragment_bytes * extent.places.count(provider)
+            for extent in self.extents.values()
+        )
+
+    def placements(self) -> Placements:
+        """Entries and objects, counted one by one."""
+        alike: dict[tuple[object, ...], list[int]] = {}
+        lying = {extent.id: lying_of(extent) for extent in self.alive()}
+        for extent in self.alive():
+            amount = alike.setdefault(lying[extent.id], [0, 0])
+            amount[0] += 1
+            amount[1] += extent.size
+        order = sorted(alike)
+        wholes: dict[int, list[int]] = {}
+        for there in self.objects.values():
+            ids = {piece[0] for piece in there.pieces if not isinstance(piece, bytes)}
+            if ids:
+                amount = wholes.setdefault(sum({1 << order.index(lying[id]) for id in ids}), [0, 0])
+                amount[0] += 1
+                amount[1] += there.version.size
+        return Placements(
+            tuple(Alike(*one, *alike[one]) for one in order),
+            tuple(Whole(bits, *wholes[bits]) for bits in sorted(wholes)),
+        )
 
     def listing(
         self, keys: list[str], prefix: str, delimiter: str, start_after: str, limit: int
@@ -112,6 +157,9 @@ class Model:
     def enter(self, body: r.Body) -> None:
         if body.extents and body.begun <= self.expired:
             raise errors.WriteExpired
+        for extent in body.extents:
+            if len(extent.places) - self.shown(extent.id).missing.bit_count() < extent.k:
+                raise errors.WriteLost
 
     def incarnations(self) -> dict[str, bytes]:
         return {member.name: member.incarnation for member in self.genesis.members} if self.genesis else {}

@@ -1,11 +1,13 @@
 """Extents: references, death, and fragments that are lost and restored."""
 
 from collections.abc import Iterator
+from random import Random
 
 import msgspec
 import pytest
 from making import (
     GENESIS,
+    PLACES,
     apply,
     apply_one,
     extent,
@@ -19,7 +21,7 @@ from making import (
     upload_created,
 )
 
-from outlast.base.errors import NoSuchUpload, PreconditionFailed, WriteExpired
+from outlast.base.errors import NoSuchUpload, PreconditionFailed, WriteExpired, WriteLost
 from outlast.catalog.content import Piece
 from outlast.catalog.records import (
     Body,
@@ -110,6 +112,87 @@ def test_a_note_that_names_an_earlier_incarnation_restores_nothing(state: State)
     unknown = (Fragment(1, "nobody", incarnation("nobody")),)
     assert apply(state, *(FragmentsRestored(there.id, some) for some in (stale, unknown))) == [True, True]
     assert [degraded.missing for degraded in state.degraded_extents()] == [0b010]
+
+
+def missing(state: State, *extents: Extent) -> list[int]:
+    """What is shown as missing of these."""
+    shown = [state.extent(one.id) for one in extents]
+    return [-1 if one is None else one.missing for one in shown]
+
+
+def test_what_an_erased_provider_held_is_missing_everywhere_from_its_new_incarnation_on(state: State) -> None:
+    there, other = extent(), extent(missing=0b001)
+    apply(
+        state,
+        put("a", in_extents(there, other)),
+        put("b", in_extents(extent(places=("one", "three", "four")))),
+    )
+    assert (missing(state, there, other), state.counts().degraded) == ([0, 0b001], 1)
+    apply(state, ProviderReattached("two", incarnation("two", 2)))
+    assert (missing(state, there, other), state.counts().degraded) == ([0b010, 0b011], 2)
+    found = state.find("bucket", "a")
+    assert found is not None
+    assert [piece.extent.missing for piece in found.content if isinstance(piece, Piece)] == [0b010, 0b011]
+    assert [one.missing for one in state.degraded_extents()] == [0b010, 0b011]
+    assert [one.missing for one in state.extents()] == [0b010, 0b011, 0]
+
+
+def test_a_write_that_an_erasure_overtook_is_accepted_while_enough_fragments_count(state: State) -> None:
+    apply(state, ProviderReattached("two", incarnation("two", 2)))
+    there = extent()
+    assert not isinstance(apply_one(state, put("a", in_extents(there))), Exception)
+    assert missing(state, there) == [0b010]
+
+
+def test_a_write_of_which_too_few_fragments_count_is_refused_and_its_extents_dead(state: State) -> None:
+    upload = upload_created("u")
+    apply(state, upload, *(ProviderReattached(name, incarnation(name, 2)) for name in ("two", "three")))
+    good, bad = extent(places=("one", "four", "five")), extent()
+    wishes = (put("a", in_extents(good, bad)), part_put(upload, 1, in_extents(extent())))
+    early = put("b", in_extents(extent(missing=0b110, places=("one", "four", "five"))))
+    nameless = put("c", in_extents(msgspec.structs.replace(extent(), incarnations=())))
+    outcomes = apply(state, *wishes, early, nameless)
+    assert all(isinstance(outcome, WriteLost) for outcome in outcomes)
+    assert state.extents() == []
+    assert (len(state.dead_extents()), state.counts().dead) == (5, 5)
+
+
+def test_a_page_of_degraded_extents_is_the_same_whichever_way_it_is_looked_up(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = Random(1)
+    extents = [
+        extent(missing=random.choice([0, 0, 0, 1, 2, 4]), places=random.sample(PLACES, 3)) for _ in range(300)
+    ]
+    apply(state, put("a", in_extents(*extents)))
+    wished = [one for one in state.extents() if one.missing]
+    for seek_rows in (0, 10**9):  # layout by layout, or through all extents
+        monkeypatch.setattr("outlast.catalog.extents.seek_rows", seek_rows)
+        assert state.degraded_extents() == wished
+        assert state.degraded_extents(after=wished[40].id, limit=30) == wished[41:71]
+
+
+def test_layouts_that_no_extent_has_any_more_are_forgotten(state: State) -> None:
+    there = extent()
+    apply(state, put("a", in_extents(there)))
+    for _ in range(3):
+        apply(state, FragmentsLost(there.id, fragments(there, 1)))
+        apply(state, FragmentsRestored(there.id, fragments(there, 1)))
+    assert len(state._tables.layouts.alive()) == 1
+    apply(state, ObjectDeleted("bucket", "a"), ExtentsCollected((there.id,)))
+    assert state._database.rows("SELECT * FROM layouts") == []
+
+
+def test_a_write_that_the_log_has_twice_lives_as_long_as_its_last_reference(state: State) -> None:
+    there = extent()
+    apply(state, put("a", in_extents(there), condition=Condition("match", "*")))
+    assert state.counts()[-3:] == (0, 0, 1)
+    apply(state, put("a", in_extents(there)), put("b", in_extents(there)))
+    assert state.counts()[-3:] == (1, 0, 0)
+    apply(state, ObjectDeleted("bucket", "a"))
+    assert state.counts()[-3:] == (1, 0, 0)
+    apply(state, ObjectDeleted("bucket", "b"))
+    assert state.counts()[-3:] == (0, 0, 1)
 
 
 def test_one_note_is_about_several_fragments(state: State) -> None:

@@ -55,8 +55,19 @@ class Wishes:
         if kind == 0:
             return inline(self.random.randbytes(self.random.choice([0, 1, 300])))
         sizes = [self.random.choice([1, 3 * MIB, 6 * MIB, 16 * MIB]) for _ in range(kind)]
-        body = in_extents(*[extent(size, self.random.choice([0, 0, 0, 4])) for size in sizes])
+        body = in_extents(*map(self.extent, sizes))
         return msgspec.structs.replace(body, begun=self.model.slot - self.random.randrange(6))
+
+    def extent(self, size: int) -> r.Extent:
+        """Mostly written under the incarnations that the providers have now."""
+        places = self.random.sample(NAMES, 3) if self.random.random() < 0.2 else PLACES
+        there = extent(size, self.random.choice([0, 0, 0, 4]), places)
+        present = self.model.incarnations()
+        known = tuple(
+            present.get(name, b"?") if self.random.random() < 0.9 else self.random.choice(INCARNATIONS)
+            for name in places
+        )
+        return msgspec.structs.replace(there, incarnations=known)
 
     def checksum(self) -> r.Checksum | None:
         return self.random.choice(
@@ -206,7 +217,7 @@ def check_objects(state: State, model: Model) -> None:
             assert as_pieces(found.content) == there.pieces
             for piece in found.content:
                 if not isinstance(piece, Inline):
-                    assert piece.extent == model.extents[piece.extent.id]
+                    assert piece.extent == model.shown(piece.extent.id)
             assert state.find(bucket, key, there.version.id) == found
             assert state.find(bucket, key, b"another version") is None
 
@@ -245,7 +256,7 @@ def check_rest(state: State, model: Model) -> None:
     assert state.extents() == alive
     assert state.degraded_extents() == degraded
     dead = {entry.extent.id: (entry.extent, entry.died) for entry in state.dead_extents()}
-    assert dead == {id: (model.extents[id], died) for id, died in model.died.items()}
+    assert dead == {id: (model.shown(id), died) for id, died in model.died.items()}
     assert [(bucket.name, bucket.created) for bucket in state.buckets()] == sorted(model.buckets.items())
     sizes = [there.version.size for there in model.objects.values()]
     assert state.counts() == (
@@ -259,11 +270,19 @@ def check_rest(state: State, model: Model) -> None:
     assert [state.grace_passed(seconds) for seconds in SECONDS] == [model.grace(s) for s in SECONDS]
 
 
+def check_placements(state: State, model: Model) -> None:
+    alike, wholes = state.placements()
+    assert (alike, tuple(sorted(wholes))) == model.placements()
+    assert [state.stored(name) for name in NAMES] == [model.stored(name) for name in NAMES]
+
+
 def check_all(state: State, model: Model, random: Random) -> None:
     check_objects(state, model)
     check_lists(state, model, random)
     check_uploads(state, model)
     check_rest(state, model)
+    if random.random() < 0.2:  # slow in the model
+        check_placements(state, model)
 
 
 def run(state: State, random: Random, batches: int) -> list[list[bytes]]:

@@ -14,6 +14,7 @@ from outlast.catalog.records import (
     FragmentsRestored,
     ObjectCopied,
     ObjectDeleted,
+    ProviderReattached,
 )
 from outlast.catalog.state import State
 
@@ -52,8 +53,8 @@ def test_small_objects_have_no_entry(state: State) -> None:
 def test_an_object_belongs_to_the_entries_of_all_its_extents(state: State) -> None:
     apply(state, put("a", in_extents(extent(10), extent(20, missing=0b100))), put("b", in_extents(extent(5))))
     alike, wholes = state.placements()
-    assert alike == (Alike(2, 1, ("one", "two"), ("three",), 1, 20), Alike(2, 1, LYING, (), 2, 15))
-    assert sorted(wholes) == [Whole(0b10, 1, 5), Whole(0b11, 1, 30)]
+    assert alike == (Alike(2, 1, LYING, (), 2, 15), Alike(2, 1, ("one", "two"), ("three",), 1, 20))
+    assert sorted(wholes) == [Whole(0b01, 1, 5), Whole(0b11, 1, 30)]
 
 
 def test_what_is_lost_restored_or_moved_is_counted_where_it_is_now(state: State) -> None:
@@ -62,6 +63,12 @@ def test_what_is_lost_restored_or_moved_is_counted_where_it_is_now(state: State)
     assert state.placements().alike == (Alike(2, 1, ("three",), ("one", "two"), 1, 10),)
     apply(state, FragmentsRestored(there.id, (Fragment(0, "four", incarnation("four")),)))
     assert state.placements().alike == (Alike(2, 1, ("four", "three"), ("two",), 1, 10),)
+
+
+def test_an_erased_provider_holds_nothing_of_before(state: State) -> None:
+    apply(state, put("a", in_extents(extent(10), extent(20))))
+    apply(state, ProviderReattached("two", incarnation("two", 2)))
+    assert state.placements().alike == (Alike(2, 1, ("one", "three"), ("two",), 2, 30),)
 
 
 def test_what_was_deleted_counts_no_more_and_a_copy_counts_again(state: State) -> None:

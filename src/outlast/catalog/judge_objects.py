@@ -2,8 +2,15 @@
 
 import msgspec
 
-from outlast.base.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StoreError, WriteExpired
-from outlast.catalog.content import Stored, extent_ids, stored
+from outlast.base.errors import (
+    NoSuchBucket,
+    NoSuchKey,
+    PreconditionFailed,
+    StoreError,
+    WriteExpired,
+    WriteLost,
+)
+from outlast.catalog.content import Stored, extent_rows, stored
 from outlast.catalog.records import (
     Body,
     Condition,
@@ -63,31 +70,38 @@ def refused_by(tables: Tables, bucket: int, key: str, condition: Condition | Non
 
 
 def object_put(tables: Tables, record: ObjectPut) -> Version | StoreError:
-    """See `ObjectPut`. The extents of a refused write are entered as dead, to be collected."""
+    """See `ObjectPut`."""
     bucket = tables.buckets.id_of(record.bucket)
     if bucket is None:
         refused: StoreError | None = no_bucket(record.bucket)
     else:
         refused = refused_by(tables, bucket, record.key, record.condition)
-    refused = enter_extents(tables, record.body, refused)
-    if bucket is None or refused is not None:
-        assert refused is not None
-        return refused
-    put_version(tables, bucket, record.key.encode(), record.version, stored(record.body))
+    content = enter(tables, record.body, refused)
+    if isinstance(content, StoreError):
+        return content
+    assert bucket is not None, "a content in no bucket"
+    put_version(tables, bucket, record.key.encode(), record.version, content)
     return record.version
 
 
-def enter_extents(tables: Tables, body: Body, refused: StoreError | None) -> StoreError | None:
-    """Enter the extents of a new body: in use, or as dead where it is refused; why it is.
+def enter(tables: Tables, body: Body, refused: StoreError | None) -> Stored | StoreError:
+    """The content of a new body, with a reference to each of its extents; or why it is refused.
 
-    `refused`: why it is already.
+    `refused`: why it is already. The extents of a refused body are entered as dead, to be collected.
     """
-    if not body.extents:
-        return refused
-    if refused is None and tables.expiry.has_expired(body.begun):
-        refused = WriteExpired("the write took too long; what it stored may be deleted already")
-    tables.extents.add(body.extents, died=None if refused is None else tables.slot)
-    return refused
+    if body.extents and refused is None:
+        refused = _too_late(tables, body)
+    rows = tables.extents.add(body.extents, died=None if refused is None else tables.slot)
+    return stored(body, rows) if refused is None else refused
+
+
+def _too_late(tables: Tables, body: Body) -> StoreError | None:
+    """What has become of the body's fragments before it came."""
+    if tables.expiry.has_expired(body.begun):
+        return WriteExpired("the write took too long; what it stored may be deleted already")
+    if not all(map(tables.extents.readable, body.extents)):
+        return WriteLost("providers were erased during the write; too few of its fragments are left")
+    return None
 
 
 def source_of(tables: Tables, bucket: str, key: str, version: bytes) -> tuple[Version, Stored] | StoreError:
@@ -112,7 +126,7 @@ def object_copied(tables: Tables, record: ObjectCopied) -> Version | StoreError:
     old, content = source
     attributes = old.attributes if record.attributes is None else record.attributes
     version = msgspec.structs.replace(old, id=record.version_id, modified=record.at, attributes=attributes)
-    tables.extents.hold(extent_ids(content))
+    tables.extents.hold(extent_rows(content))
     put_version(tables, bucket, record.key.encode(), version, content)
     return version
 

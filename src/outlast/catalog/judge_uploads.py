@@ -12,8 +12,8 @@ from outlast.base.errors import (
     PartTooSmall,
     StoreError,
 )
-from outlast.catalog.content import cut, extent_ids, joined, stored
-from outlast.catalog.judge_objects import enter_extents, no_bucket, put_version, refused_by, source_of
+from outlast.catalog.content import cut, extent_rows, joined
+from outlast.catalog.judge_objects import enter, no_bucket, put_version, refused_by, source_of
 from outlast.catalog.records import (
     PartCopied,
     PartPut,
@@ -45,12 +45,12 @@ def upload_created(tables: Tables, record: UploadCreated) -> StoreError | None:
 
 
 def part_put(tables: Tables, record: PartPut) -> StoreError | None:
-    """See `PartPut`. The extents of a refused part are entered as dead, to be collected."""
-    refused = enter_extents(tables, record.body, None if _found(tables, record) else _no_upload())
-    if refused is not None:
-        return refused
+    """See `PartPut`."""
+    content = enter(tables, record.body, None if _found(tables, record) else _no_upload())
+    if isinstance(content, StoreError):
+        return content
     part = Part(record.number, record.body.md5.hex(), record.body.size, record.at, record.checksum)
-    tables.uploads.put_part(record.upload, part, stored(record.body), tables.slot)
+    tables.uploads.put_part(record.upload, part, content, tables.slot)
     return None
 
 
@@ -66,7 +66,7 @@ def part_copied(tables: Tables, record: PartCopied) -> StoreError | None:
     if not 0 <= record.start <= stop <= version.size:
         return InvalidPart(f"the source has {version.size} bytes, fewer than the range asks for")
     copied = cut(content, record.start, stop)
-    tables.extents.hold(extent_ids(copied))
+    tables.extents.hold(extent_rows(copied))
     part = Part(record.number, record.md5.hex(), record.length, record.at, None)
     tables.uploads.put_part(record.upload, part, copied, tables.slot)
     return None

@@ -33,6 +33,7 @@ def _genesis(tables: Tables, record: records.Genesis) -> StoreError | None:
     if tables.facts.genesis is not None:
         return StoreCorrupt("the store has been created already")
     tables.facts.set_genesis(record)
+    tables.layouts.judge(tables.facts.incarnations)
     return None
 
 
@@ -72,7 +73,7 @@ def _fragments_lost(tables: Tables, record: records.FragmentsLost) -> bool:
 
 
 def _fragments_restored(tables: Tables, record: records.FragmentsRestored) -> bool:
-    return tables.extents.restored(record.extent, record.fragments, tables.facts.incarnations)
+    return tables.extents.restored(record.extent, record.fragments)
 
 
 def _extents_collected(tables: Tables, record: records.ExtentsCollected) -> None:
@@ -81,6 +82,7 @@ def _extents_collected(tables: Tables, record: records.ExtentsCollected) -> None
 
 def _provider_reattached(tables: Tables, record: records.ProviderReattached) -> None:
     tables.facts.set_incarnation(record.provider, record.incarnation)
+    tables.layouts.judge(tables.facts.incarnations)
 
 
 def _drill_set(tables: Tables, record: records.DrillSet) -> None:

@@ -136,7 +136,7 @@ class BucketDeleted(Record, tag=2):
 class ObjectPut(Record, tag=3):
     """Outcome: the `Version`; `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey` (`match` of none).
 
-    Also `WriteExpired`.
+    Also `WriteExpired`, `WriteLost` (fewer than k fragments of an extent count).
     """
 
     bucket: str
@@ -194,7 +194,10 @@ class UploadCreated(Record, tag=7):
 
 
 class PartPut(Record, tag=8):
-    """Part `number` of an upload, replacing an earlier one. Outcome: None; `NoSuchUpload`, `WriteExpired`."""
+    """Part `number` of an upload, replacing an earlier one.
+
+    Outcome: None; `NoSuchUpload`, `WriteExpired`, `WriteLost`.
+    """
 
     bucket: str
     key: str

@@ -108,7 +108,7 @@ class State:
         self._tables.slot = slot
         with self._database.transaction():
             outcomes = [judge(self._tables, record) for record in batch]
-            self._tables.buckets.flush()
+            self._tables.flush()
             self._database.run("UPDATE position SET slot = ?, hash = ?", slot, hash)
         self._position = Position(slot, hash)
         return outcomes
@@ -235,14 +235,14 @@ class State:
         return self._tables.expiry.expired_by
 
     def placements(self) -> Placements:
-        """What lies where, counted. Reads every extent's row and every content that has one: seconds for
+        """What lies where, counted. Reads every content that has an extent: seconds for
         a million of them.
         """
-        return placements(self._database)
+        return placements(self._database, self._tables.layouts)
 
     def stored(self, provider: str) -> int:
         """How many bytes the fragments have that are placed at this provider, missing or not."""
-        return self._tables.extents.stored(provider)
+        return self._tables.layouts.stored(provider)
 
     def used(self, month: str, provider: str, without: bytes = b"") -> Used:
         """What gateways have reported for a month (`2026-11`), all but the gateway `without`."""
@@ -292,5 +292,5 @@ class State:
             sum(bucket.objects for bucket in buckets),
             sum(bucket.bytes for bucket in buckets),
             self._tables.uploads.count(),
-            *self._tables.extents.counts(),
+            *self._tables.layouts.extents(),
         )

@@ -6,6 +6,7 @@ from outlast.catalog.database import Database
 from outlast.catalog.expiry import Expiry
 from outlast.catalog.extents import Extents
 from outlast.catalog.facts import Facts
+from outlast.catalog.layouts import Layouts
 from outlast.catalog.objects import Objects
 from outlast.catalog.uploads import Uploads
 from outlast.catalog.usage import Usage
@@ -20,7 +21,8 @@ class Tables:
 
     def __init__(self, database: Database) -> None:
         self.buckets = Buckets(database)
-        self.extents = Extents(database)
+        self.layouts = Layouts(database)
+        self.extents = Extents(database, self.layouts)
         self.objects = Objects(database, self.extents)
         self.uploads = Uploads(database, self.extents)
         self.access_keys = AccessKeys(database)
@@ -34,3 +36,9 @@ class Tables:
         self.buckets.reload()
         self.facts.reload()
         self.expiry.reload()
+        self.layouts.reload(self.facts.incarnations)
+
+    def flush(self) -> None:
+        """Write what is counted in memory. To be called at the end of each batch."""
+        self.buckets.flush()
+        self.layouts.flush()
