@@ -21,9 +21,12 @@ from outlast.catalog.records import (
     DrillReported,
     DrillSet,
     ExtentsCollected,
-    FragmentRestored,
+    Fragment,
     FragmentsLost,
+    FragmentsRestored,
     Genesis,
+    GracePassed,
+    MendClaimed,
     ObjectCopied,
     ObjectDeleted,
     ObjectsDeleted,
@@ -32,6 +35,7 @@ from outlast.catalog.records import (
     UploadAborted,
     UploadCompleted,
     UsageReported,
+    WritesExpired,
 )
 from outlast.catalog.wire import decode, encode
 from outlast.placement.members import Domains, Member, Policy
@@ -55,13 +59,16 @@ RECORDS: tuple[AnyRecord, ...] = (
     UploadAborted("bucket", "a", b"u", 1),
     AccessKeyCreated("name", "id", b"sealed", "", True, 1),
     AccessKeyDeleted("name"),
-    FragmentsLost(b"e", 5),
-    FragmentRestored(b"e", 1, "place"),
+    FragmentsLost(b"e", (Fragment(1, "place", b"i"), Fragment(2, "other", b"j"))),
+    FragmentsRestored(b"e", (Fragment(1, "place", b"i"),)),
     ExtentsCollected((b"e", b"f")),
     ProviderReattached("one", b"i"),
     DrillSet("one", "hang", 1, (DrillFault("hang", 0.5, False),)),
     UsageReported("2026-11", "one", b"g" * 16, 10, 100),
     DrillReported("one", ("one",), 1, 2, True, b"{}"),
+    MendClaimed(b"g" * 16, (b"e", b"f")),
+    WritesExpired(7),
+    GracePassed(8, 3600),
 )
 
 

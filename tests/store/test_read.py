@@ -9,7 +9,7 @@ from store_worlds import Far, chunks, content, in_far_store
 
 from outlast.base import limits
 from outlast.base.errors import NoSuchBucket, NoSuchKey, StoreCorrupt, StoreUnavailable
-from outlast.catalog.records import FragmentRestored, Version
+from outlast.catalog.records import Fragment, FragmentsRestored, Version
 from outlast.coding.extent import fragment_key
 from outlast.providers.wrap.fault import Shape
 from outlast.store.reading import ReadAhead
@@ -173,7 +173,8 @@ def test_a_note_about_a_fragment_that_has_moved_meanwhile_is_dropped() -> None:
         (extent,) = far.store.catalog.state.extents()
         await far.memories[int(extent.places[0][1])].delete(fragment_key(extent.id, 0))
         await read(far)
-        await far.store.catalog.commit(FragmentRestored(extent.id, 0, extent.places[1]))
+        moved = Fragment(0, extent.places[1], extent.incarnations[1])
+        await far.store.catalog.commit(FragmentsRestored(extent.id, (moved,)))
         await far.settle(5)
         (extent,) = far.store.catalog.state.extents()
         assert extent.missing == 0

@@ -20,6 +20,8 @@ OutlastError
 |   `-- ForkedLog               two histories: a provider was rolled back, or the voters are not ours
 `-- StoreError                  what a caller of the store may meet and should handle
     |-- StoreUnavailable        the store cannot do this now; nothing was acknowledged
+    |   |-- WriteExpired        the write took too long; what it stored may be deleted already
+    |   `-- WriteLost           providers were erased during the write; too few of its fragments count
     |-- StoreFull               quotas are used up: the policy cannot be kept for more data
     |-- StoreCorrupt            data or catalog cannot be read back as written
     |-- NoSuchBucket, BucketExists, BucketNotEmpty, BadBucketName
@@ -170,6 +172,14 @@ class StoreError(OutlastError):
 
 class StoreUnavailable(StoreError):
     """The store cannot do this now. Nothing was acknowledged."""
+
+
+class WriteExpired(StoreUnavailable):
+    """The write took so long that its fragments may be deleted already. Writing again is right."""
+
+
+class WriteLost(StoreUnavailable):
+    """Providers were erased during the write, so that too few fragments are left. Writing again is right."""
 
 
 class StoreFull(StoreError):

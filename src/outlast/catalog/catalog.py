@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from outlast.base.clock import Clock
 from outlast.base.errors import ForkedLog, NoMajority, StoreCorrupt, StoreError, StoreUnavailable
+from outlast.catalog.applied import AppliedSlots
 from outlast.catalog.records import AnyRecord
 from outlast.catalog.state import State
 from outlast.catalog.wire import encode
@@ -36,6 +37,7 @@ class Catalog:
         self.staleness_s_max = 0.0
         """How old may be what `sync_to_read` is content with, in seconds; 0: nothing may be missing."""
         self._current_at = float("-inf")
+        self._applied = AppliedSlots()
 
     async def commit(self, record: AnyRecord) -> Any:
         """Have the record decided and applied; its outcome, as the record's docstring says.
@@ -63,6 +65,19 @@ class Catalog:
             raise StoreUnavailable(f"cannot tell what is newest: {error}") from error
         except ForkedLog as error:
             raise StoreCorrupt(str(error)) from error
+
+    def note_applied(self) -> None:
+        """Note which slot is applied now, for `slot_applied_for`. To be called every few seconds."""
+        self._applied.note(self.state.position.slot, self._clock.monotonic())
+
+    def slot_applied_for(self, seconds: float) -> int:
+        """The newest slot that has been applied for `seconds`, here or at another gateway that said so.
+
+        -1 if none is known. With 0 it is the newest applied one.
+        """
+        self.note_applied()
+        here = self._applied.slot_applied_for(seconds, self._clock.monotonic())
+        return max(here, self.state.grace_passed(seconds))
 
     async def sync_to_read(self) -> None:
         """As `sync`, but content with what was acknowledged `staleness_s_max` ago.

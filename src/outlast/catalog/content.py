@@ -15,9 +15,9 @@ from outlast.catalog.records import Body, Extent, Version
 
 
 class Reference(Struct):
-    """Bytes [start, start + length) of the extent with this id."""
+    """Bytes [start, start + length) of the extent in this row: shorter than its id, and quicker."""
 
-    extent: bytes
+    extent: int
     start: int
     length: int
 
@@ -81,15 +81,15 @@ def decode_content(data: bytes) -> Stored:
     return _decoder.decode(data)
 
 
-def stored(body: Body) -> Stored:
-    """The content of a new body: its bytes, or all of each of its extents."""
+def stored(body: Body, rows: Sequence[int]) -> Stored:
+    """The content of a new body: its bytes, or all of each of its extents, which are in these rows."""
     if body.inline is not None:
         return (body.inline,) if body.inline else ()
-    return tuple(Reference(extent.id, 0, extent.size) for extent in body.extents)
+    return tuple(Reference(row, 0, one.size) for row, one in zip(rows, body.extents, strict=True))
 
 
-def extent_ids(content: Stored) -> list[bytes]:
-    """The extents that a content refers to, one entry for each reference."""
+def extent_rows(content: Stored) -> list[int]:
+    """The rows of the extents that a content refers to, one entry for each reference."""
     return [part.extent for part in content if isinstance(part, Reference)]
 
 

@@ -30,6 +30,11 @@ class Facts:
         drills = self._database.rows("SELECT value FROM drills ORDER BY provider")
         self.drills: tuple[DrillSet, ...] = tuple(_drills.decode(drill[0]) for drill in drills)
 
+    @property
+    def incarnations(self) -> dict[str, bytes]:
+        """The incarnation that each provider has now."""
+        return {} if self.genesis is None else {one.name: one.incarnation for one in self.genesis.members}
+
     def set_genesis(self, genesis: Genesis) -> None:
         """Write what the store is."""
         self.genesis = genesis

@@ -12,7 +12,7 @@ from outlast.catalog.content import (
     Stored,
     decode_content,
     encode_content,
-    extent_ids,
+    extent_rows,
     overlapping,
 )
 from outlast.catalog.database import Database
@@ -95,16 +95,14 @@ class Objects:
             if isinstance(part, bytes):
                 pieces.append(Inline(part))
             else:
-                extent = self._extents.find(part.extent)
-                assert extent is not None, "a content refers to an extent that is not in the catalog"
-                pieces.append(Piece(extent, part.start, part.length))
+                pieces.append(Piece(self._extents[part.extent], part.start, part.length))
         return tuple(pieces)
 
     def put(self, bucket: int, key: bytes, version: Version, content: Stored) -> None:
         """Make `version` the newest. The references of `content` have been counted by the caller."""
         row = self._database.run(
             "INSERT INTO contents (extents, version, content) VALUES (?, ?, ?)",
-            len(extent_ids(content)),
+            len(extent_rows(content)),
             _encoder.encode(version),
             encode_content(content),
         )
@@ -130,7 +128,7 @@ class Objects:
         if row[0]:
             row = self._database.row("SELECT content FROM contents WHERE id = ?", content)
             assert row is not None
-            self._extents.release(extent_ids(decode_content(row[0])), died)
+            self._extents.release(extent_rows(decode_content(row[0])), died)
         self._database.run("DELETE FROM contents WHERE id = ?", content)
 
     def any(self, bucket: int) -> bool:

@@ -74,12 +74,10 @@ class State:
         self._load()
 
     def _load(self) -> None:
-        row = self._database.row("SELECT slot, hash, latest FROM position")
+        row = self._database.row("SELECT slot, hash FROM position")
         assert row is not None
         self._position = Position(row[0], row[1])
-        self._tables.latest = row[2]
-        self._tables.buckets.reload()
-        self._tables.facts.reload()
+        self._tables.reload()
 
     @property
     def position(self) -> Position:
@@ -107,12 +105,11 @@ class State:
         return outcomes
 
     def _apply(self, slot: int, hash: bytes, batch: list[AnyRecord]) -> list[Outcome]:
+        self._tables.slot = slot
         with self._database.transaction():
             outcomes = [judge(self._tables, record) for record in batch]
-            self._tables.buckets.flush()
-            self._database.run(
-                "UPDATE position SET slot = ?, hash = ?, latest = ?", slot, hash, self._tables.latest
-            )
+            self._tables.flush()
+            self._database.run("UPDATE position SET slot = ?, hash = ?", slot, hash)
         self._position = Position(slot, hash)
         return outcomes
 
@@ -219,19 +216,33 @@ class State:
         """Extents in use that are known to miss a fragment, with ids above `after`, in order."""
         return self._tables.extents.degraded(after, limit)
 
-    def dead_extents(self, limit: int = 1000, died_before: int | None = None) -> list[DeadExtent]:
-        """Extents that nothing refers to, the longest dead first; with `died_before` (ms) only older ones."""
-        return self._tables.extents.dead(limit, died_before)
+    def dead_extents(
+        self, limit: int = 1000, died_by: int | None = None, died_after: int = -1
+    ) -> list[DeadExtent]:
+        """Extents that nothing refers to, the longest dead first.
+
+        Only those that died at the slot `died_by` or before, and after `died_after`.
+        """
+        return self._tables.extents.dead(limit, died_by, died_after)
+
+    def grace_passed(self, seconds: float) -> int:
+        """The newest slot since which at least `seconds` have passed, by the log; -1 if none is known."""
+        return self._tables.expiry.grace(seconds)
+
+    @property
+    def writes_expired_by(self) -> int | None:
+        """Bodies in extents that were begun by this slot are refused; None if none are."""
+        return self._tables.expiry.expired_by
 
     def placements(self) -> Placements:
-        """What lies where, counted. Reads every extent's row and every content that has one: seconds for
+        """What lies where, counted. Reads every content that has an extent: seconds for
         a million of them.
         """
-        return placements(self._database)
+        return placements(self._database, self._tables.layouts)
 
     def stored(self, provider: str) -> int:
         """How many bytes the fragments have that are placed at this provider, missing or not."""
-        return self._tables.extents.stored(provider)
+        return self._tables.layouts.stored(provider)
 
     def used(self, month: str, provider: str, without: bytes = b"") -> Used:
         """What gateways have reported for a month (`2026-11`), all but the gateway `without`."""
@@ -252,6 +263,10 @@ class State:
     def members(self) -> tuple[Member, ...]:
         """The providers, with their present incarnations."""
         return self._created().members
+
+    def incarnations(self) -> dict[str, bytes]:
+        """The incarnation that each provider has now, by name."""
+        return self._tables.facts.incarnations
 
     def policy(self) -> Policy:
         """How much may be lost."""
@@ -277,5 +292,5 @@ class State:
             sum(bucket.objects for bucket in buckets),
             sum(bucket.bytes for bucket in buckets),
             self._tables.uploads.count(),
-            *self._tables.extents.counts(),
+            *self._tables.layouts.extents(),
         )

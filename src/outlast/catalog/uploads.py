@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from outlast.catalog.content import Stored, decode_content, encode_content, extent_ids
+from outlast.catalog.content import Stored, decode_content, encode_content, extent_rows
 from outlast.catalog.database import Database
 from outlast.catalog.extents import Extents
 from outlast.catalog.records import Attributes, Checksum
@@ -85,7 +85,7 @@ class Uploads:
         """Delete a part, if there is one, and release its extents."""
         content = self.content(upload, number)
         if content is not None:
-            self._extents.release(extent_ids(content), died)
+            self._extents.release(extent_rows(content), died)
             self._database.run("DELETE FROM parts WHERE upload = ? AND number = ?", upload, number)
 
     def content(self, upload: bytes, number: int) -> Stored | None:

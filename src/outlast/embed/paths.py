@@ -52,5 +52,9 @@ def os_errors(path: str) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        number = _NUMBERS.get(type(error), errno.EIO)
-        raise OSError(number, str(error) or type(error).__name__, path) from error
+        raise OSError(_number(error), str(error) or type(error).__name__, path) from error
+
+
+def _number(error: StoreError) -> int:
+    """That of the error's class, or of the nearest class that it is a kind of."""
+    return next((_NUMBERS[kind] for kind in type(error).__mro__ if kind in _NUMBERS), errno.EIO)

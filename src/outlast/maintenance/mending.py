@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from outlast.base.errors import BadShares, NotFound, ProviderError, Tampered
 from outlast.base.marks import reached
 from outlast.base.points import point
-from outlast.catalog.records import Extent, FragmentRestored, FragmentsLost
+from outlast.catalog.records import Extent, Fragment, FragmentsLost, FragmentsRestored
 from outlast.coding.extent import ExtentDecoder, fragment_key
 from outlast.store import Store
 
@@ -67,6 +67,8 @@ class _Work:
         self._decoder: ExtentDecoder = store.reader.decoder(extent)
         self._indices = range(len(extent.places))
         self._whole: dict[int, bytes] = {}
+        # What is found or written from now on is there under these, or the record of it will not count.
+        self._incarnations = store.catalog.state.incarnations()
 
     async def measure_all(self) -> None:
         """Compare sizes."""
@@ -108,12 +110,12 @@ class _Work:
         right = set(self._indices) - found.wrong - found.unreachable
         for index in sorted(right):
             if self._extent.missing >> index & 1 and not await catalog.commit(
-                FragmentRestored(id, index, self._extent.places[index])
+                FragmentsRestored(id, (self._fragment(index),))
             ):
                 await self._take_back(index)
-        lost = sum(1 << index for index in found.wrong) & ~self._extent.missing
+        lost = [index for index in sorted(found.wrong) if not self._extent.missing >> index & 1]
         if lost:
-            await catalog.commit(FragmentsLost(id, lost))
+            await catalog.commit(FragmentsLost(id, tuple(map(self._extent.fragment, lost))))
 
     # ------------------------------------------------------------ one fragment
 
@@ -162,6 +164,10 @@ class _Work:
         self.found.bad |= bad
         for index in bad:
             del self._whole[index]
+
+    def _fragment(self, index: int) -> Fragment:
+        place = self._extent.places[index]
+        return Fragment(index, place, self._incarnations[place])
 
     def _key(self, index: int) -> str:
         return fragment_key(self._extent.id, index)

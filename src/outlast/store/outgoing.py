@@ -28,6 +28,7 @@ class Outgoing:
 
     def __init__(self, packer: Packer, budget: Budget, clock: Clock, digests: Sequence[Digest]) -> None:
         self._packer = packer
+        self._begun = packer.slot
         self._clock = clock
         self._share = budget.open(self._ship_early)
         self._failure: Exception | None = None
@@ -68,7 +69,8 @@ class Outgoing:
         for shipment in self._under_way:
             await shipment.accepted()
         self._share.close()
-        return Body(self._size, md5, inline, tuple(shipment.settle() for shipment in self._shipments))
+        extents = tuple(shipment.settle() for shipment in self._shipments)
+        return Body(self._size, md5, inline, extents, self._begun)
 
     async def abandon(self) -> tuple[Extent, ...]:
         """Give up: nothing is under way afterwards. The extents of which something may have been written."""

@@ -82,17 +82,25 @@ class Packer:
         members = state.members()
         down = self._fleet.down(member.name for member in members)
         size = crate.encoder.size
+        places = place(crate.id, crate.k, crate.m, _with_room(members, crate.full), state.policy(), down)
+        incarnations = {member.name: member.incarnation for member in members}
         extent = Extent(
             id=crate.id,
             size=size,
             key=wrap_key(self._box, crate.key, crate.id, size, crate.k, crate.m),
             k=crate.k,
             m=crate.m,
-            places=place(crate.id, crate.k, crate.m, _with_room(members, crate.full), state.policy(), down),
+            places=places,
+            incarnations=tuple(incarnations[name] for name in places),
         )
         self._quotas.shipped(extent)
         fragments = crate.encoder.fragments
         return Shipment(extent, fragments, self._fleet, self._clock, landed, self._notes.restored)
+
+    @property
+    def slot(self) -> int:
+        """The newest slot that has been applied here."""
+        return self._catalog.state.position.slot
 
     def deleted(self, extent: Extent) -> None:
         """The extent's fragments were deleted again: its write was given up."""

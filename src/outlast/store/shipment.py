@@ -24,7 +24,7 @@ from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait, wait_first
 from outlast.base.errors import Denied, Full, ProviderError, StoreUnavailable, Unsupported
 from outlast.base.marks import reached
-from outlast.catalog.records import Extent
+from outlast.catalog.records import Extent, Fragment
 from outlast.coding.extent import fragment_key
 from outlast.providers.protocol import Buffer
 from outlast.store.fleet import Fleet
@@ -52,11 +52,11 @@ class Shipment:
         fleet: Fleet,
         clock: Clock,
         landed: Callable[[int], None],
-        restored: Callable[[bytes, int, str], None],
+        restored: Callable[[bytes, Fragment], None],
     ) -> None:
         """Start at once. `landed(bytes)`: so much plaintext needs no memory any more.
 
-        `restored(extent id, index, place)`: a straggler arrived after `settle` had called it missing.
+        `restored(extent id, fragment)`: a straggler arrived after `settle` had called it missing.
         """
         self.extent = msgspec.structs.replace(extent, missing=(1 << len(extent.places)) - 1)
         self._fragments: list[Sequence[Buffer] | None] = list(fragments)
@@ -174,6 +174,7 @@ class Shipment:
         if self._settled:
             reached("shipment: a straggler arrived after the commit")
             self._restored(self.extent.id, index, place)
+            self._restored(self.extent.id, self.extent.fragment(index))
 
     def _let_go(self, count: int) -> None:
         self._kept_bytes -= count
