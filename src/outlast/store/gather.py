@@ -1,16 +1,18 @@
 """Any k of an extent's fragments, from whoever answers first.
 
-The way: the k providers expected to be fastest are asked. One that fails is replaced by another at once.
-When one is later than it usually is, another is asked as well (within the hedges' budget) and the first k
-answers win. What turns out to be damaged is left out, noted, and replaced like a failure. When nobody is
-left to be asked, those that failed are tried again as long as that may help (`Fleet.wait_available`).
+The way: the k providers expected to be fastest are asked. One that fails, or is found to be down while it is
+asked, is replaced by another at once. When one is later than it usually is, another is asked as well (a
+hedge) and the first k answers win. A hedge is paid from a budget that all readers share (`Hedges`), but
+nobody waits for more than twice a provider's usual time while another one is on time: then it is free. What
+turns out to be damaged is left out, noted, and replaced like a failure. When nobody is left to be asked,
+those that failed are tried again as long as that may help (`Fleet.wait_available`).
 
 Invariant: `decoded` returns what was written, or raises. Nothing that it started runs on after `close`.
 """
 
 import asyncio
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from enum import Enum, auto
 
 from outlast.base.clock import Clock
@@ -36,6 +38,10 @@ round_pause_s = 0.1
 # Another is asked because one is late only when it may be expected to answer within so many times what the
 # late one has taken: one that is ten times as far away does not help yet.
 hedge_reach = 4.0
+# Who has waited for so many times a provider's usual time (95 of 100 are faster) need not be granted a hedge.
+free_hedge_factor = 2.0
+# One that is late is looked at again after as long again, and at least this often.
+look_s_max = 0.25
 
 
 class ReadStage(Enum):
@@ -44,6 +50,8 @@ class ReadStage(Enum):
     UNTRIED = auto()
     ASKED = auto()
     """Its provider has been asked and has not answered."""
+    LATE = auto()
+    """The same, and another one has been asked for in its place. Whichever comes first is taken."""
     HERE = auto()
     FAILED = auto()
     """Its provider could not give it; that may pass."""
@@ -63,7 +71,7 @@ class FragmentRead:
         self.task: asyncio.Task[Buffer] | None = None
         self.asked_at = 0.0
         self.late_at = math.inf
-        """When its answer is late, while it is asked for; `inf`: nothing more is to be done about that."""
+        """When to look at it again if it has not been answered by then."""
         self.hedges: FragmentRead | None = None
         """The late fragment because of which this one was asked for."""
         self.won = False
@@ -128,13 +136,19 @@ class Gathering:
 
     async def close(self) -> None:
         """Give up what is still asked for."""
-        await cancel_and_wait([one.task for one in self._in(ReadStage.ASKED) if one.task is not None])
+        await self._give_up(self._pending())
         for one in self._fragments:
             if one.hedges is not None:
                 self._hedges.ended(one.won)
 
     def _in(self, *stages: ReadStage) -> list[FragmentRead]:
         return [one for one in self._fragments if one.stage in stages]
+
+    def _pending(self) -> list[FragmentRead]:
+        return self._in(ReadStage.ASKED, ReadStage.LATE)
+
+    async def _give_up(self, pending: Sequence[FragmentRead]) -> None:
+        await cancel_and_wait([one.task for one in pending if one.task is not None])
 
     # ------------------------------------------------------------ asking
 
@@ -145,8 +159,9 @@ class Gathering:
                 if (best := self._best()) is not None:
                     self._ask(best)
                     self._hedges.earn()
-            if self._in(ReadStage.ASKED):
-                await self._wait()
+            pending = self._pending()
+            if any(one.stage is ReadStage.ASKED or self._fleet.available(one.place) for one in pending):
+                await self._wait(pending)
             else:
                 await self._hope(lacking)
 
@@ -181,37 +196,43 @@ class Gathering:
     async def _get(self, one: FragmentRead) -> Buffer:
         return await self._fleet[one.place].get(fragment_key(self._extent.id, one.index), self._span)
 
-    async def _wait(self) -> None:
-        """Until somebody answers; when somebody is late instead, hedge."""
-        asked = {one.task: one for one in self._in(ReadStage.ASKED) if one.task is not None}
-        soonest = min(one.late_at for one in asked.values())
-        timeout = None if soonest == math.inf else max(0.0, soonest - self._clock.monotonic())
-        await asyncio.wait(asked, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    async def _wait(self, pending: Sequence[FragmentRead]) -> None:
+        """Until somebody answers, or it is time to look at one that is late."""
+        tasks = {one.task: one for one in pending if one.task is not None}
+        soonest = min(one.late_at for one in pending)
+        timeout = max(0.0, soonest - self._clock.monotonic())
+        await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         # One that was late has been asked for before its hedge, and is looked at before it.
-        for task, one in sorted(asked.items(), key=lambda each: each[1].asked_at):
+        for task, one in sorted(tasks.items(), key=lambda each: each[1].asked_at):
             if task.done():
                 self._take(one, task)
         now = self._clock.monotonic()
-        for one in self._in(ReadStage.ASKED):
+        for one in self._pending():
             if one.late_at <= now:
-                self._hedge(one, now)
+                one.late_at = now + min(now - one.asked_at, look_s_max)
+                if one.stage is ReadStage.ASKED:
+                    self._hedge(one, now - one.asked_at)
 
-    def _hedge(self, late: FragmentRead, now: float) -> None:
-        """Ask somebody else too; if that is not possible now, look again after as long a wait."""
-        silent_s = now - late.asked_at
+    def _hedge(self, late: FragmentRead, silent_s: float) -> None:
+        """Ask somebody else too, if that helps and may be."""
         self._fleet.was_late(late.place, silent_s)
+        if not self._fleet.available(late.place):
+            late.stage = ReadStage.LATE  # it has failed, but for its deadline: `_have` replaces it
+            return
         best = self._best()
-        if best is not None and self._expected_s(best) <= hedge_reach * silent_s and self._hedges.spend():
+        if best is None or self._expected_s(best) > hedge_reach * silent_s:
+            return
+        patient = silent_s >= free_hedge_factor * self._late_s(late)
+        if self._hedges.spend(free=patient and not self._fleet.late_until(best.place)):
+            late.stage = ReadStage.LATE
             self._ask(best)
             best.hedges = late
-            late.late_at = math.inf
-        else:
-            late.late_at = now + self._late_s(late)
 
     def _take(self, one: FragmentRead, task: "asyncio.Task[Buffer]") -> None:
         try:
             part = task.result()
         except NotFound:
+            self._fleet.answered(one.place)
             self._notes.lost(self._extent, one.index)
             one.end(ReadStage.USELESS, "absent")
         except ProviderError as error:
@@ -231,6 +252,10 @@ class Gathering:
 
     async def _hope(self, lacking: int) -> None:
         """Wait until enough of those that failed can be asked again. Raises if that is of no use."""
+        hanging = self._in(ReadStage.LATE)
+        await self._give_up(hanging)
+        for one in hanging:
+            one.end(ReadStage.FAILED, "no answer, and it is down")
         wanting = [one.place for one in self._in(ReadStage.UNTRIED, ReadStage.FAILED)]
         if not wanting:
             raise StoreCorrupt(self._complaint())
