@@ -21,7 +21,7 @@ from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Denied, Estranged, Full, NotFound, ProviderError, Unavailable
 from outlast.base.marks import reached
 from outlast.providers import trouble
-from outlast.providers.health import Health
+from outlast.providers.health import Health, silence_s_max
 from outlast.providers.marker import Marker, read_marker
 from outlast.providers.protocol import Data, Entry, Provider, Stat
 from outlast.providers.trouble import Trouble
@@ -71,6 +71,8 @@ class Guard:
         self._marker_read_at = float("-inf")
         self._marker_wanted = True
         self._suspected = False
+        self._in_flight = 0
+        self._silence: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
         health.changed = self._wake.set
 
@@ -106,6 +108,8 @@ class Guard:
             yield entry
 
     async def close(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
         await self.inner.close()
 
     async def check(self) -> ProviderError | None:
@@ -167,8 +171,10 @@ class Guard:
         if not self._marker_wanted and began - self._marker_read_at >= marker_period_s:
             self._want_marker()
         if health.started(verb, began):
-            self._suspected = True
-            self._wake.set()
+            self._suspect()
+        self._in_flight += 1
+        if self._silence is None:
+            self._listen()
         try:
             async with asyncio.timeout(deadline_s_base + size / deadline_bytes_per_s):
                 answer = await method(*arguments)
@@ -183,6 +189,8 @@ class Guard:
         except asyncio.CancelledError:
             health.report_given_up(verb, self._clock.monotonic() - began, size)
             raise
+        finally:
+            self._in_flight -= 1
         moved = len(answer) if isinstance(answer, bytes) else size
         health.report(verb, self._clock.monotonic() - began, None, moved)
         return answer
@@ -202,6 +210,21 @@ class Guard:
             return Estranged(self._name, verb, "its marker is gone or another's")
         reached("guard: a call to a provider that is down was refused")
         return Unavailable(self._name, verb, "it is down", Cause.BREAKER)
+
+    def _listen(self) -> None:
+        """Look in a while whether calls under way are answered: nobody may begin another one meanwhile."""
+        self._silence = asyncio.get_running_loop().call_later(silence_s_max, self._look_at_silence)
+
+    def _look_at_silence(self) -> None:
+        self._silence = None
+        if self._in_flight:
+            if self.health.silent(self._clock.monotonic()):
+                self._suspect()
+            self._listen()
+
+    def _suspect(self) -> None:
+        self._suspected = True
+        self._wake.set()
 
     def _want_marker(self) -> None:
         self._marker_wanted = True
