@@ -5,6 +5,7 @@ The exit status is 1 if anything was found.
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections import Counter
 from pathlib import Path
@@ -18,7 +19,9 @@ from outlast.testing.siege.siege import besiege
 SIEGE_S_MAX = 240.0
 """A longer time is divided: a new store for each siege keeps logs, histories, and disks small."""
 
-SIEGE_S_MIN = 5.0
+SIEGE_S_MIN = 30.0
+"""No other siege begins with less than this left."""
+
 INSTEAD = ("nemeses", "providers", "tolerate", "gateways", "clients", "canary")
 """Options that may be given instead of what the seed says."""
 
@@ -29,14 +32,20 @@ SEED_MAX = 1_000_000
 def main(clock: Clock, entropy: Entropy) -> int:
     """Hold sieges as the command line says; the exit status."""
     arguments = _parser().parse_args()
+    # Ended in any way but SIGKILL, it ends the gateways that it has started.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     seed = int(entropy.uniform(1, SEED_MAX)) if arguments.seed is None else arguments.seed
     deadline = clock.monotonic() + 60 * arguments.minutes
-    instead = {name: value for name in INSTEAD if (value := getattr(arguments, name)) is not None}
+    given = {name: getattr(arguments, name) for name in INSTEAD}
+    instead = {
+        name: tuple(value) if name == "nemeses" else value
+        for name, value in given.items()
+        if value is not None
+    }
     found: Counter[str] = Counter()
     sieges = 0
-    while not sieges or clock.monotonic() < deadline:
-        left_s = deadline - clock.monotonic()
-        seconds = min(SIEGE_S_MAX, max(left_s, SIEGE_S_MIN))
+    while not sieges or deadline - clock.monotonic() >= SIEGE_S_MIN:
+        seconds = min(SIEGE_S_MAX, deadline - clock.monotonic())
         options = Options.draw(seed + sieges, seconds, **instead)
         _say(f"siege {sieges + 1}: {options}")
         timeline = asyncio.run(besiege(options, arguments.folder / f"seed-{options.seed}", clock, _say))

@@ -16,6 +16,9 @@ REPAIRED_S_MAX = 240.0
 WHOLE_S_MAX = 90.0
 """By then the gateways have noticed that a provider is back, and have mended what was written without it."""
 
+AGAIN_S = 1.0
+"""The rest before a repair that has not succeeded is run again."""
+
 KILLED_SHARE = 0.3
 KILLED_AFTER_S = (0.3, 3.0)
 
@@ -30,16 +33,18 @@ async def repair(system: System, dice: Dice) -> bool:
         began = system.timeline.now_s()
         ended = await system.attempt(*arguments)
         report = _report(ended)
-        if report.get("unreadable"):
-            system.timeline.find("repair finds lost data", f"{ended.output} {ended.errors}", began)
+        said = f"{' '.join(arguments)}: status {ended.status}; {_told(report)} {ended.errors}".strip()
+        system.timeline.event(said)
         if ended.status == 0:
-            system.timeline.event(f"{' '.join(arguments)}: done; {_told(report)}")
             return True
-        system.timeline.event(f"{' '.join(arguments)}: status {ended.status}; {_told(report)} {ended.errors}")
-        if system.clock.monotonic() > deadline:
-            said = f"not in {REPAIRED_S_MAX:.0f} s: {ended.output} {ended.errors}"
-            system.timeline.find("repair does not succeed", said, began)
+        if report.get("unreadable"):
+            system.timeline.find("repair finds lost data", said, began)
+            system.timeline.hopeless = True
             return False
+        if system.clock.monotonic() > deadline:
+            system.timeline.find("repair does not succeed", f"not in {REPAIRED_S_MAX:.0f} s: {said}", began)
+            return False
+        await system.clock.sleep(AGAIN_S)
 
 
 async def wait_whole(system: System, dice: Dice) -> bool:

@@ -14,13 +14,13 @@ from outlast.base.clock import Clock
 from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.disturb import Disturbance
 from outlast.testing.siege.door import Door
-from outlast.testing.siege.evidence import keep, summary, without_faketime
+from outlast.testing.siege.evidence import keep, without_faketime
 from outlast.testing.siege.gateway import Gateway
 from outlast.testing.siege.harm import Harm
 from outlast.testing.siege.load import Clients
 from outlast.testing.siege.options import Options
 from outlast.testing.siege.repair import repair, wait_whole
-from outlast.testing.siege.system import System, system_in
+from outlast.testing.siege.system import LOOK_S, System, system_in
 from outlast.testing.siege.timeline import Timeline
 from outlast.testing.siege.verdict import Verdict
 
@@ -83,14 +83,14 @@ class _Siege:
         deadline = system.clock.monotonic() + system.options.seconds
 
         def over() -> bool:
-            return system.clock.monotonic() > deadline
+            return system.clock.monotonic() > deadline or system.timeline.hopeless
 
         harm, disturbance = Harm(system), Disturbance(system)
 
         async def strike() -> None:
             await asyncio.gather(harm.run(over), disturbance.run(over), self._collect(over))
             while not over():
-                await system.clock.sleep(min(1.0, deadline - system.clock.monotonic()))
+                await system.clock.sleep(LOOK_S)
             self._ended = True
 
         async with asyncio.TaskGroup() as group:
@@ -112,8 +112,5 @@ class _Siege:
         with self._system.timeline.strike("calm"):
             await self._system.wait_answered()
             await self._system.wait_noticed(60.0)
-            await repair(self._system, dice)
-            await wait_whole(self._system, dice)
-
-
-__all__ = ["besiege", "summary"]
+            if not self._system.timeline.hopeless and await repair(self._system, dice):
+                await wait_whole(self._system, dice)

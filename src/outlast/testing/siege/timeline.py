@@ -15,6 +15,9 @@ from outlast.testing.history import History
 SHORTLY_S = 10.0
 """What ended no longer ago is still to be suspected."""
 
+LINE_MAX = 240
+"""No line that is said is longer."""
+
 FINDINGS_MAX = 10_000
 """More are only counted: a store that is broken for good fails every request."""
 
@@ -61,6 +64,8 @@ class Timeline:
         """How often what was done, and how requests ended."""
         self.found: Counter[str] = Counter()
         """Findings by kind, with those that are not kept."""
+        self.hopeless = False
+        """Whether data are lost, so that nothing more can be learned from this store."""
 
     def now_s(self) -> float:
         """Seconds since the siege began."""
@@ -69,7 +74,7 @@ class Timeline:
     def event(self, text: str) -> None:
         """Note that something has happened."""
         self.events.append((self.now_s(), text))
-        self._say(f"{self.now_s():7.1f} s  {text}")
+        self._say(f"{self.now_s():7.1f} s  {text}"[:LINE_MAX])
 
     @contextmanager
     def strike(self, name: str, subject: str = "", how: str = "") -> Iterator[None]:
@@ -90,7 +95,7 @@ class Timeline:
         suspects = tuple(str(one) for one in self.strikes if one.end_s >= begin and one.begin_s <= now)
         self.found[kind] += 1
         if self.found[kind] == 1:
-            self._say(f"{now:7.1f} s  FOUND {kind}: {detail}")
+            self._say(f"{now:7.1f} s  FOUND {kind}: {detail}"[:LINE_MAX])
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(Finding(kind, now, detail, suspects))
 
