@@ -22,7 +22,7 @@ SIEGE_S_MAX = 240.0
 SIEGE_S_MIN = 30.0
 """No other siege begins with less than this left."""
 
-INSTEAD = ("nemeses", "providers", "tolerate", "gateways", "clients", "canary")
+INSTEAD = ("nemeses", "providers", "tolerate", "gateways", "clients", "small", "canary")
 """Options that may be given instead of what the seed says."""
 
 MINUTES = 10.0
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("providers", "tolerate", "gateways", "clients"):
         parser.add_argument(f"--{name}", type=int, help="instead of what the seed says")
     parser.add_argument("--folder", type=Path, default=Path("build/siege"), help="where evidence is kept")
+    parser.add_argument("--small", action="store_true", help="only contents that travel in the log")
     parser.add_argument("--canary", action="store_true", help="let a client lie: a siege must find it")
     return parser
 

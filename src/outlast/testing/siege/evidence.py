@@ -36,11 +36,10 @@ def command(options: Options) -> str:
     """What makes the same choices again. Processes are not deterministic; it may take several runs."""
     drawn = asdict(Options.draw(options.seed, options.seconds))
     instead = [
-        f"--{name} {' '.join(value) if name == 'nemeses' else value}"
+        f"--{name}" if value is True else f"--{name} {' '.join(value) if name == 'nemeses' else value}"
         for name, value in asdict(options).items()
-        if value != drawn[name] and name != "canary"
+        if value != drawn[name]
     ]
-    instead += ["--canary"] if options.canary else []
     repeat = f"make siege SEED={options.seed} MINUTES={options.seconds / 60:g}"
     return f'{repeat} OPTIONS="{" ".join(instead)}"' if instead else repeat
 

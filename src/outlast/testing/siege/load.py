@@ -6,11 +6,13 @@ that nobody overwrites: what is lost of those stays lost, and is found at the en
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from outlast.base.clock import Clock
 from outlast.base.limits import KIB, MIB
 from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.door import SLOWLY_BYTES, Door
+from outlast.testing.siege.options import Options
 from outlast.testing.siege.timeline import TimedHistory, Timeline
 from outlast.testing.targets import Target
 from outlast.testing.workload import Load, Mix
@@ -44,14 +46,19 @@ READERS = 4
 class Clients:
     """All clients of a siege, spread over its gateways, with one history."""
 
-    def __init__(self, doors: Sequence[Door], clock: Clock, timeline: Timeline, seed: int) -> None:
+    def __init__(self, doors: Sequence[Door], clock: Clock, timeline: Timeline, options: Options) -> None:
         self.history = TimedHistory(timeline)
         self._doors = doors
         self._clock = clock
         self._timeline = timeline
-        self._dice = Dice(seed, "cold")
-        self._hot = Load(doors, clock, Dice(seed, "hot").entropy, HOT, self.history, "hot")
-        self._cold = Load(doors, clock, Dice(seed, "cold contents").entropy, COLD, self.history, "cold")
+        self._dice = Dice(options.seed, "cold")
+
+        def load(mix: Mix, name: str) -> Load:
+            mix = replace(mix, sizes=((1, SMALL),)) if options.small else mix
+            return Load(doors, clock, Dice(options.seed, f"{name} requests").entropy, mix, self.history, name)
+
+        self._hot = load(HOT, "hot")
+        self._cold = load(COLD, "cold")
         self._written = 0
 
     async def run(self, clients: int, over: Callable[[], bool]) -> None:

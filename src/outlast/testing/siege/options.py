@@ -39,7 +39,11 @@ CLOCK_OFFSET_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One siege. `canary`: a client lies in the history, which the verdict must notice."""
+    """One siege.
+
+    `small`: all contents travel in the log, so that what is found is not about fragments.
+    `canary`: a client lies in the history, which the verdict must notice.
+    """
 
     seed: int
     seconds: float
@@ -48,6 +52,7 @@ class Options:
     gateways: int = 3
     clients: int = CLIENTS
     nemeses: tuple[str, ...] = NEMESES
+    small: bool = False
     canary: bool = False
 
     @classmethod

@@ -10,14 +10,14 @@ from outlast.testing.installation import Ended
 from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.system import System
 
-REPAIRED_S_MAX = 240.0
+REPAIRED_S_MAX = 120.0
 """A store of a few hundred objects is repaired before that, also while it is written to."""
 
 WHOLE_S_MAX = 90.0
 """By then the gateways have noticed that a provider is back, and have mended what was written without it."""
 
-AGAIN_S = 1.0
-"""The rest before a repair that has not succeeded is run again."""
+AGAIN_S_MIN, AGAIN_S_MAX = 1.0, 16.0
+"""The rest before a repair that has not succeeded is run again, longer each time."""
 
 KILLED_SHARE = 0.3
 KILLED_AFTER_S = (0.3, 3.0)
@@ -27,6 +27,7 @@ async def repair(system: System, dice: Dice) -> bool:
     """Repair until it succeeds; whether it did. That it does not is a finding."""
     arguments = ("repair", "--quick") if dice.chance(0.5) else ("repair",)
     deadline = system.clock.monotonic() + REPAIRED_S_MAX
+    rest_s = AGAIN_S_MIN
     while True:
         if "kill-repair" in system.options.nemeses and dice.chance(KILLED_SHARE):
             await _begin_and_kill(system, arguments, dice.uniform(*KILLED_AFTER_S))
@@ -43,8 +44,10 @@ async def repair(system: System, dice: Dice) -> bool:
             return False
         if system.clock.monotonic() > deadline:
             system.timeline.find("repair does not succeed", f"not in {REPAIRED_S_MAX:.0f} s: {said}", began)
+            system.timeline.hopeless = True
             return False
-        await system.clock.sleep(AGAIN_S)
+        await system.clock.sleep(rest_s)
+        rest_s = min(2 * rest_s, AGAIN_S_MAX)
 
 
 async def wait_whole(system: System, dice: Dice) -> bool:

@@ -55,8 +55,7 @@ class _Siege:
     def __init__(self, system: System) -> None:
         self._system = system
         self._doors = [self._door(gateway) for gateway in system.gateways]
-        seed = system.options.seed
-        self._clients = Clients(self._doors, system.clock, system.timeline, seed)
+        self._clients = Clients(self._doors, system.clock, system.timeline, system.options)
         self._ended = False
         """Whether all nemeses have finished, so that clients may stop."""
 

@@ -65,7 +65,7 @@ class Timeline:
         self.found: Counter[str] = Counter()
         """Findings by kind, with those that are not kept."""
         self.hopeless = False
-        """Whether data are lost, so that nothing more can be learned from this store."""
+        """Whether no repair makes the store whole again, so that nothing more can be learned from it."""
 
     def now_s(self) -> float:
         """Seconds since the siege began."""
