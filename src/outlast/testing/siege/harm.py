@@ -7,20 +7,24 @@ being unavailable: after a round that only made providers slow nothing is owed t
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 
 from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.options import DRILLS, PROVIDER_NEMESES
-from outlast.testing.siege.removal import LOG, ORDERS, Order, count, removal
+from outlast.testing.siege.removal import LOG, ORDERS, Order, Pace, count, removal
 from outlast.testing.siege.repair import repair, wait_whole
 from outlast.testing.siege.system import System
 
 HARMLESS = ("slow",)
 
-SLOWLY_S = (1.0, 6.0)
-"""How long a slow removal takes."""
+EVENLY_S = (1.0, 6.0)
+"""How long a removal takes whose files go evenly."""
 
-STEPS_AT_ONCE_S = 0.02
-"""A slow removal rests for so long between its steps."""
+TICK_S = 0.02
+"""Its rests."""
+
+STEP_S = (0.5, 3.0)
+"""The rests of a removal in steps."""
 
 UNNOTICED_S = (0.0, 8.0)
 """How long after a removal it takes until somebody runs a repair."""
@@ -38,8 +42,8 @@ class Harm:
 
     def __init__(self, system: System) -> None:
         self._system = system
-        self._dice = Dice(system.options.seed, "providers")
-        self._strikes: dict[str, Callable[[str], Awaitable[None]]] = {
+        self._rounds = 0
+        self._strikes: dict[str, Callable[[str, Dice], Awaitable[None]]] = {
             "erase": self._erase,
             "forget-log": self._forget_log,
             "away": self._away,
@@ -56,13 +60,14 @@ class Harm:
 
     async def _round(self, nemeses: tuple[str, ...]) -> bool:
         """Strike, repair, rest; whether the store has said that it is whole."""
-        dice, system = self._dice, self._system
+        self._rounds += 1
+        system, dice = self._system, self._dice_of("")
         victims = dice.shuffled(system.providers)[: dice.integer(1, system.options.tolerate)]
         struck = [(dice.pick(nemeses), victim) for victim in victims]
         await asyncio.gather(*(self._strike(nemesis, victim) for nemesis, victim in struck))
         patient, rests, rest_s = dice.chance(0.3), dice.chance(0.5), dice.uniform(*REST_S)
         if any(nemesis not in HARMLESS for nemesis, _ in struck):
-            if not await repair(system, dice):
+            if not await repair(system, self._dice_of("repair")):
                 return False
             if patient and not await wait_whole(system, dice):
                 return False
@@ -70,71 +75,75 @@ class Harm:
             await system.clock.sleep(rest_s)
         return True
 
+    def _dice_of(self, subject: str) -> Dice:
+        """The choices of this round about `subject`, the same however long other things take."""
+        return Dice(self._system.options.seed, f"round {self._rounds} {subject}")
+
     async def _strike(self, nemesis: str, victim: str) -> None:
-        strike = self._strikes.get(nemesis)
-        await (self._drill(nemesis, victim) if strike is None else strike(victim))
+        strike, dice = self._strikes.get(nemesis), self._dice_of(victim)
+        await (self._drill(nemesis, victim, dice) if strike is None else strike(victim, dice))
 
-    async def _erase(self, victim: str) -> None:
-        order = self._dice.pick(ORDERS)
-        slowly = self._dice.chance(0.5)
-        with self._system.timeline.strike("erase", victim, f"{order}{', slowly' if slowly else ''}"):
-            await self._remove(victim, order, slowly)
-            await self._go_unnoticed()
+    async def _erase(self, victim: str, dice: Dice) -> None:
+        order, pace = dice.pick(ORDERS), dice.pick([*Pace])
+        with self._system.timeline.strike("erase", victim, f"{order}, {pace}"):
+            await self._remove(victim, order, pace, dice)
+            await self._go_unnoticed(dice)
 
-    async def _forget_log(self, victim: str) -> None:
-        slowly = self._dice.chance(0.5)
-        with self._system.timeline.strike("forget-log", victim, "slowly" if slowly else ""):
-            await self._remove(victim, Order.LOG_ONLY, slowly)
-            await self._go_unnoticed()
+    async def _forget_log(self, victim: str, dice: Dice) -> None:
+        pace = dice.pick([Pace.FAST, Pace.EVENLY])
+        with self._system.timeline.strike("forget-log", victim, pace):
+            await self._remove(victim, Order.LOG_ONLY, pace, dice)
+            await self._go_unnoticed(dice)
 
-    async def _go_unnoticed(self) -> None:
+    async def _go_unnoticed(self, dice: Dice) -> None:
         """Clients go on for a while, or not at all, before somebody repairs the store."""
-        await self._system.clock.sleep(self._dice.uniform(*UNNOTICED_S) if self._dice.chance(0.7) else 0)
+        await self._system.clock.sleep(dice.uniform(*UNNOTICED_S) if dice.chance(0.7) else 0)
 
-    async def _remove(self, victim: str, order: Order, slowly: bool) -> None:
+    async def _remove(self, victim: str, order: Order, pace: Pace, dice: Dice) -> None:
         """Remove all, or the log alone, in one pass."""
         root = self._system.provider(victim)
-        seconds = self._dice.uniform(*SLOWLY_S)
-        dice = Dice(self._dice.integer(0, 1 << 30), "removal")  # drawn from in another thread
-        steps = removal(root, order, dice)
-        if not slowly:
-            await asyncio.to_thread(_exhaust, steps)
+        seconds, step_s = dice.uniform(*EVENLY_S), dice.uniform(*STEP_S)
+        removed = removal(root, order, dice)
+        if pace is Pace.FAST:
+            await asyncio.to_thread(_exhaust, removed)
             return
         there = count(root / LOG if order is Order.LOG_ONLY else root)
-        at_once = max(1, int(there * STEPS_AT_ONCE_S / seconds))
-        for number, _ in enumerate(steps):
-            if number % at_once == 0:
-                await self._system.clock.sleep(STEPS_AT_ONCE_S)
+        at_once = max(1, int(there * TICK_S / seconds))
+        for number, path in enumerate(removed):
+            if pace is Pace.EVENLY and number % at_once == 0:
+                await self._system.clock.sleep(TICK_S)
+            elif pace is Pace.IN_STEPS and path.parent == root:
+                await self._system.clock.sleep(step_s)
 
-    async def _away(self, victim: str) -> None:
+    async def _away(self, victim: str, dice: Dice) -> None:
         root = self._system.provider(victim)
         with self._system.timeline.strike("away", victim):
             root.rename(root.with_suffix(".away"))
-            await self._system.clock.sleep(self._dice.uniform(*AWAY_S))
+            await self._system.clock.sleep(dice.uniform(*AWAY_S))
             root.with_suffix(".away").rename(root)
 
-    async def _unmount(self, victim: str) -> None:
+    async def _unmount(self, victim: str, dice: Dice) -> None:
         """What has been written into the empty directory meanwhile is a finding: nobody will look there."""
         root = self._system.provider(victim)
         empty = root.with_suffix(".mount-point")
         with self._system.timeline.strike("unmount", victim):
             root.rename(root.with_suffix(".away"))
             root.mkdir()
-            await self._system.clock.sleep(self._dice.uniform(*AWAY_S))
+            await self._system.clock.sleep(dice.uniform(*AWAY_S))
             root.rename(empty)
             root.with_suffix(".away").rename(root)
         left = sorted(str(path.relative_to(empty)) for path in empty.rglob("*") if path.is_file())
         if left:
             said = f"{victim}: {len(left)} files, such as {left[0]}"
             self._system.timeline.find("files are left in a mount point", said)
-        await asyncio.to_thread(_exhaust, removal(empty, Order.DIRECTORY, self._dice))
+        await asyncio.to_thread(_exhaust, removal(empty, Order.DIRECTORY, dice))
         empty.rmdir()
 
-    async def _drill(self, shape: str, victim: str) -> None:
+    async def _drill(self, shape: str, victim: str, dice: Dice) -> None:
         """A drill is over when each gateway has heard of its end."""
         assert shape in DRILLS
         system = self._system
-        seconds = self._dice.uniform(*DRILL_S)
+        seconds = dice.uniform(*DRILL_S)
         order = ("--shape", shape, "--seconds", str(DRILL_ENDS_S), "--detach", "--force")
         with system.timeline.strike(shape, victim):
             await system.run("drill", victim, *order)
@@ -143,7 +152,7 @@ class Harm:
             await system.wait_answered()
 
 
-def _exhaust(steps: Iterator[None]) -> None:
+def _exhaust(steps: Iterator[Path]) -> None:
     """Take all steps without a rest."""
     for _ in steps:
         pass

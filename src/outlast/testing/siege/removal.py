@@ -30,12 +30,23 @@ class Order(StrEnum):
     """The log alone."""
 
 
+class Pace(StrEnum):
+    """How fast files go."""
+
+    FAST = "fast"
+    """Without a rest."""
+    EVENLY = "evenly"
+    """Spread over some seconds."""
+    IN_STEPS = "in steps"
+    """With a rest after each file or folder of the uppermost level, as where each holds very much."""
+
+
 ORDERS = tuple(order for order in Order if order is not Order.LOG_ONLY)
 """Those in which everything goes."""
 
 
-def removal(root: Path, order: Order, dice: Dice) -> Iterator[None]:
-    """Remove what is in `root`, a file or folder at each step."""
+def removal(root: Path, order: Order, dice: Dice) -> Iterator[Path]:
+    """Remove what is in `root`, a file or folder at each step, and yield its path."""
     match order:
         case Order.DIRECTORY:
             yield from _emptied(root)
@@ -62,7 +73,7 @@ def _entries(root: Path, order: Order) -> list[Path]:
     return sorted(root.iterdir(), key=lambda path: (rank.get(path.name, 1), path.name))
 
 
-def _removed(path: Path) -> Iterator[None]:
+def _removed(path: Path) -> Iterator[Path]:
     """Remove a file, or a folder with what is in it."""
     try:
         if path.is_dir():
@@ -72,10 +83,10 @@ def _removed(path: Path) -> Iterator[None]:
             path.unlink()
     except OSError:
         pass  # gone already, or written to meanwhile: `rm` complains and goes on
-    yield
+    yield path
 
 
-def _emptied(folder: Path) -> Iterator[None]:
+def _emptied(folder: Path) -> Iterator[Path]:
     """Remove what is in a folder, in its own order."""
     try:
         with os.scandir(folder) as listed:
