@@ -16,15 +16,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-import msgspec
-
+from outlast.catalog.blobs import Blob
 from outlast.catalog.database import Database
 from outlast.catalog.records import Extent, Fragment
 
 Where: TypeAlias = tuple[tuple[str, ...], tuple[bytes, ...]]
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Where] = msgspec.msgpack.Decoder(Where)
+_blob: Blob[Where] = Blob(Where)
 
 
 class Layout(NamedTuple):
@@ -107,7 +105,7 @@ class Layouts:
             "SELECT id, k, m, layout, missing, alive, bytes, dead, fragment_bytes FROM layouts"
         )
         for id, k, m, layout, missing, *counts in rows:
-            self._layouts[id] = Layout(k, m, *_decoder.decode(layout), missing)
+            self._layouts[id] = Layout(k, m, *self._database.decoded(_blob, layout), missing)
             self._counted[id] = Counted(*counts)
         self._ids = {layout: id for id, layout in self._layouts.items()}
         self.judge(present)
@@ -139,7 +137,7 @@ class Layouts:
                 "INSERT INTO layouts (k, m, layout, missing) VALUES (?, ?, ?, ?)",
                 layout.k,
                 layout.m,
-                _encoder.encode((layout.places, layout.incarnations)),
+                _blob.encode((layout.places, layout.incarnations)),
                 layout.missing,
             )
             self._ids[layout], self._layouts[id] = id, layout
