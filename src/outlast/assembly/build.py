@@ -65,7 +65,7 @@ async def build_store(
         state.position,
         report,
     )
-    _follow(state, log, providers)
+    _follow(state, log, providers, report)
 
     async def let_go() -> None:
         await log.close()
@@ -82,7 +82,7 @@ def _voters(providers: Providers, genesis: Genesis) -> list[Voter]:
     return [providers.voter(members[name]) for name in genesis.voters]
 
 
-def _follow(state: State, log: Log, providers: Providers) -> None:
+def _follow(state: State, log: Log, providers: Providers, report: Report) -> None:
     """Have drills and reattachments take effect when the log tells of them, here as at every gateway."""
 
     def applied(record: AnyRecord, outcome: Outcome) -> None:
@@ -93,7 +93,7 @@ def _follow(state: State, log: Log, providers: Providers) -> None:
                 providers.expect(record.provider, record.incarnation)
                 log.expect(record.provider, record.incarnation)
 
-    state.on_applied(applied)
+    state.on_applied(applied, report)
     if state.genesis is not None:
         for drill in state.drills():
             providers.drill(drill)

@@ -24,6 +24,7 @@ OutlastError
     |   `-- WriteLost           providers were erased during the write; too few of its fragments count
     |-- StoreFull               quotas are used up: the policy cannot be kept for more data
     |-- StoreCorrupt            data or catalog cannot be read back as written
+    |   `-- LocalStateCorrupt   this machine's copy of the catalog is damaged: it is built anew from the log
     |-- NoSuchBucket, BucketExists, BucketNotEmpty, BadBucketName
     |-- NoSuchKey, KeyTooLong
     |-- PreconditionFailed      a conditional write or delete lost
@@ -188,6 +189,10 @@ class StoreFull(StoreError):
 
 class StoreCorrupt(StoreError):
     """Something written cannot be read back, though enough providers answered."""
+
+
+class LocalStateCorrupt(StoreCorrupt):
+    """This machine's copy of the catalog is damaged. What is at the providers is not concerned."""
 
 
 class NoSuchBucket(StoreError):

@@ -8,9 +8,8 @@ once to every object that shares its extent.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-import msgspec
-
 from outlast.base.wire import Struct
+from outlast.catalog.blobs import Blob
 from outlast.catalog.records import Body, Extent, Version
 
 
@@ -67,18 +66,7 @@ class Found(NamedTuple):
         return b"".join(inlines) if len(inlines) == len(self.content) else None
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Stored] = msgspec.msgpack.Decoder(Stored)
-
-
-def encode_content(content: Stored) -> bytes:
-    """The content as MessagePack."""
-    return _encoder.encode(content)
-
-
-def decode_content(data: bytes) -> Stored:
-    """The inverse of `encode_content`."""
-    return _decoder.decode(data)
+content_blob: Blob[Stored] = Blob(Stored)
 
 
 def stored(body: Body, rows: Sequence[int]) -> Stored:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from heapq import merge
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from outlast.catalog.database import Database, Row
 from outlast.catalog.layouts import Layout, Layouts, layout_of, lost, restored
@@ -23,6 +23,10 @@ _COLUMNS = "extent, size, key, layout"
 
 # Going to the first row of a layout's extents costs as much as passing over so many rows.
 seek_rows = 16
+
+
+Wanted: TypeAlias = Callable[[tuple[str, ...], int], bool]
+"""Whether extents are wanted whose fragments lie at these places, and miss these (a bit each)."""
 
 
 class DeadExtent(NamedTuple):
@@ -176,10 +180,11 @@ class Extents:
         )
         return [self._shown(row) for row in rows]
 
-    def degraded(self, after: bytes, limit: int) -> list[Extent]:
-        """Extents in use that miss a fragment, in the order of their ids."""
-        layouts = self._layouts.degraded()
-        alive, degraded, _ = self._layouts.extents()
+    def degraded(self, after: bytes, limit: int, wanted: Wanted) -> list[Extent]:
+        """Extents in use that miss a fragment and lie as wanted, in the order of their ids."""
+        layouts = [id for id in self._layouts.degraded() if wanted(*self._layouts.shown(id))]
+        alive, _, _ = self._layouts.extents()
+        degraded = self._layouts.count(layouts)
         if not degraded:
             return []
         with_all_others = min(limit, degraded) * alive < degraded * len(layouts) * seek_rows

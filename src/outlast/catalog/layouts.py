@@ -16,15 +16,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-import msgspec
-
+from outlast.catalog.blobs import Blob
 from outlast.catalog.database import Database
 from outlast.catalog.records import Extent, Fragment
 
 Where: TypeAlias = tuple[tuple[str, ...], tuple[bytes, ...]]
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Where] = msgspec.msgpack.Decoder(Where)
+_blob: Blob[Where] = Blob(Where)
 
 
 class Layout(NamedTuple):
@@ -107,7 +105,7 @@ class Layouts:
             "SELECT id, k, m, layout, missing, alive, bytes, dead, fragment_bytes FROM layouts"
         )
         for id, k, m, layout, missing, *counts in rows:
-            self._layouts[id] = Layout(k, m, *_decoder.decode(layout), missing)
+            self._layouts[id] = Layout(k, m, *self._database.decoded(_blob, layout), missing)
             self._counted[id] = Counted(*counts)
         self._ids = {layout: id for id, layout in self._layouts.items()}
         self.judge(present)
@@ -139,7 +137,7 @@ class Layouts:
                 "INSERT INTO layouts (k, m, layout, missing) VALUES (?, ?, ?, ?)",
                 layout.k,
                 layout.m,
-                _encoder.encode((layout.places, layout.incarnations)),
+                _blob.encode((layout.places, layout.incarnations)),
                 layout.missing,
             )
             self._ids[layout], self._layouts[id] = id, layout
@@ -174,6 +172,14 @@ class Layouts:
     def degraded(self) -> list[int]:
         """The layouts of extents in use that miss a fragment."""
         return [id for id, bits in self._missing.items() if bits and self._counted[id].alive]
+
+    def shown(self, id: int) -> tuple[tuple[str, ...], int]:
+        """The layout's places, and the fragments that do not count, a bit each."""
+        return self._layouts[id].places, self._missing[id]
+
+    def count(self, ids: Iterable[int]) -> int:
+        """How many extents in use lie so."""
+        return sum(self._counted[id].alive for id in ids)
 
     def alive(self) -> list[tuple[int, Layout, Counted]]:
         """The layouts of extents in use."""

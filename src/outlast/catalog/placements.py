@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from outlast.catalog.content import decode_content, extent_rows
+from outlast.catalog.content import content_blob, extent_rows
 from outlast.catalog.database import Database, Row
 from outlast.catalog.layouts import Layout, Layouts
 
@@ -91,7 +91,7 @@ def _entries(
     database: Database, contents: Iterable[Row], numbers: Mapping[int, int]
 ) -> Iterator[tuple[int, int]]:
     """(size, bits) of each content."""
-    rows = [(size, extent_rows(decode_content(content))) for size, content in contents]
+    rows = [(size, extent_rows(database.decoded(content_blob, content))) for size, content in contents]
     known = _numbers_of(database, sorted({row for _, several in rows for row in several}), numbers)
     for size, several in rows:
         bits = 0

@@ -18,6 +18,10 @@ thrown away and built anew. (The formats that last are the records' and the snap
 import re
 import zlib
 
+from outlast.base.wire import Struct
+from outlast.catalog import content, records
+from outlast.placement import members
+
 APPLICATION = 0x4F55544C
 """SQLite's application_id of our files: OUTL."""
 
@@ -80,11 +84,34 @@ CREATE TABLE drills (
 CREATE TABLE drill_reports (id INTEGER PRIMARY KEY, value BLOB NOT NULL);
 """
 
+BLOBS = (
+    ("facts", "value"),
+    ("contents", "version"),
+    ("contents", "content"),
+    ("layouts", "layout"),
+    ("uploads", "attributes"),
+    ("parts", "checksum"),
+    ("parts", "content"),
+    ("access_keys", "value"),
+    ("drills", "value"),
+    ("drill_reports", "value"),
+)
+"""The columns whose values have a check of their own (`blobs.py`)."""
+
 MEANING = 1
 """Raised when the same records, applied by this code, come to mean something else in the same tables."""
 
-VERSION = (zlib.crc32(TABLES.encode()) ^ MEANING) & 0x7FFFFFFF
-"""SQLite's user_version: another with every change of the tables, which nobody has to think of."""
+_VALUES = [
+    (kind.__name__, kind.__struct_fields__)
+    for module in (records, members, content)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Struct)
+]
+
+VERSION = (zlib.crc32(f"{TABLES}{_VALUES}".encode()) ^ MEANING) & 0x7FFFFFFF
+"""SQLite's user_version: another with every change of the tables or of the values in them, which nobody
+has to think of.
+"""
 
 NAMES = tuple(name for name in re.findall(r"CREATE TABLE (\w+)", TABLES) if name != "boot")
 """The tables that follow from the log alone."""

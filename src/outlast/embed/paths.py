@@ -9,6 +9,7 @@ from outlast.base.errors import (
     BucketExists,
     BucketNotEmpty,
     KeyTooLong,
+    LocalStateCorrupt,
     NoSuchBucket,
     NoSuchKey,
     PreconditionFailed,
@@ -26,6 +27,7 @@ _NUMBERS: dict[type[StoreError], int] = {
     KeyTooLong: errno.ENAMETOOLONG,
     PreconditionFailed: errno.EEXIST,
     StoreCorrupt: errno.EIO,
+    LocalStateCorrupt: errno.EAGAIN,
     StoreUnavailable: errno.EAGAIN,
 }
 

@@ -50,7 +50,7 @@ class Gateway:
         self.guards = {name: world.guard(name, one) for name, one in self.drilled.items()}
         self._clock = clock
         self.state = State(":memory:")
-        self.state.on_applied(self._applied)
+        self.state.on_applied(self._applied, self.errors.append)
         self.log = Log(
             [Voter(self.guards[name], world.incarnation(name), self.drilled[name]) for name in world.voters],
             Box(world.keyring.log, entropy),
