@@ -89,6 +89,7 @@ class Store:
         self.entropy = entropy
         self.fleet = fleet
         self.clock = clock
+        self.report = report
         self._let_go = let_go
         self._background = Background(report)
         self.quotas = Quotas(quotas or {}, catalog, fleet, clock, entropy.bytes(reporter_id_bytes))
