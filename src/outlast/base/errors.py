@@ -20,6 +20,7 @@ OutlastError
 |   `-- ForkedLog               two histories: a provider was rolled back, or the voters are not ours
 `-- StoreError                  what a caller of the store may meet and should handle
     |-- StoreUnavailable        the store cannot do this now; nothing was acknowledged
+    |   `-- StoreBusy           this process has no memory left for it
     |-- StoreFull               quotas are used up: the policy cannot be kept for more data
     |-- StoreCorrupt            data or catalog cannot be read back as written
     |-- NoSuchBucket, BucketExists, BucketNotEmpty, BadBucketName
@@ -170,6 +171,10 @@ class StoreError(OutlastError):
 
 class StoreUnavailable(StoreError):
     """The store cannot do this now. Nothing was acknowledged."""
+
+
+class StoreBusy(StoreUnavailable):
+    """More is asked of this process at once than it has memory for. Nothing is wrong with the store."""
 
 
 class StoreFull(StoreError):

@@ -179,10 +179,9 @@ def _id(upload: str) -> bytes:
 async def _md5(reading: Reading, further: Sequence[Digest]) -> bytes:
     digests = Digests(further, lambda count: None)
     try:
-        async with reading:
-            async for chunk in reading:
-                digests.feed(chunk)
-                await digests.room()
+        async for chunk in reading:
+            digests.feed(chunk)
+            await digests.room()
         return await digests.finish()
     except BaseException:
         await digests.cancel()

@@ -135,11 +135,12 @@ class StoreTarget:
     async def get(self, key: str) -> Seen | None:
         async def get() -> Seen | None:
             try:
-                reading = await self._store.get(self._bucket, key)
+                async with self._store.get(self._bucket, key) as reading:
+                    content = await reading.read()
             except NoSuchKey:
                 return None
             version = reading.version
-            return Seen(version.attributes.metadata.get(LABEL, ""), version.etag, await reading.read())
+            return Seen(version.attributes.metadata.get(LABEL, ""), version.etag, content)
 
         return await _outcome(get)
 
