@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 import pytest
+from outlast.maintenance.mending import mend
 from store_worlds import Far, content, in_far_store
 
 from outlast.base.errors import StoreCorrupt, StoreUnavailable
 from outlast.catalog.records import ExtentsCollected, FragmentsLost
 from outlast.coding.extent import fragment_key
-from outlast.maintenance.mending import mend
 from outlast.maintenance.repair import RepairReport, repair
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider

@@ -21,7 +21,8 @@ OutlastError
 `-- StoreError                  what a caller of the store may meet and should handle
     |-- StoreUnavailable        the store cannot do this now; nothing was acknowledged
     |   |-- WriteExpired        the write took too long; what it stored may be deleted already
-    |   `-- WriteLost           providers were erased during the write; too few of its fragments count
+    |   |-- WriteLost           providers were erased during the write; too few of its fragments count
+    |   `-- StoreBusy           this process has no memory left for it
     |-- StoreFull               quotas are used up: the policy cannot be kept for more data
     |-- StoreCorrupt            data or catalog cannot be read back as written
     |   `-- LocalStateCorrupt   this machine's copy of the catalog is damaged: it is built anew from the log
@@ -181,6 +182,10 @@ class WriteExpired(StoreUnavailable):
 
 class WriteLost(StoreUnavailable):
     """Providers were erased during the write, so that too few fragments are left. Writing again is right."""
+
+
+class StoreBusy(StoreUnavailable):
+    """More is asked of this process at once than it has memory for. Nothing is wrong with the store."""
 
 
 class StoreFull(StoreError):

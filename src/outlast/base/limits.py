@@ -32,8 +32,7 @@ batch_bytes_max = 4 * MIB
 write_buffer_bytes_max = 48 * MIB
 # What one reader fetches at a time.
 read_window_bytes = 4 * MIB
-# Plaintext that readers may hold at once, beyond a stripe each. One alone takes half: 32 MiB in a round trip
-# of 80 ms are 400 MB/s.
+# Plaintext that readers may hold at once. One alone takes half: 32 MiB in a round trip of 80 ms are 400 MB/s.
 read_ahead_bytes_max = 64 * MIB
 
 # A log operation that takes longer than this counts as failed, also when its answer comes later. A little

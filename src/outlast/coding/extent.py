@@ -26,7 +26,6 @@ from outlast.coding.erasure import Buffer, erasure
 from outlast.coding.geometry import CHECK_BYTES, Geometry
 from outlast.coding.seal import StripeSeal
 
-
 FRAGMENTS_PREFIX = "x/"
 """What the names of all fragments begin with."""
 

@@ -129,5 +129,3 @@ class Mender:
         self._failed[id] = failures + 1, self._clock.monotonic() + pause_s
         while len(self._failed) > remembered_max:
             self._failed.popitem(last=False)
-
-

@@ -181,10 +181,9 @@ def _id(upload: str) -> bytes:
 async def _md5(reading: Reading, further: Sequence[Digest]) -> bytes:
     digests = Digests(further)
     try:
-        async with reading:
-            async for chunk in reading:
-                digests.feed(chunk)
-                await digests.wait_room()
+        async for chunk in reading:
+            digests.feed(chunk)
+            await digests.wait_room()
         return await digests.finish()
     except BaseException:
         await digests.cancel()

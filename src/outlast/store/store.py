@@ -45,7 +45,7 @@ from outlast.store.notes import Notes
 from outlast.store.objects import Objects
 from outlast.store.quotas import Quotas
 from outlast.store.read import Reader, Select, Span
-from outlast.store.reading import Reading
+from outlast.store.reading import PendingReading
 from outlast.store.redundancy import Redundancy
 from outlast.store.restore import Restorer
 from outlast.store.status import Status, status_of
@@ -240,14 +240,15 @@ class Store:
         """The newest version. Raises `NoSuchBucket`, `NoSuchKey`."""
         return await self.reader.head(bucket, key)
 
-    async def get(
+    def get(
         self, bucket: str, key: str, span: Span | None = None, *, select: Select | None = None
-    ) -> Reading:
+    ) -> PendingReading:
         """The newest version's bytes: all, those in `span` ([start, stop)), or what `select(version)` says.
 
-        Raises `NoSuchBucket`, `NoSuchKey`, `StoreCorrupt`, and what `select` raises.
+        `async with` closes the reading, `await` leaves that to the caller. Raises `NoSuchBucket`,
+        `NoSuchKey`, `StoreCorrupt`, `StoreBusy`, and what `select` raises.
         """
-        return await self.reader.get(bucket, key, select or (lambda version: span))
+        return PendingReading(self.reader.get(bucket, key, select or (lambda version: span)))
 
     async def delete(self, bucket: str, key: str, condition: Condition | None = None) -> bool:
         """Whether there was one. Raises `NoSuchBucket`; conditional: `PreconditionFailed`, `NoSuchKey`."""
@@ -333,9 +334,9 @@ class Store:
         Raises as `get` does, `NoSuchUpload`, `InvalidPart`.
         """
         await self._multipart.check(bucket, key, upload, number)
-        reading = await self.get(source_bucket, source_key, span, select=select)
         source = source_bucket, source_key
-        etag = await self._multipart.copy_part(bucket, key, upload, number, source, reading, digests)
+        async with self.get(source_bucket, source_key, span, select=select) as reading:
+            etag = await self._multipart.copy_part(bucket, key, upload, number, source, reading, digests)
         return etag, reading.version
 
     async def parts(

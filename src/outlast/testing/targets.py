@@ -157,11 +157,12 @@ class StoreTarget:
 
         async def get() -> Seen | None:
             try:
-                reading = await self._store.get(self._bucket, key, select=span)
+                async with self._store.get(self._bucket, key, select=span) as reading:
+                    content = await reading.read()
             except NoSuchKey:
                 return None
             version = reading.version
-            return Seen(version.attributes.metadata.get(LABEL, ""), version.etag, await reading.read())
+            return Seen(version.attributes.metadata.get(LABEL, ""), version.etag, content)
 
         return await _outcome(get)
 
