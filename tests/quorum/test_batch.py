@@ -1,9 +1,13 @@
 """What a slot's value is."""
 
+import msgspec
+import pytest
 from cluster import PlainSeal
 
+from outlast.base.errors import ConfigError
 from outlast.base.limits import KIB
-from outlast.quorum.batch import GENESIS_HASH, KEPT_BYTES_MAX, Batch, Opener, seal_batch
+from outlast.quorum.ballot import Ballot, SlotState, decode_state, encode_state
+from outlast.quorum.batch import GENESIS_HASH, KEPT_BYTES_MAX, Batch, Opener, open_batch, seal_batch
 
 
 class Counting(PlainSeal):
@@ -41,3 +45,19 @@ def test_a_value_that_was_applied_is_not_kept() -> None:
     opener.forget(1)
     opener(1, value)
     assert seal.opened == 2
+
+
+def test_a_batch_of_a_later_version_stops_with_the_remedy() -> None:
+    seal = PlainSeal()
+    later = msgspec.msgpack.encode([GENESIS_HASH, b"g" * 16, 1, [], "of a later version"])
+    value = seal.seal(later, b"outlast log/main/%016x" % 7)
+    with pytest.raises(ConfigError) as caught:
+        open_batch(seal, 7, value)
+    assert "upgrade Outlast" in caught.value.remedy
+
+
+def test_a_state_of_a_later_version_is_refused() -> None:
+    state = SlotState(Ballot(1, b"g" * 16))
+    later = [*msgspec.msgpack.decode(encode_state(state)), "of a later version"]
+    with pytest.raises(msgspec.ValidationError):
+        decode_state(msgspec.msgpack.encode(later))
