@@ -45,7 +45,10 @@ CLIENT_ERRORS = {
     "PartTooSmall": ("EntityTooSmall", 400),
     "EntityTooLarge": ("EntityTooLarge", 400),
     "StoreUnavailable": ("ServiceUnavailable", 503),
+    "WriteExpired": ("ServiceUnavailable", 503),
+    "WriteLost": ("ServiceUnavailable", 503),
     "StoreCorrupt": ("InternalError", 500),
+    "LocalStateCorrupt": ("ServiceUnavailable", 503),
     "StoreFull": ("QuotaExceeded", 403),
     # An S3 client cannot meet these two: access keys are not made through S3.
     "NoSuchAccessKey": ("InternalError", 500),
@@ -65,7 +68,14 @@ def test_every_error_of_the_store_has_its_code(kind):
 
 
 @pytest.mark.parametrize(
-    "error", [base.NoMajority("x"), base.Unavailable("disk-a", "get"), base.StoreUnavailable("x")]
+    "error",
+    [
+        base.NoMajority("x"),
+        base.Unavailable("disk-a", "get"),
+        base.StoreUnavailable("x"),
+        base.WriteLost("x"),
+        base.LocalStateCorrupt("x"),
+    ],
 )
 def test_what_passes_is_told_with_when_to_ask_again(error):
     told = from_store_error(error)
