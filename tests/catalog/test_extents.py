@@ -93,6 +93,13 @@ def test_a_late_note_does_not_call_a_fragment_lost_that_has_moved(state: State) 
     assert state.degraded_extents() == []
 
 
+def test_a_note_counts_only_with_the_right_place_even_if_the_incarnation_is_right(state: State) -> None:
+    there = extent()
+    apply(state, put("a", in_extents(there)))
+    assert apply_one(state, FragmentsLost(there.id, (Fragment(1, "four", incarnation("two")),))) is True
+    assert state.degraded_extents() == []
+
+
 def test_a_late_note_does_not_call_a_fragment_lost_that_was_written_again_after_an_erasure(
     state: State,
 ) -> None:
@@ -110,8 +117,11 @@ def test_a_note_that_names_an_earlier_incarnation_restores_nothing(state: State)
     apply(state, put("a", in_extents(there)), ProviderReattached("two", incarnation("two", 2)))
     stale = fragments(there, 1)
     unknown = (Fragment(1, "nobody", incarnation("nobody")),)
-    assert apply(state, *(FragmentsRestored(there.id, some) for some in (stale, unknown))) == [True, True]
+    late = [FragmentsRestored(there.id, some) for some in (stale, unknown)]
+    assert apply(state, *late) == [True, True]
     assert [degraded.missing for degraded in state.degraded_extents()] == [0b010]
+    apply(state, FragmentsRestored(there.id, (Fragment(1, "two", incarnation("two", 2)),)), *late)
+    assert state.degraded_extents() == [], "nor does it take back what is restored"
 
 
 def missing(state: State, *extents: Extent) -> list[int]:

@@ -81,6 +81,11 @@ def extent_rows(content: Stored) -> list[int]:
     return [part.extent for part in content if isinstance(part, Reference)]
 
 
+def length(content: Stored) -> int:
+    """How many bytes it has."""
+    return sum(len(part) if isinstance(part, bytes) else part.length for part in content)
+
+
 def located(content: Stored) -> Iterator[tuple[int, int, bytes | Reference]]:
     """Each part with where it starts and stops in the whole, in bytes."""
     position = 0

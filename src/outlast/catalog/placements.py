@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from outlast.catalog.content import content_blob, extent_rows
+from outlast.catalog.content import content_blob, extent_rows, length
 from outlast.catalog.database import Database, Row
 from outlast.catalog.layouts import Layout, Layouts
 
@@ -76,10 +76,9 @@ def _wholes(database: Database, numbers: Mapping[int, int]) -> tuple[Whole, ...]
     objects: Counter[int] = Counter()
     sizes: Counter[int] = Counter()
     with database.scanning() as scan:
-        contents = scan(
-            "SELECT objects.size, contents.content FROM objects"
-            " JOIN contents ON contents.id = objects.content WHERE contents.extents > 0"
-        )
+        # In the order in which they were written, as are their extents: objects by key would be all over the
+        # file.
+        contents = scan("SELECT content FROM contents WHERE extents > 0")
         while batch := list(islice(contents, contents_at_once)):
             for size, entries in _entries(database, batch, numbers):
                 objects[entries] += 1
@@ -88,16 +87,17 @@ def _wholes(database: Database, numbers: Mapping[int, int]) -> tuple[Whole, ...]
 
 
 def _entries(
-    database: Database, contents: Iterable[Row], numbers: Mapping[int, int]
+    database: Database, rows: Iterable[Row], numbers: Mapping[int, int]
 ) -> Iterator[tuple[int, int]]:
     """(size, bits) of each content."""
-    rows = [(size, extent_rows(database.decoded(content_blob, content))) for size, content in contents]
-    known = _numbers_of(database, sorted({row for _, several in rows for row in several}), numbers)
-    for size, several in rows:
+    contents = [database.decoded(content_blob, blob) for (blob,) in rows]
+    extents = [extent_rows(content) for content in contents]
+    known = _numbers_of(database, sorted({row for several in extents for row in several}), numbers)
+    for content, several in zip(contents, extents, strict=True):
         bits = 0
         for row in several:
             bits |= 1 << known[row]
-        yield size, bits
+        yield length(content), bits
 
 
 def _numbers_of(database: Database, rows: list[int], numbers: Mapping[int, int]) -> dict[int, int]:

@@ -97,8 +97,8 @@ class State:
             assert row is not None
             self._position = Position(row[0], row[1])
             self._sound.reload()
-        except LocalStateCorrupt as damage:
-            self._damage = damage  # what memory says belongs to no slot now
+        except Exception as error:  # what memory says belongs to no slot now
+            self._damage = LocalStateCorrupt(f"the local catalog cannot be read any more: {error}")
             raise
 
     @property

@@ -1,12 +1,12 @@
 """Mending: a gateway restores degraded extents by itself, as soon as there is a place for what is missing.
 
-Every gateway watches the catalog for extents that miss a fragment and could get it now: the fragment's provider is
-available again, or a spare one is. It claims a few through the log, so that gateways divide the work among
-themselves, restores them one by one, and rests after each for as long as that took, so that mending is polite to
-those who use the store.
+Every gateway watches the catalog for extents that miss a fragment and could get it now: the fragment's
+provider is available again, or a spare one is. It claims a few through the log, so that gateways divide the
+work among themselves, restores them one by one, and rests after each for as long as that took, so that
+mending is polite to those who use the store.
 
-A claim only divides the work, and lasts for a while of each gateway's own time since it heard of it. Two gateways that
-restore the same extent do the same work twice, and no harm.
+A claim only divides the work, and lasts for a while of each gateway's own time since it heard of it. Two
+gateways that restore the same extent do the same work twice, and no harm.
 """
 
 import math

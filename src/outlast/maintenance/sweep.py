@@ -1,7 +1,7 @@
 """Sweeping: fragments that nothing refers to, and never will, are deleted.
 
-A gateway that is killed in the middle of an upload leaves fragments that no record names. They look like those of
-an upload that is still going on, so a sweep proves that they are not, in this order:
+A gateway that is killed in the middle of an upload leaves fragments that no record names. They look like
+those of an upload that is still going on, so a sweep proves that they are not, in this order:
 
 1. list the fragments at every provider; those whose extent the catalog does not know are *strays*;
 2. learn everything that was decided up to then: the writers of all strays began by that slot;
@@ -9,8 +9,8 @@ an upload that is still going on, so a sweep proves that they are not, in this o
 4. record that writes that began by that slot have expired: from then on the log refuses them;
 5. what is still unknown can never become known. It is deleted.
 
-No clock is asked, and nothing depends on how long step 3 really takes: an upload that is slower is refused when it
-is committed, and never acknowledged.
+No clock is asked, and nothing depends on how long step 3 really takes: an upload that is slower is refused
+when it is committed, and never acknowledged.
 """
 
 from dataclasses import dataclass
@@ -88,8 +88,8 @@ async def _find_strays(store: Store, report: SweepReport) -> dict[tuple[str, str
 def _is_stray(store: Store, key: str) -> bool:
     """Whether the catalog knows no such extent. What is no fragment of ours is left alone.
 
-    A fragment of a known extent stays, even where it was moved to another place since: at any moment it may be
-    moved back.
+    A fragment of a known extent stays, even where it was moved to another place since: at any moment it may
+    be moved back.
     """
     parsed = parse_fragment_key(key)
     return parsed is not None and store.catalog.state.extent(parsed[0]) is None

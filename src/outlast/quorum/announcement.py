@@ -22,8 +22,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from outlast.base.errors import Tampered
-from outlast.base.wire import Struct
+from outlast.base.wire import Struct, not_known
 from outlast.quorum.batch import Batch, Seal, Submission
 
 # For how many slots a gateway remembers what they held. An announcement is for a slot at most `AHEAD_MAX`
@@ -55,11 +54,13 @@ def seal_announcement(seal: Seal, slot: int, announcement: Announcement) -> byte
 
 
 def open_announcement(seal: Seal, slot: int, sealed: bytes) -> Announcement:
-    """Raises `Tampered` if it was not sealed for this slot by this store."""
+    """Raises `Tampered` if it was not sealed for this slot by this store, `ConfigError` if a later version
+    did.
+    """
     try:
         return _decoder.decode(seal.open(sealed, _bound_to(slot)))
-    except msgspec.DecodeError as error:
-        raise Tampered(f"slot {slot} holds no announcement that this version knows: {error}") from error
+    except msgspec.ValidationError as error:
+        raise not_known("an announcement", error) from error
 
 
 def _bound_to(slot: int) -> bytes:

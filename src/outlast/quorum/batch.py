@@ -15,8 +15,7 @@ from typing import Protocol
 import msgspec
 
 from outlast.base import limits
-from outlast.base.errors import Tampered
-from outlast.base.wire import Struct
+from outlast.base.wire import Struct, not_known
 
 GENESIS_HASH = bytes(32)
 """What slot 0 names as the hash before it."""
@@ -78,11 +77,14 @@ def seal_batch(seal: Seal, slot: int, batch: Batch) -> bytes:
 
 
 def open_batch(seal: Seal, slot: int, value: bytes) -> Batch:
-    """The batch in `value`. Raises `Tampered` if it was not sealed for this slot by this store."""
+    """The batch in `value`.
+
+    Raises `Tampered` if it was not sealed for this slot by this store, `ConfigError` if a later version did.
+    """
     try:
         return _decoder.decode(seal.open(value, _bound_to(slot)))
-    except msgspec.DecodeError as error:
-        raise Tampered(f"slot {slot} holds no batch that this version knows: {error}") from error
+    except msgspec.ValidationError as error:
+        raise not_known("a batch", error) from error
 
 
 def value_hash(value: bytes) -> bytes:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from outlast.base.concurrency import cancel_and_wait
-from outlast.base.errors import Estranged, NoMajority
+from outlast.base.errors import Estranged
 from outlast.base.marks import reached
 from outlast.quorum.announcement import Speed
 from outlast.quorum.context import LogContext
@@ -94,7 +94,7 @@ class Learner:
                 behind = width == ASKED_AT_ONCE and slot.tally.decided() is not None
                 width = min(2 * width, ASKED_AT_ONCE)
             elif slot.tally.hopeless():
-                raise NoMajority(f"slot {slot.number}: {slot.tally.reasons()}")
+                raise slot.tally.no_majority(slot.number)
             else:
                 grace += 1
                 await self._decide_after_grace(slot.number, grace)
@@ -138,7 +138,7 @@ class Learner:
         if slot.number == self._history.slot + 1 and (state := slot.tally.decided()) is not None:
             self._history.learn(slot.number, state)
         if self._history.slot == known and slot.tally.hopeless():
-            raise NoMajority(f"slot {slot.number}: {slot.tally.reasons()}")
+            raise slot.tally.no_majority(slot.number)
         return self._history.slot > known
 
     def _slots_in_a_round(self) -> int:

@@ -167,7 +167,7 @@ class Proposer:
         state = None
         while state is None:
             if slot.tally.hopeless():
-                raise NoMajority(f"slot {slot.number}: {slot.tally.reasons()}")
+                raise slot.tally.no_majority(slot.number)
             if losses:
                 reached("proposer: back off")
                 await clock.sleep(pace.backoff_s(losses))

@@ -27,7 +27,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from outlast.base.concurrency import Background, wait_first
-from outlast.base.errors import Cause, Estranged, Exists, OutlastError, ProviderError, Tampered, Unavailable
+from outlast.base.errors import (
+    Cause,
+    ConfigError,
+    Estranged,
+    Exists,
+    OutlastError,
+    ProviderError,
+    Tampered,
+    Unavailable,
+)
 from outlast.base.marks import reached
 from outlast.quorum.ballot import Ballot, SlotState, accept, adopted, promise
 from outlast.quorum.figures import Round
@@ -366,7 +375,7 @@ class Slot:
         async def vote(voter: Voter) -> None:
             try:
                 await work(voter)
-            except (ProviderError, Tampered) as error:
+            except (ProviderError, Tampered, ConfigError) as error:
                 tally.failed(voter.name, error)
                 self._heard(voter, error)
             else:

@@ -11,6 +11,7 @@ Everything else (one of two answers accepted, the third voter silent) is inconcl
 
 from dataclasses import dataclass, field
 
+from outlast.base.errors import ConfigError, NoMajority, OutlastError
 from outlast.quorum.ballot import Ballot, SlotState, majority
 
 
@@ -74,6 +75,10 @@ class Tally:
         rounds = sorted(0 if state is None else state.promised.round for state in self.states.values())
         return rounds[min(len(rounds), self.majority) - 1] if rounds else 0
 
-    def reasons(self) -> str:
-        """Why voters did not answer, for an error message."""
-        return "; ".join(f"{voter}: {error}" for voter, error in sorted(self.failures.items()))
+    def no_majority(self, slot: int) -> OutlastError:
+        """What to raise where it is hopeless: `NoMajority`, or `ConfigError` if this version is too old."""
+        for error in self.failures.values():
+            if isinstance(error, ConfigError):
+                return error
+        reasons = "; ".join(f"{voter}: {error}" for voter, error in sorted(self.failures.items()))
+        return NoMajority(f"slot {slot}: {reasons}")

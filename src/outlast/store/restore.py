@@ -199,7 +199,7 @@ class _Work:
 
     def _fragment(self, index: int) -> Fragment:
         place = self._moved.get(index, self._extent.places[index])
-        return Fragment(index, place, self._incarnations[place])
+        return Fragment(index, place, self._incarnations.get(place, b""))
 
     def _key(self, index: int) -> str:
         return fragment_key(self._extent.id, index)

@@ -1,6 +1,7 @@
 """What lies below `log/` at a voter, as the simulator's checkers see it: the one place that knows the format.
 
-A name says which slot, and the zero-based index of the state in its row; the bytes are what `quorum.ballot` makes of them.
+A name says which slot, and the zero-based index of the state in its row; the bytes are what `quorum.ballot`
+makes of them.
 """
 
 import re
