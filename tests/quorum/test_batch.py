@@ -59,15 +59,6 @@ def test_a_value_that_was_applied_is_not_kept() -> None:
 
 def test_a_batch_of_a_later_version_stops_with_the_remedy() -> None:
     seal = PlainSeal()
-    later = msgspec.msgpack.encode([GENESIS_HASH, b"g" * 16, 1, [], "of a later version"])
-    value = seal.seal(later, b"outlast log/main/%016x" % 7)
-    with pytest.raises(ConfigError) as caught:
-        open_batch(seal, 7, value)
-    assert "upgrade Outlast" in caught.value.remedy
-
-
-def test_a_batch_of_a_later_version_stops_with_the_remedy() -> None:
-    seal = PlainSeal()
     later = msgspec.msgpack.encode([GENESIS_HASH, b"g" * 16, [], "of a later version"])
     value = seal.seal(later, b"outlast log/main/%016x" % 7)
     with pytest.raises(ConfigError) as caught:
@@ -79,13 +70,13 @@ def test_a_batch_of_a_later_version_stops_with_the_remedy() -> None:
 async def test_a_gateway_that_is_too_old_for_the_log_is_told_so(sim: Simulation) -> None:
     cluster = Cluster(sim)
     await cluster.create()
-    cluster.checkers.off.add("chain")
     gateway = cluster.gateway()
     await gateway.log.append(b"of this version")
     later = msgspec.msgpack.encode([gateway.log.hash, b"g" * 16, [], "of a later version"])
     value = PlainSeal().seal(later, b"outlast log/main/%016x" % 2)
     state = SlotState(Ballot(0, b"g" * 16), Ballot(0, b"g" * 16), value)
     for voter in cluster.voters:
+        voter.watchers.clear()  # the checkers cannot read it either
         _, data = StateCodec(PlainSeal(), voter.name).encode(2, None, state)
         await voter.create(state_key(2, 0), data)
     for work in (gateway.log.sync(), gateway.log.append(b"more")):

@@ -1,4 +1,4 @@
-"""At any ratio of distances up to ten, beside a gateway that never rests, every gateway's writes succeed, and soon."""
+"""Beside a gateway that never rests and is up to ten times as near, every gateway's writes succeed, and soon."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from outlast.testing.simulation import Simulation, simulate
 
 NEAR_ROUND_TRIP_S = 0.01
 SECONDS = 15.0
-# The first records of a gateway that knows nothing of the log yet are left out: it has to learn all of it first.
+# The first records of a gateway that knows nothing of the log are left out: it has to learn all of it.
 LEARNING = 2
 
 

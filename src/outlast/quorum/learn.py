@@ -45,12 +45,12 @@ class Learner:
         self._context = context
         self._history = history
         self._proposer = proposer
-        self._current_at = float("-inf")
+        self._looked_at = float("-inf")
 
     @property
     def age_s(self) -> float:
-        """How long ago the question was asked to which the history has the answer."""
-        return self._context.clock.monotonic() - self._current_at
+        """How long ago the last question was asked about the slots that come next."""
+        return self._context.clock.monotonic() - self._looked_at
 
     async def get_current(self) -> None:
         """Learn all that was decided before this call. Raises `NoMajority`."""
@@ -108,6 +108,7 @@ class Learner:
         """
         context, first = self._context, self._history.slot + 1
         asked_at, ticket = context.clock.monotonic(), context.readers.ticket
+        self._looked_at = asked_at
         slots = [self._proposer.slot_at(first + i) for i in range(count)]
         await asyncio.gather(
             *(
@@ -123,7 +124,6 @@ class Learner:
         else:
             slot = slots[-1]
         if slot.tally.open():
-            self._current_at = asked_at
             self.speed.seen(self._history.slot, asked_at)
             context.figures.reads_asked += context.readers.resolve(ticket)
         return slot

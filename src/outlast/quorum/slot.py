@@ -95,20 +95,24 @@ class Slot:
     # ------------------------------------------------------------ asking
 
     async def glance(self, contended: bool = False) -> None:
-        """As `ask`, without asking on where the nearest majority's answers are inconclusive: a slot in
-        flight.
+        """As `ask`, without asking on where the nearest majority's answers are inconclusive: a slot in flight.
+
+        Of a slot that is known to be `contended` for, all voters are asked at once: which of them an attempt has
+        reached is chance.
         """
 
         async def look(voter: Voter) -> None:
             await self._look(voter, contended=contended)
 
         self._rounds["question"] += 1
-        self.tally = Tally(len(self._voters))
-        nearest = sorted(self._voters, key=lambda voter: voter.rank)[: self.tally.majority]
-        tasks = self._start(look, nearest)
-        await wait_first(tasks, lambda: bool(self.tally.failures))
+        tally = self.tally = Tally(len(self._voters))
+        ranked = sorted(self._voters, key=lambda voter: voter.rank)
+        tasks = self._start(look, ranked if contended else ranked[: tally.majority])
+        await wait_first(tasks, lambda: bool(tally.failures) or len(tally.states) >= tally.majority)
+        if contended and not tally.conclusive():
+            await wait_first(tasks, tally.conclusive, PATIENCE_S_MIN)
         self._leave(tasks)
-        if self.tally.failures:
+        if tally.failures:
             await self.ask()
 
     async def ask(self) -> None:
