@@ -1,13 +1,13 @@
 """Several gateways' logs over shared memory voters, for the quorum's tests."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from outlast.base.errors import Cause, Full, Tampered, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.protocol import Data
+from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.genesis import write_genesis
 from outlast.quorum.log import Log
@@ -19,26 +19,6 @@ T = TypeVar("T")
 
 STORE = b"s" * 16
 INCARNATION = b"i" * 16
-
-
-class Proxy:
-    """A provider that hands each verb that the quorum uses to `_pass`."""
-
-    def __init__(self, inner: MemoryProvider) -> None:
-        self.inner = inner
-        self.name = inner.name
-
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        return await self._pass("get", lambda: self.inner.get(key, span))
-
-    async def create(self, key: str, data: Data) -> None:
-        await self._pass("create", lambda: self.inner.create(key, data))
-
-    async def put(self, key: str, data: Data) -> None:
-        await self._pass("put", lambda: self.inner.put(key, data))
-
-    async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
-        raise AssertionError("for subclasses")
 
 
 class PlainSeal:
@@ -53,7 +33,7 @@ class PlainSeal:
         return sealed[len(aad) + 1 :]
 
 
-class Gate(Proxy):
+class Gate(Wrapper):
     """One gateway's way to one voter, which can be shut, full, or lose answers to what it did."""
 
     shut = False
@@ -66,14 +46,15 @@ class Gate(Proxy):
         self.calls = Counter()
         return self.calls
 
-    async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
+    async def around(self, call: Call, perform: Perform[T]) -> T:
+        verb = call.verb
         if self.calls is not None:
             self.calls[verb] += 1
         if self.shut:
             raise Unavailable(self.name, verb, "shut", Cause.REFUSED)
         if self.full and verb == "create":
             raise Full(self.name, verb)
-        result = await deed()
+        result = await perform()
         if self.loses_answers and verb == "create":
             raise Unavailable(self.name, verb, "answer lost", Cause.RESET)
         return result

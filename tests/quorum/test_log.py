@@ -8,6 +8,7 @@ import pytest
 from cluster import Broken, Cluster, Gateway, PlainSeal
 
 from outlast.base.errors import Cause, ForkedLog, NoMajority, Unavailable
+from outlast.providers.wrap.wrapper import Call, Perform
 from outlast.quorum.ballot import Ballot, SlotState, decode_state, encode_state
 from outlast.quorum.batch import Batch, seal_batch
 from outlast.quorum.pace import QUESTIONS_MAX
@@ -439,16 +440,16 @@ def test_one_ballot_never_stands_for_two_values() -> None:
         # The other's first ballot is accepted by v0 alone, and nobody tells it.
         other.gates[2].shut = True
         promises = 0
-        passing = other.gates[1]._pass
+        passing = other.gates[1].around
 
-        async def promise_then_shut(verb: str, deed: object) -> object:
+        async def promise_then_shut(call: Call, perform: Perform[object]) -> object:
             nonlocal promises
-            if verb == "create" and promises:
-                raise Unavailable("v1", verb, "shut", Cause.REFUSED)
-            promises += verb == "create"
-            return await passing(verb, deed)
+            if call.verb == "create" and promises:
+                raise Unavailable("v1", call.verb, "shut", Cause.REFUSED)
+            promises += call.verb == "create"
+            return await passing(call, perform)
 
-        other.gates[1]._pass = promise_then_shut
+        other.gates[1].around = promise_then_shut
         losing = other.gates[0]
         writing = asyncio.ensure_future(other.log.append(b"other"))
         while promises == 0:
@@ -456,7 +457,7 @@ def test_one_ballot_never_stands_for_two_values() -> None:
         losing.loses_answers = True
         await sim.clock.sleep(0.06)
         losing.shut = True
-        other.gates[2].shut, other.gates[1]._pass = False, passing
+        other.gates[2].shut, other.gates[1].around = False, passing
         await writing
         values: dict[Ballot, set[bytes]] = {}
         for voter in cluster.voters:

@@ -103,3 +103,8 @@ def chunks_of(data: Data) -> Sequence[Buffer]:
 def joined(data: Data) -> bytes:
     """`data` as one bytes object."""
     return data if isinstance(data, bytes) else b"".join(data)
+
+
+def data_size(data: Data) -> int:
+    """How many bytes `data` has."""
+    return len(data) if isinstance(data, bytes) else sum(map(len, data))

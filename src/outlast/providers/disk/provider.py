@@ -17,7 +17,7 @@ from outlast.providers.disk.failures import failure
 from outlast.providers.disk.lane import Lane, Saturated
 from outlast.providers.disk.tree import Tree
 from outlast.providers.names import check_key, check_prefix, check_span
-from outlast.providers.protocol import Data, Entry, Stat
+from outlast.providers.protocol import Data, Entry, Stat, data_size
 
 T = TypeVar("T")
 
@@ -93,7 +93,7 @@ class DiskProvider:
         return self._large if size >= large_bytes_min else self._small
 
     def _lane_for(self, data: Data) -> Lane:
-        return self._lane(len(data) if isinstance(data, bytes) else sum(map(len, data)))
+        return self._lane(data_size(data))
 
     async def _run(
         self, lane: Lane, verb: str, key: str, function: Callable[..., T], *arguments: object

@@ -12,7 +12,7 @@ provider is not asked for what it no longer has. It is no proof: votes are attes
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -22,9 +22,10 @@ from outlast.base.errors import Cause, Denied, Estranged, Full, NotFound, Provid
 from outlast.providers import trouble
 from outlast.providers.health import Health
 from outlast.providers.marker import Marker, read_marker
-from outlast.providers.protocol import Data, Entry, Provider, Stat
+from outlast.providers.protocol import Provider
 from outlast.providers.trouble import Trouble
 from outlast.providers.wrap.layers import keeps_versions
+from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
@@ -48,8 +49,11 @@ first_marker_deadline_s = 4.0
 suspect_deadline_s = 2.0
 
 
-class Guard:
-    """`inner`, with a deadline, `health` and the `marker` that it should have (None: it is not looked at)."""
+class Guard(Wrapper):
+    """`inner`, with a deadline, `health` and the `marker` that it should have (None: it is not looked at).
+
+    `inner` is also for those who must reach the provider although it is estranged.
+    """
 
     def __init__(
         self,
@@ -59,8 +63,7 @@ class Guard:
         marker: Marker | None = None,
         quiet_period_s: float = marker_period_s,
     ) -> None:
-        self.inner = inner
-        """The provider itself, for those who must reach it although it is estranged."""
+        super().__init__(inner)
         self.health = health
         self._name = inner.name
         self._clock = clock
@@ -73,39 +76,11 @@ class Guard:
         self._wake = asyncio.Event()
         health.changed = self._wake.set
 
-    @property
-    def name(self) -> str:
-        return self._name
-
     def expect(self, incarnation: bytes) -> None:
         """From now on the marker should say `incarnation`: the provider was taken back."""
         assert self._marker is not None, "a guard without a marker expects nothing"
         self._marker = replace(self._marker, incarnation=incarnation)
         self._want_marker()
-
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        size = whole_bytes_guess if span is None else span[1] - span[0]
-        return await self._call("get", size, self.inner.get, key, span)
-
-    async def put(self, key: str, data: Data) -> None:
-        await self._call("put", _size(data), self.inner.put, key, data)
-
-    async def create(self, key: str, data: Data) -> None:
-        await self._call("create", _size(data), self.inner.create, key, data)
-
-    async def head(self, key: str) -> Stat:
-        return await self._call("head", 0, self.inner.head, key)
-
-    async def delete(self, key: str) -> None:
-        await self._call("delete", 0, self.inner.delete, key)
-
-    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
-        entries = self.inner.list(prefix, start_after)
-        while (entry := await self._call("list", 0, _next, entries)) is not None:
-            yield entry
-
-    async def close(self) -> None:
-        await self.inner.close()
 
     async def check(self) -> ProviderError | None:
         """Read the marker now, and tell health what it says. What went wrong is returned."""
@@ -158,8 +133,9 @@ class Guard:
 
     # ------------------------------------------------------------ calls
 
-    async def _call(self, verb: str, size: int, method: Callable[..., Awaitable[T]], *arguments: object) -> T:
-        health = self.health
+    async def around(self, call: Call, perform: Perform[T]) -> T:
+        health, verb = self.health, call.verb
+        size = whole_bytes_guess if call.size is None else call.size
         if not health.available:
             raise self._refusal(verb)
         began = self._clock.monotonic()
@@ -170,7 +146,7 @@ class Guard:
             self._wake.set()
         try:
             async with asyncio.timeout(deadline_s_base + size / deadline_bytes_per_s):
-                answer = await method(*arguments)
+                answer = await perform()
         except ProviderError as error:
             self._failed(began, error)
             raise
@@ -284,11 +260,3 @@ class Guard:
             raise
         self.health.report(verb, self._clock.monotonic() - began)
         return answer
-
-
-def _size(data: Data) -> int:
-    return len(data) if isinstance(data, bytes) else sum(map(len, data))
-
-
-async def _next(entries: AsyncIterator[Entry]) -> Entry | None:
-    return await anext(entries, None)
