@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from outlast.base.errors import Cause, Exists, Unavailable
+from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Data
 from outlast.providers.wrap.name_interval import NameInterval
@@ -49,7 +50,7 @@ def test_racers_do_not_queue_up_to_be_told_that_another_won() -> None:
 
 def test_a_write_without_an_answer_may_have_happened_and_counts() -> None:
     class Silent(MemoryProvider):
-        async def put(self, key: str, data: object) -> None:
+        async def put(self, key: str, data: object, under: Marker | None = None) -> None:
             raise Unavailable("p", "put", "", Cause.TIMEOUT)
 
     async def main(sim: Simulation) -> None:
@@ -64,8 +65,8 @@ def test_a_write_without_an_answer_may_have_happened_and_counts() -> None:
 
 def test_a_write_that_was_given_up_may_have_happened_and_counts() -> None:
     class Silent(MemoryProvider):
-        async def put(self, key: str, data: Data) -> None:
-            await super().put(key, data)
+        async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
+            await super().put(key, data, under)
             await asyncio.Event().wait()
 
     async def main(sim: Simulation) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Unavailable
+from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Stat
 from outlast.providers.wrap.rate_limit import RateLimit, rate_min
@@ -35,7 +36,7 @@ class Weak(MemoryProvider):
         self.answered += 1
         return Stat(0)
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         raise Unavailable("p", "get", "503", Cause.THROTTLED)
 
 
@@ -120,7 +121,7 @@ def test_who_would_wait_too_long_is_told_at_once() -> None:
 
 def test_a_complaint_about_one_name_slows_down_nothing_else() -> None:
     class Touchy(MemoryProvider):
-        async def put(self, key: str, data: object) -> None:
+        async def put(self, key: str, data: object, under: Marker | None = None) -> None:
             raise Unavailable("p", "put", "429", Cause.THROTTLED)
 
     async def main(sim: Simulation) -> None:

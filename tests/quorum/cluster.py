@@ -7,6 +7,7 @@ from typing import TypeVar
 from outlast.base.errors import Cause, Full, Tampered, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider
+from outlast.providers.wrap.attest import Attest
 from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.genesis import write_genesis
@@ -73,7 +74,7 @@ class Gateway:
             for voter, gate in zip(cluster.voters, self.gates, strict=True)
         ]
         self.log = Log(
-            [Voter(link, INCARNATION) for link in self.links],
+            [Voter(Attest(link, Marker(STORE, link.name, INCARNATION), sim.clock)) for link in self.links],
             PlainSeal(),
             sim.entropy_of(f"{name}/id").bytes(16),
             sim.clock,

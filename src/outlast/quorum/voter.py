@@ -1,15 +1,15 @@
 """One provider as a passive acceptor, and the proof that it has not forgotten its promises.
 
 Paxos rests on acceptors that remember. A provider that was erased answers "nothing there" about slots
-that it has voted in; counting such an answer could decide a slot twice. So every answer is *attested*:
-together with the operation the voter's marker is read, and the answer counts only if the marker is there
-with the incarnation that the catalog expects. An erased, emptied, swapped or re-mounted provider has no
-marker or an old one, and its answers are errors (`Estranged`) until it is reattached, which gives it a
-new incarnation through the log (docs/decisions/0003-amnesia.md).
+that it has voted in; counting such an answer could decide a slot twice. So every answer is *attested*: it
+counts only if the voter's marker was there, with the incarnation that the catalog expects, once the operation
+was done. An erased, emptied, swapped or re-mounted provider has no marker or an old one, and its answers are
+errors (`Estranged`) until it is reattached, which gives it a new incarnation through the log
+(docs/decisions/0003-amnesia.md). How a provider attests is for `providers.wrap.attest`.
 
-Where a round trip is long the marker is read beside the operation: a provider erased between the two reads,
+Where the marker has to be read, it is read beside the operation: a provider erased between the two reads,
 within that round trip, is not noticed in that operation. The alternative costs every commit a round trip.
-Where it is short (`near`), the marker is read after the operation, and nothing is missed.
+Where the provider attests its operations itself, nothing is missed.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from typing import TypeVar
 import msgspec
 
 from outlast.base import limits
-from outlast.base.errors import Cause, Estranged, Exists, NotFound, ProviderError, Unavailable
+from outlast.base.errors import Cause, Exists, NotFound, ProviderError, Unavailable
 from outlast.providers.latency import Latency
-from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.protocol import Provider
+from outlast.providers.wrap.attest import Attested
 from outlast.quorum.ballot import SlotState, decode_state, encode_state
 
 T = TypeVar("T")
@@ -51,27 +51,27 @@ class Voter:
     answer is the voter's failure. Every method raises `ProviderError` or `Tampered`.
     """
 
-    def __init__(
-        self, provider: Provider, incarnation: bytes, source: Provider | None = None, near: bool = False
-    ) -> None:
-        """`source`: where to read without attestation, past a guard that refuses an estranged provider.
-
-        `near`: another round trip costs next to nothing, as on a disk.
-        """
+    def __init__(self, provider: Attested, source: Provider | None = None) -> None:
+        """`source`: where to read without attestation, past a guard that refuses an estranged provider."""
         self.name = provider.name
         self.provider = provider
         self._source = source or provider
-        self.incarnation = incarnation
-        self._near = near
         self._under_way = 0
         self._pace = Latency()
         self._late = False
         self.refuses = False
         """Whether the last `create` was refused or not answered."""
         self._asked_at = float("-inf")
-        self._marker: Marker | None = None
-        self._marker_content = b""
         self.check: Callable[[int, bytes], object] = lambda slot, value: None
+
+    @property
+    def incarnation(self) -> bytes:
+        """With which its answers count."""
+        return self.provider.incarnation
+
+    @incarnation.setter
+    def incarnation(self, incarnation: bytes) -> None:
+        self.provider.expect(incarnation)
 
     @property
     def expected_s(self) -> float:
@@ -144,37 +144,23 @@ class Voter:
         self._under_way += 1
         loop = asyncio.get_running_loop()
         self._asked_at = began = loop.time()
-        marker = None if self._near else asyncio.ensure_future(self._attest())
+        attest = None if self.provider.attests else asyncio.ensure_future(self.provider.attest())
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
                 result = await operation()
-                await (marker or self._attest())
+                if attest is not None:
+                    await attest
         except TimeoutError as error:
             raise Unavailable(self.name, "vote", "no answer in time", Cause.TIMEOUT) from error
         finally:
             self._under_way -= 1
-            if marker is not None and not marker.done():
-                marker.cancel()
-            elif marker is not None and not marker.cancelled():
-                marker.exception()  # seen: the operation's own error is the one to raise
+            if attest is not None and not attest.done():
+                attest.cancel()
+            elif attest is not None and not attest.cancelled():
+                attest.exception()  # seen: the operation's own error is the one to raise
         self._pace.add(loop.time() - began, loop.time())
         self._late = False
         return result
-
-    async def _attest(self) -> None:
-        """The same marker is seen at every operation: it is decoded once."""
-        try:
-            content = await self.provider.get(MARKER_KEY)
-            if content != self._marker_content:
-                self._marker = Marker.decode(content)
-                self._marker_content = content
-        except NotFound as error:
-            raise Estranged(self.name, "vote", "its marker is gone: erased or not mounted") from error
-        except ValueError as error:
-            raise Unavailable(self.name, "vote", f"its marker: {error}", Cause.CORRUPT) from error
-        assert self._marker is not None
-        if self._marker.incarnation != self.incarnation:
-            raise Estranged(self.name, "vote", "its marker is not the one expected: swapped or an old copy")
 
 
 async def _walk(

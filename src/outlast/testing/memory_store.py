@@ -52,7 +52,7 @@ class Gateway:
         self.state = State(":memory:")
         self.state.on_applied(self._applied)
         self.log = Log(
-            [Voter(self.guards[name], world.incarnation(name), self.drilled[name]) for name in world.voters],
+            [Voter(self.guards[name], self.drilled[name]) for name in world.voters],
             Box(world.keyring.log, entropy),
             entropy.bytes(16),
             clock,

@@ -51,14 +51,27 @@ class _Unheard(Exception):
 class Link(Wrapper):
     """A provider at the other end of a network. `weather` and `cut` may be changed at any time."""
 
-    def __init__(self, inner: Provider, clock: Clock, entropy: Entropy, weather: Weather = FAIR) -> None:
+    def __init__(
+        self,
+        inner: Provider,
+        clock: Clock,
+        entropy: Entropy,
+        weather: Weather = FAIR,
+        attests: bool = False,
+    ) -> None:
+        """`attests`: calls may still be attested as at `inner`. No provider on a real network can."""
         super().__init__(inner)
+        self._attests = attests and inner.attests
         self.weather = weather
         self.cut: Literal["", "requests", "answers"] = ""
         """What does not get through: requests (nothing is done), or answers (it is done, unheard)."""
         self._clock = clock
         self._entropy = entropy
         self._context = copy_context()
+
+    @property
+    def attests(self) -> bool:
+        return self._attests
 
     async def around(self, call: Call, perform: Perform[T]) -> T:
         loop = asyncio.get_running_loop()

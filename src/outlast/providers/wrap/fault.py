@@ -19,6 +19,7 @@ from typing import NoReturn, TypeVar
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Denied, NotFound, ProviderError, Unavailable
+from outlast.providers.marker import Marker
 from outlast.providers.protocol import Entry, Provider, Stat
 from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
@@ -120,8 +121,8 @@ class FaultProvider(Wrapper):
     async def around(self, call: Call, perform: Perform[T]) -> T:
         return await self._do(call, lambda shape: perform())
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        return await self._do(Call("get", key, None), lambda shape: self._read(shape, key, span))
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
+        return await self._do(Call("get", key, None), lambda shape: self._read(shape, key, span, under))
 
     async def head(self, key: str) -> Stat:
         return await self._do(Call("head", key, 0), lambda shape: self._stat(shape, key))
@@ -194,10 +195,12 @@ class FaultProvider(Wrapper):
                 pass  # the faults' own end, unless it was moved; the loop looks
         raise Unavailable(self.name, call.verb, "no answer", Cause.TIMEOUT)
 
-    async def _read(self, shape: Shape | None, key: str, span: tuple[int, int] | None) -> bytes:
+    async def _read(
+        self, shape: Shape | None, key: str, span: tuple[int, int] | None, under: Marker | None
+    ) -> bytes:
         if shape is Shape.STALE and key in self._before:
             return self._past(key, span)
-        data = await self.inner.get(key, span)
+        data = await self.inner.get(key, span, under=under)
         if shape is Shape.CORRUPT and data:
             return self._flipped(data)
         if shape is Shape.TRUNCATED and data:

@@ -4,16 +4,15 @@ While the provider is well the guard only measures. While it is down or estrange
 and `watch` finds out when that is over: a down provider is probed with a real write, read and delete,
 an estranged one is asked for its marker. Neither costs a client's request anything.
 
-The marker is read every few seconds while the provider is used, and soon after a `NotFound`, which is how an
-erasure shows first. Between, `quiet_period_s` apart: where each request is paid for, an idle gateway keeps
-quiet, and the first call after a pause has the marker read beside it. That is for health, so that an erased
-provider is not asked for what it no longer has. It is no proof: votes are attested one by one
-(`quorum.voter`).
+That a call counts only under the marker is the rule of `wrap.attest`, which stands inside of the guard and
+tells it what each look at the marker has shown. Beyond what calls need, the marker is read every few seconds
+while the provider is used, and soon after a `NotFound`, which is how an erasure shows first. Between,
+`quiet_period_s` apart: where each request is paid for, an idle gateway keeps quiet, and the first call after
+a pause has the marker read beside it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from outlast.base import limits
@@ -21,9 +20,10 @@ from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Denied, Estranged, Full, NotFound, ProviderError, Unavailable
 from outlast.providers import trouble
 from outlast.providers.health import Health
-from outlast.providers.marker import Marker, read_marker
+from outlast.providers.marker import Marker
 from outlast.providers.protocol import Provider
 from outlast.providers.trouble import Trouble
+from outlast.providers.wrap.attest import Attest
 from outlast.providers.wrap.layers import keeps_versions
 from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
@@ -67,7 +67,10 @@ class Guard(Wrapper):
         self.health = health
         self._name = inner.name
         self._clock = clock
-        self._marker = marker
+        self._attest = None if marker is None else Attest(inner, marker, clock)
+        if self._attest is not None:
+            self._through = self._attest
+            self._attest.seen = self._marker_seen
         self.quiet_period_s = quiet_period_s
         """How often the marker is read while nobody uses the provider."""
         self._marker_read_at = float("-inf")
@@ -76,32 +79,54 @@ class Guard(Wrapper):
         self._wake = asyncio.Event()
         health.changed = self._wake.set
 
+    # ------------------------------------------------------------ the marker
+
+    @property
+    def incarnation(self) -> bytes:
+        return self._marked().incarnation
+
     def expect(self, incarnation: bytes) -> None:
         """From now on the marker should say `incarnation`: the provider was taken back."""
-        assert self._marker is not None, "a guard without a marker expects nothing"
-        self._marker = replace(self._marker, incarnation=incarnation)
+        self._marked().expect(incarnation)
         self._want_marker()
 
+    async def attest(self, since: float | None = None) -> None:
+        """See `wrap.attest`."""
+        if not self.health.available:
+            raise self._refusal("attest")
+        try:
+            async with asyncio.timeout(deadline_s_base):
+                await self._marked().attest(since)
+        except TimeoutError:
+            raise self._timeout("attest") from None
+
     async def check(self) -> ProviderError | None:
-        """Read the marker now, and tell health what it says. What went wrong is returned."""
+        """Read the marker now, and report to health what it says. What went wrong is returned."""
         self._marker_wanted = False
         self._marker_read_at = began = self._clock.monotonic()
-        if self._marker is None:
+        if self._attest is None:
             return None
         try:
             async with asyncio.timeout(self._patience_s(marker_deadline_s, 1)):
-                present = await read_marker(self.inner)
+                await self._attest.attest()
         except TimeoutError:
-            failure: ProviderError = self._timeout("get")
+            failure = self._timeout("get")
+            self._failed(began, failure)
+            return failure
+        except Estranged:
+            return None  # health knows by now, and that is an answer
         except ProviderError as error:
-            failure = error
-        else:
-            self.health.report("get", self._clock.monotonic() - began)
-            stranger = trouble.of_marker(self._marker, present)
+            return error
+        return None
+
+    def _marker_seen(self, seconds: float, error: ProviderError | None, stranger: Trouble | None) -> None:
+        self.health.report("get", seconds, error)
+        if error is None:
             self.health.report_marker(stranger is None, stranger or trouble.emptied)
-            return None
-        self._failed(began, failure)
-        return failure
+
+    def _marked(self) -> Attest:
+        assert self._attest is not None, "a guard without a marker expects nothing"
+        return self._attest
 
     def troubles(self) -> tuple[Trouble, ...]:
         """What somebody should mend, as far as it has shown."""
@@ -111,7 +136,8 @@ class Guard(Wrapper):
     async def examine(self) -> ProviderError | None:
         """Read the marker, and write, read and delete something small. What went wrong is returned.
 
-        Who has only just begun finds out so what others know from their traffic (`health.findings`).
+        A process that has just begun learns in this way what others know from their traffic
+        (`health.findings`).
         """
         failure = await self.check()
         if failure is None and self.health.state != "estranged":
@@ -119,6 +145,9 @@ class Guard(Wrapper):
         if failure is not None:
             self.health.report_examined(failure)
         return failure
+
+    async def close(self) -> None:
+        await self._through.close()
 
     async def watch(self) -> None:
         """Until cancelled, find out when the provider is no longer well, and when it is again."""
@@ -164,7 +193,11 @@ class Guard(Wrapper):
     def _failed(self, began: float, error: ProviderError) -> None:
         now = self._clock.monotonic()
         self.health.report(error.verb, now - began, error)
-        if isinstance(error, NotFound) and now - self._marker_read_at > not_found_period_s:
+        if isinstance(error, Estranged) and self._attest is not None:
+            # At once, so that nothing more is sent there; the look at the marker says what has happened.
+            self.health.report_marker(False, trouble.of_error(error))
+            self._want_marker()
+        elif isinstance(error, NotFound) and now - self._marker_read_at > not_found_period_s:
             self._want_marker()
 
     def _timeout(self, verb: str) -> Unavailable:
@@ -229,17 +262,21 @@ class Guard(Wrapper):
         """Write, read, compare and delete within the deadline. What went wrong; None if nothing did."""
         key, content = f"probe/{self.health.entropy.bytes(8).hex()}", self.health.entropy.bytes(64)
         verb = "put"
+        began = self._clock.monotonic()
         try:
             async with asyncio.timeout(deadline_s):
-                await self._timed(verb, self.inner.put, key, content)
+                await self._timed(verb, self._through.put, key, content)
                 verb = "get"
-                read = await self._timed(verb, self.inner.get, key)
+                read = await self._timed(verb, self._through.get, key)
                 verb = "delete"
-                await self._timed(verb, self.inner.delete, key)
+                await self._timed(verb, self._through.delete, key)
         except TimeoutError:
             return self._timeout(verb)
         except Full:
             return None  # it answers, and reads work
+        except Estranged as error:
+            self._failed(began, error)
+            return None  # it answers
         except Denied as error:
             return error if verb == "get" else None  # a refused write is an answer; see `health`
         except NotFound:

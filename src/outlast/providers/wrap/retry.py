@@ -19,6 +19,7 @@ from typing import TypeVar
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Exists, NotFound, ProviderError, Unavailable
+from outlast.providers.marker import Marker
 from outlast.providers.protocol import Data, Entry, Provider, joined
 from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
@@ -52,11 +53,11 @@ class Retry(Wrapper):
             except ProviderError as error:
                 await attempts.pause(error)
 
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         attempts = _Attempts(self._clock, self._entropy)
         while True:
             try:
-                await self.inner.create(key, data)
+                await self.inner.create(key, data, under=under)
             except Exists:
                 if attempts.maybe_done and await self._is_there(key, joined(data)):
                     return

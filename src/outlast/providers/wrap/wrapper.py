@@ -13,6 +13,7 @@ A listing comes as one call for each entry, of which the first and every thousan
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from outlast.providers.marker import Marker
 from outlast.providers.protocol import Data, Entry, Provider, Stat, data_size
 
 T = TypeVar("T")
@@ -46,30 +47,40 @@ class Wrapper:
 
     def __init__(self, inner: Provider) -> None:
         self.inner = inner
+        self._through: Provider = inner
+        """What calls go to. Set by a wrapper that has another one of its own inside."""
 
     @property
     def name(self) -> str:
         return self.inner.name
 
+    @property
+    def attests(self) -> bool:
+        return self.inner.attests
+
     async def around(self, call: Call, perform: Perform[T]) -> T:
         """Perform the call under this wrapper's rule."""
         return await perform()
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         size = None if span is None else span[1] - span[0]
-        return await self.around(Call("get", key, size), lambda: self.inner.get(key, span))
+        return await self.around(Call("get", key, size), lambda: self._through.get(key, span, under=under))
 
-    async def put(self, key: str, data: Data) -> None:
-        await self.around(Call("put", key, data_size(data)), lambda: self.inner.put(key, data))
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
+        await self.around(
+            Call("put", key, data_size(data)), lambda: self._through.put(key, data, under=under)
+        )
 
-    async def create(self, key: str, data: Data) -> None:
-        await self.around(Call("create", key, data_size(data)), lambda: self.inner.create(key, data))
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
+        await self.around(
+            Call("create", key, data_size(data)), lambda: self._through.create(key, data, under=under)
+        )
 
     async def head(self, key: str) -> Stat:
-        return await self.around(Call("head", key, 0), lambda: self.inner.head(key))
+        return await self.around(Call("head", key, 0), lambda: self._through.head(key))
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
-        entries = self.inner.list(prefix, start_after)
+        entries = self._through.list(prefix, start_after)
         listed = 0
         while True:
             call = Call("list", prefix, 0, listed % list_page_entries == 0)
@@ -80,7 +91,7 @@ class Wrapper:
             yield entry
 
     async def delete(self, key: str) -> None:
-        await self.around(Call("delete", key, 0), lambda: self.inner.delete(key))
+        await self.around(Call("delete", key, 0), lambda: self._through.delete(key))
 
     async def close(self) -> None:
-        await self.inner.close()
+        await self._through.close()
