@@ -1,4 +1,4 @@
-"""Beside a gateway that never rests and is up to ten times as near, every gateway's writes succeed, and soon."""
+"""Beside a gateway that never rests and is up to ten times as near, all writes succeed, and soon."""
 
 import asyncio
 

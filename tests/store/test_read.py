@@ -90,10 +90,10 @@ def test_a_ranged_read_fetches_only_the_stripes_that_it_needs() -> None:
         asked: list[tuple[int, int] | None] = []
         for memory in far.memories:
 
-            async def get(key, span=None, get=memory.get):
+            async def get(key, span=None, under=None, get=memory.get):
                 if key.startswith("x/"):
                     asked.append(span)
-                return await get(key, span)
+                return await get(key, span, under)
 
             memory.get = get
         await read(far, (5 * STRIPE + 1, 6 * STRIPE - 1))
@@ -290,9 +290,9 @@ def test_a_slow_consumer_makes_the_providers_wait() -> None:
         fetched = 0
         for memory in far.memories:
 
-            async def get(key, span=None, get=memory.get):
+            async def get(key, span=None, under=None, get=memory.get):
                 nonlocal fetched
-                data = await get(key, span)
+                data = await get(key, span, under)
                 fetched += len(data) if key.startswith("x/") else 0
                 return data
 

@@ -57,10 +57,10 @@ def test_who_has_never_arrived_in_time_is_given_more_until_it_does(monkeypatch: 
         inner = far.world.guards["p1"].inner
         put = inner.put
 
-        async def put_slowly(key: str, data: Data) -> None:
+        async def put_slowly(key: str, data: Data, under: object = None) -> None:
             if key.startswith("x/"):
                 await far.world.clock.sleep(3.4)
-            await put(key, data)
+            await put(key, data, under=under)
 
         monkeypatch.setattr(inner, "put", put_slowly)
         for n in range(4):
@@ -149,7 +149,7 @@ def test_a_spare_takes_the_share_of_a_provider_that_is_down() -> None:
 @pytest.mark.parametrize("broken", ["p0", "p1", "p2"])
 def test_an_error_that_is_no_providers_is_not_taken_for_one(broken: str) -> None:
     async def test(far: Far) -> None:
-        async def put(key: str, data: object) -> None:
+        async def put(key: str, data: object, under: object = None) -> None:
             raise ZeroDivisionError
 
         far.faults[broken].put = put
@@ -167,11 +167,11 @@ def test_a_passing_refusal_is_tried_again_and_leaves_nothing_missing() -> None:
         put = far.memories[1].put
         refused: list[str] = []
 
-        async def flaky(key: str, data: object) -> None:
+        async def flaky(key: str, data: object, under: object = None) -> None:
             if key.startswith("x/") and key not in refused:
                 refused.append(key)
                 raise Unavailable("p1", "put", "slow down", Cause.THROTTLED)
-            await put(key, data)
+            await put(key, data, under=under)
 
         far.memories[1].put = flaky
         for n in range(3):

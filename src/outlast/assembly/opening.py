@@ -7,10 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from outlast.assembly.build import Report, build_store
+from outlast.assembly.build import build_store
 from outlast.assembly.providers import open_providers
 from outlast.assembly.settings import Settings
 from outlast.assembly.state_dir import StateDir, claim_state_dir, default_state_dir
+from outlast.assembly.wire import Report
 from outlast.base.clock import Clock, SystemClock
 from outlast.base.entropy import Entropy, SystemEntropy
 from outlast.base.errors import LocalStateCorrupt

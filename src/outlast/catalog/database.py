@@ -46,6 +46,8 @@ class Database:
             fail(error)
         self._path = path
         self._damaged = False
+        self.on_damage: Callable[[LocalStateCorrupt], None] = lambda error: None
+        """Called when the file turns out to be damaged."""
         self._cursor = self._connection.cursor()
         try:
             self._prepare()
@@ -94,16 +96,16 @@ class Database:
     def _fail(self, error: apsw.Error) -> NoReturn:
         try:
             fail(error)
-        except LocalStateCorrupt:
-            self._damaged = True
+        except LocalStateCorrupt as damage:
+            self._note_damage(damage)
             raise
 
     def decoded(self, blob: Blob[T], value: bytes) -> T:
         """What a column of blobs holds. Raises `LocalStateCorrupt`."""
         try:
             return blob.decode(value)
-        except LocalStateCorrupt:
-            self._damaged = True
+        except LocalStateCorrupt as damage:
+            self._note_damage(damage)
             raise
 
     def row(self, sql: str, *values: object) -> Row | None:
@@ -172,6 +174,10 @@ class Database:
             self.abandon()
             if self._damaged and self._path != MEMORY:
                 remove_database(Path(self._path))
+
+    def _note_damage(self, error: LocalStateCorrupt) -> None:
+        self._damaged = True
+        self.on_damage(error)
 
     def abandon(self) -> None:
         """Close the file as it is, as if the process had died."""

@@ -77,10 +77,13 @@ class State:
         self._path = path
         self._boot = boot
         self._observers: list[tuple[Observer, Report]] = []
+        self.on_damage: Callable[[LocalStateCorrupt], None] = lambda error: None
+        """Called, maybe several times, when the file turns out to be damaged."""
         self._open(Database(path, boot))
 
     def _open(self, database: Database) -> None:
         self._database = database
+        database.on_damage = lambda error: self.on_damage(error)
         try:
             self._sound = Tables(database)
             self._lists = Lists(database)
@@ -177,11 +180,8 @@ class State:
     def replace(self, other: "State") -> None:
         """Go on with what is in `other`, which `beside` gave and which must not be used any more.
 
-        The two must be at the same slot, with the same hash: then the observers, which stay, have been told
-        everything. Raises `ValueError` otherwise, and as the constructor.
+        The observers stay, and are not called for what `other` has applied. Raises as the constructor.
         """
-        if other.position != self.position:
-            raise ValueError(f"{other.position} cannot replace {self.position}")
         if self._path == MEMORY:
             self._database.abandon()
             self._open(other._database)

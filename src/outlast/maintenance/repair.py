@@ -81,8 +81,10 @@ async def repair(
 async def _repair_provider(store: Store, name: str, verify: bool, report: RepairReport) -> None:
     guard = store.fleet[name]
     try:
-        await guard.check()
-        if guard.health.state == "estranged":
+        failure = await guard.check()
+        if failure is not None:
+            report.problems.append(str(failure))
+        elif guard.health.state == "estranged":
             reached("repair: a provider is taken back")
             report.slots += await reattach(store, name)
             report.reattached.append(name)

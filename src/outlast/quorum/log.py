@@ -9,6 +9,7 @@ Not here: what records mean (`catalog`), and which voters there are: that is giv
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from outlast.base.clock import Clock
 from outlast.base.concurrency import Background
@@ -25,8 +26,16 @@ from outlast.quorum.learn import Learner
 from outlast.quorum.pace import Pace
 from outlast.quorum.proposer import Proposer
 from outlast.quorum.read_index import ReadIndex
-from outlast.quorum.voter import Voter
+from outlast.quorum.state import StateCodec
+from outlast.quorum.voter import AttestedProvider, Voter
 from outlast.quorum.waiting import Readers
+
+
+class VoterPlace(NamedTuple):
+    """Where a voter is. `source`: where to read without attestation, past a guard that refuses."""
+
+    provider: AttestedProvider
+    source: Provider | None = None
 
 
 class Log:
@@ -39,7 +48,7 @@ class Log:
 
     def __init__(
         self,
-        voters: Sequence[Voter],
+        voters: Sequence[VoterPlace],
         seal: Seal,
         gateway: bytes,
         clock: Clock,
@@ -49,11 +58,12 @@ class Log:
         report: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         open_value = Opener(seal)
-        for voter in voters:
-            voter.check = open_value
         context = self._context = LogContext(
             gateway=gateway,
-            voters=tuple(voters),
+            voters=tuple(
+                Voter(one.provider, StateCodec(seal, one.provider.name), clock, open_value, one.source)
+                for one in voters
+            ),
             seal=seal,
             open_value=open_value,
             clock=clock,
@@ -115,10 +125,14 @@ class Log:
         await self.sync()
         return await self._laggards.refill(name, target)
 
-    async def begin_again(self, apply: Apply, position: tuple[int, bytes] = (-1, GENESIS_HASH)) -> None:
-        """Go on from another local catalog: the one so far is damaged, or of a history that nobody shares."""
+    async def begin_again(self, catalog: Callable[[], tuple[Apply, tuple[int, bytes]]]) -> None:
+        """Go on from another local catalog: the one so far is damaged, or of a history that nobody shares.
+
+        `catalog()` gives what to apply slots with, and where that stands. It is called while no slot is
+        applied.
+        """
         async with self._context.turn:
-            self._history.begin(apply, position)
+            self._history.begin(*catalog())
 
     async def close(self) -> None:
         """End what runs. Those who still wait are given `NoMajority`."""

@@ -95,10 +95,11 @@ class Slot:
     # ------------------------------------------------------------ asking
 
     async def glance(self, contended: bool = False) -> None:
-        """As `ask`, without asking on where the nearest majority's answers are inconclusive: a slot in flight.
+        """As `ask`, without asking on where the nearest majority's answers are inconclusive: a slot in
+        flight.
 
-        Of a slot that is known to be `contended` for, all voters are asked at once: which of them an attempt has
-        reached is chance.
+        Of a slot that is known to be `contended` for, all voters are asked at once: which of them an attempt
+        has reached is chance.
         """
 
         async def look(voter: Voter) -> None:

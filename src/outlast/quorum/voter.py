@@ -25,6 +25,7 @@ from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Estranged, Exists, NotFound, ProviderError, Unavailable
 from outlast.providers.latency import Latency
 from outlast.providers.protocol import Provider
+from outlast.providers.wrap.attest import Attested
 from outlast.quorum.ballot import SlotState
 from outlast.quorum.state import PLACE_MAX, Placed, StateCodec, state_key
 
@@ -40,23 +41,11 @@ EXPECTED_S_GUESS = 0.01
 OVERDUE_S = 0.5
 
 
-class AttestedProvider(Provider, Protocol):
-    attests: bool
-    """A provider that knows which marker it should have (`providers.wrap.attest.Attest`, or a guard)."""
+class AttestedProvider(Attested, Protocol):
+    """A provider that knows its marker, and when it was last seen (`Attest`, or a guard)."""
 
     @property
-    def incarnation(self) -> bytes:
-        """The one that the marker should say."""
-        ...
-
-    @property
-    def attested_at(self) -> float:
-        """The last moment (monotonic s) at which the marker is known to have been the one expected."""
-        ...
-
-    async def attest(self, since: float) -> None:
-        """Return when the marker is known to have been right at `since` or later. Raises `Estranged`."""
-        ...
+    def attested_at(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +59,24 @@ class Vote:
 
 
 class Voter:
-    """The acceptor at one provider. Every method raises `ProviderError` or `Tampered`.
-
-    `check(slot, value)` raises `Tampered` for a value that no gateway of this store sealed; such an
-    answer is the voter's failure.
-    """
+    """The acceptor at one provider. Every method raises `ProviderError` or `Tampered`."""
 
     def __init__(
-        self, provider: AttestedProvider, codec: StateCodec, clock: Clock, source: Provider | None = None
+        self,
+        provider: AttestedProvider,
+        codec: StateCodec,
+        clock: Clock,
+        check: Callable[[int, bytes], object],
+        source: Provider | None = None,
     ) -> None:
-        """`source`: where to read without attestation, past a guard that refuses an estranged provider."""
+        """`check(slot, value)` raises `Tampered` for a value that no gateway of this store sealed: such an
+        answer is the voter's failure.
+
+        `source`: where to read without attestation, past a guard that refuses an estranged provider.
+        """
         self.name = provider.name
         self.provider = provider
-        self.check: Callable[[int, bytes], object] = lambda slot, value: None
+        self.check = check
         self.refuses = False
         """Whether the last `create` was refused or not answered."""
         self.codec = codec
@@ -209,7 +203,7 @@ class Voter:
         self._in_flight += 1
         self._asked_at = began = self._clock.monotonic()
         incarnation = self.provider.incarnation
-        looking = None if self.provider.attests else asyncio.ensure_future(self.provider.attest(began))
+        looking = None if self.provider.attests else asyncio.ensure_future(self.provider.attest())
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
                 result = await operation()

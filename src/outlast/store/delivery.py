@@ -139,7 +139,7 @@ class Delivery:
 
     async def attest(self) -> list[Fragment]:
         """See that each place was ours once its fragment was written; those for which that is not known."""
-        durable = self._in(Stage.DURABLE)
+        durable = [one for one in self._in(Stage.DURABLE) if not self._fleet[one.at.place].attests]
         outcomes = await asyncio.gather(
             *(self._fleet[one.at.place].attest(one.durable_at) for one in durable), return_exceptions=True
         )
@@ -244,7 +244,7 @@ class Delivery:
         one.task, one.stage = None, Stage.WAITING
 
     async def _wait_for_places(self, began: float) -> None:
-        """Wait until enough of the places are available again. Raises `StoreUnavailable` if that is in vain."""
+        """Wait until enough places are available again. Raises `StoreUnavailable` if that is in vain."""
         waiting = [one.at.place for one in self._in(Stage.WAITING)]
         needed = self._extent.k - len(self._in(Stage.DURABLE))
         if self._clock.monotonic() - began > shortage_s_max:

@@ -177,7 +177,7 @@ class ExtentWriter:
             self._lease.landed(size)
 
     def _placed(self, ended: _OpenExtent) -> Extent:
-        """The extent with a place for each fragment; unavailable and slow providers get none if others can."""
+        """The extent with a place for each fragment. Unavailable and slow providers get none if others can."""
         state, fleet = self._context.catalog.state, self._context.fleet
         members, size = _with_room(state.members(), ended.full), ended.encoder.size
         names = [member.name for member in members if member.holds_data]

@@ -33,7 +33,7 @@ class Redundancy:
         self._restorer = restorer
 
     async def attest(self, deliveries: Sequence[Delivery]) -> list[Doubtful]:
-        """See that every place was its provider once its fragment was written; those that may not have been."""
+        """See that every place was its provider once its fragment was there; those that may not have been."""
         found = await asyncio.gather(*(delivery.attest() for delivery in deliveries))
         return [
             (delivery.extent.id, fragment)

@@ -162,10 +162,11 @@ class _Work:
         if place is None:
             return
         fragment = self._decoder.rebuild_fragment(index, self._whole)
-        guard, clock = self._context.fleet[place], self._context.clock
+        guard = self._context.fleet[place]
         try:
             await guard.put(self._key(index), fragment)
-            await guard.attest(clock.monotonic())
+            if not guard.attests:
+                await guard.attest()
         except ProviderError:
             reached("restore: a fragment could not be rewritten")
             self.found.unreachable.add(index)

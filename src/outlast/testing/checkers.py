@@ -31,7 +31,7 @@ from typing import TypeAlias
 
 from outlast.base.errors import Tampered
 from outlast.base.marks import reached
-from outlast.providers.marker import MARKER_KEY, Marker
+from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
 from outlast.quorum.ballot import majority
 from outlast.quorum.batch import Batch, Seal, open_batch, value_hash
 from outlast.testing.places import Change, Place
@@ -235,10 +235,8 @@ class LogCheckers:
 
 
 def _marker(content: bytes | None) -> Marker | None:
-    try:
-        return None if content is None else Marker.decode(content)
-    except ValueError:
-        return None
+    present = None if content is None else decode_marker(content)
+    return present if isinstance(present, Marker) else None
 
 
 def _short(ballot: Ballot) -> str:
