@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 import pytest
-from outlast.maintenance.mending import mend
 from store_worlds import Far, content, in_far_store
 
 from outlast.base.errors import StoreCorrupt, StoreUnavailable
@@ -249,10 +248,9 @@ def test_an_extent_that_is_deleted_meanwhile_leaves_nothing_behind() -> None:
         extent = far.store.catalog.state.extents()[0]
         await far.store.delete("bucket", "small")
         await far.store.catalog.commit(ExtentsCollected((extent.id,)))
-        for number in (1, 2):
-            assert far.fragments(number)
-        await mend(far.store, extent, verify=True)
-        assert all(far.fragments(number) == [] for number in range(3))
+        finding = await far.store.restorer.restore(extent, thorough=True)
+        assert finding.restored == {extent.places.index("p0")}
+        assert far.fragments(0) == [], "what was made anew is taken back; the others are the collector's"
 
     in_far_store(test)
 

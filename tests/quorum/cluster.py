@@ -24,10 +24,14 @@ INCARNATION = b"i" * 16
 
 
 class Gate(Wrapper):
-    """One gateway's way to one voter, which can be shut, full, or lose answers to what it did."""
+    """One gateway's way to one voter, which can be shut, full, or lose answers to what it did.
+
+    `shuts_after` is after how many more creations it shuts by itself.
+    """
 
     shut = False
     full = False
+    shuts_after: int | None = None
     loses_answers = False
     calls: Counter[str] | None = None
 
@@ -44,6 +48,9 @@ class Gate(Wrapper):
             raise Unavailable(self.name, verb, "shut", Cause.REFUSED)
         if self.full and verb == "create":
             raise Full(self.name, verb)
+        if self.shuts_after is not None and verb == "create":
+            self.shuts_after -= 1
+            self.shut = self.shuts_after == 0
         result = await perform()
         if self.loses_answers and verb == "create":
             raise Unavailable(self.name, verb, "answer lost", Cause.RESET)

@@ -32,7 +32,8 @@ from outlast.store.fleet import Fleet
 
 # How often a delivery looks whether a provider that it waits for has become unavailable.
 look_s = 0.1
-# A provider that answers, and fails to take a fragment this often, is taken to refuse it.
+# A provider that is available and fails to take a fragment this often is not tried further: k others are
+# enough.
 attempts_max = 3
 # The rest before the second attempt, doubled with each further one.
 retry_pause_s = 0.1
@@ -51,6 +52,8 @@ class Stage(Enum):
     """To be sent, as soon as its place is available."""
     SENDING = auto()
     DURABLE = auto()
+    FAILED = auto()
+    """Its place has failed to take it too often."""
     REFUSED = auto()
     """Its place will not take it."""
 
@@ -179,7 +182,7 @@ class Delivery:
     def _send_waiting(self) -> None:
         """Send what can be sent, some of it to another place than it was meant for."""
         now = self._clock.monotonic()
-        for one in self._in(Stage.WAITING, Stage.REFUSED):
+        for one in self._in(Stage.WAITING, Stage.FAILED, Stage.REFUSED):
             fits = one.stage is Stage.WAITING and self._fleet.available(one.at.place)
             if not fits and not self._move(one):
                 continue
@@ -189,7 +192,8 @@ class Delivery:
 
     def _move(self, one: _Sending) -> bool:
         """Give the fragment another place, if there is one."""
-        other = self._find_place(self.extent, one.at.index, one.refused_by)
+        failed_by = {one.at.place} if one.stage is Stage.FAILED else set()
+        other = self._find_place(self.extent, one.at.index, one.refused_by | failed_by)
         if other is None or not self._fleet.available(other.place):
             return False
         reached("delivery: a fragment went to a spare provider")
@@ -222,11 +226,11 @@ class Delivery:
         except ProviderError as error:
             one.error = error
             one.attempts += 1
-            if isinstance(error, Denied | Full | Unsupported) or one.attempts >= attempts_max:
+            if isinstance(error, Denied | Full | Unsupported):
                 one.stage = Stage.REFUSED
                 one.refused_by.add(one.at.place)
             else:
-                one.stage = Stage.WAITING
+                one.stage = Stage.FAILED if one.attempts >= attempts_max else Stage.WAITING
                 one.retry_at = self._clock.monotonic() + retry_pause_s * 2.0 ** (one.attempts - 1)
             return
         one.stage, one.data, one.durable_at = Stage.DURABLE, (), self._clock.monotonic()
@@ -245,11 +249,13 @@ class Delivery:
 
     async def _wait_for_places(self, began: float) -> None:
         """Wait until enough places are available again. Raises `StoreUnavailable` if that is in vain."""
+        reached("delivery: waits for providers to come back")
+        for one in self._in(Stage.FAILED):
+            one.stage, one.attempts = Stage.WAITING, 0
         waiting = [one.at.place for one in self._in(Stage.WAITING)]
         needed = self._extent.k - len(self._in(Stage.DURABLE))
         if self._clock.monotonic() - began > shortage_s_max:
             raise self._unavailable()
-        reached("delivery: waits for providers to come back")
         if not await self._fleet.wait_available(waiting, needed):
             raise self._unavailable()
 
@@ -266,7 +272,7 @@ class Delivery:
         return len(self._in(Stage.DURABLE)) >= self._extent.k
 
     def _unavailable(self) -> StoreUnavailable:
-        lacking = self._in(Stage.WAITING, Stage.REFUSED)
+        lacking = self._in(Stage.WAITING, Stage.FAILED, Stage.REFUSED)
         reasons = "; ".join(str(one.error or f"{one.at.place}: down") for one in lacking)
         return StoreUnavailable(
             f"a write needs {self._extent.k} of {len(self._fragments)} providers: {reasons}"

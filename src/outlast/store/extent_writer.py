@@ -102,9 +102,7 @@ class ExtentWriter:
 
     async def _end_stripe(self) -> None:
         self._encode_stripe()
-        await self._context.clock.sleep(
-            0
-        )  # a source that is always ready must not keep everybody else waiting
+        await self._context.clock.sleep(0)  # a source that is always ready must let others go on
         await self._digests.wait_room()
         if self._open is not None and self._open.encoder.size == limits.extent_bytes_max:
             self._send()
@@ -177,7 +175,7 @@ class ExtentWriter:
             self._lease.landed(size)
 
     def _placed(self, ended: _OpenExtent) -> Extent:
-        """The extent with a place for each fragment. Unavailable and slow providers get none if others can."""
+        """The extent with a place for each fragment. Those that are down or slow get none if others can."""
         state, fleet = self._context.catalog.state, self._context.fleet
         members, size = _with_room(state.members(), ended.full), ended.encoder.size
         names = [member.name for member in members if member.holds_data]

@@ -166,9 +166,10 @@ async def memory_store(
     clock: Clock | None = None,
     entropy: Entropy | None = None,
     quotas: Mapping[str, Quota] | None = None,
+    policy: Policy | None = None,
 ) -> AsyncIterator[World]:
     """A world with one gateway. Closed at the end; background errors are raised then."""
-    world = World(providers, tolerate, clock, entropy, quotas=quotas)
+    world = World(providers, tolerate, clock, entropy, policy=policy, quotas=quotas)
     await world.create()
     await world.gateway()
     try:
