@@ -13,7 +13,7 @@ from outlast.testing.siege.verdict import neighbors
 from outlast.testing.simulation import Simulation, simulate
 from outlast.testing.targets import Refused, Seen
 
-OPTIONS = Options.draw(1, 60.0, small=True)
+OPTIONS = Options.draw(1, 60.0, contents="small")
 
 
 class Bucket:

@@ -26,6 +26,8 @@ TICK_S = 0.02
 STEP_S = (0.5, 3.0)
 """The rests of a removal in steps."""
 
+PACES = (Pace.FAST, Pace.EVENLY, Pace.IN_STEPS, Pace.IN_STEPS)
+
 UNNOTICED_S = (0.0, 8.0)
 """How long after a removal it takes until somebody runs a repair."""
 
@@ -99,7 +101,7 @@ class Harm:
         await (self._drill(nemesis, victim, dice) if strike is None else strike(victim, dice))
 
     async def _erase(self, victim: str, dice: Dice) -> None:
-        order, pace = dice.pick(ORDERS), dice.pick([*Pace])
+        order, pace = dice.pick(ORDERS), dice.pick(PACES)
         with self._system.timeline.strike("erase", victim, f"{order}, {pace}"):
             await self._remove(victim, order, pace, dice)
             await self._go_unnoticed(dice)

@@ -36,6 +36,9 @@ HOT = Mix(
 )
 
 COLD = Mix(prefix="cold/", sizes=((10, MIDDLE), (10, LARGE), (1, SLOWLY_BYTES)), rest_s=1.2)
+LARGEST = {"all": SLOWLY_BYTES, "quick": LARGE, "small": SMALL}
+"""The largest content in bytes, by what `Options.contents` says."""
+
 COLD_CLIENTS = 3
 COLD_READ_SHARE = 0.4
 READERS = 4
@@ -53,7 +56,8 @@ class Clients:
         self._dice = Dice(options.seed, "cold")
 
         def load(mix: Mix, name: str) -> Load:
-            mix = replace(mix, sizes=((1, SMALL),)) if options.small else mix
+            sizes = [one for one in mix.sizes if one[1] <= LARGEST[options.contents]]
+            mix = replace(mix, sizes=sizes or ((1, SMALL),))
             return Load(doors, clock, Dice(options.seed, f"{name} requests").entropy, mix, self.history, name)
 
         self._hot = load(replace(HOT, rest_s=options.rest_s), "hot")

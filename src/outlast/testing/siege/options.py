@@ -31,6 +31,9 @@ NEMESES = (*PROVIDER_NEMESES, *GATEWAY_NEMESES, *UPKEEP_NEMESES)
 STORES = ((3, 1), (3, 1), (3, 1), (3, 1), (4, 1), (5, 2))
 """(providers, tolerance), from which a seed picks one."""
 
+CONTENTS = ("all", "quick", "small")
+"""`quick`: none that is uploaded slowly. `small`: all travel in the log, so that there are no fragments."""
+
 RESTS_S = (0.03, 0.1, 0.2, 0.3)
 """Gateways that are in each other's way all the time, and some that are at rest now and then."""
 
@@ -45,7 +48,7 @@ class Options:
     """One siege.
 
     `rest_s`: how long a client of hot keys rests between requests, on average.
-    `small`: all contents travel in the log, so that what is found is not about fragments.
+    `contents`: which there are, one of `CONTENTS`.
     `canary`: a client lies in the history, which the verdict must notice.
     """
 
@@ -57,7 +60,7 @@ class Options:
     clients: int = CLIENTS
     rest_s: float = 0.2
     nemeses: tuple[str, ...] = NEMESES
-    small: bool = False
+    contents: str = "all"
     canary: bool = False
 
     @classmethod
