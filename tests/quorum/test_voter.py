@@ -4,7 +4,8 @@ import pytest
 
 from outlast.base.clock import Clock
 from outlast.base.errors import Estranged
-from outlast.providers.marker import MARKER_KEY, Marker, write_marker
+from outlast.providers.claim import write_marker
+from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.wrap.attest import Attest
 from outlast.quorum.ballot import Ballot, SlotState

@@ -79,7 +79,9 @@ async def settle(target: Provider, slot: int, decided: SlotState) -> bool:
         key = state_key(slot, place)
         try:
             held = decode_state(await target.get(key))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, Unavailable) as error:
+            if isinstance(error, Unavailable) and error.cause is not Cause.CORRUPT:
+                raise
             # What it may have promised is of no use any more: every higher ballot carries this value.
             await target.put(key, encode_state(SlotState(promised, decided.accepted, decided.value)))
             return True
