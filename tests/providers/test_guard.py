@@ -213,6 +213,42 @@ def test_a_hanging_provider_is_found_out_when_nobody_asks_it() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("verb", ["get", "put"])
+def test_a_hanging_provider_is_found_out_though_no_further_call_begins(verb: str) -> None:
+    async def main(scene: Scene) -> None:
+        await scene.guard.get("a")
+        scene.fault.shape = Shape.HANG
+        calls: list[Awaitable[object]] = [
+            scene.guard.get("a") if verb == "get" else scene.guard.put("b", b"x") for _ in range(20)
+        ]
+        waiting = asyncio.gather(*calls, return_exceptions=True)
+        assert 2 < await scene.wait("down", 3) < 3
+        assert not waiting.done()
+        await waiting
+
+    run(main)
+
+
+def test_a_silent_provider_is_not_questioned_when_no_call_waits_for_it() -> None:
+    async def main(scene: Scene) -> None:
+        probed = 0
+
+        async def put(key: str, data: Data, under: object = None) -> None:
+            nonlocal probed
+            probed += 1
+
+        scene.fault.put = put  # type: ignore[method-assign]  # probes begin with a put
+        scene.fault.shape = Shape.HANG
+        for waits_s, probes in ((0.1, 0), (1.0, 1)):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(waits_s):
+                    await scene.guard.get("a")
+            await scene.sim.clock.sleep(1.0)
+            assert probed == probes
+
+    run(main)
+
+
 def test_a_provider_that_stalls_for_a_moment_is_not_taken_for_down() -> None:
     """As a disk does whose journal is being written: nothing for a second, then everything."""
 

@@ -24,7 +24,7 @@ from outlast.providers.claim import write_marker
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.wrap.layers import end_log
 from outlast.quorum.genesis import write_genesis
-from outlast.quorum.voter import state_key
+from outlast.quorum.state import state_key
 
 gateway_id_bytes = 16
 

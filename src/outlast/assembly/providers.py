@@ -21,7 +21,7 @@ from outlast.providers.registry import open_provider, parse_url, quiet_period_s
 from outlast.providers.wrap.attest import Attest
 from outlast.providers.wrap.fault import Fault, FaultProvider, Shape
 from outlast.providers.wrap.guard import Guard
-from outlast.quorum.voter import Voter
+from outlast.quorum.log import VoterPlace
 
 # What a guard expects before it is told. No marker says this.
 _no_incarnation = bytes(16)
@@ -68,14 +68,16 @@ class Providers:
         if fault is not None:
             obey(fault, drill, self._clock)
 
-    def voter(self, member: Member) -> Voter:
-        """The acceptor at a provider; at one that the settings do not name, one that refuses every call."""
+    def voter(self, member: Member) -> VoterPlace:
+        """Where the acceptor is at a provider; at one that the settings do not name, one that refuses every
+        call.
+        """
         name = member.name
         if name in self.guards:
-            return Voter(self.guards[name], source=self._faults[name])
+            return VoterPlace(self.guards[name], self._faults[name])
         absent = FaultProvider(MemoryProvider(name, self._clock), self._clock, self._entropy)
         absent.shape = Shape.REFUSE
-        return Voter(Attest(absent, Marker(self._store, name, member.incarnation), self._clock))
+        return VoterPlace(Attest(absent, Marker(self._store, name, member.incarnation), self._clock))
 
     def check_known(self, members: Sequence[Member]) -> None:
         """Raise `ConfigError` if the settings name a provider that is not a member."""

@@ -20,8 +20,7 @@ from outlast.base.errors import ProviderError
 from outlast.coding.extent import fragment_key
 from outlast.providers.marker import MARKER_KEY
 from outlast.providers.protocol import Provider
-from outlast.quorum.ballot import decode_state
-from outlast.quorum.voter import state_key
+from outlast.quorum.state import decode_state, state_key
 from outlast.store import Store
 
 # Fragments that are looked up. Those that nothing refers to any more prove nothing, and may come first.

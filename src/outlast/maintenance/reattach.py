@@ -10,6 +10,7 @@ version. Of one whose marker is damaged, what else it holds decides (`ownership`
 """
 
 from outlast.base.errors import ConfigError
+from outlast.base.points import point
 from outlast.catalog.records import DrillSet, ProviderReattached
 from outlast.maintenance.ownership import may_be_taken
 from outlast.providers.health import Health
@@ -35,12 +36,16 @@ async def reattach(store: Store, name: str) -> int:
     await _check_ours(store, genesis.store, name, provider)
     incarnation = store.entropy.bytes(INCARNATION_BYTES)
     await store.catalog.commit(ProviderReattached(name, incarnation))
+    await point("reattach: incarnation decided, log not refilled")
     segments = await begin_log(provider)
+    await point("reattach: log begun, not refilled")
     slots = 0
     if name in store.catalog.state.voters():
         assert store.log is not None, "upkeep needs the log"
         slots = await store.log.refill(name, provider)
+    await point("reattach: log refilled, marker not written")
     await provider.put(MARKER_KEY, Marker(genesis.store, name, incarnation, segments).encode())
+    await point("reattach: marker written, not followed by a record")
     await guard.check()
     # One record more, so that the slot with the new incarnation is not the newest: a newest slot needs the
     # votes of a majority, and to who does not know the incarnation yet, this provider's vote is none.

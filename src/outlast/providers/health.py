@@ -147,6 +147,15 @@ class Health:
         if direction.silent_since is None:
             direction.silent_since = now
             return False
+        return self._suspect(direction, now)
+
+    def silent(self, now: float) -> bool:
+        """As `started`, where no further call begins: those under way are not answered."""
+        return self._suspect(self._reading, now) or self._suspect(self._writing, now)
+
+    def _suspect(self, direction: _Direction, now: float) -> bool:
+        if direction.silent_since is None:
+            return False
         silent_s = now - direction.silent_since
         if silent_s < silence_s_max or now - self._suspected_at < suspicion_pause_s:
             return False

@@ -76,7 +76,7 @@ class Link(Wrapper):
     async def around(self, call: Call, perform: Perform[T]) -> T:
         loop = asyncio.get_running_loop()
         travel = loop.create_task(self._travel(perform), context=self._context.copy())
-        travel.add_done_callback(_look_at)
+        travel.add_done_callback(_look_at, context=self._context)  # also when the caller's host has crashed
         try:
             async with asyncio.timeout(self.weather.patience_s):
                 return await asyncio.shield(travel)

@@ -18,8 +18,9 @@ from typing import TypeVar
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Denied, Estranged, Full, NotFound, ProviderError, Unavailable
+from outlast.base.marks import reached
 from outlast.providers import trouble
-from outlast.providers.health import Health
+from outlast.providers.health import Health, silence_s_max
 from outlast.providers.marker import Marker
 from outlast.providers.protocol import Provider
 from outlast.providers.trouble import Trouble
@@ -76,6 +77,8 @@ class Guard(Wrapper):
         self._marker_read_at = float("-inf")
         self._marker_wanted = True
         self._suspected = False
+        self._in_flight = 0
+        self._silence: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
         health.changed = self._wake.set
 
@@ -84,6 +87,11 @@ class Guard(Wrapper):
     @property
     def incarnation(self) -> bytes:
         return self._marked().incarnation
+
+    @property
+    def attested_at(self) -> float:
+        """A moment (clock's monotonic s) at or after which the place was ours."""
+        return self._marked().attested_at
 
     def expect(self, incarnation: bytes) -> None:
         """From now on the marker should say `incarnation`: the provider was taken back."""
@@ -147,6 +155,8 @@ class Guard(Wrapper):
         return failure
 
     async def close(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
         await self._through.close()
 
     async def watch(self) -> None:
@@ -171,8 +181,10 @@ class Guard(Wrapper):
         if not self._marker_wanted and began - self._marker_read_at >= marker_period_s:
             self._want_marker()
         if health.started(verb, began):
-            self._suspected = True
-            self._wake.set()
+            self._suspect()
+        self._in_flight += 1
+        if self._silence is None:
+            self._listen()
         try:
             async with asyncio.timeout(deadline_s_base + size / deadline_bytes_per_s):
                 answer = await perform()
@@ -180,12 +192,15 @@ class Guard(Wrapper):
             self._failed(began, error)
             raise
         except TimeoutError:
+            reached("guard: a deadline has passed")
             failure = self._timeout(verb)
             self._failed(began, failure)
             raise failure from None
         except asyncio.CancelledError:
             health.report_given_up(verb, self._clock.monotonic() - began, size)
             raise
+        finally:
+            self._in_flight -= 1
         moved = len(answer) if isinstance(answer, bytes) else size
         health.report(verb, self._clock.monotonic() - began, None, moved)
         return answer
@@ -205,8 +220,25 @@ class Guard(Wrapper):
 
     def _refusal(self, verb: str) -> ProviderError:
         if self.health.state == "estranged":
+            reached("guard: a call to an estranged provider was refused")
             return Estranged(self._name, verb, "its marker is gone or another's")
+        reached("guard: a call to a provider that is down was refused")
         return Unavailable(self._name, verb, "it is down", Cause.BREAKER)
+
+    def _listen(self) -> None:
+        """Look in a while whether calls under way are answered: nobody may begin another one meanwhile."""
+        self._silence = asyncio.get_running_loop().call_later(silence_s_max, self._look_at_silence)
+
+    def _look_at_silence(self) -> None:
+        self._silence = None
+        if self._in_flight:
+            if self.health.silent(self._clock.monotonic()):
+                self._suspect()
+            self._listen()
+
+    def _suspect(self) -> None:
+        self._suspected = True
+        self._wake.set()
 
     def _want_marker(self) -> None:
         self._marker_wanted = True
@@ -218,6 +250,7 @@ class Guard(Wrapper):
         """Do what is due; in how many seconds the next thing is."""
         if self._suspected:
             self._suspected = False
+            reached("guard: a silent provider was questioned")
             if self.health.available:
                 await self._question()
         if self.health.next_probe_at is not None:
@@ -248,6 +281,8 @@ class Guard(Wrapper):
         if failure is None and self.health.state != "estranged":
             failure = await self._probe(deadline_s_base)
         self.health.report_probe(failure)
+        if self.health.available:
+            reached("guard: a provider is back")
         return 0.0
 
     async def _question(self) -> ProviderError | None:

@@ -19,6 +19,7 @@ from typing import TypeVar
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Exists, NotFound, ProviderError, Unavailable
+from outlast.base.marks import reached
 from outlast.providers.marker import Marker
 from outlast.providers.protocol import Data, Entry, Provider, joined
 from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
@@ -60,6 +61,7 @@ class Retry(Wrapper):
                 await self.inner.create(key, data, under=under)
             except Exists:
                 if attempts.maybe_done and await self._is_there(key, joined(data)):
+                    reached("retry: an earlier attempt had created it")
                     return
                 raise
             except ProviderError as error:
@@ -111,5 +113,6 @@ class _Attempts:
         if self._clock.monotonic() + pause_s - self._began > retry_s_max:
             raise error
         # Two writes that met: this one was certainly not done. All others are not so sure.
+        reached("retry: asked again")
         self.maybe_done = self.maybe_done or error.cause is not Cause.CONFLICT
         await self._clock.sleep(pause_s)
