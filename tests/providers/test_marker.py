@@ -29,6 +29,15 @@ golden = b"""{
 }
 """
 
+golden_before_journals = b"""{
+ "outlast": 1,
+ "store": "000102030405060708090a0b0c0d0e0f",
+ "provider": "home",
+ "incarnation": "101112131415161718191a1b1c1d1e1f",
+ "check": "f1a3edc257a54abf"
+}
+"""
+
 golden_journal = b"""{
  "outlast": 1,
  "store": "000102030405060708090a0b0c0d0e0f",
@@ -47,6 +56,10 @@ def test_a_marker_is_written_in_this_form_for_ever() -> None:
     with_journals = replace(marker, segments=bytes(range(32, 40)))
     assert with_journals.encode() == golden_journal
     assert decode_marker(golden_journal) == with_journals
+
+
+def test_a_marker_from_before_there_were_journals_says_that_slots_are_objects() -> None:
+    assert decode_marker(golden_before_journals) == marker
 
 
 @given(st.binary(min_size=16, max_size=16), st.text(max_size=50), st.binary(min_size=16, max_size=16))

@@ -80,7 +80,8 @@ def decode_marker(content: bytes) -> Marker | Damaged:
             return Damaged("damaged")
         if fields["outlast"] != 1:
             return Damaged("of a later version of Outlast", later=True)
-        journals = {"objects": False, "journal": True}[fields["log"]]
+        # Before logs were kept in journals, markers did not say how the log is kept.
+        journals = {"objects": False, "journal": True}[fields.get("log", "objects")]
         return Marker(
             bytes.fromhex(fields["store"]),
             fields["provider"],
