@@ -170,7 +170,9 @@ class Quotas:
         if meter is None:
             return Used(0, 0)
         verbs = meter.usage.values()
-        return Used(sum(verb.requests for verb in verbs), sum(verb.received_bytes for verb in verbs))
+        # Rather too much than too little: what was given up may have been sent, and is charged for then.
+        egress = sum(verb.received_bytes + verb.given_up_bytes for verb in verbs)
+        return Used(sum(verb.requests for verb in verbs), egress)
 
     def _mine(self, name: str) -> Used:
         """What this process has used this month."""
