@@ -12,13 +12,13 @@ few requests used is not reported at all.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from outlast.base import limits
 from outlast.base.clock import Clock
-from outlast.base.concurrency import cancel_and_wait
+from outlast.base.concurrency import cancel_and_wait, run_again
 from outlast.base.errors import StoreError
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.records import Extent, UsageReported
@@ -81,10 +81,10 @@ class Quotas:
 
     # ------------------------------------------------------------ life
 
-    def open(self) -> None:
-        """Begin to look and to report, if there is anything to."""
+    def open(self, report: Callable[[BaseException], None]) -> None:
+        """Begin to look and to report, if there is anything to. `report` hears of what goes wrong in that."""
         if any(quota.monthly for quota in self._quotas.values()):
-            self._task = asyncio.ensure_future(self._watch())
+            self._task = asyncio.ensure_future(run_again(self._watch, report, self._clock.sleep))
 
     async def close(self) -> None:
         """Report for the last time, if it is worth it."""

@@ -4,8 +4,8 @@ The meter is the innermost wrapper, so that it sees what the provider will charg
 retry, each page of a listing. Every provider has one: it costs less than a microsecond a request. Figures are
 of this process since it began; who needs a month's adds them up elsewhere.
 
-What a read that was given up (a hedge that lost, a client that went) has brought along is not known: a provider
-sends as long as the connection is open. All that it asked for is counted, apart (`given_up_bytes`).
+What a read that was given up (a hedge that lost, a client that went) has brought along is not known: a
+provider sends as long as the connection is open. All that it asked for is counted, apart (`given_up_bytes`).
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Usage:
     sent_bytes: int = 0
     received_bytes: int = 0
     given_up_bytes: int = 0
-    """What reads asked for that were given up: the provider may have sent it, and charges for what it sent."""
+    """What reads asked for that were given up: the provider may have sent it, and charges for that."""
     took_s: Histogram = field(default_factory=latencies)
 
 
