@@ -54,8 +54,8 @@ async def run_again(
 ) -> None:
     """Run `work`, which never ends, until cancelled.
 
-    An error is a bug of ours. It is passed to `report`, and a moment later the work begins anew, for others rely
-    on it.
+    An error is a bug of ours. It is passed to `report`, and a moment later the work begins anew, for others
+    rely on it.
     """
     while True:
         try:
