@@ -3,12 +3,13 @@
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
 
-from bench import far_stage, hanging, large_objects, listing, small_objects, wide_area
+from bench import far_stage, hanging, large_objects, listing, small_objects, votes, wide_area
 from bench.measurement import Measurement, table
 from bench.stage import Stage, set_up, without_a_provider
 
@@ -22,7 +23,8 @@ PARTS: dict[str, Measure] = {
 }
 FAR = "wide-area"
 HANGING = "hanging"
-NAMES = [*PARTS, HANGING, FAR]
+VOTES = "votes"
+NAMES = [*PARTS, HANGING, FAR, VOTES]
 
 
 def main() -> None:
@@ -50,6 +52,10 @@ async def run(parts: list[str], healthy: bool) -> list[Measurement]:
         async with set_up(BUILD / "bench-data") as stage:
             say("measuring: a provider that hangs")
             found += await hanging.measure(stage)
+    if VOTES in parts:
+        say("measuring: votes on one disk")
+        with tempfile.TemporaryDirectory(prefix="bench-votes-", dir=".") as place:
+            found += votes.measure(Path(place))
     if FAR in parts:
         async with far_stage.set_up(BUILD / "bench-data") as stage:
             say("measuring: wide area")

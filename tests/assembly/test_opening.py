@@ -19,6 +19,8 @@ from outlast.base.errors import ConfigError, LocalStateCorrupt, StoreUnavailable
 from outlast.catalog.records import DrillSet
 from outlast.maintenance.repair import repair
 from outlast.placement.members import Policy
+from outlast.providers.disk import DiskProvider
+from outlast.quorum.voter import state_key
 from outlast.store import Store
 
 NAMES = ("a", "b", "c")
@@ -229,8 +231,10 @@ async def test_reattached_twice_over_a_new_machine_still_finds_the_log(
         async with opened(config) as store:
             report = await repair(store)
             assert report.reattached == [name]
+    disk = DiskProvider("c", config.parent / "c")
     for slot in missed:
-        (config.parent / f"c/log/main/{slot:016x}").unlink()
+        await disk.delete(state_key(slot, 0))
+    await disk.close()
     async with opened(config, "new-machine") as store:
         assert await content(store) == b"content"
         await store.put("bucket", "key", b"newer")

@@ -9,13 +9,24 @@ python disk_writers.py stuck ROOT        asks for a file that hangs, prints, and
 import asyncio
 import hashlib
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from outlast.base.errors import Exists
 from outlast.providers.disk import DiskProvider
+from outlast.providers.disk.system import System
 
-keys = [f"x/{number:02x}/object" for number in range(4)] + ["top", "log/main/0"]
+keys = [f"x/{number:02x}/object" for number in range(4)] + ["top", "log/main/0000000000000000"]
+
+
+class Hanging(System):
+    """Opening what is called `hangs` never ends, as on a disk that does not answer."""
+
+    def open_read(self, path: str) -> int:
+        if path.endswith("/hangs"):
+            threading.Event().wait()
+        return super().open_read(path)
 
 
 def checksum(body: bytes) -> bytes:
@@ -59,9 +70,14 @@ async def race(disk: DiskProvider, rounds: int, racers: int) -> None:
     for number in range(rounds):
         sys.stdin.readline()
         created = await asyncio.gather(
-            *(won(lambda: disk.create(f"race/{number}", b"%d" % id(disk))) for _ in range(racers))  # noqa: B023  awaited in this round
+            *(won(lambda: disk.create(race_key(number), b"%d" % id(disk))) for _ in range(racers))  # noqa: B023  awaited in this round
         )
         print(sum(created), flush=True)
+
+
+def race_key(number: int) -> str:
+    """An object, or a state of a slot."""
+    return f"log/main/{number:016x}" if number % 2 else f"race/{number}"
 
 
 async def stuck(disk: DiskProvider) -> None:
@@ -72,7 +88,7 @@ async def stuck(disk: DiskProvider) -> None:
 
 
 async def main(what: str, root: str, *arguments: str) -> None:
-    disk = DiskProvider("disk", Path(root))
+    disk = DiskProvider("disk", Path(root), system=Hanging())
     work = {"put": put, "race": race, "stuck": stuck}[what]
     await work(disk, *map(int, arguments))  # type: ignore[operator]  # each takes its own numbers
     await disk.close()

@@ -7,7 +7,8 @@ import pytest
 
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SeededEntropy
-from outlast.providers.disk import DiskProvider, draft
+from outlast.providers.disk import DiskProvider, appends
+from outlast.providers.disk.system import System
 from outlast.providers.health import Health
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
@@ -34,33 +35,48 @@ class TestMemoryGivingTurns(ProviderConformance):
 
 
 class TestDisk(ProviderConformance):
+    """The log's slots are in journals."""
+
+    system = System()
+
     @pytest.fixture
     async def provider(self, tmp_path: Path) -> AsyncIterator[Provider]:
-        disk = DiskProvider("disk", tmp_path / "root")
+        disk = DiskProvider("disk", tmp_path / "root", system=self.system)
         await disk.prepare()
         yield disk
         await disk.close()
 
 
-class TestDiskWithoutNamelessFiles(TestDisk):
-    """As on file systems without O_TMPFILE."""
+class TestDiskThatIsNotLocal(TestDisk):
+    """The log's slots are objects."""
 
     @pytest.fixture(autouse=True)
-    def named(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.delattr(draft.os, "O_TMPFILE")
+    def far(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(appends, "is_local", lambda path: False)
+
+
+class WithoutNamelessFiles(System):
+    """As on file systems without O_TMPFILE."""
+
+    nameless = False
+
+
+class WithoutLocks(System):
+    """As on file systems where files cannot be locked: the hint for readers is lost, nothing else."""
+
+    def lock(self, file: int) -> bool:
+        return False
+
+    def is_locked(self, file: int) -> bool:
+        return False
+
+
+class TestDiskWithoutNamelessFiles(TestDisk):
+    system = WithoutNamelessFiles()
 
 
 class TestDiskWithoutLocksOnFiles(TestDisk):
-    """As on file systems where files cannot be locked: the hint for readers is lost, nothing else."""
-
-    @pytest.fixture(autouse=True)
-    def unlocked(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from outlast.providers.disk import files
-
-        def no_hint(file: int) -> None: ...
-
-        monkeypatch.setattr(files, "mark_unsettled", no_hint)
-        monkeypatch.setattr(files, "unsettled", lambda file: False)
+    system = WithoutLocks()
 
 
 class TestFaultWithoutShape(ProviderConformance):

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from outlast.base.errors import Estranged, Exists, NotFound, Unavailable
-from outlast.providers.disk import DiskProvider, draft, files
-from outlast.providers.marker import MARKER_KEY, Marker, write_marker
+from outlast.providers.claim import write_marker
+from outlast.providers.disk import DiskProvider
+from outlast.providers.disk.system import System
+from outlast.providers.marker import MARKER_KEY, Marker
 
 marker = Marker(b"s" * 16, "disk", b"i" * 16)
 
@@ -32,38 +34,37 @@ def unmount(disk: DiskProvider) -> None:
     disk.root.mkdir()
 
 
-def before(
-    monkeypatch: pytest.MonkeyPatch, module: object, function: str, then: Callable[[], None], call: int = 0
-) -> None:
-    """Have `then` happen just before that call of the function."""
-    real, left = getattr(module, function), [call]
+def before(monkeypatch: pytest.MonkeyPatch, method: str, then: Callable[[], None], call: int = 0) -> None:
+    """Have `then` happen just before that call of a method of `System`."""
+    real, left = getattr(System, method), [call]
 
-    def patched(*arguments: object) -> object:
+    def patched(self: System, *arguments: object) -> object:
         left[0] -= 1
         if left[0] == -1:
             then()
-        return real(*arguments)
+        return real(self, *arguments)
 
-    monkeypatch.setattr(module, function, patched)
+    monkeypatch.setattr(System, method, patched)
 
 
 moments = [
-    (draft, "_make_folder", 0),
-    (draft, "_make_folder", 1),
-    (files, "write", 0),
-    (files, "link", 0),
-    (files, "fsync_folder", 0),
-    (files, "fsync_folder", 1),
-    (files, "fsync_folder", 2),
+    ("make_folder", 0),
+    ("make_folder", 1),
+    ("write", 0),
+    ("sync", 0),
+    ("name", 0),
+    ("sync_folder", 0),
+    ("sync_folder", 1),
+    ("sync_folder", 2),
 ]
 
 
 @pytest.mark.parametrize("verb", ["put", "create"])
-@pytest.mark.parametrize(("module", "function", "call"), moments)
+@pytest.mark.parametrize(("method", "call"), moments)
 async def test_a_write_during_which_the_disk_is_unmounted_fails_and_leaves_the_mount_point_empty(
-    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch, module: object, function: str, call: int, verb: str
+    disk: DiskProvider, monkeypatch: pytest.MonkeyPatch, method: str, call: int, verb: str
 ) -> None:
-    before(monkeypatch, module, function, lambda: unmount(disk), call)
+    before(monkeypatch, method, lambda: unmount(disk), call)
     with pytest.raises(Estranged):
         await getattr(disk, verb)("x/ab/one", b"content", marker)
     assert everything_in(disk.root) == []
@@ -74,10 +75,10 @@ async def test_before_the_disk_is_mounted_nothing_is_created(
 ) -> None:
     unmount(disk)
 
-    def never(path: str) -> bool:
+    def never(self: System, path: str) -> None:
         raise AssertionError("a folder was made")
 
-    monkeypatch.setattr(draft, "_make_folder", never)
+    monkeypatch.setattr(System, "make_folder", never)
     for call in (
         disk.put("x/ab/one", b"content", marker),
         disk.create("x/ab/one", b"content", marker),
@@ -102,7 +103,7 @@ async def test_a_mount_point_that_others_have_filled_meanwhile_keeps_what_is_the
         (disk.root / "x" / "ab").mkdir(parents=True)
         (disk.root / "x" / "ab" / "theirs").write_bytes(b"theirs")
 
-    before(monkeypatch, files, "write", used_by_others)
+    before(monkeypatch, "write", used_by_others)
     with pytest.raises(Estranged):
         await disk.put("x/ab/one", b"content", marker)
     assert everything_in(disk.root) == ["x", "x/ab", "x/ab/theirs"]
@@ -112,12 +113,12 @@ async def test_an_object_that_was_there_is_not_removed_with_what_failed(
     disk: DiskProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await disk.put("x/ab/one", b"old")
-    before(monkeypatch, files, "fsync_folder", lambda: (disk.root / MARKER_KEY).unlink())
+    before(monkeypatch, "sync_folder", lambda: (disk.root / MARKER_KEY).unlink())
     with pytest.raises(Estranged):
         await disk.put("x/ab/one", b"new", marker)
     assert await disk.get("x/ab/one") == b"new"
     await disk.put(MARKER_KEY, marker.encode())
-    before(monkeypatch, files, "fsync_folder", lambda: (disk.root / MARKER_KEY).unlink())
+    before(monkeypatch, "sync_folder", lambda: (disk.root / MARKER_KEY).unlink())
     with pytest.raises(Estranged):
         await disk.create("x/ab/two", b"new", marker)
     with pytest.raises(NotFound):
@@ -132,7 +133,7 @@ async def test_a_place_taken_back_meanwhile_keeps_what_was_written(
     def take_back() -> None:
         (disk.root / MARKER_KEY).write_bytes(Marker(b"s" * 16, "disk", b"j" * 16).encode())
 
-    before(monkeypatch, files, "fsync_folder", take_back)
+    before(monkeypatch, "sync_folder", take_back)
     with pytest.raises(Estranged):
         await disk.create("one", b"content", marker)
     assert await disk.get("one") == b"content"

@@ -1,7 +1,6 @@
 """Several processes on one directory, some of them killed."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
@@ -79,7 +78,6 @@ async def test_of_32_racers_in_two_processes_one_creates(disk: DiskProvider) -> 
 async def test_a_call_that_hangs_in_the_kernel_does_not_keep_the_process_from_ending(
     disk: DiskProvider,
 ) -> None:
-    os.mkfifo(disk.root / "hangs")
     began = time.monotonic()
     process = start("stuck", disk)
     output, _ = process.communicate(timeout=20)

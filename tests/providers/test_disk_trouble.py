@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,7 +24,8 @@ from outlast.base.errors import (
     Unavailable,
     Unsupported,
 )
-from outlast.providers.disk import DiskProvider, files, provider
+from outlast.providers.disk import DiskProvider, provider
+from outlast.providers.disk.system import System
 from outlast.providers.protocol import Provider
 
 
@@ -221,19 +223,15 @@ async def test_a_write_whose_fsync_fails_did_not_happen(
     disk: DiskProvider, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[ProviderError]
 ) -> None:
     await disk.create("a/b", b"old")
-    real = os.fsync
 
-    def failing(file: int) -> None:
+    def failing(self: System, file: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.os, "fsync", failing)
-    for write in (
-        disk.put("a/b", b"new"),
-        disk.create("a/c", b"new"),
-    ):
-        with pytest.raises(kind):
-            await write
-    monkeypatch.setattr(files.os, "fsync", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(System, "sync", failing)
+        for write in (disk.put("a/b", b"new"), disk.create("a/c", b"new")):
+            with pytest.raises(kind):
+                await write
     assert await disk.get("a/b") == b"old"
     with pytest.raises(NotFound):
         await disk.get("a/c")
@@ -242,10 +240,10 @@ async def test_a_write_whose_fsync_fails_did_not_happen(
 async def test_a_disk_that_takes_a_few_bytes_at_a_time_gets_all_of_them(
     disk: DiskProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def short(file: int, chunks: list[memoryview]) -> int:
+    def short(self: System, file: int, chunks: list[memoryview]) -> int:
         return os.write(file, bytes(b"".join(chunks))[:3])
 
-    monkeypatch.setattr(files.os, "writev", short)
+    monkeypatch.setattr(System, "write", short)
     await disk.put("one", [b"a", b"bcdefg", b"", b"hij", b"klmnopqrstu"])
     assert await disk.get("one") == b"abcdefghijklmnopqrstu"
 
@@ -254,8 +252,8 @@ async def test_a_read_that_comes_in_pieces_is_put_together(
     disk: DiskProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await disk.put("one", b"0123456789" * 10)
-    real = os.pread
-    monkeypatch.setattr(files.os, "pread", lambda file, count, at: real(file, min(count, 7), at))
+    real = System.read
+    monkeypatch.setattr(System, "read", lambda self, file, at, stop: real(self, file, at, min(stop, at + 7)))
     assert await disk.get("one") == b"0123456789" * 10
     assert await disk.get("one", (5, 55)) == (b"0123456789" * 10)[5:55]
 
@@ -287,7 +285,7 @@ async def test_nothing_is_acknowledged_before_file_and_folders_are_fsynced(
         real(file)
         synced.append(str(Path(f"/proc/self/fd/{file}").readlink()).removeprefix(str(disk.root)))
 
-    monkeypatch.setattr(files.os, "fsync", noted)
+    monkeypatch.setattr(os, "fsync", noted)
     await disk.create("x/ab/one", b"1")
     assert [name for name in synced if "#" not in name] == ["", "/x", "/x/ab"]
     assert "#" in synced[2], "the file before its folder, and before it is linked"
@@ -303,7 +301,7 @@ async def test_a_reader_makes_durable_what_its_writer_has_not_yet(
     await disk.put("a/b", b"x")
     synced: list[int] = []
     real = os.fsync
-    monkeypatch.setattr(files.os, "fsync", lambda file: (synced.append(file), real(file)))
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(file), real(file)))
     assert await disk.get("a/b") == b"x"
     assert synced == []
     writer = os.open(disk.root / "a/b", os.O_RDONLY)
@@ -336,15 +334,28 @@ async def test_files_of_others_with_dotted_names_are_not_objects(disk: DiskProvi
     assert [entry.key async for entry in disk.list("")] == ["a/b"]
 
 
+class Hanging(System):
+    """Opening what is called `hangs` takes until `over` is set, as on a disk that does not answer."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def open_read(self, path: str) -> int:
+        if path.endswith("/hangs"):
+            self.over.wait()
+        return super().open_read(path)
+
+
 async def test_a_disk_that_hangs_refuses_further_calls_when_enough_wait_and_holds_up_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(provider, "lane_threads", 2)
     monkeypatch.setattr(provider, "lane_waiting_max", 3)
-    disk, other = (DiskProvider(name, tmp_path / name) for name in ("disk", "other"))
+    hanging_system = Hanging()
+    disk = DiskProvider("disk", tmp_path / "disk", system=hanging_system)
+    other = DiskProvider("other", tmp_path / "other")
     await disk.prepare()
     await other.prepare()
-    os.mkfifo(disk.root / "hangs")  # opening it waits for a writer
     calls = [asyncio.ensure_future(disk.get("hangs")) for _ in range(12)]
     done, hanging = await asyncio.wait(calls, timeout=0.05)
     assert 3 <= len(hanging) <= 5
@@ -357,9 +368,8 @@ async def test_a_disk_that_hangs_refuses_further_calls_when_enough_wait_and_hold
     for call in hanging:
         call.cancel()
     await asyncio.wait(hanging)
-    with_writer = os.open(disk.root / "hangs", os.O_RDWR)
+    hanging_system.over.set()
     await disk.put("a", b"x")  # the threads that hung work again, and the calls given up are not made
-    os.close(with_writer)
     await disk.close()
     await other.close()
 

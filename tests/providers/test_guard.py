@@ -9,8 +9,9 @@ import pytest
 from outlast.base.clock import Clock, SystemClock
 from outlast.base.entropy import SeededEntropy
 from outlast.base.errors import Cause, Denied, Estranged, NotFound, ProviderError, Unavailable
+from outlast.providers.claim import write_marker
 from outlast.providers.health import Health
-from outlast.providers.marker import MARKER_KEY, Marker, read_marker, write_marker
+from outlast.providers.marker import MARKER_KEY, Marker, read_marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Data
 from outlast.providers.wrap.fault import FaultProvider, Shape

@@ -11,14 +11,8 @@ from hypothesis import strategies as st
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SeededEntropy
 from outlast.base.errors import ConfigError, Unsupported
-from outlast.providers.marker import (
-    MARKER_KEY,
-    Damaged,
-    Marker,
-    decode_marker,
-    read_marker,
-    write_marker,
-)
+from outlast.providers.claim import write_marker
+from outlast.providers.marker import MARKER_KEY, Damaged, Marker, decode_marker, read_marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Data
 from outlast.providers.wrap.fault import FaultProvider, Shape
@@ -30,7 +24,28 @@ golden = b"""{
  "store": "000102030405060708090a0b0c0d0e0f",
  "provider": "home",
  "incarnation": "101112131415161718191a1b1c1d1e1f",
+ "log": "objects",
+ "check": "df782c2f782e209a"
+}
+"""
+
+golden_before_journals = b"""{
+ "outlast": 1,
+ "store": "000102030405060708090a0b0c0d0e0f",
+ "provider": "home",
+ "incarnation": "101112131415161718191a1b1c1d1e1f",
  "check": "f1a3edc257a54abf"
+}
+"""
+
+golden_journal = b"""{
+ "outlast": 1,
+ "store": "000102030405060708090a0b0c0d0e0f",
+ "provider": "home",
+ "incarnation": "101112131415161718191a1b1c1d1e1f",
+ "log": "journal",
+ "segments": "2021222324252627",
+ "check": "8a50ce60acec66d2"
 }
 """
 
@@ -38,6 +53,13 @@ golden = b"""{
 def test_a_marker_is_written_in_this_form_for_ever() -> None:
     assert marker.encode() == golden
     assert decode_marker(golden) == marker
+    with_journals = replace(marker, segments=bytes(range(32, 40)))
+    assert with_journals.encode() == golden_journal
+    assert decode_marker(golden_journal) == with_journals
+
+
+def test_a_marker_from_before_there_were_journals_says_that_slots_are_objects() -> None:
+    assert decode_marker(golden_before_journals) == marker
 
 
 @given(st.binary(min_size=16, max_size=16), st.text(max_size=50), st.binary(min_size=16, max_size=16))

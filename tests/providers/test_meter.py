@@ -9,7 +9,7 @@ from outlast.base.errors import Cause, Exists, NotFound, Unavailable
 from outlast.base.histogram import latency_bounds_s
 from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.wrap.meter import Meter
+from outlast.providers.wrap.meter import Meter, whole_bytes_guess
 from outlast.testing.simulation import Simulation, simulate
 
 
@@ -90,7 +90,12 @@ def test_requests_whose_caller_went_away_are_counted_as_such() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
                 await meter.get("a")
-        assert (meter.usage["get"].requests, meter.usage["get"].given_up) == (1, 1)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await meter.get("a", (100, 5100))
+        usage = meter.usage["get"]
+        assert (usage.requests, usage.given_up, usage.received_bytes) == (2, 2, 0)
+        assert usage.given_up_bytes == whole_bytes_guess + 5000
 
     simulate(1, main)
 

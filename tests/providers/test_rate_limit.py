@@ -10,7 +10,7 @@ from outlast.base.errors import Cause, Unavailable
 from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Stat
-from outlast.providers.wrap.rate_limit import RateLimit, rate_min
+from outlast.providers.wrap.rate_limit import RateLimit, idle_rate_min, rate_min
 from outlast.testing.simulation import Simulation, simulate
 
 
@@ -99,6 +99,72 @@ def test_complaints_of_one_moment_are_one() -> None:
         await asyncio.gather(*(limit.get("a") for _ in range(30)), return_exceptions=True)
         assert limit.rate is not None
         assert limit.rate > rate_min
+
+    run(main)
+
+
+@pytest.mark.parametrize("requests", [1, 5, 200])
+def test_a_complaint_after_a_quiet_period_is_not_taken_for_a_limit_of_one_a_second(requests: int) -> None:
+    async def main(sim: Simulation) -> None:
+        limit = RateLimit(Weak(sim.clock, 1e9), sim.clock)
+        for _ in range(requests):
+            await limit.head("a")
+        for rate in (None, 50.0):
+            await sim.clock.sleep(3600)
+            limit.rate = rate
+            with pytest.raises(Unavailable):
+                await limit.get("a")
+            assert limit.rate == idle_rate_min
+
+    run(main)
+
+
+def test_a_complaint_while_much_is_asked_halves_the_rate_however_quiet_it_was_before() -> None:
+    async def main(sim: Simulation) -> None:
+        limit = RateLimit(Weak(sim.clock, 1e9), sim.clock)
+        await limit.head("a")
+        await sim.clock.sleep(3600)
+        for _ in range(400):
+            await limit.head("a")
+            await sim.clock.sleep(0.005)
+        with pytest.raises(Unavailable):
+            await limit.get("a")
+        assert limit.rate == pytest.approx(100, rel=0.05)
+
+    run(main)
+
+
+def test_complaints_go_on_halving_while_the_limit_holds_requests_back_and_never_raise_it() -> None:
+    async def main(sim: Simulation) -> None:
+        limit = RateLimit(Weak(sim.clock, 1), sim.clock)
+        limit.rate = 8.0
+        rates = []
+        for _ in range(6):
+            await asyncio.gather(*(limit.get("a") for _ in range(12)), return_exceptions=True)
+            rates.append(limit.rate)
+        assert rates == sorted(rates, reverse=True)
+        assert rates[-1] == rate_min
+        await sim.clock.sleep(3600)
+        with pytest.raises(Unavailable):
+            await limit.get("a")
+        assert limit.rate == rate_min
+
+    run(main)
+
+
+def test_who_gives_up_gives_back_its_place() -> None:
+    async def main(sim: Simulation) -> None:
+        limit = RateLimit(MemoryProvider("p"), sim.clock)
+        limit.rate = 10.0
+        await limit.delete("a")
+        waiting = [asyncio.ensure_future(limit.delete("a")) for _ in range(30)]
+        await sim.clock.sleep(0)
+        for call in waiting:
+            call.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        began = sim.clock.monotonic()
+        await limit.delete("a")
+        assert sim.clock.monotonic() - began <= 0.1 + 1e-9
 
     run(main)
 

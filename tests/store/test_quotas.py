@@ -1,6 +1,7 @@
 """Quotas: who has used them up gets no new fragments and is read from last, and nothing is refused that the
 others can take."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
@@ -11,8 +12,10 @@ from store_worlds import content
 from outlast.base.clock import Clock
 from outlast.base.errors import StoreFull
 from outlast.maintenance.collect import collect
+from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.quota import Quota
+from outlast.providers.wrap.layers import meter_of
 from outlast.providers.wrap.meter import Meter
 from outlast.store import quotas as module
 from outlast.testing.memory_store import World, memory_store
@@ -179,6 +182,27 @@ def test_a_provider_whose_month_is_used_up_gets_nothing_new_and_is_read_from_las
         assert read_from(world, "p0") - read < 20_000, "only its marker was read, and the log"
 
     in_store(test, {"p0": Quota(egress=3 * MIB)})
+
+
+def test_what_reads_asked_for_that_were_given_up_counts_as_read() -> None:
+    async def test(world: World) -> None:
+        meter = meter_of(world.store.fleet["p0"])
+        assert meter is not None
+        inner, meter._through = meter._through, NeverAnswers("p0")
+        before = used(world, "p0").egress
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await meter.get("x/00/00.00", (0, 5000))
+        meter._through = inner
+        assert used(world, "p0").egress - before == 5000
+
+    in_store(test, {"p0": Quota(egress=3 * MIB)})
+
+
+class NeverAnswers(MemoryProvider):
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
 
 
 def test_a_new_month_begins_from_nothing() -> None:

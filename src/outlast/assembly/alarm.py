@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from outlast.base.concurrency import cancel_and_wait
+from outlast.base.concurrency import cancel_and_wait, run_again
 from outlast.providers.trouble import Trouble
 from outlast.store import Store
 
@@ -56,7 +56,7 @@ async def watched(store: Store) -> AsyncIterator[None]:
             alarm.look()
             await store.clock.sleep(look_s)
 
-    task = asyncio.ensure_future(watch())
+    task = asyncio.ensure_future(run_again(watch, store.report, store.clock.sleep))
     try:
         yield
     finally:

@@ -20,7 +20,9 @@ from outlast.coding.keys import Keyring, MasterKey
 from outlast.coding.seal import Box
 from outlast.placement.members import Member, Policy
 from outlast.placement.policy import Problem, choose_voters, data_layout, problems
-from outlast.providers.marker import MARKER_KEY, Marker, write_marker
+from outlast.providers.claim import write_marker
+from outlast.providers.marker import MARKER_KEY, Marker
+from outlast.providers.wrap.layers import end_log
 from outlast.quorum.genesis import write_genesis
 from outlast.quorum.state import state_key
 
@@ -117,6 +119,7 @@ async def _take_back(claimed: Sequence[Surveyed]) -> None:
         try:
             await one.provider.delete(state_key(0, 0))
             await one.provider.delete(MARKER_KEY)
+            await end_log(one.provider)
         except OutlastError:
             continue  # it is this provider that fails; the next `outlast init` says what it still holds
 

@@ -9,7 +9,7 @@ another marker is found than expected.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
@@ -20,7 +20,7 @@ from outlast.providers.capabilities import Capabilities, probe
 from outlast.providers.marker import Damaged, Marker, read_marker
 from outlast.providers.protocol import Provider
 from outlast.providers.trouble import Trouble
-from outlast.providers.wrap.layers import keeps_versions
+from outlast.providers.wrap.layers import keeps_journals, keeps_versions
 
 # A provider that does not answer its marker within this is not asked anything else.
 answer_s_max = 5.0
@@ -58,7 +58,7 @@ async def examine(
     answer_s = clock.monotonic() - began
     if isinstance(marker, Damaged):
         return Examined(None, answer_s, None, (trouble.of_damaged(marker),))
-    stranger = _stranger(expected, marker)
+    stranger = _stranger(expected, marker, keeps_journals(provider))
     if stranger is not None:
         return Examined(marker, answer_s, None, (stranger,))
     found = await probe(provider, entropy, clock)
@@ -81,11 +81,11 @@ async def answer_s(provider: Provider, clock: Clock) -> float | None:
     return clock.monotonic() - began
 
 
-def _stranger(expected: Marker | None, marker: Marker | None) -> Trouble | None:
+def _stranger(expected: Marker | None, marker: Marker | None, journals: bool) -> Trouble | None:
     if expected is None:
         return None
-    known = marker and Marker(marker.store, marker.provider, expected.incarnation)
-    return trouble.of_marker(expected, known)
+    known = marker and replace(marker, incarnation=expected.incarnation)
+    return trouble.of_marker(expected, known, journals)
 
 
 def _fallen_short(found: Capabilities, member: Member | None) -> list[Trouble]:

@@ -11,6 +11,10 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# After how long work that has failed unexpectedly begins anew: often enough for a provider's watch, seldom
+# enough for a log of errors.
+again_after_s = 5.0
+
 
 async def offload(function: Callable[..., T], *arguments: object) -> T:
     """Run a function that releases the GIL (a hash over a large buffer) in the loop's thread pool."""
@@ -41,6 +45,24 @@ async def cancel_and_wait(tasks: Sequence["asyncio.Task[T]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def run_again(
+    work: Callable[[], Awaitable[object]],
+    report: Callable[[BaseException], None],
+    sleep: Callable[[float], Awaitable[None]],
+) -> None:
+    """Run `work`, which never ends, until cancelled.
+
+    An error is a bug of ours. It is passed to `report`, and a moment later the work begins anew, for others
+    rely on it.
+    """
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            report(error)
+        await sleep(again_after_s)
 
 
 class Background:

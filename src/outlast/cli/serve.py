@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from outlast.base.clock import SystemClock
-from outlast.base.concurrency import cancel_and_wait
+from outlast.base.concurrency import cancel_and_wait, run_again
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
@@ -98,7 +98,10 @@ async def _serve(
             ) from error
         endpoint = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
         print_line(jsonlib.dumps({"ready": True, "endpoint": endpoint}) if json else f"ready {endpoint}")
-        maintaining = asyncio.ensure_future(upkeep(store, SystemClock(), SystemEntropy()))
+        clock = SystemClock()
+        maintaining = asyncio.ensure_future(
+            run_again(lambda: upkeep(store, clock, SystemEntropy()), store.report, clock.sleep)
+        )
         try:
             await told_to_end.wait()
             print_note("ending: finishing what is under way")

@@ -1,9 +1,9 @@
 """Taking back a provider that lost its marker: it was erased, or an old copy of it has come back.
 
 The order is the whole point (docs/decisions, amnesia): a record in the log gives the provider a new
-incarnation; then it receives every decided slot; then its new marker is written, and from then on it votes
-and takes data again. A drill that it was in has ended with that. Stopping anywhere in between leaves it
-estranged, and doing it again is right.
+incarnation; then its log is begun anew, such that no earlier marker stands for it; then it receives every
+decided slot; then its new marker is written, and from then on it votes and takes data again. A drill that it
+was in has ended with that. Stopping anywhere in between leaves it estranged, and doing it again is right.
 
 A provider that carries another store's marker, or another provider's, is not ours to take; nor one of a later
 version. Of one whose marker is damaged, what else it holds decides (`ownership`).
@@ -17,6 +17,7 @@ from outlast.providers.health import Health
 from outlast.providers.marker import MARKER_KEY, Damaged, Marker, read_marker
 from outlast.providers.protocol import Provider
 from outlast.providers.wrap.guard import Guard
+from outlast.providers.wrap.layers import begin_log
 from outlast.store import Store
 
 INCARNATION_BYTES = 16
@@ -36,12 +37,14 @@ async def reattach(store: Store, name: str) -> int:
     incarnation = store.entropy.bytes(INCARNATION_BYTES)
     await store.catalog.commit(ProviderReattached(name, incarnation))
     await point("reattach: incarnation decided, log not refilled")
+    segments = await begin_log(provider)
+    await point("reattach: log begun, not refilled")
     slots = 0
     if name in store.catalog.state.voters():
         assert store.log is not None, "upkeep needs the log"
         slots = await store.log.refill(name, provider)
     await point("reattach: log refilled, marker not written")
-    await provider.put(MARKER_KEY, Marker(genesis.store, name, incarnation).encode())
+    await provider.put(MARKER_KEY, Marker(genesis.store, name, incarnation, segments).encode())
     await point("reattach: marker written, not followed by a record")
     await guard.check()
     # One record more, so that the slot with the new incarnation is not the newest: a newest slot needs the

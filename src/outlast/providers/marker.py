@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from outlast.base.errors import Cause, ConfigError, Exists, NotFound, ProviderError, Unavailable
+from outlast.base.errors import NotFound
 
 if TYPE_CHECKING:
     from outlast.providers.protocol import Provider
@@ -36,15 +36,20 @@ class Marker:
     store: bytes
     provider: str
     incarnation: bytes
+    segments: bytes | None = None
+    """The nonce of the list of the log's journals, 8 bytes; None where the log is kept as objects."""
 
     def encode(self) -> bytes:
         """The marker as a JSON object, one member a line, readable by people."""
-        fields = {
+        fields: dict[str, object] = {
             "outlast": 1,
             "store": self.store.hex(),
             "provider": self.provider,
             "incarnation": self.incarnation.hex(),
+            "log": "objects" if self.segments is None else "journal",
         }
+        if self.segments is not None:
+            fields["segments"] = self.segments.hex()
         return json.dumps({**fields, "check": _check(fields)}, indent=1).encode() + b"\n"
 
     def is_of(self, other: "Marker") -> bool:
@@ -75,8 +80,13 @@ def decode_marker(content: bytes) -> Marker | Damaged:
             return Damaged("damaged")
         if fields["outlast"] != 1:
             return Damaged("of a later version of Outlast", later=True)
+        # Before logs were kept in journals, markers did not say how the log is kept.
+        journals = {"objects": False, "journal": True}[fields.get("log", "objects")]
         return Marker(
-            bytes.fromhex(fields["store"]), fields["provider"], bytes.fromhex(fields["incarnation"])
+            bytes.fromhex(fields["store"]),
+            fields["provider"],
+            bytes.fromhex(fields["incarnation"]),
+            bytes.fromhex(fields["segments"]) if journals else None,
         )
     except (KeyError, TypeError, AttributeError, RecursionError, ValueError):
         return Damaged("empty" if not content else "damaged")
@@ -93,35 +103,3 @@ async def read_marker(provider: "Provider") -> Marker | Damaged | None:
         return decode_marker(await provider.get(MARKER_KEY, (0, marker_bytes_max)))
     except NotFound:
         return None
-
-
-async def write_marker(provider: "Provider", marker: Marker) -> None:
-    """Claim the provider. Raises `ConfigError` if a store (this one included) has claimed it otherwise.
-
-    A provider that cannot `create` is claimed by looking first: it has no vote, so that the worst a race
-    can do is to be noticed by the loser at its next look at the marker.
-    """
-    try:
-        await provider.create(MARKER_KEY, marker.encode())
-        return
-    except Exists:
-        pass
-    except ProviderError as error:
-        if error.cause is not Cause.UNSUPPORTED:
-            raise
-        if await read_marker(provider) is None:
-            await provider.put(MARKER_KEY, marker.encode())
-            return
-    present = await read_marker(provider)
-    if present is None:
-        raise Unavailable(provider.name, "create", f"{MARKER_KEY}: there, and gone again", Cause.CONFLICT)
-    if isinstance(present, Damaged):
-        raise ConfigError(
-            f"{provider.name}: belongs to a store already: its marker is {present.reason}",
-            "give it an empty place of its own",
-        )
-    if present != marker:
-        raise ConfigError(
-            f"{provider.name}: belongs to store {present.store.hex()} as {present.provider!r}",
-            "give it an empty place of its own, or remove the other store's objects first",
-        )

@@ -192,7 +192,8 @@ def _path(name: str, parts: SplitResult) -> Path:
 
 
 def _open_disk(name: str, parts: SplitResult, options: Mapping[str, str], means: Means) -> Provider:
-    return Meter(DiskProvider(name, _path(name, parts), means.clock), means.clock)
+    disk = DiskProvider(name, _path(name, parts), means.clock, means.entropy)
+    return Meter(disk, means.clock)
 
 
 def _guess_here(name: str, software: str) -> dict[str, str]:

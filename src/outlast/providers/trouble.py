@@ -50,8 +50,11 @@ versioned = Trouble(
 )
 
 
-def of_marker(expected: Marker, present: Marker | Damaged | None) -> Trouble | None:
-    """What it means that a provider has this marker; None if it is the one expected."""
+def of_marker(expected: Marker, present: Marker | Damaged | None, journals: bool = False) -> Trouble | None:
+    """What it means that a provider has this marker; None if it is the one expected.
+
+    `journals`: the log can be kept in journals there, as on a disk.
+    """
     if present is None:
         return emptied
     if isinstance(present, Damaged):
@@ -73,6 +76,12 @@ def of_marker(expected: Marker, present: Marker | Damaged | None) -> Trouble | N
             "old-copy",
             "it is an old copy: it was lost and taken back since",
             "mend its URL or mount the right place; if this is all there is, take it back: outlast repair",
+        )
+    if present.segments is not None and not journals:
+        return Trouble(
+            "moved-log",
+            "its log is in journals, which only a local disk can continue: it was copied here from one",
+            "have the log written anew in the form that fits: outlast repair",
         )
     return None
 

@@ -81,7 +81,9 @@ async def settle(target: Provider, codec: StateCodec, slot: int, decided: SlotSt
         key = state_key(slot, placed.place)
         try:
             found = codec.decode(slot, held, await target.get(key))
-        except Tampered:
+        except (Tampered, Unavailable) as error:
+            if isinstance(error, Unavailable) and error.cause is not Cause.CORRUPT:
+                raise
             # What it may have promised is of no use any more: every higher ballot carries this value.
             await target.put(key, data)
             return True

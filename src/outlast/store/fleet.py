@@ -10,10 +10,10 @@ It holds no data and starts nothing but the guards' watches.
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from outlast.base.clock import Clock
-from outlast.base.concurrency import cancel_and_wait
+from outlast.base.concurrency import cancel_and_wait, run_again
 from outlast.providers.wrap.guard import Guard
 
 # A guard probes a provider that is down at least every 5 s; one that is back is known to be after this.
@@ -116,9 +116,15 @@ class Fleet:
             return None
         return sorted(self._down_since[name] for name in down)[len(names) - count]
 
-    def open(self) -> None:
-        """Start the guards' watches."""
-        self._watches = [asyncio.ensure_future(guard.watch()) for guard in self._guards.values()]
+    def open(self, report: Callable[[BaseException], None]) -> None:
+        """Start the guards' watches. `report` hears of bugs in one, which then begins anew.
+
+        Without its watch a provider that is down would be so for ever.
+        """
+        self._watches = [
+            asyncio.ensure_future(run_again(guard.watch, report, self._clock.sleep))
+            for guard in self._guards.values()
+        ]
 
     async def close(self) -> None:
         """End the watches and let go of the providers."""

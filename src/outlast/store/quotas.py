@@ -12,13 +12,13 @@ few requests used is not reported at all.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from outlast.base import limits
 from outlast.base.clock import Clock
-from outlast.base.concurrency import cancel_and_wait
+from outlast.base.concurrency import cancel_and_wait, run_again
 from outlast.base.errors import StoreError
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.records import Extent, UsageReported
@@ -81,10 +81,10 @@ class Quotas:
 
     # ------------------------------------------------------------ life
 
-    def open(self) -> None:
-        """Begin to look and to report, if there is anything to."""
+    def open(self, report: Callable[[BaseException], None]) -> None:
+        """Begin to look and to report, if there is anything to. `report` hears of what goes wrong in that."""
         if any(quota.monthly for quota in self._quotas.values()):
-            self._task = asyncio.ensure_future(self._watch())
+            self._task = asyncio.ensure_future(run_again(self._watch, report, self._clock.sleep))
 
     async def close(self) -> None:
         """Report for the last time, if it is worth it."""
@@ -170,7 +170,9 @@ class Quotas:
         if meter is None:
             return Used(0, 0)
         verbs = meter.usage.values()
-        return Used(sum(verb.requests for verb in verbs), sum(verb.received_bytes for verb in verbs))
+        # Rather too much than too little: what was given up may have been sent, and is charged for then.
+        egress = sum(verb.received_bytes + verb.given_up_bytes for verb in verbs)
+        return Used(sum(verb.requests for verb in verbs), egress)
 
     def _mine(self, name: str) -> Used:
         """What this process has used this month."""

@@ -119,7 +119,7 @@ class Store:
 
         What fails, or is cancelled meanwhile, closes everything.
         """
-        self.fleet.open()
+        self.fleet.open(self.report)
         try:
             await self.catalog.sync()
         except StoreUnavailable:
@@ -127,7 +127,7 @@ class Store:
         except BaseException:
             await self.close()
             raise
-        self.quotas.open()
+        self.quotas.open(self.report)
 
     async def close(self) -> None:
         """End what runs in the background and let go of everything. No method may be called afterwards."""

@@ -63,6 +63,9 @@ tricky_names = (
     "c0/d",
 )
 
+one_of_each = ("x/ab/one", "log/main/00000000000001ff.1")
+"""An object, and a state of a slot, which a provider may keep otherwise."""
+
 racers = 32
 
 ours = Marker(b"s" * 16, "p", b"i" * 16)
@@ -87,26 +90,29 @@ class ProviderConformance:
     # ------------------------------------------------------------ whole objects
 
     @pytest.mark.parametrize("content", [b"", b"x", bytes(range(256)) * 16, b"\0" * (5 * limits.MIB + 1)])
-    async def test_get_returns_what_put_wrote(self, provider: Provider, content: bytes) -> None:
-        await provider.put("x/ab/one", content)
-        assert await provider.get("x/ab/one") == content
-        assert (await provider.head("x/ab/one")).size == len(content)
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_get_returns_what_put_wrote(self, provider: Provider, key: str, content: bytes) -> None:
+        await provider.put(key, content)
+        assert await provider.get(key) == content
+        assert (await provider.head(key)).size == len(content)
 
     async def test_get_returns_bytes(self, provider: Provider) -> None:
         await provider.put("one", b"12345")
         assert isinstance(await provider.get("one"), bytes)
         assert isinstance(await provider.get("one", (1, 3)), bytes)
 
-    async def test_put_overwrites(self, provider: Provider) -> None:
-        await provider.put("one", b"a longer one")
-        await provider.put("one", b"short")
-        assert await provider.get("one") == b"short"
-        assert (await provider.head("one")).size == 5
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_put_overwrites(self, provider: Provider, key: str) -> None:
+        await provider.put(key, b"a longer one")
+        await provider.put(key, b"short")
+        assert await provider.get(key) == b"short"
+        assert (await provider.head(key)).size == 5
 
-    async def test_several_buffers_are_written_one_after_another(self, provider: Provider) -> None:
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_several_buffers_are_written_one_after_another(self, provider: Provider, key: str) -> None:
         buffers: list[Buffer] = [b"", b"one ", bytearray(b"two "), memoryview(b"-three-")[1:6], b"", b" four"]
-        await provider.put("one", buffers)
-        assert await provider.get("one") == b"one two three four"
+        await provider.put(key, buffers)
+        assert await provider.get(key) == b"one two three four"
 
     async def test_many_and_large_buffers_are_written_whole(self, provider: Provider) -> None:
         buffers: list[Buffer] = [bytes([number % 251]) * (number % 7) for number in range(5000)]
@@ -114,21 +120,26 @@ class ProviderConformance:
         await provider.put("one", buffers)
         assert await provider.get("one") == b"".join(buffers)
 
-    async def test_no_buffers_make_an_empty_object(self, provider: Provider) -> None:
-        await provider.put("one", ())
-        assert await provider.get("one") == b""
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_no_buffers_make_an_empty_object(self, provider: Provider, key: str) -> None:
+        await provider.put(key, ())
+        assert await provider.get(key) == b""
 
-    async def test_a_ranged_get_returns_that_part_and_stops_at_the_end(self, provider: Provider) -> None:
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_a_ranged_get_returns_that_part_and_stops_at_the_end(
+        self, provider: Provider, key: str
+    ) -> None:
         content = b"0123456789"
-        await provider.put("one", content)
+        await provider.put(key, content)
         for start, stop in ((0, 0), (0, 1), (0, 10), (3, 7), (9, 10), (10, 10), (7, 99), (50, 1 << 40)):
-            assert await provider.get("one", (start, stop)) == content[start:stop]
+            assert await provider.get(key, (start, stop)) == content[start:stop]
 
-    async def test_a_span_that_is_none_is_a_bug(self, provider: Provider) -> None:
-        await provider.put("one", b"0123456789")
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_a_span_that_is_none_is_a_bug(self, provider: Provider, key: str) -> None:
+        await provider.put(key, b"0123456789")
         for span in ((-1, 3), (3, 2), (-5, -1)):
             with pytest.raises(ValueError, match="span"):
-                await provider.get("one", span)
+                await provider.get(key, span)
 
     async def test_what_is_not_there_is_not_found(self, provider: Provider) -> None:
         await provider.put("a/b", b"")
@@ -178,30 +189,33 @@ class ProviderConformance:
         for key in ("a/b", "a/b", "never", "no/such/folder", "a"):
             await provider.delete(key)
 
-    async def test_what_was_deleted_can_be_written_again(self, provider: Provider) -> None:
-        await provider.put("a/b", b"x")
-        await provider.delete("a/b")
-        await provider.put("a/b", b"y")
-        assert await provider.get("a/b") == b"y"
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_what_was_deleted_can_be_written_again(self, provider: Provider, key: str) -> None:
+        await provider.put(key, b"x")
+        await provider.delete(key)
+        await provider.put(key, b"y")
+        assert await provider.get(key) == b"y"
 
     # ------------------------------------------------------------ conditions
 
-    async def test_create_writes_what_is_absent_and_only_that(self, provider: Provider) -> None:
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_create_writes_what_is_absent_and_only_that(self, provider: Provider, key: str) -> None:
         self._needs_conditions()
-        await provider.create("log/main/0", [b"on", b"e"])
+        await provider.create(key, [b"on", b"e"])
         with pytest.raises(Exists):
-            await provider.create("log/main/0", b"two")
-        assert await provider.get("log/main/0") == b"one"
-        await provider.delete("log/main/0")
-        await provider.create("log/main/0", b"three")
-        assert await provider.get("log/main/0") == b"three"
+            await provider.create(key, b"two")
+        assert await provider.get(key) == b"one"
+        await provider.delete(key)
+        await provider.create(key, b"three")
+        assert await provider.get(key) == b"three"
 
-    async def test_create_does_not_overwrite_what_put_wrote(self, provider: Provider) -> None:
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_create_does_not_overwrite_what_put_wrote(self, provider: Provider, key: str) -> None:
         self._needs_conditions()
-        await provider.put("one", b"put")
+        await provider.put(key, b"put")
         with pytest.raises(Exists):
-            await provider.create("one", b"create")
-        assert await provider.get("one") == b"put"
+            await provider.create(key, b"create")
+        assert await provider.get(key) == b"put"
 
     async def test_a_provider_without_conditions_says_so(self, provider: Provider) -> None:
         if self.conditional:
@@ -289,6 +303,24 @@ class ProviderConformance:
         assert await _names(provider, "log/main/") == keys
         assert await _names(provider, "log/main/", f"log/main/{1001:016x}") == keys[501:]
 
+    async def test_the_states_of_slots_are_listed_among_all_names_in_their_order(
+        self, provider: Provider
+    ) -> None:
+        states = [
+            f"log/main/{slot:016x}{place}"
+            for slot in (0, 1, 0x2A, 0x100, 0xFFFF)
+            for place in ("", ".1", ".10", ".2")
+        ]
+        others = ["log/main/0", "log/main/0000000000000000-", "log/main/x", "log/a", "log/z", "a", "m", "z/z"]
+        await _write_all(provider, [*reversed(states), *others])
+        expected = sorted([*states, *others])
+        assert await _names(provider, "") == expected
+        for prefix in ("log/", "log/main/0000000000000", "log/main/000000000000002a", "log/main/x", "m"):
+            assert await _names(provider, prefix) == [key for key in expected if key.startswith(prefix)]
+        for start_after in (states[2], states[-1], "log/main/0000000000000050", "log/b"):
+            after = [key for key in expected if key > start_after]
+            assert await _names(provider, "", start_after) == after
+
     async def test_what_is_there_all_the_time_is_listed_once_whatever_others_do(
         self, provider: Provider
     ) -> None:
@@ -308,25 +340,26 @@ class ProviderConformance:
     async def test_of_many_creators_one_wins_and_its_content_is_there(self, provider: Provider) -> None:
         self._needs_conditions()
         for number in range(5):
-            key = f"log/main/{number}"
+            key = f"log/main/{number:016x}" if number % 2 else f"race/{number}"
             won = await _race([_writer(provider.create, key, f"{racer}".encode()) for racer in range(racers)])
             assert len(won) == 1
             assert await provider.get(key) == b"%d" % won[0]
 
-    async def test_a_get_sees_one_write_whole(self, provider: Provider) -> None:
+    @pytest.mark.parametrize("key", one_of_each)
+    async def test_a_get_sees_one_write_whole(self, provider: Provider, key: str) -> None:
         contents = [bytes([number]) * (100_000 + number * 1000) for number in range(8)]
-        await provider.put("one", contents[0])
+        await provider.put(key, contents[0])
         seen = set()
 
         async def read() -> None:
             for _ in range(20):
-                data = await provider.get("one")
+                data = await provider.get(key)
                 assert data in contents
                 seen.add(data[:1])
 
         async def write(content: bytes) -> None:
             for _ in range(5):
-                await provider.put("one", content)
+                await provider.put(key, content)
 
         await asyncio.gather(*(write(content) for content in contents), *(read() for _ in range(4)))
         assert seen

@@ -26,8 +26,9 @@ from outlast.coding.keys import Keyring, MasterKey
 from outlast.coding.seal import Box
 from outlast.placement.members import Domains, Member, Policy
 from outlast.placement.policy import choose_voters
+from outlast.providers.claim import write_marker
 from outlast.providers.health import Health
-from outlast.providers.marker import Marker, write_marker
+from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
 from outlast.providers.quota import Quota

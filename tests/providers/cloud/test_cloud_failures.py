@@ -477,6 +477,53 @@ async def test_a_redirect_to_another_region_is_told() -> None:
         assert "region" in str(await failing(opened("s3", url).get("a")))
 
 
+async def verbs_at(provider: Provider) -> list[ProviderError]:
+    """How each verb fails."""
+    calls = (
+        provider.put("a", b"x"),
+        provider.create("a", b"x"),
+        provider.get("a"),
+        provider.get("a", (0, 5)),
+        provider.head("a"),
+        anext(aiter(provider.list("a/"))),
+    )
+    return [await failing(call) for call in calls]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("kind", clouds)
+async def test_a_redirect_to_another_host_is_neither_believed_nor_followed(kind: str, status: int) -> None:
+    """A PUT that is answered by 303 becomes a GET, which succeeds elsewhere."""
+    asked: list[bytes] = []
+
+    async def welcome(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await take(reader))
+        writer.write(
+            b'HTTP/1.1 200 OK\r\nETag: "a"\r\nx-goog-generation: 1\r\nConnection: close\r\n'
+            b"Last-Modified: Wed, 21 Oct 2015 07:28:00 GMT\r\nContent-Length: 5\r\n\r\nlogin"
+        )
+        await writer.drain()
+
+    async with server(welcome) as portal:
+        elsewhere = f"Location: {portal.replace('127.0.0.1', 'localhost')}/login\r\n"
+        async with server(says(status, headers=elsewhere)) as url:
+            for error in await verbs_at(opened(kind, url)):
+                assert isinstance(error, Unavailable)
+                assert str(status) in error.detail or "redirected to another host" in error.detail
+    assert asked == []
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize("kind", clouds)
+async def test_no_proxy_of_the_environment_gets_what_is_for_a_provider(
+    kind: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with server(says(418)) as proxy, server(says(500, "InternalError")) as url:
+        monkeypatch.setenv(variable, proxy)
+        for error in await verbs_at(opened(kind, url)):
+            assert error.cause is Cause.SERVER, error
+
+
 def test_a_provider_shows_no_secret() -> None:
     for kind in places:
         provider = opened(kind, "http://127.0.0.1:9")

@@ -221,8 +221,12 @@ def silence(kind: str, text: str) -> tuple[Cause, str]:
     return Cause.UNKNOWN, "failed for a reason that cannot be told"
 
 
+# Where requests to other hosts than the provider's are sent: see `opening`.
+nowhere_address = "127.0.0.1:0"
+
 # Most telling first: a refused connection is a connection error, too.
 _signs: tuple[tuple[Cause, str, tuple[str, ...]], ...] = (
+    (Cause.UNKNOWN, "redirected to another host, which is not followed", (f" {nowhere_address},",)),
     (Cause.DNS, "its name cannot be resolved", ("dns error",)),
     (
         Cause.TLS,

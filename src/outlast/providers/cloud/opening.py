@@ -3,6 +3,12 @@
 obstore fills in from the environment what it is not told. So it is always told where the provider is, by the
 name that goes before all others, and that requests are signed: no variable moves a provider.
 
+obstore follows redirects, and a PUT that is answered by 303 becomes a GET that succeeds. It also sends
+requests through whatever proxy the environment names. Neither can be switched off. So it is told of a proxy
+that nobody listens at, for all hosts but the provider's own and those that give out credentials: what was
+sent there goes there and nowhere else, and a redirect to another host fails. (One to the same host is followed. It is the
+provider that answers so, and what it answers is believed no more than that: see docs/decisions/0015.)
+
 The store's own errors are not passed on: one about a malformed key may quote it.
 """
 
@@ -19,6 +25,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 
 from outlast.base.errors import ConfigError
 from outlast.providers.cloud.address import Address
+from outlast.providers.cloud.failures import nowhere_address
 from outlast.providers.cloud.provider import CloudProvider, Dialect, deadline_s_base
 from outlast.providers.credentials import Fixed, amazon_keys, from_environment
 
@@ -37,6 +44,23 @@ connect_s_max = 5
 request_s_max = 60
 # Below what servers keep idle connections for: one that they have just closed costs a failed request.
 idle_s_max = 15
+# Nobody can listen at port 0. `failures` knows it by this address.
+nowhere = f"http://{nowhere_address}"
+# Where clouds give out tokens for a key, or for the machine that asks (names below these included).
+credential_hosts = (
+    "169.254.0.0/16",
+    "fd00:ec2::/32",
+    "metadata",
+    "google.internal",
+    "googleapis.com",
+    "accounts.google.com",
+    "microsoftonline.com",
+    "microsoftonline.us",
+    "partner.microsoftonline.cn",
+    "login.chinacloudapi.cn",
+    "amazonaws.com",
+    "amazonaws.com.cn",
+)
 # How long the interpreter's end waits for obstore's threads (see `_drain_at_exit`).
 drain_s = 0.05
 
@@ -167,6 +191,8 @@ def _client(name: str, address: Address, options: Mapping[str, str]) -> "ClientC
         "pool_idle_timeout": timedelta(seconds=idle_s_max),
         "allow_http": address.endpoint.startswith("http:"),
         "user_agent": "outlast",
+        "proxy_url": nowhere,
+        "proxy_excludes": ",".join((address.host, *credential_hosts)),
     }
     if "ca_file" in options:
         try:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from outlast.base.clock import Clock
 from outlast.providers.disk import files
-from outlast.providers.disk.place import Traces
+from outlast.providers.disk.files import Traces
+from outlast.providers.disk.system import System
 from outlast.providers.protocol import Data
 
 # Temporary names older than this belong to nobody: they live for microseconds, or while a file is written.
@@ -30,6 +31,7 @@ TEMPORARY = ".tmp"
 class Draft(NamedTuple):
     """An open file that is written but has not its final name; `path` is its temporary one, if it has one."""
 
+    system: System
     file: int
     path: str | None
     traces: Traces
@@ -37,19 +39,20 @@ class Draft(NamedTuple):
     def link(self, path: str) -> None:
         """Give it the final name `path`. Raises FileExistsError if that is taken."""
         if self.path is None:
-            files.link(self.file, path)
+            self.system.name(self.file, path)
         else:
-            os.link(self.path, path)
-        self.traces.files.append((path, os.fstat(self.file).st_ino))
+            self.system.link(self.path, path)
+        self.traces.named(path, self.file)
 
 
 class Drafts:
     """Makes drafts for objects below the directory `root`."""
 
-    def __init__(self, root: str, clock: Clock) -> None:
+    def __init__(self, system: System, root: str, clock: Clock) -> None:
+        self._system = system
         self._root = root
         self._clock = clock
-        self._nameless = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
+        self._nameless = system.nameless
         self._settled: set[str] = set()
         self._numbers = count()
         self._swept = False
@@ -60,16 +63,16 @@ class Drafts:
 
         `traces` gets what is created on the way.
         """
-        draft = Draft(*self._open(folder, traces), traces)
+        file, path = self._open(folder, traces)
         try:
-            files.write(draft.file, data)
-            files.mark_unsettled(draft.file)
-            yield draft
-            files.fsync_folder(folder)
+            files.write(self._system, file, data)
+            self._system.lock(file)  # a hint for readers: its name may not be durable yet
+            yield Draft(self._system, file, path, traces)
+            self._system.sync_folder(folder)
         finally:
-            os.close(draft.file)
-            if draft.path is not None:
-                _unlink_if_there(draft.path)
+            self._system.close(file)
+            if path is not None:
+                self._remove(path)
 
     def _open(self, folder: str, traces: Traces) -> tuple[int, str | None]:
         """A new file for `folder`, and its temporary name if it has one."""
@@ -77,28 +80,25 @@ class Drafts:
             self._settle(folder, traces)
         for _ in range(settle_attempts_max):
             try:
-                return self._open_in(folder)
+                return self._open_in(folder, traces)
             except (FileNotFoundError, PermissionError):
                 # The folder is gone since: the directory is being emptied, or was, by other means than ours.
                 # (While that goes on ext4 says EPERM. Where it is meant, it is said again.)
                 self._settle(folder, traces)
-        return self._open_in(folder)
+        return self._open_in(folder, traces)
 
-    def _open_in(self, folder: str) -> tuple[int, str | None]:
+    def _open_in(self, folder: str, traces: Traces) -> tuple[int, str | None]:
         if self._nameless:
             try:
-                return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600), None
+                return self._system.open_nameless(folder), None
             except OSError as error:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
                     raise
                 self._nameless = False  # this file system cannot
-        return self._open_named()
-
-    def _open_named(self) -> tuple[int, str]:
         while True:
-            path = self._temporary_path()
+            path = self.temporary_path(traces)
             try:
-                return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), path
+                return self._system.open_new(path), path
             except FileExistsError:
                 continue  # another process counts in the same way; the next number may be free
 
@@ -109,67 +109,57 @@ class Drafts:
             yield draft.path
             return
         while True:
-            path = self._temporary_path()
+            path = self.temporary_path(draft.traces)
             try:
-                files.link(draft.file, path)
+                self._system.name(draft.file, path)
                 break
             except FileExistsError:
                 continue
         try:
             yield path
         finally:
-            _unlink_if_there(path)
+            self._remove(path)
 
-    def _temporary_path(self) -> str:
-        folder = own_folder(self._root, TEMPORARY)
+    def temporary_path(self, traces: Traces) -> str:
+        """A free name on the same file system, for a file that lives for a moment."""
+        folder = f"{self._root}/{TEMPORARY}"
+        self._make(folder, traces)
         if not self._swept:
             self._swept = True
-            sweep(folder, self._clock.now() - leftover_s_min)
+            self._sweep(folder, self._clock.now() - leftover_s_min)
         return f"{folder}/{os.getpid():x}-{next(self._numbers):x}"
+
+    def _sweep(self, folder: str, before: float) -> None:
+        """Remove what crashed writers left in `folder` before that Unix time."""
+        for item in self._system.items(folder):
+            path = f"{folder}/{item.name}"
+            try:
+                if item.is_file and self._system.status_of(path).modified < before:
+                    self._system.remove(path)
+            except FileNotFoundError:
+                continue  # somebody else sweeps as well
 
     def _settle(self, folder: str, traces: Traces) -> None:
         """See to it that `folder`, below the root, is there and durable, whoever made it."""
         if folder != self._root:
             parent = folder.rpartition("/")[0]
             self._settle(parent, traces)
-            if _make_folder(folder):
-                traces.folders.append(folder)
-            files.fsync_folder(parent)
+            self._make(folder, traces)
+            self._system.sync_folder(parent)
         if len(self._settled) >= settled_folders_max:
             self._settled.clear()
         self._settled.add(folder)
 
+    def _make(self, folder: str, traces: Traces) -> None:
+        """See to it that there is a folder."""
+        try:
+            self._system.make_folder(folder)
+        except FileExistsError:
+            return  # somebody else was faster, or it was there all the time
+        traces.made_folder(folder)
 
-def own_folder(root: str, name: str) -> str:
-    """The path of a folder for the provider's bookkeeping, made if need be; never the root itself."""
-    path = f"{root}/{name}"
-    if not os.path.isdir(path):
-        _make_folder(path)
-    return path
-
-
-def sweep(folder: str, before: float) -> None:
-    """Remove what crashed writers left in `folder` before that Unix time."""
-    with os.scandir(folder) as items:
-        for item in items:
-            try:
-                if item.stat(follow_symlinks=False).st_mtime < before:
-                    os.unlink(item.path)
-            except FileNotFoundError:
-                continue  # somebody else sweeps as well
-
-
-def _make_folder(path: str) -> bool:
-    """See to it that there is a folder; whether it was made here."""
-    try:
-        os.mkdir(path, 0o700)
-    except FileExistsError:
-        return False  # somebody else was faster, or it was there all the time
-    return True
-
-
-def _unlink_if_there(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass  # it was renamed to its final name
+    def _remove(self, path: str) -> None:
+        try:
+            self._system.remove(path)
+        except FileNotFoundError:
+            pass  # it was renamed to its final name

@@ -1,81 +1,81 @@
-"""The system calls that objects on a disk are made of: whole writes, whole reads, links, fsyncs."""
+"""Whole reads and whole writes, and what an operation leaves behind."""
 
 import errno
-import fcntl
 import os
 import stat
+from collections.abc import Sequence
 
+from outlast.providers.disk.system import Status, System, not_a_file
 from outlast.providers.protocol import Data, chunks_of
 
 _buffers_per_write_max = os.sysconf("SC_IOV_MAX")
 
 
-def open_object(path: str) -> tuple[int, int]:
-    """A file open for reading, and its size. Raises OSError, IsADirectoryError too."""
-    file = os.open(path, os.O_RDONLY)
-    found = os.fstat(file)
-    if stat.S_ISDIR(found.st_mode):
-        os.close(file)
-        raise IsADirectoryError(errno.EISDIR, path)
-    return file, found.st_size
+class Traces:
+    """What one operation has created so far."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._folders: list[str] = []
+        self._files: list[tuple[str, tuple[int, int]]] = []
+
+    def made_folder(self, path: str) -> None:
+        """A folder is there that was not."""
+        self._folders.append(path)
+
+    def named(self, path: str, file: int) -> None:
+        """The open file has that name now, which was free."""
+        self._files.append((path, self._system.status(file).identity))
+
+    def remove(self) -> None:
+        """Take away what is still there as it was created. A folder that others use by now stays."""
+        for path, identity in self._files:
+            try:
+                if self._system.status_of(path).identity == identity:
+                    self._system.remove(path)
+            except OSError:
+                continue  # it has gone with its folder, or with its disk
+        for path in reversed(self._folders):
+            try:
+                self._system.remove_folder(path)
+            except OSError:
+                continue
 
 
-def read(file: int, start: int, stop: int) -> bytes:
-    """Bytes [start, stop) of the file, which has them."""
-    data = os.pread(file, stop - start, start)
+def open_file(system: System, path: str) -> tuple[int, Status]:
+    """A file open for reading. Raises OSError, also if something else has that name."""
+    file = system.open_read(path)
+    status = system.status(file)
+    if status.kind != stat.S_IFREG:
+        system.close(file)
+        raise IsADirectoryError(errno.EISDIR, path) if status.kind == stat.S_IFDIR else not_a_file(path)
+    return file, status
+
+
+def read(system: System, file: int, start: int, stop: int) -> bytes:
+    """The bytes [start, stop) of the file; fewer if it ends before."""
+    data = system.read(file, start, stop)
     if len(data) == stop - start:
         return data
     parts = [data]
-    while (start := start + len(parts[-1])) < stop and parts[-1]:
-        parts.append(os.pread(file, stop - start, start))
+    while parts[-1] and (start := start + len(parts[-1])) < stop:
+        parts.append(system.read(file, start, stop))
     return b"".join(parts)
 
 
-def write(file: int, data: Data) -> None:
+def write(system: System, file: int, data: Data) -> None:
     """All of `data`, then fsync."""
-    chunks = [memoryview(chunk).cast("B") for chunk in chunks_of(data) if len(chunk)]
+    write_all(system, file, data)
+    system.sync(file)
+
+
+def write_all(system: System, file: int, data: Data) -> None:
+    """All of `data`, however often it takes."""
+    chunks: Sequence[memoryview] = [memoryview(part).cast("B") for part in chunks_of(data) if len(part)]
     while chunks:
-        written = os.writev(file, chunks[:_buffers_per_write_max])
+        written = system.write(file, chunks[:_buffers_per_write_max])
         done = 0
         while done < len(chunks) and written >= len(chunks[done]):
             written -= len(chunks[done])
             done += 1
-        chunks = chunks[done:]
-        if written:
-            chunks[0] = chunks[0][written:]
-    os.fsync(file)
-
-
-def link(file: int, path: str) -> None:
-    """Give the nameless `file` the name `path`. Raises FileExistsError if there is one of that name."""
-    # A directory descriptor, though unused with an absolute path, makes Python call linkat, which alone
-    # can follow the link in /proc.
-    os.link(f"/proc/self/fd/{file}", path, src_dir_fd=file, follow_symlinks=True)
-
-
-def fsync_folder(folder: str) -> None:
-    """Make the names in `folder` durable."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def mark_unsettled(file: int) -> None:
-    """Until `file` is closed, tell those who read it that its name may not be durable yet."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        pass  # a file system without locks; nobody else sees the hint then, and nothing depends on it
-
-
-def unsettled(file: int) -> bool:
-    """Whether a writer has yet to make the name of `file` durable."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False  # a file system without locks
-    return False
+        chunks = [chunks[done][written:], *chunks[done + 1 :]] if done < len(chunks) else []

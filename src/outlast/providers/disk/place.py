@@ -1,4 +1,4 @@
-"""The directory of a provider, and what its marker says about whose it is.
+"""The directory of a provider, and what its marker says about whose it is and how its log is kept.
 
 A directory can turn into another one between two calls: a disk is unmounted and its empty mount point is
 left, a folder is renamed, another disk is mounted. So what is done under a marker looks at the marker twice,
@@ -9,78 +9,69 @@ Invariant: a block of `under` ends without `Estranged` only if the marker was th
 """
 
 import errno
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 
 from outlast.base.errors import Estranged, ProviderError
 from outlast.providers import trouble
+from outlast.providers.disk import appends
+from outlast.providers.disk.files import Traces
+from outlast.providers.disk.system import System
 from outlast.providers.marker import MARKER_KEY, Damaged, Marker, decode_marker, marker_bytes_max
 
 
-class Traces:
-    """What one operation has created so far."""
+class Form(Enum):
+    """How the states of slots are kept."""
 
-    def __init__(self) -> None:
-        self.folders: list[str] = []
-        """Paths, parents first."""
-        self.files: list[tuple[str, int]] = []
-        """(path, inode)."""
+    JOURNALS = "journals"
+    OBJECTS = "objects"
+    UNKNOWN = "unknown"
+    """No marker says it."""
 
-    def remove(self) -> None:
-        """Take away what is still there as it was created. A folder that others use by now stays."""
-        for path, inode in self.files:
-            try:
-                if os.lstat(path).st_ino == inode:
-                    os.unlink(path)
-            except OSError:
-                continue  # it has gone with its folder, or with its disk
-        for path in reversed(self.folders):
-            try:
-                os.rmdir(path)
-            except OSError:
-                continue
+
+class Sight:
+    """What an operation works with: the marker that it is done under, and what it leaves behind."""
+
+    def __init__(self, marker: Marker | None, traces: Traces) -> None:
+        self.marker = marker
+        """As it is at the place; None if the operation is not done under one."""
+        self.traces = traces
 
 
 class Place:
     """The directory `root` of the provider `name`. Methods raise OSErrors, and `Estranged`."""
 
-    def __init__(self, name: str, root: str) -> None:
+    def __init__(self, system: System, name: str, root: str) -> None:
+        self._system = system
         self._name = name
-        self.root = root
+        self._root = root
+        self._device = 0
+        self._local: tuple[int, bool] | None = None
 
     @contextmanager
-    def under(self, verb: str, marker: Marker | None) -> Iterator[Traces]:
+    def under(self, verb: str, marker: Marker | None) -> Iterator[Sight]:
         """Have what the block does count only if the place's marker is `marker` then. None: do not look."""
-        traces = Traces()
+        traces = Traces(self._system)
         if marker is None:
-            yield traces
+            yield Sight(None, traces)
             return
-        self._look(verb, marker)
+        present = self._look(verb, marker)
         try:
-            yield traces
+            yield Sight(present, traces)
         except (OSError, ProviderError):
-            self._look(verb, marker, traces)
+            self._look_again(verb, present, traces)
             raise
-        self._look(verb, marker, traces)
-
-    def _look(self, verb: str, marker: Marker, traces: Traces | None = None) -> None:
-        present = self.present()
-        stranger = trouble.of_marker(marker, present)
-        if stranger is None:
-            return
-        # In our own place, taken back since, the same names may be written by others at this moment.
-        if traces is not None and not _is_ours(marker, present):
-            traces.remove()
-        raise Estranged(self._name, verb, stranger.what)
+        self._look_again(verb, present, traces)
 
     def present(self) -> Marker | Damaged | None:
         """The marker that is there now. Raises FileNotFoundError if there is no directory."""
+        system = self._system
         try:
-            file = os.open(f"{self.root}/{MARKER_KEY}", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            file = system.open_read(f"{self._root}/{MARKER_KEY}")
         except FileNotFoundError:
-            if not os.path.isdir(self.root):
+            if not system.is_folder(self._root):
                 raise
             return None
         except OSError as error:
@@ -88,16 +79,54 @@ class Place:
                 return Damaged("not a file")
             raise
         try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
+            status = system.status(file)
+            if status.kind != stat.S_IFREG:
                 return Damaged("not a file")
-            return decode_marker(os.read(file, marker_bytes_max))
+            self._device = status.identity[0]
+            return decode_marker(system.read(file, 0, marker_bytes_max))
         finally:
-            os.close(file)
+            system.close(file)
 
+    def _look(self, verb: str, marker: Marker) -> Marker:
+        """The marker that is there, which names the same as `marker`."""
+        present = self.present()
+        stranger = trouble.of_marker(marker, present, self._may_keep(present))
+        if stranger is not None:
+            raise Estranged(self._name, verb, stranger.what)
+        assert isinstance(present, Marker), "others are strangers"
+        return present
 
-def _is_ours(marker: Marker, present: Marker | Damaged | None) -> bool:
-    """Whether the place is still the same provider's of the same store, whatever its incarnation."""
-    return isinstance(present, Marker) and (present.store, present.provider) == (
-        marker.store,
-        marker.provider,
-    )
+    def _look_again(self, verb: str, marker: Marker, traces: Traces) -> None:
+        present = self.present()
+        if present == marker:
+            return
+        # In our own place, taken back since, the same names may be written by others at this moment.
+        if not isinstance(present, Marker) or (present.store, present.provider) != (
+            marker.store,
+            marker.provider,
+        ):
+            traces.remove()
+        stranger = trouble.of_marker(marker, present)
+        what = "its marker was written anew meanwhile" if stranger is None else stranger.what
+        raise Estranged(self._name, verb, what)
+
+    # ------------------------------------------------------------ the form of the log
+
+    def form(self, sight: Sight) -> Form:
+        """How the states of slots are kept here."""
+        present = sight.marker or self.present()
+        if not isinstance(present, Marker):
+            return Form.UNKNOWN
+        return Form.JOURNALS if self._may_keep(present) else Form.OBJECTS
+
+    def _may_keep(self, present: Marker | Damaged | None) -> bool:
+        """Whether the marker, as it was just read, says that the log is in journals, and that can be here."""
+        if not isinstance(present, Marker) or present.segments is None:
+            return False
+        if self._local is None or self._local[0] != self._device:  # the first time, or another disk is there
+            self._local = self._device, self.is_local()
+        return self._local[1]
+
+    def is_local(self) -> bool:
+        """Whether it is on a file system where journals can be kept."""
+        return appends.is_local(self._root)

@@ -12,9 +12,11 @@ from typing import TypeVar
 
 from outlast.base import limits
 from outlast.base.clock import Clock, SystemClock
+from outlast.base.entropy import Entropy, SystemEntropy
 from outlast.base.errors import Cause, Unavailable
 from outlast.providers.disk.failures import failure
 from outlast.providers.disk.lane import Lane, Saturated
+from outlast.providers.disk.system import System
 from outlast.providers.disk.tree import Tree
 from outlast.providers.marker import Marker
 from outlast.providers.names import check_key, check_prefix, check_span
@@ -35,11 +37,19 @@ page_entries = 1000
 class DiskProvider:
     """Objects as files under `root`, which must be there: `prepare` makes it, no other verb does."""
 
-    def __init__(self, name: str, root: Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        system: System | None = None,
+    ) -> None:
         self._name = name
         self._root = str(root.absolute())
-        self._clock = clock or SystemClock()
-        self._tree = Tree(name, self._root, self._clock)
+        self._tree = Tree(
+            system or System(), name, self._root, clock or SystemClock(), entropy or SystemEntropy()
+        )
         self._small = Lane(f"{name}-small", lane_threads, lane_waiting_max)
         self._large = Lane(f"{name}-large", lane_threads, lane_waiting_max)
 
@@ -58,6 +68,18 @@ class DiskProvider:
     async def prepare(self) -> None:
         """Create the root directory if it is not there yet. For making a store, or taking a disk back."""
         await self._run(self._small, "prepare", "", self._tree.prepare)
+
+    async def begin_log(self) -> bytes | None:
+        """Begin the log, with what there is of it, for a marker that is about to be written.
+
+        The nonce that the marker has to name (`Marker.segments`); None if slots are kept as objects here.
+        From then on nothing that is done under a marker of before sees the log, or changes it.
+        """
+        return await self._run(self._small, "begin", "", self._tree.begin_log)
+
+    async def end_log(self) -> None:
+        """Take back `begin_log` for a marker that has gone again: remove a log in which nothing is left."""
+        await self._run(self._small, "end", "", self._tree.end_log)
 
     async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         check_key(key)

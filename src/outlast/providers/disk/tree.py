@@ -10,107 +10,226 @@ How each promise is kept:
   holds a lock on the file itself until then; a `get` that meets it fsyncs the folder on the writer's
   behalf, so that nobody acts on a value that a power cut could still take back. (A writer killed in
   between leaves no such hint; the system writes the name within seconds.)
+* Attested. `place` looks at the marker before and after.
 * An absent root is an error, never an empty store: no verb creates it. A disk that is not mounted must not
   pass for one that is empty.
+
+The states of the log's slots are not files of their own, where the marker says so: `log` keeps them in
+journals.
 
 It is not safe against others who write into the directory by other means.
 """
 
 import errno
+import heapq
 import os
 import stat
 from collections.abc import Iterator
 
 from outlast.base.clock import Clock
-from outlast.base.errors import Exists
-from outlast.providers.disk import files
+from outlast.base.entropy import Entropy
+from outlast.base.errors import Exists, NotFound, Unsupported
+from outlast.providers.disk import appends, files, slots
 from outlast.providers.disk.draft import Drafts
-from outlast.providers.disk.place import Place
+from outlast.providers.disk.files import Traces
+from outlast.providers.disk.log import DiskLog
+from outlast.providers.disk.place import Form, Place, Sight
+from outlast.providers.disk.slots import State
+from outlast.providers.disk.system import System
 from outlast.providers.disk.walk import walk
-from outlast.providers.marker import Marker
+from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.protocol import Data, Entry, Stat
 
 
 class Tree:
     """The verbs of a provider, blocking, over the directory `root`. Errors are raw OSErrors or our own."""
 
-    def __init__(self, name: str, root: str, clock: Clock) -> None:
+    def __init__(self, system: System, name: str, root: str, clock: Clock, entropy: Entropy) -> None:
+        self._system = system
         self._name = name
         self._root = root
-        self._place = Place(name, root)
-        self._drafts = Drafts(root, clock)
+        self._place = Place(system, name, root)
+        self._drafts = Drafts(system, root, clock)
+        self._log = DiskLog(system, name, root, self._drafts, entropy)
+        self._chosen: Form | None = None
 
     def prepare(self) -> None:
         """Create the root, durably."""
         os.makedirs(self._root, exist_ok=True)
-        files.fsync_folder(os.path.dirname(self._root))
-        files.fsync_folder(self._root)
+        self._system.sync_folder(os.path.dirname(self._root))
+        self._system.sync_folder(self._root)
+
+    # ------------------------------------------------------------ verbs
 
     def get(self, key: str, span: tuple[int, int] | None, under: Marker | None) -> bytes:
-        with self._place.under("get", under):
-            return self._read(key, span)
-
-    def _read(self, key: str, span: tuple[int, int] | None) -> bytes:
-        file, size = files.open_object(self._path(key))
-        try:
-            if span is not None:
-                return files.read(file, min(span[0], size), min(span[1], size))
-            if files.unsettled(file):
-                files.fsync_folder(self._folder(key))
-            return files.read(file, 0, size)
-        finally:
-            os.close(file)
+        state = self._state_of("get", key)
+        with self._place.under("get", under) as sight:
+            if state is not None and (content := self._get_state(state, sight)) is not None:
+                return content if span is None else content[span[0] : span[1]]
+            content = self._read(key, span)
+            if key == MARKER_KEY and sight.marker is not None and sight.marker.segments is not None:
+                self._log.check(sight.marker.segments)
+            return content
 
     def head(self, key: str) -> Stat:
-        found = os.stat(self._path(key))
-        if not stat.S_ISREG(found.st_mode):
+        state = self._state_of("head", key)
+        if state is not None and (form := self._place.form(self._unseen())) is not Form.OBJECTS:
+            try:
+                return Stat(self._log.size(state))
+            except NotFound:
+                if form is Form.JOURNALS:
+                    raise
+        found = self._system.status_of(self._path(key))
+        if found.kind != stat.S_IFREG:
             raise IsADirectoryError(errno.EISDIR, key)
-        return Stat(found.st_size)
+        return Stat(found.size)
 
     def create(self, key: str, data: Data, under: Marker | None) -> None:
-        with self._place.under("create", under) as traces:
+        state = self._state_of("create", key)
+        with self._place.under("create", under) as sight:
+            if state is not None and self._journals(sight):
+                self._log.create(state, data, _bound(sight), sight.traces)
+                return
             if self._is_taken(key):
                 # Only spares the write: what decides between creators is the link below.
                 raise Exists(self._name, "create", key)
-            with self._drafts.written(self._folder(key), data, traces) as draft:
+            with self._drafts.written(self._folder(key), data, sight.traces) as draft:
                 try:
                     draft.link(self._path(key))
                 except FileExistsError:
                     raise Exists(self._name, "create", key) from None
 
     def put(self, key: str, data: Data, under: Marker | None) -> None:
-        with (
-            self._place.under("put", under) as traces,
-            self._drafts.written(self._folder(key), data, traces) as draft,
-        ):
-            try:
-                draft.link(self._path(key))
-            except FileExistsError:
-                with self._drafts.named(draft) as temporary:
-                    os.replace(temporary, self._path(key))
+        state = self._state_of("put", key)
+        with self._place.under("put", under) as sight:
+            if state is not None and self._journals(sight):
+                self._log.put(state, data, _bound(sight), sight.traces)
+                return
+            with self._drafts.written(self._folder(key), data, sight.traces) as draft:
+                try:
+                    draft.link(self._path(key))
+                except FileExistsError:
+                    with self._drafts.named(draft) as temporary:
+                        self._system.rename(temporary, self._path(key))
 
     def delete(self, key: str) -> None:
+        state = self._state_of("delete", key)
+        if state is not None and (form := self._place.form(self._unseen())) is not Form.OBJECTS:
+            self._log.delete(state)
+            if form is Form.JOURNALS:
+                return
         try:
-            os.unlink(self._path(key))
+            self._system.remove(self._path(key))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            if not os.path.isdir(self._root):
+            if not self._system.is_folder(self._root):
                 raise
 
     def walk(self, prefix: str, start_after: str) -> Iterator[Entry]:
         """What `list` yields."""
-        return walk(self._root, prefix, start_after)
+        form = self._place.form(self._unseen())
+        entries = self._files(prefix, start_after, form)
+        if form is not Form.OBJECTS:
+            entries = heapq.merge(self._log.entries(prefix, start_after), entries, key=_key)
+        last = ""
+        for entry in entries:
+            if entry.key != last:  # a state in a journal comes before a file of its name
+                yield entry
+            last = entry.key
+
+    def begin_log(self) -> bytes | None:
+        """See `DiskProvider.begin_log`."""
+        sight = self._unseen()
+        return self._log.begin() if self._journals(sight) else None
+
+    def end_log(self) -> None:
+        """See `DiskProvider.end_log`."""
+        if self._place.present() is None:
+            self._log.end()
+
+    # ------------------------------------------------------------ states of slots
+
+    def _state_of(self, verb: str, key: str) -> State | None:
+        if slots.is_own(key):
+            raise Unsupported(self._name, verb, f"{key}: the disk keeps its log there")
+        return slots.state_of(key)
+
+    def _get_state(self, state: State, sight: Sight) -> bytes | None:
+        """The content; None if it may be in a file."""
+        form = self._place.form(sight)
+        if form is Form.OBJECTS:
+            return None
+        try:
+            return self._log.get(state, _bound(sight))
+        except NotFound:
+            if form is Form.JOURNALS:
+                raise
+            return None
+
+    def _journals(self, sight: Sight) -> bool:
+        """Whether a state is to be written to a journal. Where no marker says so: as it was, or as can be."""
+        form = self._place.form(sight)
+        if form is Form.UNKNOWN:
+            form = self._chosen = self._chosen or self._choose(sight.traces)
+        return form is Form.JOURNALS
+
+    def _choose(self, traces: Traces) -> Form:
+        if not self._place.is_local():
+            return Form.OBJECTS
+        folder = f"{self._root}/{slots.FOLDER}"
+        names = (
+            {item.name for item in self._system.items(folder)} if self._system.is_folder(folder) else set()
+        )
+        if slots.LIST_NAME in names:
+            return Form.JOURNALS
+        if any(slots.state_of(f"{slots.FOLDER}/{name}") for name in names):
+            return Form.OBJECTS
+        atomic = appends.are_atomic(self._system, self._drafts.temporary_path(traces))
+        return Form.JOURNALS if atomic else Form.OBJECTS
+
+    def _unseen(self) -> Sight:
+        return Sight(None, Traces(self._system))
+
+    # ------------------------------------------------------------ files
+
+    def _read(self, key: str, span: tuple[int, int] | None) -> bytes:
+        file, status = files.open_file(self._system, self._path(key))
+        try:
+            if span is not None:
+                return files.read(self._system, file, min(span[0], status.size), min(span[1], status.size))
+            if self._system.is_locked(file):
+                self._system.sync_folder(self._folder(key))
+            return files.read(self._system, file, 0, status.size)
+        finally:
+            self._system.close(file)
+
+    def _files(self, prefix: str, start_after: str, form: Form) -> Iterator[Entry]:
+        """Objects that are files of their own."""
+        for entry in walk(self._system, self._root, prefix, start_after):
+            if entry.key.startswith(f"{slots.FOLDER}/") and (
+                slots.is_own(entry.key) or (form is Form.JOURNALS and slots.state_of(entry.key) is not None)
+            ):
+                continue
+            yield entry
+
+    def _is_taken(self, key: str) -> bool:
+        try:
+            found = self._system.status_of(self._path(key))
+        except FileNotFoundError:
+            return False
+        if found.kind == stat.S_IFDIR:
+            raise IsADirectoryError(errno.EISDIR, key)
+        return True
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 
-    def _is_taken(self, key: str) -> bool:
-        try:
-            found = os.lstat(self._path(key))
-        except FileNotFoundError:
-            return False
-        if stat.S_ISDIR(found.st_mode):
-            raise IsADirectoryError(errno.EISDIR, key)
-        return True
-
     def _folder(self, key: str) -> str:
         return self._path(key).rpartition("/")[0]
+
+
+def _bound(sight: Sight) -> bytes | None:
+    return None if sight.marker is None else sight.marker.segments
+
+
+def _key(entry: Entry) -> str:
+    return entry.key

@@ -6,54 +6,48 @@ One folder's names are in memory at once, never the whole tree's.
 """
 
 import errno
-import os
 from collections.abc import Iterator
 
+from outlast.providers.disk.system import System
 from outlast.providers.protocol import Entry
 
 
-def walk(root: str, prefix: str, start_after: str) -> Iterator[Entry]:
+def walk(system: System, root: str, prefix: str, start_after: str) -> Iterator[Entry]:
     """Files below `root` whose relative names begin with `prefix` and sort after `start_after`, in order.
 
     A folder or file that vanishes meanwhile is left out. Raises OSError if a folder cannot be read.
     """
-    if not os.path.isdir(root):
+    if not system.is_folder(root):
         raise FileNotFoundError(errno.ENOENT, root)  # a missing disk is not an empty one
     folder = prefix.rpartition("/")[0]
-    yield from _below(root, folder + "/" if folder else "", prefix, start_after)
+    yield from _below(system, root, folder + "/" if folder else "", prefix, start_after)
 
 
-def _below(root: str, folder: str, prefix: str, start_after: str) -> Iterator[Entry]:
-    for name, item in _children(root, folder):
+def _below(system: System, root: str, folder: str, prefix: str, start_after: str) -> Iterator[Entry]:
+    for name in _names(system, root, folder):
         if name.endswith("/"):
             if _overlaps(name, prefix) and not _all_before(name, start_after):
-                yield from _below(root, name, prefix, start_after)
+                yield from _below(system, root, name, prefix, start_after)
         elif name > start_after and name.startswith(prefix):
             try:
-                yield Entry(name, item.stat(follow_symlinks=False).st_size)
+                yield Entry(name, system.status_of(f"{root}/{name}").size)
             except FileNotFoundError:
                 continue  # deleted since the folder was read
 
 
-def _children(root: str, folder: str) -> list[tuple[str, "os.DirEntry[str]"]]:
-    """(whole name, entry) of what is in `folder`, folders with a `/` at the end, sorted by the name."""
+def _names(system: System, root: str, folder: str) -> list[str]:
+    """Whole names of the files in `folder`, and of the folders, with a `/` at the end; sorted."""
     try:
-        with os.scandir(f"{root}/{folder}") as items:
-            found = [
-                (f"{folder}{item.name}/" if item.is_dir(follow_symlinks=False) else folder + item.name, item)
-                for item in items
-                if not item.name.startswith(".")
-            ]
+        found = system.items(f"{root}/{folder}".rstrip("/"))
     except (FileNotFoundError, NotADirectoryError):
         if not folder:
             raise  # the root itself, gone since
         return []
-    found.sort(key=_whole_name)
-    return found
-
-
-def _whole_name(found: tuple[str, "os.DirEntry[str]"]) -> str:
-    return found[0]
+    return sorted(
+        f"{folder}{item.name}/" if item.is_folder else folder + item.name
+        for item in found
+        if not item.name.startswith(".") and (item.is_folder or item.is_file)
+    )
 
 
 def _overlaps(folder: str, prefix: str) -> bool:

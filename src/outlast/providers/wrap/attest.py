@@ -26,6 +26,7 @@ from outlast.providers import trouble
 from outlast.providers.marker import MARKER_KEY, Damaged, Marker, decode_marker, marker_bytes_max
 from outlast.providers.protocol import Data, Provider
 from outlast.providers.trouble import Trouble
+from outlast.providers.wrap.layers import keeps_journals
 from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
@@ -215,17 +216,22 @@ class Attest(Wrapper):
         lost = ""
         if self.inner.attests:
             try:
-                if _is(marker, await self.inner.get(MARKER_KEY, None, marker)):
+                attested = await self.inner.get(MARKER_KEY, None, marker)
+                if self._trouble_of(marker, attested) is None:
                     return None
             except Estranged as error:
                 lost = error.detail
         content = await self._content()
-        present = None if content is None else decode_marker(content)
-        for _ in range(rereads if isinstance(present, Damaged) else 0):
+        damaged = content is not None and isinstance(decode_marker(content), Damaged)
+        for _ in range(rereads if damaged else 0):
             if content != await self._content():
                 raise Unavailable(self.name, "get", "its marker reads differently each time", Cause.CORRUPT)
-        stranger = trouble.of_marker(marker, present)
+        stranger = self._trouble_of(marker, content)
         return trouble.of_lost_log(lost) if stranger is None and lost else stranger
+
+    def _trouble_of(self, marker: Marker, content: bytes | None) -> Trouble | None:
+        present = None if content is None else decode_marker(content)
+        return trouble.of_marker(marker, present, keeps_journals(self.inner))
 
     async def _content(self) -> bytes | None:
         try:
@@ -240,10 +246,6 @@ class Attest(Wrapper):
 
 
 _attested = frozenset({"get", "put", "create"})
-
-
-def _is(marker: Marker, content: bytes) -> bool:
-    return trouble.of_marker(marker, decode_marker(content)) is None
 
 
 class _Read(NamedTuple):

@@ -1,5 +1,7 @@
 """What is under a provider's wrappers: each has what it wraps as `inner`."""
 
+from collections.abc import Awaitable, Callable
+
 from outlast.providers.protocol import Provider
 from outlast.providers.wrap.meter import Meter
 
@@ -15,6 +17,27 @@ def keeps_versions(provider: Provider) -> bool:
     """Whether its answers have shown that it keeps what is overwritten or deleted."""
     # Its class is not imported to be asked for: that would import the cloud's library, too.
     return getattr(innermost(provider), "versioned", False) is True
+
+
+def keeps_journals(provider: Provider) -> bool:
+    """Whether the log can be kept in journals there."""
+    return hasattr(innermost(provider), "begin_log")
+
+
+async def begin_log(provider: Provider) -> bytes | None:
+    """Have a log begun for the marker that is about to be written; what that has to say in `segments`.
+
+    From then on a log that an earlier marker tells of is worth nothing. Raises `ProviderError`.
+    """
+    begin: Callable[[], Awaitable[bytes | None]] | None = getattr(innermost(provider), "begin_log", None)
+    return None if begin is None else await begin()
+
+
+async def end_log(provider: Provider) -> None:
+    """Take back `begin_log`, once the marker and what was in the log are deleted. Raises `ProviderError`."""
+    end: Callable[[], Awaitable[None]] | None = getattr(innermost(provider), "end_log", None)
+    if end is not None:
+        await end()
 
 
 def meter_of(provider: Provider) -> Meter | None:

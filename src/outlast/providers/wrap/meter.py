@@ -3,6 +3,9 @@
 The meter is the innermost wrapper, so that it sees what the provider will charge for: each attempt of a
 retry, each page of a listing. Every provider has one: it costs less than a microsecond a request. Figures are
 of this process since it began; who needs a month's adds them up elsewhere.
+
+What a read that was given up (a hedge that lost, a client that went) has brought along is not known: a
+provider sends as long as the connection is open. All that it asked for is counted, apart (`given_up_bytes`).
 """
 
 import asyncio
@@ -10,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.errors import ProviderError
 from outlast.base.histogram import Histogram, latencies
@@ -17,6 +21,9 @@ from outlast.providers.protocol import Provider
 from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
+
+# What a read of a whole object asks for, whose size is not known: slots, markers, and notes.
+whole_bytes_guess = 64 * limits.KIB
 
 
 @dataclass(slots=True)
@@ -30,6 +37,8 @@ class Usage:
     """Requests whose caller did not wait for the answer."""
     sent_bytes: int = 0
     received_bytes: int = 0
+    given_up_bytes: int = 0
+    """What reads asked for that were given up: the provider may have sent it, and charges for that."""
     took_s: Histogram = field(default_factory=latencies)
 
 
@@ -57,6 +66,8 @@ class Meter(Wrapper):
             raise
         except asyncio.CancelledError:
             usage.given_up += 1
+            if not call.writes:
+                usage.given_up_bytes += whole_bytes_guess if call.size is None else call.size
             raise
         finally:
             usage.took_s.add(self._clock.monotonic() - began)

@@ -3,11 +3,14 @@
 There is none until the provider says "slow down" (429, 503). Then the rate is set to half of what it was when
 it said so, and grows again by a fixed step for each answered request that used it up, until it is far above
 what is asked: additive increase, multiplicative decrease, as TCP shares a line. So several gateways at one
-provider find their shares without knowing of each other.
+provider find their shares without knowing of each other. A complaint to who hardly asks is about others: it
+does not set a rate below `idle_rate_min`.
 
-The wait is bounded: a call that would wait longer than `wait_s_max` fails at once, as throttled.
+The wait is bounded: a call that would wait longer than `wait_s_max` fails at once, as throttled. Who gives up
+while it waits gives back its place.
 """
 
+import asyncio
 from collections import deque
 from typing import TypeVar
 
@@ -25,8 +28,12 @@ rate_min = 1.0
 rate_max = 5000.0
 # What the rate gains in a second in which it held requests back.
 rate_gain_per_s = 10.0
-# The rate at which requests were made when the provider complained is measured over this many of them.
+# The rate at which requests were made when the provider complained is measured over the last second, or over
+# this many requests where these were fewer.
 recent_requests = 64
+recent_s = 1.0
+# Only who was held back by a limit just now, and is told to slow down again, gets a lower one than this.
+idle_rate_min = 10.0
 # Complaints about requests of the same moment are one complaint.
 complaint_pause_s = 1.0
 
@@ -46,6 +53,7 @@ class RateLimit(Wrapper):
         self._limits_names = limits_names
         self._recent: deque[float] = deque(maxlen=recent_requests)
         self._next_at = float("-inf")
+        self._held_back_at = float("-inf")
         self._complained_at = float("-inf")
         self._complained_of: tuple[str, float] = "", float("-inf")
 
@@ -72,9 +80,15 @@ class RateLimit(Wrapper):
         at = max(now, self._next_at)
         if at - now > wait_s_max:
             raise overloaded(self.name, verb)
-        self._next_at = at + 1.0 / self.rate
+        turn_s = 1.0 / self.rate
+        self._next_at = at + turn_s
         if at > now:
-            await self._clock.sleep(at - now)
+            self._held_back_at = now
+            try:
+                await self._clock.sleep(at - now)
+            except asyncio.CancelledError:
+                self._next_at -= turn_s  # those who come next need not wait for a request that is not made
+                raise
         return at > now
 
     def _concerns_name(self, call: Call) -> bool:
@@ -93,9 +107,15 @@ class RateLimit(Wrapper):
         if now - self._complained_at < complaint_pause_s:
             return
         self._complained_at = now
-        seconds = max(now - self._recent[0], 0.001)
-        seen = len(self._recent) / seconds
-        self.rate = max(rate_min, min(seen, self.rate or rate_max) / 2)
+        before = self.rate or rate_max
+        least = rate_min if now - self._held_back_at < recent_s else idle_rate_min
+        self.rate = min(before, max(least, min(self._seen(now), before) / 2))
+
+    def _seen(self, now: float) -> float:
+        """Requests a second that were made just now."""
+        if len(self._recent) == recent_requests and now - self._recent[0] < recent_s:
+            return recent_requests / max(now - self._recent[0], 0.001)
+        return sum(now - at < recent_s for at in self._recent) / recent_s
 
 
 def overloaded(provider: str, verb: str) -> Unavailable:

@@ -1,0 +1,255 @@
+"""One journal on a disk, as this process knows it: appended to, caught up with, and made durable.
+
+Any number of processes append to the same file, each record by one write to a descriptor that appends, which
+the kernel puts at the end whole. What a record means depends on those before it, so whoever has appended one
+reads on until it meets its own: then it knows everything that came earlier, as everybody else will who reads
+the file.
+
+Invariants:
+
+* `append` returns only when the record is durable and the path still names the file that it is in.
+* What was once known of the file stays true of it: should the path name another file (a directory was copied
+  back), or a shorter one, that file must hold every record that this process has seen. If not: `Lost`.
+* After a failed fdatasync the kernel may show bytes as written that never reach the disk, and says so once.
+So
+  the file is not used by this process any more.
+
+It knows nothing of slots; `Content` does.
+"""
+
+import errno
+import os
+import stat
+import threading
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from typing import Protocol
+
+from outlast.base.errors import OutlastError
+from outlast.providers.disk.files import read
+from outlast.providers.disk.frame import (
+    FILE_BYTES,
+    Header,
+    Kind,
+    Record,
+    decode_header,
+    encode_record,
+    scan,
+)
+from outlast.providers.disk.system import System, is_absent
+
+
+class Lost(OutlastError):
+    """A journal that should be there is not, or is not the one that it was."""
+
+
+class Content(Protocol):
+    """What the records of a journal amount to."""
+
+    def take(self, record: Record, payload: bytes) -> None:
+        """One record more. `payload` is empty unless the record is intact and small."""
+        ...
+
+
+# Payloads up to this size are given to the content with their record: those of a list are 8 bytes.
+small_bytes_max = 64
+
+
+class JournalFile:
+    """The journal at `path` whose header has `nonce`. Methods raise `Lost` and OSErrors."""
+
+    def __init__(
+        self,
+        system: System,
+        path: str,
+        nonce: bytes,
+        content: Content,
+        distrusted: set[bytes],
+        headless: bool = False,
+    ) -> None:
+        """`distrusted`: nonces of journals that this process must not use any more; may get this one's.
+
+        `headless`: the journal's own header may be damaged.
+        """
+        self.path = path
+        self.nonce = nonce
+        self.dirty = False
+        """Whether what is not found in it may have been there; see `frame`."""
+        self.content = content
+        self._distrusted = distrusted
+        self._headless = headless
+        self._system = system
+        self._identity: tuple[int, int] | None = None
+        self._size = 0
+        self._end = FILE_BYTES
+        self._stops: list[int] = []
+        self._checksums: list[int] = []
+        self._lasting = False  # dirt that more records do not explain
+        self._synced = 0
+        self._lock = threading.Lock()
+
+    def open(self, append: bool = False) -> int:
+        """A descriptor, to be closed, with everything known that is in the file now."""
+        system = self._system
+        self._check_trusted()
+        try:
+            file = system.open_append(self.path) if append else system.open_read(self.path)
+        except OSError as error:
+            raise self._lost(error) from error
+        try:
+            self._recognize(file)
+        except BaseException:
+            system.close(file)
+            raise
+        return file
+
+    def refresh(self) -> None:
+        """Know everything that is in the file now. One system call if nothing has happened since."""
+        self._check_trusted()
+        try:
+            status = self._system.status_of(self.path)
+        except OSError as error:
+            raise self._lost(error) from error
+        if (status.identity, status.size) != (self._identity, self._size):
+            self._system.close(self.open())
+
+    def _lost(self, error: OSError) -> Exception:
+        return Lost(f"{self._file_name} is gone") if is_absent(error) else error
+
+    def _check_trusted(self) -> None:
+        if self.nonce in self._distrusted:
+            raise OSError(errno.EIO, "its data could not be made durable before", self.path)
+
+    @property
+    def _file_name(self) -> str:
+        return os.path.basename(self.path)
+
+    def append(
+        self, file: int, kind: Kind, slot: int, place: int, payload: bytes, durable: bool = True
+    ) -> int:
+        """Append a record and catch up to it; its offset. Raises ENOSPC if only a part of it fits.
+
+        Not `durable`: the record is, as soon as any later one is.
+        """
+        at, stop = self._write(file, kind, slot, place, payload)
+        if durable:
+            self.make_durable(file, stop)
+        with self._lock:
+            # In this order, for what is known of the file never shrinks.
+            status, named = self._system.status(file), self._system.status_of(self.path)
+            if not status.names or named.identity != status.identity:
+                raise Lost(f"{self._file_name} was removed or replaced meanwhile")
+            self._catch_up(file, status.size)
+            if self._stops[bisect_left(self._stops, stop) :][:1] != [stop]:
+                raise OSError(errno.EIO, "what was written cannot be read", self.path)
+        return at
+
+    def _write(self, file: int, kind: Kind, slot: int, place: int, payload: bytes) -> tuple[int, int]:
+        """Where the record begins and ends."""
+        with self._lock:
+            known = min(self._synced, self._end)
+            records = bisect_right(self._stops, known)
+        header = encode_record(self.nonce, kind, slot, place, payload, known, records)
+        written = self._system.write(file, [memoryview(header), memoryview(payload)])
+        stop = self._system.position(file)
+        if written < len(header) + len(payload):
+            # What is there means nothing to anybody. The rest cannot follow it: others may have appended.
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
+        return stop - written, stop
+
+    def make_durable(self, file: int, stop: int) -> None:
+        """Return when the first `stop` bytes, which are in the file, are known to be durable."""
+        if stop <= self._synced:
+            return
+        status = self._system.status(file)
+        try:
+            self._system.sync_data(file)
+        except OSError:
+            self._distrusted.add(self.nonce)
+            raise
+        with self._lock:
+            if status.identity == self._identity:
+                self._synced = max(self._synced, status.size)
+
+    def make_all_durable(self) -> None:
+        """Return when everything that is known of the file is known to be durable. Mostly it is."""
+        if self._synced < self._end:
+            file = self.open()
+            try:
+                self.make_durable(file, self._end)
+            finally:
+                self._system.close(file)
+
+    # ------------------------------------------------------------ knowing the file
+
+    def _recognize(self, file: int) -> None:
+        with self._lock:
+            status = self._system.status(file)
+            if status.kind != stat.S_IFREG:
+                raise Lost(f"{self._file_name} is gone")
+            if status.identity != self._identity:
+                self._reload(file, status.size)
+                self._identity = status.identity
+            else:
+                self._catch_up(file, status.size)
+
+    def _reload(self, file: int, size: int) -> None:
+        """The path names another file than before, or this is the first time."""
+        header = read_header(self._system, file)
+        nonce = header.nonce if header is not None else self.nonce if self._headless else b""
+        if nonce != self.nonce:
+            raise Lost(f"{self._file_name} was replaced by another")
+        if self._stops:
+            other = JournalFile(self._system, self.path, self.nonce, _Ignored(), set())
+            other._catch_up(file, size)
+            found = dict(zip(other._stops, other._checksums, strict=True))
+            known = zip(self._stops, self._checksums, strict=True)
+            if any(found.get(stop) != checksum for stop, checksum in known):
+                raise Lost(f"{self._file_name} was replaced by an older copy")
+        self._synced = 0
+        self._catch_up(file, size)
+
+    def _catch_up(self, file: int, size: int) -> None:
+        """Take in what was appended since the last time. The file has `size` bytes by now."""
+        if size < self._end:
+            raise Lost(f"{self._file_name} was cut short")
+
+        def content(start: int, stop: int) -> bytes:
+            data = read(self._system, file, start, stop)
+            if len(data) < stop - start:
+                raise Lost(f"{self._file_name} was cut short")
+            return data
+
+        passing = False
+        for found in scan(content, self._end, size, self.nonce):
+            if isinstance(found, Record):
+                self._take(found, content)
+            elif found.last:
+                passing = found.dirty
+                break
+            else:
+                self._lasting |= found.dirty
+            self._end = found.stop
+        self.dirty = self._lasting or passing
+        self._size = size
+
+    def _take(self, record: Record, content: Callable[[int, int], bytes]) -> None:
+        small = record.intact and record.size <= small_bytes_max
+        payload = content(record.payload_at, record.stop) if small else b""
+        if record.known > record.at or bisect_right(self._stops, record.known) < record.records:
+            self._lasting = True  # there were more records once
+        self._stops.append(record.stop)
+        self._checksums.append(record.crc)
+        self.content.take(record, payload)
+
+
+class _Ignored:
+    """Content that nobody wants to know."""
+
+    def take(self, record: Record, payload: bytes) -> None:
+        pass
+
+
+def read_header(system: System, file: int) -> Header | None:
+    """How the journal begins; None if it does not begin as one."""
+    return decode_header(read(system, file, 0, FILE_BYTES))

@@ -1,0 +1,238 @@
+"""The segments of a disk's log, and the evidence that none of them was lost.
+
+A voter must not forget how it has voted, and people empty disks with `rm -rf`, in whatever order that takes
+the files. So what a voter has begun to remember is evident from what is left:
+
+* the marker names the list of segments (by the nonce in the list's header);
+* the list names each segment that was begun (by the nonce in its header), before the first vote in it;
+* a segment has every vote in it that was ever acknowledged, or shows that it is damaged.
+
+Invariant: an operation bound to a list (the one that the marker names) finds all that was acknowledged under
+it, or raises `Lost`. It never begins a list, and begins a segment only where the list has none. Beginning a
+list is for `beginning`.
+
+A segment is made before it is listed: its file has its header and a durable name when its nonce is appended
+to the list, and nothing is appended to it before. Whoever finds one that is not listed lists it; of several
+entries for one segment the first counts.
+"""
+
+import stat
+import threading
+from collections import OrderedDict
+
+from outlast.base.entropy import Entropy
+from outlast.providers.disk import slots
+from outlast.providers.disk.draft import Drafts
+from outlast.providers.disk.files import Traces
+from outlast.providers.disk.frame import NONCE_BYTES, Header, Journal, Kind, Record, new_nonce
+from outlast.providers.disk.journal import JournalFile, Lost, read_header
+from outlast.providers.disk.slots import State
+from outlast.providers.disk.system import System, is_absent
+
+# Segments whose records are known in memory, a few hundred bytes a record. Work is on the last one or two.
+known_segments_max = 16
+# How often a segment is looked up anew because others have just begun, listed or replaced it.
+attempts_max = 8
+
+
+class ListContent:
+    """Which segments were begun: nonces by first slot."""
+
+    def __init__(self) -> None:
+        self.nonces: dict[int, bytes] = {}
+
+    def take(self, record: Record, payload: bytes) -> None:
+        """Of several entries for one segment the first counts; one that is damaged names no segment."""
+        if record.kind is Kind.BEGIN:
+            self.nonces.setdefault(record.slot, payload)
+
+
+class SegmentContent:
+    """The states of a segment's slots: the record of each that is there."""
+
+    def __init__(self) -> None:
+        self.states: dict[State, Record] = {}
+        self.losers: set[int] = set()
+        """Offsets of records that should create what was there already."""
+
+    def take(self, record: Record, payload: bytes) -> None:
+        """The first record that creates a state has won; one that is damaged, too, for it may have."""
+        state = State(record.slot, record.place)
+        if record.kind is Kind.PUT or (record.kind is Kind.CREATE and state not in self.states):
+            self.states[state] = record
+        elif record.kind is Kind.CREATE:
+            self.losers.add(record.at)
+        elif record.kind is Kind.DELETE:
+            self.states.pop(state, None)
+
+
+class Segment(JournalFile):
+    """One segment's file and states."""
+
+    content: SegmentContent
+
+
+class SegmentList(JournalFile):
+    """The list of segments."""
+
+    content: ListContent
+
+
+class Segments:
+    """The segments below the directory `root`. Methods raise `Lost` and OSErrors."""
+
+    def __init__(self, system: System, root: str, drafts: Drafts, entropy: Entropy) -> None:
+        self._system = system
+        self._root = root
+        self._drafts = drafts
+        self._entropy = entropy
+        self._list: SegmentList | None = None
+        self._known: OrderedDict[tuple[int, bytes], Segment] = OrderedDict()
+        self._distrusted: set[bytes] = set()
+        self._recognized: dict[int, tuple[int, bytes]] = {}
+        self._lock = threading.Lock()
+        self._beginning = threading.Lock()
+
+    def find(self, first: int, bound: bytes) -> Segment | None:
+        """The segment that begins with slot `first`; None if it was never begun."""
+        nonce = self._open_list(bound).content.nonces.get(first)
+        return None if nonce is None else self._segment(first, nonce)
+
+    def find_or_begin(self, first: int, bound: bytes, traces: Traces) -> Segment:
+        """The segment that begins with slot `first`, listed durably. `traces` gets the file if it is made."""
+        for _ in range(attempts_max):
+            segments = self._open_list(bound)
+            nonce = segments.content.nonces.get(first)
+            if nonce is not None:
+                segments.make_all_durable()  # whoever listed it may have died before
+                return self._segment(first, nonce)
+            self._begin_segment(segments, first, traces)
+        raise Lost(f"{slots.LIST} does not keep what is appended to it")
+
+    def check(self, bound: bytes) -> None:
+        """Raise `Lost` unless the list and each segment in it is there, as far as is known whole."""
+        nonces = self._open_list(bound).content.nonces
+        present = {item.name: item.inode for item in self._system.items(f"{self._root}/{slots.FOLDER}")}
+        for first, nonce in nonces.items():
+            name = f"{first:016x}{slots.SUFFIX}"
+            inode = present.get(name)
+            if inode is None:
+                raise Lost(f"{name} is gone")
+            if self._recognized.get(first) != (inode, nonce):
+                header = self.header(first)
+                if header is None or header.nonce != nonce:
+                    raise Lost(f"{name} was replaced by another")
+                self._recognized[first] = inode, nonce
+        with self._lock:
+            known = list(self._known.items())
+        for (first, nonce), segment in known:
+            if nonces.get(first) == nonce:
+                segment.refresh()
+
+    def _open_list(self, bound: bytes) -> SegmentList:
+        with self._lock:
+            if self._list is None or self._list.nonce != bound:
+                path = f"{self._root}/{slots.LIST}"
+                self._list = SegmentList(self._system, path, bound, ListContent(), self._distrusted)
+            segments = self._list
+        segments.refresh()
+        if segments.dirty:
+            raise Lost(f"{slots.LIST} is damaged")
+        return segments
+
+    def _segment(self, first: int, nonce: bytes) -> Segment:
+        with self._lock:
+            segment = self._known.pop((first, nonce), None) or self.unknown(first, nonce)
+            self._known[first, nonce] = segment
+            if len(self._known) > known_segments_max:
+                self._known.popitem(last=False)
+        return segment
+
+    def unknown(self, first: int, nonce: bytes, headless: bool = False) -> Segment:
+        """A segment of which nothing is known yet."""
+        path = slots.segment_path(self._root, first)
+        return Segment(self._system, path, nonce, SegmentContent(), self._distrusted, headless)
+
+    def _begin_segment(self, segments: SegmentList, first: int, traces: Traces) -> None:
+        """Make the segment, unless a file is there that was not listed, and list it."""
+        folder = f"{self._root}/{slots.FOLDER}"
+        if self.header(first) is None:
+            header = Header(Journal.SEGMENT, self.nonce(), first).encode()
+            with self._drafts.written(folder, header, traces) as draft:
+                try:
+                    draft.link(slots.segment_path(self._root, first))
+                except FileExistsError:
+                    pass  # another has begun it at the same moment, or something is there that is none
+        else:
+            self._system.sync_folder(folder)  # whoever made it may have died before
+        self.list_segment(segments, first)
+
+    def list_segment(self, segments: SegmentList, first: int) -> None:
+        """List, durably, the segment of which there is a file with a durable name."""
+        header = self.header(first)
+        if header is None:
+            raise Lost(f"{first:016x}{slots.SUFFIX} is no segment")
+        file = segments.open(append=True)
+        try:
+            segments.append(file, Kind.BEGIN, first, 0, header.nonce)
+        finally:
+            self._system.close(file)
+
+    def header(self, first: int) -> Header | None:
+        """How the file of that segment begins; None if there is none, or it does not begin as one."""
+        try:
+            file = self._system.open_read(slots.segment_path(self._root, first))
+        except OSError as error:
+            if is_absent(error):
+                return None
+            raise
+        try:
+            is_file = self._system.status(file).kind == stat.S_IFREG
+            header = read_header(self._system, file) if is_file else None
+        finally:
+            self._system.close(file)
+        fits = header is not None and (header.journal, header.first) == (Journal.SEGMENT, first)
+        return header if fits else None
+
+    def nonce(self) -> bytes:
+        return new_nonce(self._entropy.bytes(NONCE_BYTES))
+
+    # ------------------------------------------------------------ as it is
+
+    def readable(self, first: int) -> Segment | None:
+        """The segment as it is there, evident or not; None if there is none."""
+        header = self.header(first)
+        if header is not None:
+            return self._segment(first, header.nonce)
+        listed = self.present_list()
+        nonce = None if listed is None else listed.content.nonces.get(first)
+        return self.unknown(first, nonce, headless=True) if nonce and first in self.files() else None
+
+    def present_list(self) -> SegmentList | None:
+        """The list as it is there; None if there is none that can be read."""
+        try:
+            file = self._system.open_read(f"{self._root}/{slots.LIST}")
+        except OSError as error:
+            if is_absent(error):
+                return None
+            raise
+        try:
+            header = read_header(self._system, file)
+        finally:
+            self._system.close(file)
+        if header is None or header.journal is not Journal.LIST:
+            return None
+        segments = SegmentList(
+            self._system, f"{self._root}/{slots.LIST}", header.nonce, ListContent(), self._distrusted
+        )
+        segments.refresh()
+        return segments
+
+    def files(self) -> list[int]:
+        """First slots of the segments of which there is a file, in order."""
+        try:
+            items = self._system.items(f"{self._root}/{slots.FOLDER}")
+        except FileNotFoundError:
+            return []
+        found = (slots.segment_of(item.name) for item in items if item.is_file)
+        return sorted(first for first in found if first is not None)

@@ -1,0 +1,182 @@
+"""The system calls that the disk provider is made of, one method each: the seam between it and the kernel.
+
+Everything that the disk provider does to a file system goes through here, so that a test can count the calls,
+stop between any two of them, and put a model in the kernel's place that forgets what was not synced.
+
+Methods raise OSErrors. Files are opened such that neither links nor what is no file can play tricks: a link
+as the last part of a path is refused, a FIFO does not block, and no descriptor is inherited by other
+programs.
+"""
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_always = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+class Status(NamedTuple):
+    """What the kernel says of a file."""
+
+    identity: tuple[int, int]
+    """Device and inode."""
+    size: int
+    names: int
+    """How many names it has; 0 after the last was removed."""
+    kind: int
+    """`stat.S_IFREG`, `stat.S_IFDIR`, ..."""
+    modified: float
+    """Unix time in seconds."""
+
+
+class Item(NamedTuple):
+    """One name in a folder."""
+
+    name: str
+    inode: int
+    is_folder: bool
+    is_file: bool
+
+
+class System:
+    """The kernel."""
+
+    nameless = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
+    """Whether there may be files without names."""
+
+    def open_read(self, path: str) -> int:
+        """A descriptor for reading."""
+        return os.open(path, os.O_RDONLY | _always)
+
+    def open_append(self, path: str) -> int:
+        """A descriptor for reading and for appending."""
+        return os.open(path, os.O_RDWR | os.O_APPEND | _always)
+
+    def open_nameless(self, folder: str) -> int:
+        """A new file without a name. Raises EOPNOTSUPP or EISDIR where there are none."""
+        return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+    def open_new(self, path: str) -> int:
+        """A new file of that name. Raises FileExistsError."""
+        return os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | _always, 0o600)
+
+    def close(self, file: int) -> None:
+        os.close(file)
+
+    def status(self, file: int) -> Status:
+        """Of an open file."""
+        return _status(os.fstat(file))
+
+    def status_of(self, path: str) -> Status:
+        """Of a name; of a link, not of what it leads to."""
+        return _status(os.lstat(path))
+
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder, or a link to one."""
+        return os.path.isdir(path)
+
+    def read(self, file: int, start: int, stop: int) -> bytes:
+        """At most the bytes [start, stop), at least one if there is one."""
+        return os.pread(file, stop - start, start)
+
+    def write(self, file: int, chunks: Sequence[memoryview]) -> int:
+        """Write at the end of a file opened by `open_append`; how many of the chunks' bytes were written."""
+        return os.writev(file, chunks)
+
+    def position(self, file: int) -> int:
+        """Where the descriptor's last write ended."""
+        return os.lseek(file, 0, os.SEEK_CUR)
+
+    def sync(self, file: int) -> None:
+        """Make content and attributes durable."""
+        os.fsync(file)
+
+    def sync_data(self, file: int) -> None:
+        """Make durable what is needed to read the content again."""
+        os.fdatasync(file)
+
+    def sync_folder(self, folder: str) -> None:
+        """Make the names in a folder durable."""
+        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def name(self, file: int, path: str) -> None:
+        """Give a nameless file a name. Raises FileExistsError."""
+        # A directory descriptor, though unused with an absolute path, makes Python call linkat, which alone
+        # can follow the link in /proc.
+        os.link(f"/proc/self/fd/{file}", path, src_dir_fd=file, follow_symlinks=True)
+
+    def link(self, source: str, path: str) -> None:
+        """Give a file a second name. Raises FileExistsError."""
+        os.link(source, path, follow_symlinks=False)
+
+    def rename(self, source: str, path: str) -> None:
+        """Give a file another name, in the place of what has it."""
+        os.replace(source, path)
+
+    def remove(self, path: str) -> None:
+        """Remove a name of a file."""
+        os.unlink(path)
+
+    def make_folder(self, path: str) -> None:
+        """Raises FileExistsError."""
+        os.mkdir(path, 0o700)
+
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder."""
+        os.rmdir(path)
+
+    def items(self, folder: str) -> list[Item]:
+        """What is in a folder, in no order."""
+        with os.scandir(folder) as found:
+            return [
+                Item(
+                    item.name,
+                    item.inode(),
+                    item.is_dir(follow_symlinks=False),
+                    item.is_file(follow_symlinks=False),
+                )
+                for item in found
+            ]
+
+    def lock(self, file: int) -> bool:
+        """Lock the file for oneself until it is closed; whether nobody else has, and there are locks."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
+    def is_locked(self, file: int) -> bool:
+        """Whether somebody else has locked it."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False  # a file system without locks
+        return False
+
+
+def _status(found: os.stat_result) -> Status:
+    identity = (found.st_dev, found.st_ino)
+    return Status(identity, found.st_size, found.st_nlink, stat.S_IFMT(found.st_mode), found.st_mtime)
+
+
+def is_absent(error: OSError) -> bool:
+    """Whether it says that there is no file of that name; something else may have it."""
+    return error.errno in _absent
+
+
+_absent = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO}
+
+
+def not_a_file(path: str) -> OSError:
+    """What is raised where something else than a file has a file's name."""
+    return OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
