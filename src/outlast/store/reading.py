@@ -94,7 +94,8 @@ class PendingReading:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._reading.aclose()
+        if self._reading.data is None:
+            await self._reading.aclose()
 
 
 def _abandon(feed: Feed, loop: asyncio.AbstractEventLoop) -> None:

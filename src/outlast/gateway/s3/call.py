@@ -9,13 +9,14 @@ authenticated and authorised; only then does reading its body begin, and only th
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
+from typing import Protocol, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestPayloadError
 from multidict import CIMultiDictProxy
 
 from outlast.base.clock import Clock
-from outlast.base.limits import inline_bytes_max, put_bytes_max
+from outlast.base.limits import KIB, MIB, inline_bytes_max, put_bytes_max
 from outlast.gateway.s3 import xml
 from outlast.gateway.s3.checksums import Expected, expect
 from outlast.gateway.s3.errors import S3Error
@@ -29,7 +30,39 @@ STALL_S_MAX = 60.0
 # A body up to this size is read whole before it is decoded: an inline object with its chunks' framing.
 WHOLE_BYTES_MAX = inline_bytes_max + 8 * 1024
 
+# What a document takes while it is carried out, for each of its bytes: its elements as objects, and its
+# record.
+DOCUMENT_FACTOR = 10
+# What a page of a listing takes, about; larger ones are counted when they are there.
+LISTING_BYTES = 1 * MIB
+# An answer up to this size belongs to its connection's own part.
+SMALL_ANSWER_BYTES = 64 * KIB
+
 XML_TYPE = "application/xml"
+
+
+class Lease(Protocol):
+    """What a request holds in memory, as far as an operation goes. See `gateway.memory`."""
+
+    def take_now(self, count: int) -> bool: ...
+
+    async def take(self, count: int) -> None: ...
+
+    def resize(self, count: int) -> None: ...
+
+    def stalls(self) -> None: ...
+
+    def goes_on(self) -> None: ...
+
+
+class Connection(Protocol):
+    """The request's connection, as far as an operation goes."""
+
+    lease: Lease
+
+    def take_body(self) -> None:
+        """The body is read from now on."""
+        ...
 
 
 class Call:
@@ -59,6 +92,14 @@ class Call:
         """Bytes of a body that have been sent as a stream."""
         self.auth: Auth[AccessKey]
 
+    @property
+    def _connection(self) -> Connection:
+        return cast(Connection, self.request.protocol)
+
+    async def hold_listing(self) -> None:
+        """Have the memory for a page of a listing. Raises `SlowDown`."""
+        await self._connection.lease.take(LISTING_BYTES)
+
     # ------------------------------------------------------------ the body
 
     async def source(self, expected: Expected) -> Source:
@@ -69,10 +110,16 @@ class Call:
         length = self.request.content_length
         if length is not None and length <= WHOLE_BYTES_MAX:
             body = await self._whole()
-            return decode_whole(body, self.auth.payload, self.headers, expected).data
+            data = decode_whole(body, self.auth.payload, self.headers, expected).data
+            lease = self._connection.lease
+            if not lease.take_now(len(data)):  # a second time, in the record
+                await lease.take(len(data))
+            return data
         stream = decode_payload(self._chunks(), self.auth.payload, self.headers, expected)
-        if stream.length is not None and stream.length > put_bytes_max:
+        if stream.length > put_bytes_max:
             raise S3Error("EntityTooLarge")
+        if stream.length <= inline_bytes_max:
+            await self._connection.lease.take(2 * stream.length)
         return stream
 
     async def document(self, *, checksummed: bool = True) -> bytes:
@@ -88,7 +135,12 @@ class Call:
         if length > xml.body_bytes_max:
             raise S3Error("MaxMessageLengthExceeded")
         expected = expect(self.headers, self.auth.payload) if checksummed else None
-        data = decode_whole(await self._whole(), self.auth.payload, self.headers, expected).data
+        lease = self._connection.lease
+        await lease.take(length * DOCUMENT_FACTOR)
+        lease.stalls()
+        body = await self._whole()
+        lease.goes_on()
+        data = decode_whole(body, self.auth.payload, self.headers, expected).data
         if expected is not None and expected.md5 is not None:
             expected.check_md5(hashlib.md5(data, usedforsecurity=False).digest())
         return data
@@ -103,13 +155,14 @@ class Call:
         return b"".join([chunk async for chunk in self._chunks()])
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes from the client."""
+        """The body as it comes from the client. Empty when there is none now, and it has to be waited for."""
         self._continue()
         content = self.request.content
         try:
             while True:
                 chunk = content.read_nowait()
                 if not chunk and not content.at_eof():
+                    yield b""
                     async with asyncio.timeout(STALL_S_MAX):
                         chunk = await content.readany()
                 if not chunk:
@@ -124,7 +177,8 @@ class Call:
             raise S3Error("IncompleteBody")
 
     def _continue(self) -> None:
-        """Tell a client that waits for it to send the body."""
+        """Read the body from now on, and tell a client that waits for it to send it."""
+        self._connection.take_body()
         transport = self.request.transport
         if transport is not None and self.headers.get("Expect", "").lower() == "100-continue":
             transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -135,6 +189,8 @@ class Call:
         self, status: int = 200, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> web.Response:
         """A whole response."""
+        if len(body) > SMALL_ANSWER_BYTES:
+            self._connection.lease.resize(len(body))
         told = told_always(self.id)
         if headers:
             told.update(headers)

@@ -101,6 +101,7 @@ async def _stream(
         async for piece in reading:
             left -= len(piece)
             await _send(call, response, piece)
+            del piece  # not kept while the next is waited for
         if left:
             raise BodyCutError(f"{left} bytes are missing")
         await response.write_eof()

@@ -7,11 +7,12 @@ iteration raises if anything is wrong. So nobody may commit what came out before
 without an error.
 
 Hashing runs beside the stream: bytes that have been passed on are hashed in a thread while the next ones
-come in, one batch at a time, so at most two batches are held.
+come in, one batch at a time, so at most two batches are held; and none while the client is waited for.
 """
 
 import asyncio
 import hmac
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -79,7 +80,8 @@ class PayloadStream:
     """The plaintext of one body, to be iterated over once.
 
     `length` is the number of bytes that the client promised; more or fewer raise IncompleteBody. `trailers`
-    (names in lower case) are complete when the iteration has ended.
+    (names in lower case) are complete when the iteration has ended. An empty chunk says that the client has
+    to be waited for.
     """
 
     def __init__(self, chunks: AsyncIterable[bytes], verification: "_Verification") -> None:
@@ -93,10 +95,13 @@ class PayloadStream:
         beside = _Beside()
         try:
             async for chunk in self._chunks:
-                pieces = verification.feed(chunk)
+                if not chunk:
+                    await beside.finish()
+                    continue
+                pieces = deque(verification.feed(chunk))
                 await beside.add(verification.take_steps(), len(chunk))
-                for piece in pieces:
-                    yield piece
+                while pieces:
+                    yield pieces.popleft()  # nothing is kept while more is waited for
             await beside.finish()
         finally:
             beside.cancel()
@@ -213,12 +218,12 @@ class _Beside:
             await running
 
     async def finish(self) -> None:
-        """Wait until all steps are done."""
+        """Wait until all steps are done, and nothing is held any more."""
         if self._bytes > _INLINE_BYTES_MAX:
             await self._start()
         await self._wait()
         _run(self._steps)
-        self._steps = []
+        self._steps, self._bytes = [], 0
 
     def cancel(self) -> None:
         """Nobody will ask for the outcome any more."""
