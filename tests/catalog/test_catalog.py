@@ -4,11 +4,11 @@ import pytest
 from making import put
 
 from outlast.base.clock import SystemClock
-from outlast.base.errors import BucketExists, ForkedLog, NoMajority, StoreCorrupt, StoreUnavailable
+from outlast.base.errors import BucketExists, ForkedLog, NoMajority, StoreUnavailable
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.records import AnyRecord, BucketCreated
 from outlast.catalog.state import State
-from outlast.testing.simulation import Simulation, simulate
+from outlast.testing.simulation import Simulation, simulated
 
 
 class LocalLog:
@@ -50,18 +50,17 @@ async def test_a_refused_wish_is_raised(log: LocalLog) -> None:
         await catalog.commit(BucketCreated("bucket", 1))
 
 
-@pytest.mark.parametrize(
-    ("error", "raised"), [(NoMajority("1 of 3"), StoreUnavailable), (ForkedLog("two"), StoreCorrupt)]
-)
-async def test_the_logs_errors_become_the_stores(
-    log: LocalLog, error: Exception, raised: type[Exception]
-) -> None:
+@pytest.mark.parametrize("error", [NoMajority("1 of 3"), ForkedLog("two")])
+async def test_the_logs_errors_become_the_stores(log: LocalLog, error: Exception) -> None:
     catalog = Catalog(log, log.state, SystemClock())
     log.error = error
-    with pytest.raises(raised):
+    heard: list[BaseException] = []
+    catalog.on_fork = heard.append
+    with pytest.raises(StoreUnavailable):
         await catalog.commit(BucketCreated("bucket", 1))
-    with pytest.raises(raised):
+    with pytest.raises(StoreUnavailable):
         await catalog.sync()
+    assert heard == ([error, error] if isinstance(error, ForkedLog) else [])
 
 
 async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(log: LocalLog) -> None:
@@ -71,7 +70,7 @@ async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(l
         assert log.state.bucket("bucket") is not None
         seen.append((record, outcome))
 
-    log.state.on_applied(observe)
+    log.state.on_applied(observe, pytest.fail)
     catalog = Catalog(log, log.state, SystemClock())
     record = BucketCreated("bucket", 1)
     await catalog.commit(record)
@@ -81,26 +80,43 @@ async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(l
     assert isinstance(seen[1][1], BucketExists)
 
 
-def test_reads_may_be_as_stale_as_was_said_and_no_staler(log: LocalLog) -> None:
-    async def main(sim: Simulation) -> None:
-        catalog = Catalog(log, log.state, sim.clock)
-        for _ in range(3):
-            await catalog.sync_to_read()
-        assert log.asked == 3, "unless it was said, not at all"
-        catalog.staleness_s_max = 2.0
-        await catalog.sync_to_read()
-        await sim.clock.sleep(1.5)
-        await catalog.sync_to_read()
-        assert log.asked == 3
-        await sim.clock.sleep(0.5)
-        await catalog.sync_to_read()
-        assert log.asked == 4
-        await sim.clock.sleep(1)
-        await catalog.sync()
-        assert log.asked == 5, "who must not miss anything asks"
-        await sim.clock.sleep(2)
-        log.error = NoMajority("1 of 3")
-        with pytest.raises(StoreUnavailable):
-            await catalog.sync_to_read()
+async def test_an_observer_that_raises_is_reported_and_keeps_nothing_from_being_applied(
+    log: LocalLog,
+) -> None:
+    reported: list[BaseException] = []
+    seen: list[AnyRecord] = []
 
-    simulate(1, main)
+    def broken(record: AnyRecord, outcome: object) -> None:
+        raise RuntimeError(type(record).__name__)
+
+    log.state.on_applied(broken, reported.append)
+    log.state.on_applied(lambda record, outcome: seen.append(record), pytest.fail)
+    catalog = Catalog(log, log.state, SystemClock())
+    for name in ("one", "two"):
+        await catalog.commit(BucketCreated(name, 1))
+    assert [str(error) for error in reported] == ["BucketCreated", "BucketCreated"]
+    assert len(seen) == 2
+    assert log.state.position.slot == 1
+
+
+@simulated()
+async def test_reads_may_be_as_stale_as_was_said_and_no_staler(sim: Simulation, log: LocalLog) -> None:
+    catalog = Catalog(log, log.state, sim.clock)
+    for _ in range(3):
+        await catalog.sync_to_read()
+    assert log.asked == 3, "unless it was said, not at all"
+    catalog.staleness_s_max = 2.0
+    await catalog.sync_to_read()
+    await sim.clock.sleep(1.5)
+    await catalog.sync_to_read()
+    assert log.asked == 3
+    await sim.clock.sleep(0.5)
+    await catalog.sync_to_read()
+    assert log.asked == 4
+    await sim.clock.sleep(1)
+    await catalog.sync()
+    assert log.asked == 5, "who must not miss anything asks"
+    await sim.clock.sleep(2)
+    log.error = NoMajority("1 of 3")
+    with pytest.raises(StoreUnavailable):
+        await catalog.sync_to_read()

@@ -14,7 +14,7 @@ from outlast.placement.domains import by_domain
 from outlast.placement.members import DomainKind, Domains, Member, Policy
 from outlast.placement.policy import data_layout, problems
 from outlast.providers.wrap.fault import Shape
-from outlast.store import Store, packing
+from outlast.store import Store, extent_writer
 from outlast.testing.memory_store import World
 from outlast.testing.simulation import Simulation
 
@@ -115,23 +115,23 @@ class RandomStore:
         holders = by_domain((m for m in self.members if m.holds_data), self.policy.domain)
         k = self.chance.randint(1, min(4, len(holders)))
         m = min(self.chance.choice([0, 1, 1, 1, 2, 2, 3]), len(holders) - k)
-        packing.data_layout = lambda policy, members: (k, m)
+        extent_writer.data_layout = lambda policy, members: (k, m)
         try:
             yield
         finally:
-            packing.data_layout = data_layout
+            extent_writer.data_layout = data_layout
 
     async def lose_fragments(self) -> None:
         """Delete some fragments, and have the catalog know of it."""
         catalog, share = self.world.store.catalog, self.chance.choice([0.03, 0.15])
         for extent in catalog.state.extents():
-            bits = 0
+            lost = []
             for index in range(len(extent.places)):
                 if self.chance.random() < share:
-                    bits |= 1 << index
+                    lost.append(extent.fragment(index))
                     await self.world.memories[extent.places[index]].delete(fragment_key(extent.id, index))
-            if bits:
-                await catalog.commit(FragmentsLost(extent.id, bits))
+            if lost:
+                await catalog.commit(FragmentsLost(extent.id, tuple(lost)))
 
     # ------------------------------------------------------------ a bad day
 

@@ -21,10 +21,10 @@ marker = Marker(b"s" * 16, "p", b"i" * 16)
 
 
 class StallingProvider(MemoryProvider):
-    """One whose calls all wait until a moment that can be set."""
+    """One that does not attest, and whose calls all wait until a moment that can be set."""
 
     def __init__(self, name: str, clock: Clock) -> None:
-        super().__init__(name, clock)
+        super().__init__(name, clock, attests=False)
         self.clock = clock
         self.stalled_until = 0.0
 
@@ -187,7 +187,7 @@ def test_a_hanging_provider_is_found_out_soon_though_no_request_waits_for_its_de
 
 
 def test_a_provider_that_comes_back_read_only_is_taken_back_for_its_reads() -> None:
-    async def refused(key: str, data: Data) -> None:
+    async def refused(key: str, data: Data, under: Marker | None = None) -> None:
         raise Denied("p", "put", "read-only file system")
 
     async def main(scene: Scene) -> None:
@@ -232,7 +232,7 @@ def test_a_silent_provider_is_not_questioned_when_no_call_waits_for_it() -> None
     async def main(scene: Scene) -> None:
         probed = 0
 
-        async def put(key: str, data: Data) -> None:
+        async def put(key: str, data: Data, under: object = None) -> None:
             nonlocal probed
             probed += 1
 
@@ -474,10 +474,12 @@ async def test_a_guarded_call_of_a_healthy_provider_costs_microseconds() -> None
     """Measured at 6 us; the bound leaves room for a busy machine and still notices a task for each call."""
 
     class Instant(MemoryProvider):
-        async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+        async def get(
+            self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None
+        ) -> bytes:
             return answer
 
-        async def put(self, key: str, data: Data) -> None:
+        async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
             return None
 
     answer = b"x"

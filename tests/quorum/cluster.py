@@ -1,18 +1,20 @@
 """Several gateways' logs over shared memory voters, for the quorum's tests."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
-from outlast.base.errors import Cause, Full, Tampered, Unavailable
+from outlast.base.errors import Cause, Full, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
-from outlast.providers.memory import MemoryProvider
-from outlast.providers.protocol import Data
+from outlast.providers.wrap.attest import Attest
+from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.genesis import write_genesis
-from outlast.quorum.log import Log
-from outlast.quorum.voter import Voter
+from outlast.quorum.log import Log, VoterPlace
+from outlast.testing.checkers import LogCheckers
 from outlast.testing.network import FAIR, Link, Weather
+from outlast.testing.places import Place
+from outlast.testing.plain_seal import PlainSeal
 from outlast.testing.simulation import Simulation
 
 T = TypeVar("T")
@@ -21,43 +23,15 @@ STORE = b"s" * 16
 INCARNATION = b"i" * 16
 
 
-class Proxy:
-    """A provider that hands each verb that the quorum uses to `_pass`."""
+class Gate(Wrapper):
+    """One gateway's way to one voter, which can be shut, full, or lose answers to what it did.
 
-    def __init__(self, inner: MemoryProvider) -> None:
-        self.inner = inner
-        self.name = inner.name
-
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        return await self._pass("get", lambda: self.inner.get(key, span))
-
-    async def create(self, key: str, data: Data) -> None:
-        await self._pass("create", lambda: self.inner.create(key, data))
-
-    async def put(self, key: str, data: Data) -> None:
-        await self._pass("put", lambda: self.inner.put(key, data))
-
-    async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
-        raise AssertionError("for subclasses")
-
-
-class PlainSeal:
-    """Not a seal at all, but as strict about what belongs where."""
-
-    def seal(self, plaintext: bytes, aad: bytes) -> bytes:
-        return aad + b"|" + plaintext
-
-    def open(self, sealed: bytes, aad: bytes) -> bytes:
-        if not sealed.startswith(aad + b"|"):
-            raise Tampered("not for this slot")
-        return sealed[len(aad) + 1 :]
-
-
-class Gate(Proxy):
-    """One gateway's way to one voter, which can be shut, full, or lose answers to what it did."""
+    `shuts_after` is after how many more creations it shuts by itself.
+    """
 
     shut = False
     full = False
+    shuts_after: int | None = None
     loses_answers = False
     calls: Counter[str] | None = None
 
@@ -66,14 +40,18 @@ class Gate(Proxy):
         self.calls = Counter()
         return self.calls
 
-    async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
+    async def around(self, call: Call, perform: Perform[T]) -> T:
+        verb = call.verb
         if self.calls is not None:
             self.calls[verb] += 1
         if self.shut:
             raise Unavailable(self.name, verb, "shut", Cause.REFUSED)
         if self.full and verb == "create":
             raise Full(self.name, verb)
-        result = await deed()
+        if self.shuts_after is not None and verb == "create":
+            self.shuts_after -= 1
+            self.shut = self.shuts_after == 0
+        result = await perform()
         if self.loses_answers and verb == "create":
             raise Unavailable(self.name, verb, "answer lost", Cause.RESET)
         return result
@@ -91,8 +69,10 @@ class Gateway:
             Link(gate, sim.clock, sim.entropy_of(f"{name}/{voter.name}"), weather)
             for voter, gate in zip(cluster.voters, self.gates, strict=True)
         ]
+        attested = [Attest(link, Marker(STORE, link.name, INCARNATION), sim.clock) for link in self.links]
+        self.voters = {one.name: one for one in attested}
         self.log = Log(
-            [Voter(link, INCARNATION) for link in self.links],
+            [VoterPlace(one) for one in attested],
             PlainSeal(),
             sim.entropy_of(f"{name}/id").bytes(16),
             sim.clock,
@@ -101,6 +81,10 @@ class Gateway:
             report=cluster.errors.append,
         )
 
+    def expect(self, name: str, incarnation: bytes) -> None:
+        """What the guard does when the log tells of a provider that was taken back."""
+        self.voters[name].expect(incarnation)
+
     def _apply(self, slot: int, digest: bytes, records: Sequence[bytes]) -> list[object]:
         first = len(self.applied)
         self.applied.extend(records)
@@ -108,11 +92,14 @@ class Gateway:
 
 
 class Cluster:
-    """`voters` memory providers with markers and a genesis slot."""
+    """`voters` memory providers with markers and a genesis slot, each of whose writes is checked."""
 
     def __init__(self, sim: Simulation, voters: int = 3) -> None:
         self.sim = sim
-        self.voters = [MemoryProvider(f"v{i}", sim.clock) for i in range(voters)]
+        self.voters = [Place(f"v{i}", sim.clock) for i in range(voters)]
+        names = [voter.name for voter in self.voters]
+        incarnations = dict.fromkeys(names, INCARNATION)
+        self.checkers = LogCheckers(names, PlainSeal(), incarnations, sim.fail, taken_back)
         self.errors: list[BaseException] = []
         self._gateways = 0
 
@@ -120,8 +107,10 @@ class Cluster:
         for voter in self.voters:
             await self.mark(voter)
         await write_genesis(self.voters, PlainSeal(), b"g" * 16, b"genesis")
+        for voter in self.voters:
+            self.checkers.watch(voter)
 
-    async def mark(self, voter: MemoryProvider, incarnation: bytes = INCARNATION) -> None:
+    async def mark(self, voter: Place, incarnation: bytes = INCARNATION) -> None:
         await voter.put(MARKER_KEY, Marker(STORE, voter.name, incarnation).encode())
 
     def gateway(self, weather: Weather = FAIR) -> Gateway:
@@ -129,7 +118,13 @@ class Cluster:
         return Gateway(self, f"g{self._gateways}", weather)
 
 
-class Broken(MemoryProvider):
+def taken_back(record: bytes) -> tuple[str, bytes] | None:
+    """The voter that a record `reattach <voter> <incarnation>` takes back, and the incarnation."""
+    parts = record.split(b" ")
+    return (parts[1].decode(), parts[2]) if parts[0] == b"reattach" else None
+
+
+class Broken(Place):
     """A voter that refuses everything while `broken`."""
 
     broken = False

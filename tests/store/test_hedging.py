@@ -19,10 +19,10 @@ def count_gets(far: Far) -> list[str]:
     asked: list[str] = []
     for memory in far.memories:
 
-        async def get(key, span=None, get=memory.get, name=memory.name):
+        async def get(key, span=None, under=None, get=memory.get, name=memory.name):
             if key.startswith("x/"):
                 asked.append(name)
-            return await get(key, span)
+            return await get(key, span, under)
 
         memory.get = get
     return asked

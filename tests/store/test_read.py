@@ -9,7 +9,7 @@ from store_worlds import Far, chunks, content, in_far_store
 
 from outlast.base import limits
 from outlast.base.errors import NoSuchBucket, NoSuchKey, StoreCorrupt, StoreUnavailable
-from outlast.catalog.records import FragmentRestored, Version
+from outlast.catalog.records import Fragment, FragmentsRestored, Version
 from outlast.coding.extent import fragment_key
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.network import Weather
@@ -90,10 +90,10 @@ def test_a_ranged_read_fetches_only_the_stripes_that_it_needs() -> None:
         asked: list[tuple[int, int] | None] = []
         for memory in far.memories:
 
-            async def get(key, span=None, get=memory.get):
+            async def get(key, span=None, under=None, get=memory.get):
                 if key.startswith("x/"):
                     asked.append(span)
-                return await get(key, span)
+                return await get(key, span, under)
 
             memory.get = get
         await read(far, (5 * STRIPE + 1, 6 * STRIPE - 1))
@@ -186,7 +186,8 @@ def test_a_note_about_a_fragment_that_has_moved_meanwhile_is_dropped() -> None:
         (extent,) = far.store.catalog.state.extents()
         await far.memories[int(extent.places[0][1])].delete(fragment_key(extent.id, 0))
         await read(far)
-        await far.store.catalog.commit(FragmentRestored(extent.id, 0, extent.places[1]))
+        moved = Fragment(0, extent.places[1], extent.incarnations[1])
+        await far.store.catalog.commit(FragmentsRestored(extent.id, (moved,)))
         await far.settle(5)
         (extent,) = far.store.catalog.state.extents()
         assert extent.missing == 0
@@ -289,9 +290,9 @@ def test_a_slow_consumer_makes_the_providers_wait() -> None:
         fetched = 0
         for memory in far.memories:
 
-            async def get(key, span=None, get=memory.get):
+            async def get(key, span=None, under=None, get=memory.get):
                 nonlocal fetched
-                data = await get(key, span)
+                data = await get(key, span, under)
                 fetched += len(data) if key.startswith("x/") else 0
                 return data
 

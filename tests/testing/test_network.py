@@ -5,7 +5,7 @@ import pytest
 from outlast.base.errors import Cause, NotFound, Unavailable
 from outlast.providers.memory import MemoryProvider
 from outlast.testing.network import FAIR, Link, Weather
-from outlast.testing.simulation import Simulation, simulate
+from outlast.testing.simulation import Simulation, simulate, simulated
 
 
 def link(sim: Simulation, weather: Weather = FAIR) -> Link:
@@ -40,17 +40,15 @@ def test_a_lost_call_times_out_whether_or_not_it_was_done(weather: Weather, done
     assert simulate(1, main) is done
 
 
-def test_a_stray_request_is_done_after_its_caller_gave_up() -> None:
-    async def main(sim: Simulation) -> None:
-        far = link(sim, Weather(stray_request=1, stray_s=60))
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5):
-                await far.put("a", b"x")
-        assert [entry async for entry in far.inner.list("")] == []
-        await sim.clock.sleep(61)
-        assert [entry.key async for entry in far.inner.list("")] == ["a"]
-
-    simulate(3, main)
+@simulated(seed=3)
+async def test_a_stray_request_is_done_after_its_caller_gave_up(sim: Simulation) -> None:
+    far = link(sim, Weather(stray_request=1, stray_s=60))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await far.put("a", b"x")
+    assert [entry async for entry in far.inner.list("")] == []
+    await sim.clock.sleep(61)
+    assert [entry.key async for entry in far.inner.list("")] == ["a"]
 
 
 def test_cancelling_or_crashing_the_caller_does_not_call_a_request_back() -> None:

@@ -44,5 +44,10 @@ client_bytes_max = 64 * MIB
 log_operation_s_max = 5.5
 # Reports of drills that the catalog keeps. One has a few KiB, and nobody looks further back.
 drill_reports_max = 100
+# Months whose reports of usage the catalog keeps, those that were reported on last: enough that some gateways
+# with wrong clocks do not push out the present one, few enough that the table stays small.
+usage_months_max = 8
+# Grace periods for which the catalog keeps how far they have passed. People use one or two.
+grace_marks_max = 16
 # How long a request waits for the store before it is told 503.
 request_wait_s_max = 15.0

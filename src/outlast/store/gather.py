@@ -25,6 +25,7 @@ from outlast.base.errors import (
     StoreUnavailable,
     Tampered,
 )
+from outlast.base.marks import reached
 from outlast.catalog.records import Extent
 from outlast.coding.extent import ExtentDecoder, fragment_key
 from outlast.providers.protocol import Buffer
@@ -224,6 +225,7 @@ class Gathering:
             return
         patient = silent_s >= free_hedge_factor * self._late_s(late)
         if self._hedges.spend(free=patient and not self._fleet.late_until(best.place)):
+            reached("gather: hedged")
             late.stage = ReadStage.LATE
             self._ask(best)
             best.hedges = late
@@ -232,6 +234,7 @@ class Gathering:
         try:
             part = task.result()
         except NotFound:
+            reached("gather: a fragment was absent")
             self._fleet.answered(one.place)
             self._notes.lost(self._extent, one.index)
             one.end(ReadStage.USELESS, "absent")
@@ -244,6 +247,7 @@ class Gathering:
     def _leave_out(self, bad: Collection[int]) -> None:
         for one in self._fragments:
             if one.index in bad:
+                reached("gather: a fragment was damaged")
                 one.end(ReadStage.USELESS, "damaged")
                 self._notes.lost(self._extent, one.index)
                 self._fleet[one.place].health.report_corrupt()
@@ -252,6 +256,7 @@ class Gathering:
 
     async def _hope(self, lacking: int) -> None:
         """Wait until enough of those that failed can be asked again. Raises if that is of no use."""
+        reached("gather: nobody was left to be asked")
         hanging = self._in(ReadStage.LATE)
         await self._give_up(hanging)
         for one in hanging:

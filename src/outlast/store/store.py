@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TypeAlias
 
+from outlast.base import limits
 from outlast.base.clock import Clock, unix_ms
 from outlast.base.concurrency import Background
 from outlast.base.entropy import Entropy
@@ -33,6 +34,8 @@ from outlast.coding.keys import Keyring
 from outlast.providers.quota import Quota
 from outlast.quorum.log import Log
 from outlast.store.access import Access, AccessKey
+from outlast.store.budget import Budget
+from outlast.store.context import StoreContext
 from outlast.store.digests import Digest
 from outlast.store.figures import Figures, figures_of
 from outlast.store.fleet import Fleet
@@ -40,12 +43,13 @@ from outlast.store.multipart import Multipart
 from outlast.store.names import check_bucket_name
 from outlast.store.notes import Notes
 from outlast.store.objects import Objects
-from outlast.store.packing import Packer
 from outlast.store.quotas import Quotas
 from outlast.store.read import Reader, Select, Span
 from outlast.store.reading import PendingReading
+from outlast.store.redundancy import Redundancy
+from outlast.store.restore import Restorer
 from outlast.store.status import Status, status_of
-from outlast.store.write import Source, Writer
+from outlast.store.write import Source, Writer, Written
 
 Check: TypeAlias = Callable[[Body], Checksum | None]
 """Looks at a body that is complete and not yet committed; gives the checksum to be stored, or raises."""
@@ -85,15 +89,27 @@ class Store:
         self.entropy = entropy
         self.fleet = fleet
         self.clock = clock
+        self.report = report
         self._let_go = let_go
         self._background = Background(report)
         self.quotas = Quotas(quotas or {}, catalog, fleet, clock, entropy.bytes(reporter_id_bytes))
         notes = self._notes = Notes(catalog, clock, self._background)
-        packer = Packer(catalog, fleet, self.quotas, keyring, clock, entropy, notes)
-        self.writer = Writer(packer, fleet, clock, self._background)
+        context = self.context = StoreContext(
+            catalog=catalog,
+            fleet=fleet,
+            quotas=self.quotas,
+            keyring=keyring,
+            clock=clock,
+            entropy=entropy,
+            notes=notes,
+            budget=Budget(limits.write_buffer_bytes_max),
+            background=self._background,
+        )
         self.reader = Reader(catalog, fleet, keyring, clock, entropy, notes)
-        self._objects = Objects(catalog, clock, entropy)
-        self._multipart = Multipart(catalog, clock, entropy)
+        self.restorer = Restorer(context, self.reader.decoder)
+        self.writer = Writer(context, Redundancy(context, self.restorer))
+        self._objects = Objects(catalog, self.writer, clock, entropy)
+        self._multipart = Multipart(catalog, self.writer, clock, entropy)
         self._access = Access(catalog, keyring, clock, entropy)
 
     # ------------------------------------------------------------ life
@@ -115,6 +131,7 @@ class Store:
 
     async def close(self) -> None:
         """End what runs in the background and let go of everything. No method may be called afterwards."""
+        await self.writer.close()
         await self._background.close()
         await self.quotas.close()
         await self._let_go()
@@ -140,7 +157,7 @@ class Store:
     def figures(self) -> Figures:
         """What this process has done with the store so far. Asks nobody and waits for nothing."""
         return figures_of(
-            self.catalog.state, self.fleet, self.log, self.reader, self.writer.budget, self._notes
+            self.catalog.state, self.fleet, self.log, self.reader, self.context.budget, self._notes
         )
 
     # ------------------------------------------------------------ buckets
@@ -169,28 +186,28 @@ class Store:
 
     # ------------------------------------------------------------ objects
 
-    async def write(self, source: Source, digests: Sequence[Digest] = ()) -> Body:
+    async def write(self, source: Source, digests: Sequence[Digest] = ()) -> Written:
         """Make bytes durable without giving them a name yet. See `Writer.write`."""
         return await self.writer.write(source, digests)
 
-    def discard(self, body: Body) -> None:
-        """Take back a body that will not be committed."""
-        self.writer.discard(body)
+    def discard(self, written: Written) -> None:
+        """Take back what will not be committed."""
+        self.writer.discard(written)
 
     async def commit_object(
         self,
         bucket: str,
         key: str,
-        body: Body,
+        written: Written,
         attributes: Attributes = _plain,
         checksum: Checksum | None = None,
         condition: Condition | None = None,
     ) -> Version:
-        """Make the body the newest version. Raises `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey`.
+        """Make it the newest version. Raises `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey`.
 
-        Whatever happens, the body must not be used again.
+        Whatever happens, what was written must not be used again.
         """
-        return await self._objects.commit(bucket, key, body, attributes, checksum, condition)
+        return await self._objects.commit(bucket, key, written, attributes, checksum, condition)
 
     async def put(
         self,
@@ -208,15 +225,15 @@ class Store:
         Then: what `source` raises, `EntityTooLarge`, what `check` raises, `PreconditionFailed`, `NoSuchKey`.
         """
         await self._objects.check_target(bucket, key)
-        body = await self.writer.write(source, digests)
-        checksum = self._checked(body, check)
-        return await self._objects.commit(bucket, key, body, attributes, checksum, condition)
+        written = await self.writer.write(source, digests)
+        checksum = self._checked(written, check)
+        return await self._objects.commit(bucket, key, written, attributes, checksum, condition)
 
-    def _checked(self, body: Body, check: Check | None) -> Checksum | None:
+    def _checked(self, written: Written, check: Check | None) -> Checksum | None:
         try:
-            return None if check is None else check(body)
+            return None if check is None else check(written.body)
         except BaseException:
-            self.writer.discard(body)
+            self.writer.discard(written)
             raise
 
     async def head(self, bucket: str, key: str) -> Version:
@@ -295,9 +312,9 @@ class Store:
     ) -> str:
         """Write a part; its ETag. `NoSuchUpload` and `InvalidPart` are raised before `source` is touched."""
         await self._multipart.check(bucket, key, upload, number)
-        body = await self.writer.write(source, digests)
-        checksum = self._checked(body, check)
-        return await self._multipart.commit_part(bucket, key, upload, number, body, checksum)
+        written = await self.writer.write(source, digests)
+        checksum = self._checked(written, check)
+        return await self._multipart.commit_part(bucket, key, upload, number, written, checksum)
 
     async def copy_part(
         self,

@@ -13,13 +13,13 @@ can be given (`World(providers=...)`); with the simulator's clock and entropy ev
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from outlast.assembly.providers import obey
+from outlast.assembly.wire import wire_store
 from outlast.base.clock import Clock, SystemClock, unix_ms
 from outlast.base.entropy import Entropy, SeededEntropy
-from outlast.catalog.catalog import Catalog
-from outlast.catalog.judgement import Outcome
-from outlast.catalog.records import AnyRecord, DrillSet, Genesis, ProviderReattached
+from outlast.catalog.records import DrillSet, Genesis
 from outlast.catalog.state import State
 from outlast.catalog.wire import encode
 from outlast.coding.keys import Keyring, MasterKey
@@ -35,56 +35,45 @@ from outlast.providers.wrap.fault import FaultProvider
 from outlast.providers.wrap.guard import Guard, marker_period_s
 from outlast.providers.wrap.meter import Meter
 from outlast.quorum.genesis import write_genesis
-from outlast.quorum.log import Log
-from outlast.quorum.voter import Voter
-from outlast.store import Fleet, Store
+from outlast.quorum.log import VoterPlace
+from outlast.store import Store
 
 
 class Gateway:
     """One gateway of a world. `errors` is what failed in the background and had nobody to tell."""
 
-    def __init__(self, world: "World") -> None:
-        clock, entropy = world.clock, world.entropy
+    def __init__(self, world: "World", path: Path | None = None, clock: Clock | None = None) -> None:
+        """`path`: of the local catalog, if it is in a file. `clock`: this computer's, if it is not the
+        world's.
+        """
+        entropy = world.entropy
+        clock = self._clock = clock or world.clock
         self.errors: list[BaseException] = []
         self.drilled = {name: FaultProvider(one, clock, entropy) for name, one in world.faults.items()}
         self.guards = {name: world.guard(name, one) for name, one in self.drilled.items()}
-        self._clock = clock
-        self.state = State(":memory:")
-        self.state.on_applied(self._applied)
-        self.log = Log(
-            [Voter(self.guards[name], world.incarnation(name), self.drilled[name]) for name in world.voters],
-            Box(world.keyring.log, entropy),
-            entropy.bytes(16),
-            clock,
-            entropy,
-            self.state.apply,
-            self.state.position,
-            self.errors.append,
-        )
-        self.catalog = Catalog(self.log, self.state, clock)
-        self.fleet = Fleet(self.guards, clock)
-        self.store = Store(
-            self.catalog,
-            self.fleet,
+        self.state = State(":memory:") if path is None else State(path)
+        voters = [VoterPlace(self.guards[name], self.drilled[name]) for name in world.voters]
+        for name in self.guards:
+            self.guards[name].expect(world.incarnation(name))
+        self.store = wire_store(
+            self.state,
+            self.guards,
+            voters,
             world.keyring,
             clock,
             entropy,
             self.errors.append,
-            self._let_go,
-            self.log,
+            self._drill,
             world.quotas,
         )
+        self.catalog = self.store.catalog
+        self.fleet = self.store.fleet
+        assert self.store.log is not None
+        self.log = self.store.log
 
-    def _applied(self, record: AnyRecord, outcome: Outcome) -> None:
-        if isinstance(record, ProviderReattached):
-            self.guards[record.provider].expect(record.incarnation)
-            self.log.expect(record.provider, record.incarnation)
-        elif isinstance(record, DrillSet) and record.provider in self.drilled:
-            obey(self.drilled[record.provider], record, self._clock)
-
-    async def _let_go(self) -> None:
-        await self.log.close()
-        self.state.close()
+    def _drill(self, drill: DrillSet) -> None:
+        if drill.provider in self.drilled:
+            obey(self.drilled[drill.provider], drill, self._clock)
 
 
 class World:
@@ -157,9 +146,9 @@ class World:
         seal = Box(self.keyring.log, self.entropy)
         await write_genesis(voters, seal, self.entropy.bytes(16), encode(genesis))
 
-    async def gateway(self) -> Gateway:
+    async def gateway(self, path: Path | None = None, clock: Clock | None = None) -> Gateway:
         """One more gateway, opened."""
-        gateway = Gateway(self)
+        gateway = Gateway(self, path, clock)
         self.gateways.append(gateway)
         await gateway.store.open()
         return gateway
@@ -177,9 +166,10 @@ async def memory_store(
     clock: Clock | None = None,
     entropy: Entropy | None = None,
     quotas: Mapping[str, Quota] | None = None,
+    policy: Policy | None = None,
 ) -> AsyncIterator[World]:
     """A world with one gateway. Closed at the end; background errors are raised then."""
-    world = World(providers, tolerate, clock, entropy, quotas=quotas)
+    world = World(providers, tolerate, clock, entropy, policy=policy, quotas=quotas)
     await world.create()
     await world.gateway()
     try:

@@ -1,251 +1,70 @@
-"""The simulator: an asyncio event loop under virtual time, so that production code runs fast and repeatably.
+"""The simulator: production code under virtual time and a seed, so that it runs fast and repeatably.
 
-    async def main(sim: Simulation) -> int:
+    @simulated(seed=7)
+    async def test_something(sim: Simulation) -> None:
         log = Log(..., clock=sim.clock, entropy=sim.entropy)
         await sim.clock.sleep(3600)             # takes no time at all
-        return await asyncio.wait_for(...)      # asyncio's own timeouts are virtual, too
+        await asyncio.wait_for(...)             # asyncio's own timeouts are virtual, too
 
-    result = simulate(seed, main)
+    result = simulate(seed, main)               # the same for a function of one argument, `sim`
 
 - `Simulation.clock` and `Simulation.entropy` are what components take; `sim.clock_of(offset_s)` is a
   second computer's clock that is wrong by that much, `sim.entropy_of(name)` an independent stream.
-- `host = sim.host("g1")`, `host.spawn(coroutine)`, `host.crash()`: all tasks begun on a host stop where
-  they are, without a `finally` running, as after `kill -9`.
+- `host = sim.host("g1")`, `host.spawn(coroutine)`; `host.crash()`: all tasks begun on a host stop where they
+  are, without a `finally` running, as after `kill -9`; `host.stop()`, `host.resume()`: as SIGSTOP, SIGCONT.
 - `sim.note(...)` writes a line into `sim.trace`; `sim.fingerprint` is a checksum over every step taken.
-- `Deadlock` is raised when everybody waits for somebody else, `Overrun` when `virtual_s_max` have passed.
-  Errors that nobody caught (in callbacks and forgotten tasks) fail the run. Each failure names its seed.
+- `Deadlock` is raised when everybody waits for somebody else, `Overrun` when too much virtual time passed.
+  Errors that nobody looked at (in callbacks and forgotten tasks) fail the run. Each failure names its seed.
 
-Intuition: the loop runs what is ready; when nothing is, the clock jumps to the next timer. Nothing else
-makes time pass. Thread work runs at once, in the loop. There is no real I/O: sockets raise
-`NotImplementedError`.
-
-Invariant: the same seed and code give the same trace and fingerprint, in any process. Tasks and futures
-hash by their serial numbers, so that asyncio's own sets of tasks have the same order each time.
+Invariant: the same seed and code give the same trace and fingerprint, in any process, whenever the garbage
+collector runs (`testing.loop`). The real clock cannot be read meanwhile.
 
 It does not shuffle what is ready (asyncio promises first come, first served); different interleavings come
 from the delays that `outlast.testing.network` draws from the seed.
 """
 
 import asyncio
-import math
-import struct
+import functools
+import gc
+import inspect
 import zlib
-from asyncio.base_events import BaseEventLoop
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from contextvars import Context, ContextVar, copy_context
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from unittest import mock
 
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SeededEntropy
+from outlast.testing.loop import (
+    Deadlock,
+    Host,
+    Overrun,
+    SimulatedLoop,
+    SimulationError,
+    current_host,
+    virtual_s_max,
+)
+
+__all__ = [
+    "EPOCH_S",
+    "Deadlock",
+    "Host",
+    "Overrun",
+    "SimulatedClock",
+    "Simulation",
+    "SimulationError",
+    "current_host",
+    "simulate",
+    "simulated",
+]
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 EPOCH_S = 1_800_000_000.0
 """What `clock.now()` says when a simulation begins."""
-
-virtual_s_max = 7 * 24 * 3600.0
-"""A simulation whose main function has not ended by then is taken for hanging."""
-
-
-class SimulationError(Exception):
-    """The simulated run cannot go on."""
-
-
-class Deadlock(SimulationError):
-    """Everybody waits, and no timer is set that could wake anybody."""
-
-
-class Overrun(SimulationError):
-    """Too much virtual time has passed."""
-
-
-class _SerialFuture(asyncio.Future[Any]):
-    """A future with the same hash in each run."""
-
-    def __init__(self, serial: int, *, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop=loop)
-        self._serial = serial
-
-    def __hash__(self) -> int:
-        return self._serial
-
-
-class _SerialTask(asyncio.Task[Any]):
-    """A task with the same hash in each run, that knows on which host it runs."""
-
-    def __init__(
-        self, serial: int, coroutine: Coroutine[Any, Any, Any], loop: "SimulatedLoop", context: Context | None
-    ) -> None:
-        self._serial = serial  # before the base class, which puts the task into a set
-        context = copy_context() if context is None else context
-        self.host = context.get(_host)
-        super().__init__(coroutine, name=f"sim-{serial}", loop=loop, context=context)
-
-    def __hash__(self) -> int:
-        return self._serial
-
-
-_host: ContextVar["Host | None"] = ContextVar("host", default=None)
-
-
-class Host:
-    """A simulated computer: the tasks begun on it, and all that they begin, can be made to stop dead."""
-
-    def __init__(self, loop: "SimulatedLoop", name: str) -> None:
-        self.name = name
-        self.crashed = False
-        self.died = asyncio.Event()
-        """Set by the crash, for those elsewhere whose connections break then."""
-        self._loop = loop
-        self._context = copy_context()
-        self._context.run(_host.set, self)
-
-    def spawn(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        """Run the coroutine on this host. Each task gets a context of its own."""
-        return self._loop.create_task(coroutine, context=self._context.copy())
-
-    def crash(self) -> None:
-        """From here on nothing of this host runs: no further step, no `finally`, no timer.
-
-        Called from a task of the host itself, that task still runs to its next `await`.
-        """
-        self.crashed = True
-        self._loop.freeze(self)
-        self.died.set()
-
-
-class _VirtualSelector:
-    """Stands where asyncio waits for sockets: instead of waiting it moves the clock."""
-
-    def __init__(self, loop: "SimulatedLoop") -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[Any]:
-        if timeout is None:
-            raise Deadlock("everybody waits: " + ", ".join(self._loop.waiting()))
-        self._loop.advance(timeout)
-        return []
-
-
-class SimulatedLoop(BaseEventLoop):
-    """An event loop under virtual time. Seconds begin at 0."""
-
-    _ready: deque[asyncio.Handle]  # from BaseEventLoop, unknown to the stubs
-    _scheduled: list[asyncio.TimerHandle]
-
-    def __init__(self, limit_s: float = virtual_s_max) -> None:
-        super().__init__()
-        self._selector = _VirtualSelector(self)
-        self._time_s = 0.0
-        self.limit_s = limit_s
-        self._serial = 0
-        self._frozen: list[asyncio.Handle] = []
-        self._crashed: list[Host] = []
-        self.fingerprint = 0
-        self.unhandled: list[BaseException] = []
-        self.set_task_factory(self._make_task)
-        self.set_exception_handler(self._note_unhandled)
-
-    def time(self) -> float:
-        return self._time_s
-
-    def advance(self, seconds: float) -> None:
-        """Let time pass, and put the step into the fingerprint."""
-        self._time_s += seconds
-        self.fingerprint = zlib.crc32(struct.pack("<dI", self._time_s, len(self._ready)), self.fingerprint)
-        if self._time_s > self.limit_s:
-            raise Overrun(
-                f"{self.limit_s} virtual seconds have passed; waiting: " + ", ".join(self.waiting())
-            )
-
-    def waiting(self) -> list[str]:
-        """The tasks that have not ended, by the function that each runs, in order of birth."""
-        return [getattr(task.get_coro(), "__qualname__", "?") for task in self.tasks()]
-
-    def tasks(self) -> list["_SerialTask"]:
-        """The tasks that have not ended, in order of birth."""
-        tasks = [task for task in asyncio.all_tasks(self) if isinstance(task, _SerialTask)]
-        return sorted(tasks, key=hash)
-
-    # -- determinism
-
-    def _next_serial(self) -> int:
-        self._serial += 1
-        return self._serial
-
-    def _make_task(
-        self, _: asyncio.AbstractEventLoop, coroutine: Any, *, context: Context | None = None
-    ) -> "asyncio.Task[Any]":
-        return _SerialTask(self._next_serial(), coroutine, self, context)
-
-    def create_future(self) -> "asyncio.Future[Any]":
-        return _SerialFuture(self._next_serial(), loop=self)
-
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> "asyncio.Future[T]":  # type: ignore[override]  # the stub's TypeVarTuple says the same
-        """Run it at once; the answer comes one turn later, as the caller of a real thread always waits."""
-        future = self.create_future()
-        try:
-            result = func(*args)
-        except Exception as error:
-            self.call_soon(_settle, future, None, error)
-        else:
-            self.call_soon(_settle, future, result, None)
-        return future
-
-    # -- crashes
-
-    def call_soon(  # type: ignore[override]  # the stub's TypeVarTuple says the same
-        self, callback: Any, *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
-        if _is_crashed(context):
-            handle = asyncio.Handle(callback, args, self, context)
-            self._frozen.append(handle)
-            return handle
-        return super().call_soon(callback, *args, context=context)
-
-    def freeze(self, host: Host) -> None:
-        """Take everything that the host was about to do out of the queues."""
-        self._crashed.append(host)
-        for handle in [*self._ready, *self._scheduled]:
-            if handle.cancelled() or handle._context.get(_host) is not host:  # type: ignore[attr-defined]  # private
-                continue
-            if not isinstance(handle, asyncio.TimerHandle):
-                copy = asyncio.Handle(handle._callback, handle._args, self, handle._context)  # type: ignore[attr-defined]  # private
-                self._frozen.append(copy)
-            handle.cancel()
-
-    def thaw(self) -> None:
-        """Let crashed hosts run again, so that their tasks can be cancelled when all is over."""
-        for host in self._crashed:
-            host.crashed = False
-        self._ready.extend(self._frozen)
-        self._frozen.clear()
-
-    # -- what a loop with real I/O would do here
-
-    def _process_events(self, event_list: list[Any]) -> None:
-        assert not event_list, "there are no sockets"
-
-    def _write_to_self(self) -> None:
-        """`call_soon_threadsafe` would wake the selector here; there is one thread, and it is awake."""
-
-    def _note_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self.unhandled.append(context.get("exception") or SimulationError(context["message"]))
-
-
-def _is_crashed(context: Context | None) -> bool:
-    host = _host.get() if context is None else context.get(_host)
-    return host is not None and host.crashed
-
-
-def _settle(future: "asyncio.Future[Any]", result: object, error: Exception | None) -> None:
-    if future.cancelled():
-        return
-    if error is None:
-        future.set_result(result)
-    else:
-        future.set_exception(error)
+# In the end: cancelled tasks may begin others, which are cancelled next. More rounds than this are a bug.
+cancel_rounds_max = 20
 
 
 class SimulatedClock(SystemClock):
@@ -288,49 +107,116 @@ class Simulation:
         """Write down what happened, with the time."""
         self.trace.append((self._loop.time(), what))
 
+    def mix(self, *numbers: int) -> None:
+        """Put what happened into the fingerprint, as unsigned 32-bit numbers."""
+        self._loop.mix(*numbers)
+
+    def fail(self, error: BaseException) -> None:
+        """End the run with `error`, whoever would catch it where it was found."""
+        self._loop.fail(error)
+
     @property
     def fingerprint(self) -> int:
-        """A checksum over the times and sizes of all steps so far."""
+        """A checksum over the times of all steps so far, and what was mixed in."""
         return self._loop.fingerprint
+
+    @property
+    def steps(self) -> int:
+        """Callbacks run so far: what the run cost, on any machine."""
+        return self._loop.steps
 
 
 def simulate(
     seed: int, main: Callable[[Simulation], Coroutine[Any, Any, T]], *, limit_s: float = virtual_s_max
 ) -> T:
     """Run `main` under virtual time; its result. Raises what it raises, with the seed in the traceback."""
-    loop = SimulatedLoop(limit_s)
-    try:
-        result = loop.run_until_complete(main(Simulation(seed, loop)))
-        _end(loop)
-        if loop.unhandled:
-            raise BaseExceptionGroup("errors that nobody caught", loop.unhandled)
-        return result
-    except BaseException as error:
-        error.add_note(f"simulation seed {seed}, at {loop.time():.6f} virtual seconds")
-        _end(loop)
-        raise
-    finally:
-        loop.close()
+    with _real_time_forbidden(), _collector_at_rest():
+        loop = SimulatedLoop(limit_s)
+        try:
+            result = loop.run_until_complete(main(Simulation(seed, loop)))
+            _end(loop)
+            if loop.failures:
+                raise loop.failures[0]
+            if loop.unhandled:
+                raise BaseExceptionGroup("errors that nobody caught", loop.unhandled)
+            return result
+        except BaseException as error:
+            error.add_note(f"simulation seed {seed}, at {loop.time():.6f} virtual seconds")
+            _end(loop)
+            raise
+        finally:
+            loop.close()
+
+
+def simulated(
+    seed: int = 1, *, limit_s: float = virtual_s_max
+) -> Callable[[Callable[Concatenate[Simulation, P], Coroutine[Any, Any, T]]], Callable[P, T]]:
+    """Make a coroutine function whose first parameter is the simulation a plain function that simulates it.
+
+    The other parameters stay: a test gets its fixtures through them.
+    """
+
+    def decorate(work: Callable[Concatenate[Simulation, P], Coroutine[Any, Any, T]]) -> Callable[P, T]:
+        @functools.wraps(work)
+        def run(*arguments: P.args, **named: P.kwargs) -> T:
+            return simulate(seed, lambda sim: work(sim, *arguments, **named), limit_s=limit_s)
+
+        signature = inspect.signature(work)
+        rest = list(signature.parameters.values())[1:]
+        run.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]  # for pytest
+        del run.__wrapped__  # nobody shall take it for a coroutine function
+        return run
+
+    return decorate
 
 
 def _end(loop: SimulatedLoop) -> None:
     """Cancel what still runs; what crashed hosts' tasks do in their `finally` is not judged."""
-    loop.limit_s = math.inf
-    tasks = loop.tasks()
-    _cancel(loop, [task for task in tasks if task.host is None or not task.host.crashed])
+    loop.begin_the_end()
+    _cancel_all(loop)
+    loop.unhandled += loop.take_unseen()
     judged = len(loop.unhandled)
     loop.thaw()
-    _cancel(loop, loop.tasks())
-    loop.run_until_complete(loop.shutdown_asyncgens())
+    _cancel_all(loop)
+    loop.run_until_complete(loop.close_generators())
+    loop.take_unseen()
     del loop.unhandled[judged:]
 
 
-def _cancel(loop: SimulatedLoop, tasks: Sequence["asyncio.Task[Any]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
+def _cancel_all(loop: SimulatedLoop) -> None:
+    """Cancel the tasks on hosts that run, and those that they begin when they are cancelled."""
+    for _ in range(cancel_rounds_max):
+        tasks = [task for task in loop.tasks() if task.host is None or not task.host.halted]
+        if not tasks:
+            return
+        for task in tasks:
+            task.cancel()
         loop.run_until_complete(_all_ended(tasks))
+    raise SimulationError("cancelled tasks begin others without end: " + ", ".join(loop.waiting()))
 
 
 async def _all_ended(tasks: Sequence["asyncio.Task[Any]"]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextmanager
+def _real_time_forbidden() -> Iterator[None]:
+    """Whoever reads the machine's clock in a simulation makes its runs differ."""
+
+    def read(clock: SystemClock) -> float:
+        raise SimulationError("the machine's own clock was read: take the simulation's")
+
+    with mock.patch.object(SystemClock, "now", read), mock.patch.object(SystemClock, "monotonic", read):
+        yield
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """A run makes its garbage for a second or so; collecting it meanwhile takes a tenth of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

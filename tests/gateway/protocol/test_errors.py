@@ -46,7 +46,10 @@ CLIENT_ERRORS = {
     "EntityTooLarge": ("EntityTooLarge", 400),
     "StoreUnavailable": ("ServiceUnavailable", 503),
     "StoreBusy": ("SlowDown", 503),
+    "WriteExpired": ("ServiceUnavailable", 503),
+    "WriteLost": ("ServiceUnavailable", 503),
     "StoreCorrupt": ("InternalError", 500),
+    "LocalStateCorrupt": ("ServiceUnavailable", 503),
     "StoreFull": ("QuotaExceeded", 403),
     # An S3 client cannot meet these two: access keys are not made through S3.
     "NoSuchAccessKey": ("InternalError", 500),
@@ -72,6 +75,8 @@ def test_every_error_of_the_store_has_its_code(kind):
         (base.Unavailable("disk-a", "get"), "ServiceUnavailable"),
         (base.StoreUnavailable("x"), "ServiceUnavailable"),
         (base.StoreBusy("x"), "SlowDown"),
+        (base.WriteLost("x"), "ServiceUnavailable"),
+        (base.LocalStateCorrupt("x"), "ServiceUnavailable"),
     ],
 )
 def test_what_passes_is_told_with_when_to_ask_again(error, code):

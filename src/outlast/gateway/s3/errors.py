@@ -207,6 +207,8 @@ def from_store_error(error: base.OutlastError) -> S3Error:
     if isinstance(error, base.StoreUnavailable | base.NoMajority | base.ProviderError):
         message = str(error) if isinstance(error, base.StoreUnavailable) else ""
         return S3Error("ServiceUnavailable", message, headers={"Retry-After": _RETRY_AFTER_S})
+    if isinstance(error, base.LocalStateCorrupt):  # it is built anew meanwhile; other gateways have theirs
+        return S3Error("ServiceUnavailable", headers={"Retry-After": _RETRY_AFTER_S})
     if isinstance(error, base.StoreFull):
         return S3Error("QuotaExceeded")
     if isinstance(error, base.StoreCorrupt):

@@ -1,0 +1,126 @@
+"""Mending: a gateway restores degraded extents by itself, as soon as there is a place for what is missing.
+
+Every gateway watches the catalog for extents that miss a fragment and could get it now: the fragment's
+provider is available again, or a spare one is. It claims a few through the log, so that gateways divide the
+work among themselves, restores them one by one, and rests after each for as long as that took, so that
+mending is polite to those who use the store.
+
+Of two claims for one extent the first in the log holds, for a while of each gateway's own time since it
+heard of it. A claim only divides the work: two gateways that restore the same extent do the same work twice,
+and no harm.
+"""
+
+import math
+from collections import OrderedDict
+
+from outlast.base.clock import Clock
+from outlast.base.errors import StoreCorrupt, StoreUnavailable
+from outlast.base.marks import reached
+from outlast.catalog.judgement import Outcome
+from outlast.catalog.records import AnyRecord, Extent, MendClaimed
+from outlast.store import Store
+
+# How often the catalog is looked at. That asks no provider for anything.
+look_s = 2.0
+# Extents that are claimed, and so restored, at once.
+batch_extents = 16
+# How long a claim holds: a batch is restored in less, unless its gateway died.
+claim_s = 60.0
+# How long an extent is left alone that could not be restored, doubled with each failure up to the longest.
+retry_s_min = 10.0
+retry_s_max = 600.0
+# Claims, and failures of our own, that are remembered; of more, the oldest are forgotten.
+remembered_max = 10_000
+
+
+class Mender:
+    """One gateway's. `gateway`: an id of this process only."""
+
+    def __init__(self, store: Store, clock: Clock, gateway: bytes) -> None:
+        self._store = store
+        self._clock = clock
+        self._gateway = gateway
+        self._claims: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
+        """Which gateway has claimed an extent, and when (monotonic s) that was heard of."""
+        self._failed: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
+        self.restored = 0
+        """Fragments that are not missing any more, made anew or found right after all."""
+        store.catalog.state.on_applied(self._observe, store.report)
+
+    async def run(self) -> None:
+        """Restore what can be restored, until cancelled."""
+        while True:
+            await self._clock.sleep(look_s)
+            try:
+                while batch := self._next_batch():
+                    await self._mend_batch(batch)
+            except StoreUnavailable:
+                continue  # nothing can be recorded now; the next look finds the same
+
+    # ------------------------------------------------------------ choosing
+
+    def _next_batch(self) -> list[Extent]:
+        """The next extents that could be restored and that nobody else is at."""
+        after, batch = b"", list[Extent]()
+        while len(batch) < batch_extents:
+            page = self._store.catalog.state.degraded_extents(after, 100, self._store.restorer.can_restore)
+            if not page:
+                return batch
+            batch += [extent for extent in page if self._is_free(extent.id)]
+            after = page[-1].id
+        return batch[:batch_extents]
+
+    def _is_free(self, id: bytes) -> bool:
+        _, retry_at = self._failed.get(id, (0, -math.inf))
+        claim = self._claim(id)
+        return self._clock.monotonic() >= retry_at and (claim is None or claim == self._gateway)
+
+    def _claim(self, id: bytes) -> bytes | None:
+        """The gateway whose claim holds now."""
+        gateway, heard_at = self._claims.get(id, (None, -math.inf))
+        return gateway if self._clock.monotonic() - heard_at < claim_s else None
+
+    def _observe(self, record: AnyRecord, outcome: Outcome) -> None:
+        """Hear of claims, in the order of the log."""
+        if isinstance(record, MendClaimed):
+            for id in record.extents:
+                if self._claim(id) in (None, record.gateway):
+                    self._claims[id] = record.gateway, self._clock.monotonic()
+                    self._claims.move_to_end(id)
+            while len(self._claims) > remembered_max:
+                self._claims.popitem(last=False)
+
+    # ------------------------------------------------------------ restoring
+
+    async def _mend_batch(self, batch: list[Extent]) -> None:
+        ids = tuple(extent.id for extent in batch)
+        await self._store.catalog.commit(MendClaimed(self._gateway, ids))
+        for id in ids:
+            extent = self._store.catalog.state.extent(id)
+            # Another's claim may have come first, or the extent is whole or dead by now.
+            if extent is None or not extent.missing or not self._is_free(id):
+                continue
+            began = self._clock.monotonic()
+            await self._mend(extent)
+            await self._clock.sleep(self._clock.monotonic() - began)
+
+    async def _mend(self, extent: Extent) -> None:
+        try:
+            found = await self._store.restorer.restore(extent)
+        except StoreCorrupt:
+            self._note_failure(extent.id)
+            return
+        known = self._store.catalog.state.extent(extent.id)
+        if known is not None and known.missing:
+            self._note_failure(extent.id)
+        else:
+            self._failed.pop(extent.id, None)
+        self.restored += len(found.cleared)
+        reached("mender: an extent was restored")
+
+    def _note_failure(self, id: bytes) -> None:
+        failures, _ = self._failed.pop(id, (0, 0.0))
+        pause_s = min(retry_s_max, retry_s_min * 2.0 ** min(failures, 10))
+        self._failed[id] = failures + 1, self._clock.monotonic() + pause_s
+        while len(self._failed) > remembered_max:
+            self._failed.popitem(last=False)

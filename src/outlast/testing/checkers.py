@@ -1,0 +1,251 @@
+"""Checkers of the log: at every write of a voter they ask whether it could lead to a second history.
+
+    checkers = LogCheckers(names, seal, incarnations, sim.fail)
+    checkers.watch(place)                   # of each voter
+
+They look at what is really stored, not at what any gateway believes, in the moment in which it changes. So a
+run ends at the write that was wrong, long before anybody would have noticed, and also if nobody ever does.
+
+- *agreement*: no two values are accepted by majorities in one slot, counted over all that voters ever
+  accepted; and once one is, nothing else is accepted under a higher ballot. What was decided stays decided,
+  whatever is erased later. One ballot stands for one value.
+- *promise*: when a value is first accepted under a ballot that needed promises, the voters that count and
+  hold no trace of such a promise are no majority. (They could decide for a lower ballot, unheard.)
+- *chain*: a value is accepted only over the decided value of the slot before.
+- *no gap*: a voter that counts gets its n-th state of a slot only over its (n-1)th.
+- *barrier*: a voter's marker with a new incarnation is written only when a decided record names it, and the
+  voter holds every slot up to that record.
+- *held* (`check_held`, at quiet moments): every decided slot is at more voters than may be lost.
+
+A voter *counts* while its marker is there. States that reach a voter that does not count are votes for
+*agreement* all the same: whoever decides without that voter hears of them from the others
+(docs/internals/simulator.md has the argument).
+
+Invariant: a checker never changes what it looks at. Directed tests that plant what no gateway would write
+name in `off` the checkers that would say so.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TypeAlias
+
+from outlast.base.errors import Tampered
+from outlast.base.marks import reached
+from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
+from outlast.quorum.ballot import majority
+from outlast.quorum.batch import Batch, Seal, open_batch, value_hash
+from outlast.testing.places import Change, Place
+from outlast.testing.states import Ballot, SlotState, decoded, position
+
+Named: TypeAlias = Callable[[bytes], tuple[str, bytes] | None]
+"""(voter, its new incarnation) that a record names, if it names one."""
+Report: TypeAlias = Callable[[BaseException], None]
+
+# The last writes of voters are kept for the report of a violation.
+writes_kept_max = 300
+
+
+class Violation(AssertionError):
+    """What must never happen has happened. `kind` is the checker's name."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+
+
+class _Voter:
+    """What one voter really holds."""
+
+    def __init__(self, incarnation: bytes) -> None:
+        self.rows: defaultdict[int, dict[int, SlotState | None]] = defaultdict(dict)
+        """States by slot and place; None for bytes that are no state."""
+        self.newest = incarnation
+        """The incarnation that was written last."""
+        self.counts = False
+
+
+class LogCheckers:
+    """See the module's docstring. `off`: the checkers that do not check."""
+
+    def __init__(
+        self,
+        voters: Sequence[str],
+        seal: Seal,
+        incarnations: Mapping[str, bytes],
+        report: Report,
+        named: Named = lambda record: None,
+        off: Collection[str] = (),
+    ) -> None:
+        """`incarnations`: those of the beginning. `named`: which records take a voter back."""
+        self.off = set(off)
+        self.decided: dict[int, bytes] = {}
+        """Values by slot, of the slots that a majority has decided."""
+        self.writes: deque[str] = deque(maxlen=writes_kept_max)
+        self._voters = {name: _Voter(incarnations[name]) for name in voters}
+        self._majority = majority(len(voters))
+        self._seal = seal
+        self._report = report
+        self._named = named
+        self._values: dict[tuple[int, Ballot], bytes] = {}
+        self._votes: defaultdict[tuple[int, Ballot], set[str]] = defaultdict(set)
+        self._decided_by: dict[int, Ballot] = {}
+        self._batches: dict[tuple[int, bytes], Batch | None] = {}
+        self._taken_back: dict[bytes, int] = {}  # the slot that names an incarnation, by incarnation
+
+    def watch(self, place: Place) -> None:
+        """Check what changes at this voter from now on. What it holds already is taken for right."""
+        place.watchers.append(self.changed)
+        for key, data in place.contents().items():
+            self.changed(Change(place.name, key, None, data))
+
+    def changed(self, change: Change) -> None:
+        """An object at a voter became another."""
+        voter = self._voters.get(change.place)
+        if voter is None:
+            return
+        if change.key == MARKER_KEY:
+            self._marker_changed(change, voter)
+        elif (at := position(change.key)) is not None:
+            if change.after is None:
+                voter.rows[at.slot].pop(at.place, None)
+            else:
+                self._state_written(change.place, voter, at.slot, at.place, decoded(change.after))
+
+    # ------------------------------------------------------------ states
+
+    def _state_written(
+        self, name: str, voter: _Voter, slot: int, place: int, state: SlotState | None
+    ) -> None:
+        self.writes.append(
+            f"{name} slot {slot}.{place}: {_told(state)}{'' if voter.counts else ' (estranged)'}"
+        )
+        if place > 0 and place - 1 not in voter.rows[slot] and voter.counts:
+            self._violated("no gap", f"{name} got state {place} of slot {slot} without state {place - 1}")
+        voter.rows[slot][place] = state
+        if state is None or state.accepted is None or state.value is None:
+            return
+        if self._batch(slot, state.value) is None:
+            return  # nobody of this store has sealed it, so that nobody counts it as a vote
+        first = (slot, state.accepted) not in self._values
+        self._check_value(name, slot, state.accepted, state.value)
+        if first and state.accepted.round > 0 and slot not in self.decided:
+            self._check_promise(slot, state.accepted)
+        if first and slot > 0:
+            self._check_chain(slot, state.value)
+        self._votes[slot, state.accepted].add(name)
+        if len(self._votes[slot, state.accepted]) >= self._majority:
+            self._check_decision(slot, state.accepted, state.value)
+
+    def _check_value(self, name: str, slot: int, ballot: Ballot, value: bytes) -> None:
+        known = self._values.setdefault((slot, ballot), value)
+        if known != value:
+            self._violated("agreement", f"two values under ballot {_short(ballot)} of slot {slot}")
+        by = self._decided_by.get(slot)
+        if by is not None and ballot > by and value != self.decided[slot]:
+            told = f"{name} accepted another value under {_short(ballot)} than {_short(by)} had decided"
+            self._violated("agreement", f"slot {slot}: {told}")
+
+    def _check_decision(self, slot: int, ballot: Ballot, value: bytes) -> None:
+        if slot in self.decided:
+            if self.decided[slot] != value:
+                told = f"slot {slot} is decided twice: {_short(self._decided_by[slot])} and {_short(ballot)}"
+                self._violated("agreement", told)
+            return
+        self.decided[slot], self._decided_by[slot] = value, ballot
+        batch = self._batch(slot, value)
+        assert batch is not None
+        for record in batch.records:
+            if (named := self._named(record)) is not None:
+                self._taken_back[named[1]] = slot
+
+    def _check_promise(self, slot: int, ballot: Ballot) -> None:
+        unaware = [
+            name
+            for name, voter in self._voters.items()
+            if voter.counts
+            and not any(state and state.promised >= ballot for state in voter.rows[slot].values())
+        ]
+        reached("checkers: a value was accepted under a ballot with promises")
+        if len(unaware) >= self._majority:
+            told = f"slot {slot}, ballot {_short(ballot)}: {', '.join(unaware)} count and hold no promise"
+            self._violated("promise", told)
+
+    def _check_chain(self, slot: int, value: bytes) -> None:
+        batch = self._batch(slot, value)
+        assert batch is not None
+        before = self.decided.get(slot - 1)
+        if before is None:
+            self._violated("chain", f"slot {slot} is accepted, and slot {slot - 1} is not decided")
+        elif batch.previous != value_hash(before):
+            self._violated("chain", f"slot {slot} does not follow the decided value of slot {slot - 1}")
+
+    def _batch(self, slot: int, value: bytes) -> Batch | None:
+        key = slot, value
+        if key not in self._batches:
+            try:
+                self._batches[key] = open_batch(self._seal, slot, value)
+            except Tampered:
+                self._batches[key] = None
+        return self._batches[key]
+
+    # ------------------------------------------------------------ markers
+
+    def _marker_changed(self, change: Change, voter: _Voter) -> None:
+        marker = _marker(change.after)
+        self.writes.append(f"{change.place} marker: {marker.incarnation.hex()[-8:] if marker else 'none'}")
+        voter.counts = marker is not None and marker.provider == change.place
+        if marker is None or marker.incarnation == voter.newest:
+            return
+        voter.newest = marker.incarnation
+        self._check_barrier(change.place, voter)
+
+    def _check_barrier(self, name: str, voter: _Voter) -> None:
+        reached("checkers: a voter was taken back")
+        record = self._taken_back.get(voter.newest)
+        if record is None:
+            self._violated("barrier", f"{name} has a marker that no decided record names")
+            return
+        lacking = [
+            slot
+            for slot in range(record + 1)
+            if all(
+                state is None or state.value != self.decided.get(slot) for state in voter.rows[slot].values()
+            )
+        ]
+        if lacking:
+            told = f"{name} has the marker of slot {record} and lacks slots {lacking[:10]}"
+            self._violated("barrier", told)
+
+    # ------------------------------------------------------------ at quiet moments
+
+    def check_held(self, tolerate: int) -> None:
+        """Every decided slot is held by more voters that count than may be lost."""
+        counting = [voter for voter in self._voters.values() if voter.counts]
+        for slot, value in self.decided.items():
+            holders = sum(
+                any(state is not None and state.value == value for state in voter.rows[slot].values())
+                for voter in counting
+            )
+            if holders <= tolerate:
+                self._violated("held", f"slot {slot} is held by {holders}, and {tolerate} may be lost")
+
+    def _violated(self, kind: str, detail: str) -> None:
+        if kind not in self.off:
+            self._report(Violation(kind, detail))
+
+
+def _marker(content: bytes | None) -> Marker | None:
+    present = None if content is None else decode_marker(content)
+    return present if isinstance(present, Marker) else None
+
+
+def _short(ballot: Ballot) -> str:
+    return f"{ballot.round}/{ballot.gateway.hex()[-4:]}"
+
+
+def _told(state: SlotState | None) -> str:
+    if state is None:
+        return "no state"
+    value = "" if state.value is None else f" = {value_hash(state.value).hex()[:6]}"
+    accepted = "" if state.accepted is None else f", accepted {_short(state.accepted)}{value}"
+    return f"promised {_short(state.promised)}{accepted}"

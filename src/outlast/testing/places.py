@@ -1,0 +1,177 @@
+"""A provider in memory as a place in the world: it is watched, and what befalls real places can befall it.
+
+`Place` is a `MemoryProvider` that can be erased file by file in any order, unmounted (then an empty folder
+stands in its stead), filled up, damaged, and made to lie. Whoever watches is shown every change of what is
+really stored there, in the moment in which it happens; what is written into the empty folder is not.
+
+Two kinds. A *bucket* keeps one file for each object, and an erasure takes a request for each. A *disk* keeps
+the log in few files, each of several slots, so that a removed file takes many states at once.
+
+It decides nothing by itself: `testing.swarm` says what befalls it and when.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple, TypeAlias
+
+from outlast.base.clock import Clock
+from outlast.base.errors import Cause, Full, NotFound, Unavailable
+from outlast.providers.marker import MARKER_KEY
+from outlast.providers.memory import MemoryProvider
+from outlast.testing.states import position
+
+Kind: TypeAlias = Literal["disk", "bucket"]
+Order: TypeAlias = Literal["marker first", "marker last", "random"]
+
+# Slots in one file of a disk's log: few, so that some files are full and some have just begun.
+slots_a_file = 8
+# An erasure goes through the files again while others write; after so many times it takes all at once.
+erasure_passes_max = 5
+
+
+class Change(NamedTuple):
+    """One object at one place became another. `before`, `after`: its bytes, or None where there is none."""
+
+    place: str
+    key: str
+    before: bytes | None
+    after: bytes | None
+
+
+Watcher: TypeAlias = Callable[[Change], None]
+Shuffle: TypeAlias = Callable[[Sequence[str]], list[str]]
+Lie: TypeAlias = Callable[[str, bytes | None], bytes | None]
+"""What a `get` of this name shows instead of these bytes; None: that there is nothing."""
+
+
+class Place(MemoryProvider):
+    """See the module's docstring."""
+
+    def __init__(self, name: str, clock: Clock, kind: Kind = "bucket") -> None:
+        super().__init__(name, clock)
+        self.kind: Kind = kind
+        self.watchers: list[Watcher] = []
+        self.full = False
+        """Whether every write is refused for want of space."""
+        self.refuses = False
+        """Whether nobody listens."""
+        self.lie: Lie | None = None
+        self.asked = 0
+        """Calls so far."""
+        self._mounted: tuple[dict[str, bytes], list[str]] | None = None
+
+    # ------------------------------------------------------------ what is there
+
+    @property
+    def mounted(self) -> bool:
+        return self._mounted is None
+
+    def contents(self) -> dict[str, bytes]:
+        """What is really stored, mounted or not."""
+        return dict(self._objects if self._mounted is None else self._mounted[0])
+
+    def holds(self, key: str) -> bool:
+        """Whether this object is really stored here."""
+        return key in (self._objects if self._mounted is None else self._mounted[0])
+
+    def files(self) -> dict[str, list[str]]:
+        """The objects' names by the file that they are in."""
+        files: dict[str, list[str]] = {}
+        for key in self._objects:
+            files.setdefault(self._file_of(key), []).append(key)
+        return files
+
+    def _file_of(self, key: str) -> str:
+        at = position(key)
+        if self.kind == "bucket" or at is None:
+            return key
+        return f"log/main/{at.slot // slots_a_file * slots_a_file:016x}.journal"
+
+    # ------------------------------------------------------------ what befalls it
+
+    def remove(self, file: str) -> None:
+        """Remove one file, with all that is in it."""
+        for key in self.files().get(file, ()):
+            self._remove(key)
+
+    def wipe(self) -> None:
+        for key in list(self._objects):
+            self._remove(key)
+
+    async def erase(self, order: Order, pause_s: Callable[[], float], shuffled: Shuffle) -> None:
+        """Remove file after file, each after a pause, until nothing is left."""
+        assert self._clock is not None
+        for _ in range(erasure_passes_max):
+            for file in self._in_order(order, shuffled):
+                await self._clock.sleep(pause_s())
+                self.remove(file)
+            if not self._objects:
+                return
+        self.wipe()
+
+    def _in_order(self, order: Order, shuffled: Shuffle) -> list[str]:
+        files = sorted(self.files())
+        if order == "random":
+            return shuffled(files)
+        return sorted(files, key=lambda file: (file == MARKER_KEY) == (order == "marker last"))
+
+    def unmount(self) -> None:
+        """From now on an empty folder is what is read and written."""
+        assert self._mounted is None, f"{self.name} is not mounted"
+        self._mounted = self._objects, self._sorted
+        self._objects, self._sorted = {}, []
+
+    def mount(self) -> dict[str, bytes]:
+        """What was stored is back; what was written into the empty folder meanwhile."""
+        assert self._mounted is not None, f"{self.name} is mounted"
+        left_behind = self._objects
+        (self._objects, self._sorted), self._mounted = self._mounted, None
+        return left_behind
+
+    def damage(self, key: str, content: bytes) -> None:
+        """Put other bytes where the object is, as a disk that decays does."""
+        if key in self._objects:
+            self._replace(key, content)
+
+    # ------------------------------------------------------------ the provider
+
+    async def _turn(self) -> None:
+        self.asked += 1
+        if self.refuses:
+            raise Unavailable(self.name, "any", "connection refused", Cause.REFUSED)
+        await super()._turn()
+
+    async def delete(self, key: str) -> None:
+        before = self._objects.get(key)
+        await super().delete(key)
+        if before is not None:
+            self._changed(key, before, None)
+
+    def _find(self, verb: str, key: str) -> bytes:
+        if self.lie is None:
+            return super()._find(verb, key)
+        shown = self.lie(key, self._objects.get(key))
+        if shown is None:
+            raise NotFound(self.name, verb, key)
+        return shown
+
+    def _store(self, verb: str, key: str, data: bytes) -> None:
+        if self.full:
+            raise Full(self.name, verb)
+        before = self._objects.get(key)
+        super()._store(verb, key, data)
+        self._changed(key, before, data)
+
+    def _replace(self, key: str, content: bytes) -> None:
+        before = self._objects[key]
+        self._objects[key] = content
+        self._changed(key, before, content)
+
+    def _remove(self, key: str) -> None:
+        before = self._objects.pop(key)
+        self._sorted.remove(key)
+        self._changed(key, before, None)
+
+    def _changed(self, key: str, before: bytes | None, after: bytes | None) -> None:
+        if self._mounted is None:
+            for watcher in self.watchers:
+                watcher(Change(self.name, key, before, after))
