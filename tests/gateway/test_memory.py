@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from running_gateway import MIB, Client, RunningGateway
+from running_gateway import MIB, Client, Raw, RunningGateway
 
 from outlast.base import limits
 from outlast.gateway.memory import ClientMemory, Lease, patience_s
@@ -110,14 +110,59 @@ def test_a_wait_that_is_cancelled_takes_nothing_and_lets_the_next_on() -> None:
     simulate(1, main)
 
 
-def test_an_answer_is_counted_as_large_as_it_is() -> None:
+def test_an_answer_is_counted_as_large_as_it_is_and_refused_if_there_is_no_memory_for_it() -> None:
     async def main(sim: Simulation) -> None:
         memory = ClientMemory(10, sim.clock)
-        one = lease(memory, [])
+        one, other = lease(memory, []), lease(memory, [])
         await one.take(5)
-        for size in (2, 12, 0):
-            one.resize(size)
-            assert (one.held, memory.used) == (size, size)
+        await other.take(3)
+        for size in (2, 7, 4):
+            assert one.resize_now(size)
+            assert (one.held, memory.used) == (size, size + 3)
+        assert not one.resize_now(8)
+        assert (one.held, memory.used) == (4, 7)
+        waiting = asyncio.ensure_future(lease(memory, []).take(5))
+        await sim.clock.sleep(0)
+        assert one.resize_now(2), "what an answer does not need goes to who waits"
+        await waiting
+        assert memory.used == 10
+
+    simulate(1, main)
+
+
+def test_a_client_that_goes_away_leaves_the_line_and_gets_nothing() -> None:
+    async def main(sim: Simulation) -> None:
+        memory = ClientMemory(10, sim.clock)
+        first, gone, third = (lease(memory, []) for _ in range(3))
+        await first.take(5)
+        waiting = asyncio.ensure_future(gone.take(9))
+        behind = asyncio.ensure_future(third.take(5))
+        await sim.clock.sleep(0)
+        gone.end_for_good()
+        gone.end_for_good()
+        with pytest.raises(ConnectionResetError):
+            await waiting
+        await behind
+        assert sim.clock.monotonic() == 0
+        first.close()
+        with pytest.raises(ConnectionResetError):
+            await gone.take(1)
+        assert (gone.take_now(1), gone.held, memory.used) == (False, 0, 5)
+
+    simulate(1, main)
+
+
+def test_no_more_clients_are_ended_than_the_memory_that_is_wanted_takes() -> None:
+    async def main(sim: Simulation) -> None:
+        memory = ClientMemory(10, sim.clock)
+        ended: list[str] = []
+        for name in ("first", "second"):
+            one = lease(memory, ended, name)
+            await one.take(4)
+            one.stalls()
+        await sim.clock.sleep(100)
+        await lease(memory, ended).take(6)
+        assert ended == ["first"], "2 were free, and 4 more were wanted"
 
     simulate(1, main)
 
@@ -146,7 +191,7 @@ def test_small_objects_that_wait_for_the_log_are_counted(
 ) -> None:
     size = limits.inline_bytes_max
     memory = gateway.server.memory
-    monkeypatch.setattr(memory, "total", 2 * size)
+    monkeypatch.setattr(memory, "total", 4 * size)  # each is there twice: by itself, and in its record
     request = gateway.head("PUT", f"/{bucket}/k", body=bytes(size)) + bytes(size)
     for name in ("p0", "p1"):
         gateway.world.faults[name].shape = Shape.HANG
@@ -154,7 +199,7 @@ def test_small_objects_that_wait_for_the_log_are_counted(
         with gateway.connection() as first, gateway.connection() as second:
             first.send(request)
             second.send(request)
-            wait_until(lambda: memory.used == 2 * size)
+            wait_until(lambda: memory.used == 4 * size)
             with monkeypatch.context() as patch:
                 patch.setattr(limits, "request_wait_s_max", 0.2)
                 assert gateway.exchange(request).code == "SlowDown"
@@ -162,6 +207,111 @@ def test_small_objects_that_wait_for_the_log_are_counted(
             assert [raw.answer().status for raw in (first, second)] in ([200, 200], [503, 503])
     finally:
         gateway.heal()
+
+
+def test_a_body_is_asked_for_when_there_is_memory_for_it(
+    gateway: RunningGateway, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that wait in line hold no body: it stays with the client."""
+    memory = gateway.server.memory
+    monkeypatch.setattr(memory, "total", 100_000)
+    first_body, second_body = bytes(40_000), bytes(20_000)
+    with gateway.connection() as first, gateway.connection() as second:
+        first.send(gateway.head("PUT", f"/{bucket}/first", body=first_body))
+        wait_until(lambda: memory.used == 80_000)
+        second.send(gateway.head("PUT", f"/{bucket}/second", {"Expect": "100-continue"}, second_body))
+        wait_until(lambda: memory.waiting == 1)
+        second.sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            second.sock.recv(1)
+        second.sock.settimeout(20)
+        first.send(first_body)
+        assert first.answer().status == 200
+        assert second.sock.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        second.send(second_body)
+        assert second.answer().status == 200
+
+
+@pytest.mark.parametrize("sent", [b"", b"x" * 40_000], ids=["nothing", "a part"])
+def test_a_small_body_that_does_not_come_is_given_up_for_others(
+    gateway: RunningGateway, s3: Client, bucket: str, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    memory = gateway.server.memory
+    monkeypatch.setattr(memory, "total", 250_000)
+    monkeypatch.setattr("outlast.gateway.memory.patience_s", 0.2)
+    with gateway.connection() as stalled:
+        stalled.send(gateway.head("PUT", f"/{bucket}/k", body=bytes(100_000)) + sent)
+        wait_until(lambda: memory.used > 0)
+        s3.put_object(Bucket=bucket, Key="other", Body=bytes(100_000))
+        assert stalled.closed
+
+
+def half_close(raw: Raw) -> None:
+    """Send no more: the body that was announced will not come."""
+    raw.sock.shutdown(socket.SHUT_WR)
+    assert (answer := raw.answer()).code == "IncompleteBody", answer
+
+
+def reset(raw: Raw) -> None:
+    """Break the connection off."""
+    raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+    raw.close()
+
+
+@pytest.mark.parametrize("go_away", [half_close, reset])
+def test_a_client_that_goes_away_while_it_waits_for_memory_does_not_hold_up_others(
+    gateway: RunningGateway, bucket: str, monkeypatch: pytest.MonkeyPatch, go_away: Callable[[Raw], None]
+) -> None:
+    memory = gateway.server.memory
+    monkeypatch.setattr(memory, "total", 100_000)
+    body = bytes(30_000)
+    with gateway.connection() as holder, gateway.connection() as behind:
+        holder.send(gateway.head("PUT", f"/{bucket}/k", body=body))
+        wait_until(lambda: memory.used == 60_000)
+        with gateway.connection() as gone:
+            gone.send(gateway.head("PUT", f"/{bucket}/gone", body=bytes(40_000)))
+            wait_until(lambda: memory.waiting == 1)
+            behind.send(gateway.head("PUT", f"/{bucket}/behind", body=bytes(20_000)) + bytes(20_000))
+            wait_until(lambda: memory.waiting == 2)
+            go_away(gone)
+        assert behind.answer().status == 200
+        holder.send(body)
+        assert holder.answer().status == 200
+
+
+def test_a_small_object_is_sent_when_there_is_memory_for_it(
+    gateway: RunningGateway, s3: Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = bytes(range(250)) * 400
+    s3.put_object(Bucket=bucket, Key="k", Body=data)
+    memory = gateway.server.memory
+    monkeypatch.setattr(memory, "total", 150_000)
+    with gateway.connection() as holder, gateway.connection() as reader:
+        holder.send(gateway.head("PUT", f"/{bucket}/other", body=bytes(50_000)))
+        wait_until(lambda: memory.used == 100_000)
+        reader.send(gateway.head("GET", f"/{bucket}/k"))
+        wait_until(lambda: memory.waiting == 1)
+        holder.send(bytes(50_000))
+        assert holder.answer().status == 200
+        answer = reader.answer()
+        assert (answer.status, answer.body) == (200, data)
+
+
+def test_a_listing_that_there_is_no_memory_for_is_told_to_slow_down(
+    gateway: RunningGateway, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [f"{number:03}-{'&' * 1000}" for number in range(400)]  # each & is five bytes of XML
+
+    async def put() -> None:
+        await asyncio.gather(*(gateway.world.store.put(bucket, key, b"") for key in keys))
+
+    gateway.run(put())
+    request = gateway.head("GET", f"/{bucket}?list-type=2&prefix=")
+    monkeypatch.setattr(gateway.server.memory, "total", 3 * MIB // 2)
+    answer = gateway.exchange(request)
+    assert (answer.status, answer.code) == (503, "SlowDown")
+    monkeypatch.undo()
+    assert gateway.exchange(request).status == 200
 
 
 def test_a_document_that_does_not_come_is_given_up_for_others(

@@ -2,10 +2,10 @@
 
 Every connection holds memory for its client, so there are no more than `connections_max`; and since a single
 client must not have them all, no more than `address_part_max` of them from one address. (Behind a reverse
-proxy all have one address: give the proxy a keep-alive pool of its own size.) Beyond that the connection that
-has been idle for longest is closed. Where none is, the newcomer's first request is answered by
-`SlowDown`, so that its client tries again a little later; and where even that is too much to ask for, it is
-closed at once.
+proxy all have one address: limit the proxy to as many connections.) Beyond that the connection that has been
+idle for longest is closed. If none is idle, the first request on the new connection is answered with
+`SlowDown`, so that its client tries again a little later; and if too many wait for that answer already, the
+new connection is closed at once.
 """
 
 import resource
@@ -14,7 +14,8 @@ from typing import Protocol
 
 from outlast.base.clock import Clock
 
-# A connection holds a small object at most, 136 KiB (`call.WHOLE_BYTES_MAX`), and some 30 KiB of its own.
+# Beside what `memory` counts, a connection holds a head, 48 KiB of a body that has not been asked for, or an
+# answer of 64 KiB (`call.SMALL_ANSWER_BYTES`), and some 30 KiB of its own: 100 MiB for all of them.
 connections_max = 1000
 # Of these, one address may have half.
 address_part_max = 0.5

@@ -147,7 +147,11 @@ class Connection(RequestHandler):
     @property
     def room(self) -> int:
         """How many bytes may be read at once while a body is taken; `HEAD_READ_BYTES` otherwise."""
-        return max(HEAD_READ_BYTES, min(BODY_READ_BYTES, ALL_READ_BYTES // self._shared.takers))
+        return max(HEAD_READ_BYTES, min(BODY_READ_BYTES, self.part_of(ALL_READ_BYTES)))
+
+    def part_of(self, total: int) -> int:
+        """`total` bytes divided by the connections whose bodies are being read."""
+        return total // max(1, self._shared.takers)
 
     def take_body(self) -> None:
         """The operation reads the newest request's body from now on."""
@@ -227,7 +231,7 @@ class Connection(RequestHandler):
         super().connection_lost(exc)
         self._shared.admission.left(self)
         self._set_taking(False)
-        self.lease.close()
+        self.lease.end_for_good()
         if not self._idle:
             self._break_body("the connection is lost")
         elif self._body is not None and not self._body.is_eof():
@@ -241,6 +245,7 @@ class Connection(RequestHandler):
             self._body.set_exception(RequestPayloadError(message))
             # A reader that is just being woken by an end of a chunk looks for the end, not for an exception.
             self._body.feed_eof()
+            self.lease.stop_waiting(S3Error("IncompleteBody"))
 
     # ------------------------------------------------------------ answering
 
@@ -251,9 +256,12 @@ class Connection(RequestHandler):
         if self._ending:
             resp.force_close()
         try:
-            if isinstance(resp, web.Response) and isinstance(resp.body, bytes):
-                if len(resp.body) > SMALL_ANSWER_BYTES:
-                    return await self._finish_large(request, resp, start_time)
+            if (
+                isinstance(resp, web.Response)
+                and isinstance(resp.body, bytes)
+                and len(resp.body) > SMALL_ANSWER_BYTES
+            ):
+                return await self._finish_large(request, resp, start_time)
             return await super().finish_response(request, resp, start_time)
         finally:
             self._answered += 1

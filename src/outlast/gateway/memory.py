@@ -1,15 +1,18 @@
-"""What requests hold in memory beyond a connection's own part: one purse for all of them.
+"""What requests hold in memory: one budget for small objects, documents and answers of all connections.
 
-Every connection may hold as much as one small object (`call.WHOLE_BYTES_MAX`); that is bounded by how many
-connections there are. This is for what is larger, or is held several times over: small objects that wait for
-the log in their record, documents with ten thousand parts, pages of a listing. Who finds the purse empty
-waits in line, first come, first served, and is told `SlowDown` when that takes longer than a request may.
+A request takes memory before its body is read, and gives it back when its answer has been sent. So whatever
+waits for the log, for a quorum, or for a client is counted here: small objects and their records, documents
+with ten thousand parts, pages of a listing. Plaintext of larger objects is counted by the store's own budgets
+(`store.budget`, `store.read_memory`), and what a connection needs to exist is bounded by `admission`.
 
-A `Lease` that waits for its client, to send a document or to take an answer, may be ended for others after
-`patience_s`: clients that stall must not keep everybody else waiting. One that waits for us is not.
+A request that finds the budget exhausted waits in line, first come, first served, with its body unread; it
+fails with `SlowDown` after `limits.request_wait_s_max`.
 
-Invariant: `used` is the sum of what the leases hold. It is above `total` only by what answers turned out to
-be larger than was expected of them.
+A `Lease` that waits for its client, to send a body or to take an answer, may be ended for others after
+`patience_s`: clients that stall must not keep everybody else waiting. One that waits for the store is never
+ended.
+
+Invariant: `used` is the sum of what the leases hold, and at most `total`.
 """
 
 import asyncio
@@ -20,13 +23,14 @@ from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.gateway.s3.errors import busy
 
-# A client that keeps memory from others has so long to send or to take what it holds it for.
+# A client that keeps memory from others has this long to send its body, or to take its answer.
 patience_s = 5.0
 look_s = 0.5
+GONE = "the client has gone"
 
 
 class ClientMemory:
-    """The purse. See the module's docstring."""
+    """The budget of `total` bytes. See the module's docstring."""
 
     def __init__(self, total: int, clock: Clock) -> None:
         self.total = total
@@ -68,15 +72,27 @@ class ClientMemory:
         self._grant(lease, count)
         return True
 
+    def resize_now(self, lease: "Lease", count: int) -> bool:
+        """See `Lease.resize_now`. Who has memory goes before those who wait for some: it is nearly done."""
+        more = count - lease.held
+        if more > 0 and self.used + more > self.total:
+            return False
+        self._grant(lease, more)
+        if more < 0:
+            self._serve()
+        return True
+
     def give_back(self, lease: "Lease", count: int) -> None:
         """`count` bytes are free again."""
         self.used -= count
         lease.held -= count
         self._serve()
 
-    def add(self, lease: "Lease", count: int) -> None:
-        """Count `count` more bytes that are there already."""
-        self._grant(lease, count)
+    def stop_waiting(self, lease: "Lease", error: Exception) -> None:
+        """See `Lease.stop_waiting`."""
+        for waiting, _, turn in self._waiting:
+            if waiting is lease and not turn.done():
+                turn.set_exception(error)  # whoever waits leaves the line by itself
 
     def stalls(self, lease: "Lease") -> None:
         """From now on the lease waits for its client."""
@@ -104,7 +120,8 @@ class ClientMemory:
             self._look = None
         if not self._waiting:
             return
-        wanted, old = self._waiting[0][1], self._clock.monotonic() - patience_s
+        wanted = self._waiting[0][1] - (self.total - self.used)
+        old = self._clock.monotonic() - patience_s
         for lease, since in list(self._stalling.items()):
             if since > old or wanted <= 0:
                 break
@@ -115,30 +132,36 @@ class ClientMemory:
 
 
 class Lease:
-    """What one request holds. Closed when its answer has been sent, or its connection is lost."""
+    """What the request under way on one connection holds. Closed when its answer has been sent.
 
-    __slots__ = ("_memory", "end", "held")
+    When the connection is lost it ends for good: nothing is granted to a client that has gone.
+    """
+
+    __slots__ = ("_ended", "_memory", "end", "held")
 
     def __init__(self, memory: ClientMemory, end: Callable[[], None]) -> None:
         """`end()` breaks the connection off, after which the lease is closed."""
         self.held = 0
         self.end = end
+        self._ended = False
         self._memory = memory
 
     def take_now(self, count: int) -> bool:
         """Whether `count` more bytes are to be had without waiting; they are held if so."""
-        return self._memory.take_now(self, count)
+        return not self._ended and self._memory.take_now(self, count)
 
     async def take(self, count: int) -> None:
-        """Hold `count` more bytes (all there are at most), when it is this one's turn. Raises `SlowDown`."""
+        """Hold `count` more bytes (all there are at most), when it is this one's turn.
+
+        Raises `SlowDown`, and ConnectionResetError as soon as the client has gone.
+        """
+        if self._ended:
+            raise ConnectionResetError(GONE)
         await self._memory.take(self, count)
 
-    def resize(self, count: int) -> None:
-        """Hold exactly `count` bytes from now on: those are there already."""
-        if count < self.held:
-            self._memory.give_back(self, self.held - count)
-        else:
-            self._memory.add(self, count - self.held)
+    def resize_now(self, count: int) -> bool:
+        """Hold exactly `count` bytes from now on. False if there are not as many; then nothing changes."""
+        return self._ended or self._memory.resize_now(self, count)
 
     def stalls(self) -> None:
         """What is held is for the client to send or take."""
@@ -150,7 +173,17 @@ class Lease:
         self._memory.goes_on(self)
 
     def close(self) -> None:
-        """Give all back."""
+        """Give all back. The connection's next request may take some again."""
         self._memory.goes_on(self)
         if self.held:
             self._memory.give_back(self, self.held)
+
+    def stop_waiting(self, error: Exception) -> None:
+        """Raise `error` from `take`, if it waits: there is no use in what it waits for."""
+        self._memory.stop_waiting(self, error)
+
+    def end_for_good(self) -> None:
+        """Give all back, and take nothing any more: the client has gone."""
+        self._ended = True
+        self.stop_waiting(ConnectionResetError(GONE))
+        self.close()

@@ -36,15 +36,21 @@ _Step: TypeAlias = tuple[Callable[[Any], object], Any]
 
 
 def decode_payload(
-    chunks: AsyncIterable[bytes], payload: Payload, headers: Headers, expected: Expected | None = None
+    chunks: AsyncIterable[bytes],
+    payload: Payload,
+    headers: Headers,
+    expected: Expected | None = None,
+    batch_bytes: Callable[[], int] = lambda: _BATCH_BYTES,
 ) -> "PayloadStream":
     """The plaintext of a body that comes in `chunks`. MissingContentLength, InvalidArgument at once.
+
+    `batch_bytes()`: how much may be kept at present until it is hashed; 1 MiB at most.
 
     The rest is raised while it is iterated over, at the latest in place of its end: IncompleteBody,
     XAmzContentSHA256Mismatch, SignatureDoesNotMatch, InvalidRequest (framing), MalformedTrailerError,
     BadDigest.
     """
-    return PayloadStream(chunks, _Verification(payload, headers, expected))
+    return PayloadStream(chunks, _Verification(payload, headers, expected), batch_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +90,18 @@ class PayloadStream:
     to be waited for.
     """
 
-    def __init__(self, chunks: AsyncIterable[bytes], verification: "_Verification") -> None:
+    def __init__(
+        self, chunks: AsyncIterable[bytes], verification: "_Verification", batch_bytes: Callable[[], int]
+    ) -> None:
         self.length = verification.length
         self.trailers: dict[str, str] = {}
         self._chunks = chunks
         self._verification = verification
+        self._batch_bytes = batch_bytes
 
     async def __aiter__(self) -> AsyncIterator[Buffer]:
         verification = self._verification
-        beside = _Beside()
+        beside = _Beside(self._batch_bytes)
         try:
             async for chunk in self._chunks:
                 if not chunk:
@@ -194,7 +203,8 @@ def _forget(task: "asyncio.Task[None]") -> None:
 class _Beside:
     """Steps done in a thread, in order, a batch at a time, beside whoever adds them."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch_bytes: Callable[[], int]) -> None:
+        self._batch_bytes = batch_bytes
         self._steps: list[_Step] = []
         self._bytes = 0
         self._running: asyncio.Task[None] | None = None
@@ -204,8 +214,11 @@ class _Beside:
         if steps:
             self._steps += steps
             self._bytes += size
-            if self._bytes >= _BATCH_BYTES:
-                await self._start()
+            if self._bytes >= (most := min(_BATCH_BYTES, self._batch_bytes())):
+                if most >= _INLINE_BYTES_MAX:
+                    await self._start()
+                else:  # so many bodies at once that none may keep what a thread would be worth
+                    await self.finish()
 
     async def _start(self) -> None:
         await self._wait()
