@@ -94,6 +94,7 @@ async def measure(stage: Stage) -> list[Measurement]:
         "GETs of 128 KiB, nothing is taken": getting("inline"),
         "LISTs of 1,000 long keys, nothing is taken": list_keys,
         "PUTs that stop after 2 MiB": put_and_stop,
+        "PUTs of 64 MiB, as fast as they are taken": put_on,
         "heads of 1.5 MiB": send_endless_head,
         "CompleteMultipartUpload of 10,000 parts": completing(upload_id),
     }
@@ -176,6 +177,13 @@ async def put_whole(client: Rough, number: int) -> None:
 
 async def put_and_stop(client: Rough, number: int) -> None:
     await client.request("PUT", f"/{BUCKET}/s/{number}", length=LARGE, body=bytes(2 * MIB))
+
+
+async def put_on(client: Rough, number: int) -> None:
+    await client.request("PUT", f"/{BUCKET}/p/{number}", length=LARGE)
+    piece = bytes(MIB)
+    for _ in range(LARGE // MIB):
+        await client.send(piece)
 
 
 async def list_keys(client: Rough, number: int) -> None:
