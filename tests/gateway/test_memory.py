@@ -10,6 +10,7 @@ import pytest
 from running_gateway import MIB, Client, Raw, RunningGateway
 
 from outlast.base import limits
+from outlast.gateway.connection import HEAD_READ_BYTES, Connection
 from outlast.gateway.memory import ClientMemory, Lease, patience_s
 from outlast.gateway.s3.errors import S3Error
 from outlast.providers.wrap.fault import Shape
@@ -359,3 +360,24 @@ def test_a_listing_that_is_not_taken_is_given_up_for_others(
         wait_until(lambda: gateway.server.memory.used > MIB)
         listed = s3.list_objects_v2(Bucket=bucket)
     assert [entry["Key"] for entry in listed["Contents"]] == keys
+
+
+def test_the_more_bodies_are_read_the_less_is_read_of_each_at_once(
+    gateway: RunningGateway, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outlast.gateway.connection.ALL_READ_BYTES", MIB // 8)
+    connections = gateway.server._connections
+    assert connections is not None
+    with ExitStack() as stack:
+        for count, room in ((1, 128 << 10), (2, 64 << 10), (4, 32 << 10), (16, HEAD_READ_BYTES)):
+            while connections.takers < count:
+                raw, before = stack.enter_context(gateway.connection()), connections.takers
+                raw.send(gateway.head("PUT", f"/{bucket}/k", body=bytes(MIB)) + bytes(100))
+                wait_until(lambda before=before: connections.takers == before + 1)
+            readers = [one for one in connections.connections if isinstance(one, Connection)]
+            assert {one.room for one in readers if one.takes_body} == {room}
+            assert {one.part_of(16 * MIB) for one in readers} == {16 * MIB // count}
+        taking = [one for one in readers if one.takes_body]
+        assert len(taking) == 16
+        gateway.loop.call_soon_threadsafe(lambda: [one.dismiss() for one in taking])
+        wait_until(lambda: connections.takers == 0)
