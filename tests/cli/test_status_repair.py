@@ -126,3 +126,43 @@ def test_all_erased_but_one_is_told_as_it_is(filled: Any) -> None:
     for name in ("a", "b"):
         wipe(filled.folder / name)
     filled.fails("cat", "bucket/big")
+
+
+# ---------------------------------------------------------------- a log without its marker
+
+
+def remove_log(place: Path, what: str) -> None:
+    """As the beginning of an `rm -rf` does it: the marker is the last to go."""
+    if what == "folder":
+        shutil.rmtree(place / "log")
+    else:
+        (place / "log" / "main" / what).unlink()
+
+
+@pytest.mark.parametrize("what", ["folder", "segments", "0000000000000000.journal"])
+def test_a_voter_that_has_lost_its_log_and_not_its_marker_is_estranged_until_it_is_repaired(
+    filled: Any, what: str
+) -> None:
+    remove_log(filled.folder / "b", what)
+    assert (filled.folder / "b" / "0-outlast").exists()
+    filled.ok("cp", "-", "outlast://bucket/after", input=b"after")
+    told = {one["name"]: one for one in filled.json("status")["providers"]}
+    assert told["b"]["state"] == "estranged"
+    assert [trouble["kind"] for trouble in told["b"]["troubles"]] == ["lost-log"]
+    assert "outlast repair" in told["b"]["troubles"][0]["remedy"]
+    filled.ok("repair")
+    assert states(filled) == {"a": "healthy", "b": "healthy", "c": "healthy"}
+    remove_log(filled.folder / "a", what)
+    assert_reads(filled)  # with the votes that the repaired one gives
+    assert filled.run("cat", "bucket/after").stdout_bytes == b"after"
+
+
+def test_where_a_majority_has_lost_its_log_writes_are_refused_and_no_history_begins_anew(filled: Any) -> None:
+    kept = {path.name: path.read_bytes() for path in (filled.folder / "c" / "log" / "main").iterdir()}
+    for name in ("a", "b"):
+        remove_log(filled.folder / name, "folder")
+    assert filled.run("cp", "-", "outlast://bucket/after", input=b"after").exit_code == 1
+    for name in ("a", "b"):
+        assert not (filled.folder / name / "log").exists(), "nothing was voted for there"
+    now = {path.name: path.read_bytes() for path in (filled.folder / "c" / "log" / "main").iterdir()}
+    assert all(content.startswith(kept[name]) for name, content in now.items())

@@ -206,3 +206,30 @@ def test_a_complaint_about_one_name_slows_down_nothing_else() -> None:
         assert limit.rate is not None, "names in plenty: it means all of them"
 
     run(main)
+
+
+@pytest.mark.parametrize(("wanted_s", "silent_s"), [(2.0, 2.0), (3600.0, 60.0)])
+def test_a_provider_that_wants_to_be_left_alone_is_for_as_long_as_that_within_reason(
+    wanted_s: float, silent_s: float
+) -> None:
+    class Wants(MemoryProvider):
+        async def head(self, key: str) -> Stat:
+            error = Unavailable("p", "head", "503", Cause.THROTTLED)
+            error.retry_after_s = wanted_s
+            raise error
+
+    async def main(sim: Simulation) -> None:
+        limit = RateLimit(Wants("p"), sim.clock)
+        with pytest.raises(Unavailable):
+            await limit.head("a")
+        limit.rate = None
+        while True:
+            try:
+                await limit.delete("a")
+                break
+            except Unavailable as error:
+                assert error.detail == "more is waiting than it takes"
+                await sim.clock.sleep(1)
+        assert sim.clock.monotonic() == pytest.approx(silent_s)
+
+    run(main)

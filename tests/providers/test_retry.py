@@ -98,6 +98,25 @@ def test_nothing_else_is_asked_again(failure: ProviderError) -> None:
     run(main)
 
 
+@pytest.mark.parametrize(("wanted_s", "calls"), [(2.0, 2), (retry_s_max + 1, 1)])
+def test_a_provider_that_says_when_to_come_back_is_asked_then_or_not_at_all(
+    wanted_s: float, calls: int
+) -> None:
+    async def main(sim: Simulation, inner: Stumbling, retry: Retry) -> None:
+        throttled = error(Cause.THROTTLED)
+        throttled.retry_after_s = wanted_s
+        inner.script = [(throttled, False)]
+        if calls == 1:
+            with pytest.raises(Unavailable):
+                await retry.put("a", b"")
+        else:
+            await retry.put("a", b"")
+            assert sim.clock.monotonic() == wanted_s
+        assert inner.calls == calls
+
+    run(main)
+
+
 def test_it_gives_up_after_a_few_attempts_and_within_the_guards_deadline() -> None:
     async def main(sim: Simulation, inner: Stumbling, retry: Retry) -> None:
         inner.script = [(error(Cause.THROTTLED), False)] * 10

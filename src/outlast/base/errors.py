@@ -139,6 +139,9 @@ class Estranged(ProviderError):
 class Unavailable(ProviderError):
     """No (useful) answer this time. For a `put` or `create` it may have happened all the same."""
 
+    retry_after_s: float | None = None
+    """For how long the provider asks to be left alone, in seconds; None if it does not say."""
+
 
 class CodingError(OutlastError):
     """Bytes cannot be turned back into what was written."""

@@ -7,8 +7,7 @@ obstore follows redirects, and a PUT that is answered by 303 becomes a GET that 
 requests through whatever proxy the environment names. Neither can be switched off. So it is told of a proxy
 that nobody listens at, for all hosts but the provider's own and those that give out credentials: what was
 sent there goes there and nowhere else, and a redirect to another host fails. (One to the same host is
-followed. It is the provider that answers so, and what it answers is believed no more than that: see
-docs/decisions/0015.)
+followed. It is the provider that answers so: docs/decisions/0015 says why that does no harm.)
 
 The store's own errors are not passed on: one about a malformed key may quote it.
 """

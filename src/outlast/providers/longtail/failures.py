@@ -11,6 +11,7 @@ from outlast.base.errors import Cause, Denied, Full, NotFound, ProviderError, Un
 from outlast.providers.cloud.failures import silence
 
 _status = re.compile(r"response: Parts \{ status: (\d{3}),")
+_retry_after = re.compile(r"\"retry-after\": \"(\d{1,6})\"", re.IGNORECASE)
 _url = re.compile(r"https?://[^\s\"')]+")
 
 
@@ -18,6 +19,15 @@ def status_of(error: BaseException) -> int | None:
     """The status of the answer; None if there was none. The server's own text comes before the true one."""
     found = _status.findall(str(error))
     return int(found[-1]) if found else None
+
+
+def retry_after_of(error: BaseException) -> float | None:
+    """The seconds of the answer's `Retry-After`; None without one, and for a date, whose clock is not ours.
+
+    (obstore's errors have no headers: what a cloud says there is lost, and the pauses are our own.)
+    """
+    found = _retry_after.findall(str(error))
+    return float(found[-1]) if found else None
 
 
 def failure(provider: str, verb: str, key: str, error: BaseException) -> ProviderError:
@@ -34,7 +44,9 @@ def failure(provider: str, verb: str, key: str, error: BaseException) -> Provide
     if status in (413, 507):
         return Full(provider, verb, str(status))
     if status in (429, 503):
-        return Unavailable(provider, verb, str(status), Cause.THROTTLED)
+        throttled = Unavailable(provider, verb, str(status), Cause.THROTTLED)
+        throttled.retry_after_s = retry_after_of(error)
+        return throttled
     if status in (405, 409, 501):
         return Unsupported(provider, verb, f"{status}: {key}")
     if status in (408, 504):

@@ -1,6 +1,7 @@
 """From a share's address to a provider. The one place that makes opendal's operators."""
 
 from collections.abc import Mapping
+from urllib.request import getproxies_environment, proxy_bypass
 
 import opendal
 
@@ -24,6 +25,7 @@ def open_share(
     deadline_s: float = deadline_s_base,
 ) -> LongTailProvider:
     """The provider at `share`. Nothing is asked of it yet. Raises `ConfigError`."""
+    _refuse_proxy(name, share)
     settings = {"endpoint": share.server, "root": f"/{share.path}"}
     if "user" in options:
         settings["username"] = options["user"]
@@ -40,3 +42,21 @@ def open_share(
     if operator is None:
         raise ConfigError(f"provider {name}: its options are not in the form that WebDAV wants")
     return LongTailProvider(name, operator, clock, entropy, deadline_s)
+
+
+def _refuse_proxy(name: str, share: Share) -> None:
+    """Raise `ConfigError` if the environment would have the share reached through a proxy.
+
+    opendal's client would use it, whatever it is told. Where passwords and sealed bytes go is for the URL to
+    say, and not for a variable that was set for something else.
+    """
+    scheme = share.server.partition("://")[0]
+    found = getproxies_environment()
+    if proxy_bypass(share.host, found):
+        return
+    for kind in (scheme, "all"):
+        if kind in found:
+            raise ConfigError(
+                f"provider {name}: it would be reached through the proxy that {kind.upper()}_PROXY names",
+                f"unset that variable, or add {share.host} to NO_PROXY",
+            )

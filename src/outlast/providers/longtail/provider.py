@@ -5,6 +5,11 @@ What is in the way between opendal's WebDAV and the protocol, and what is done a
 * A server may write an object in place, so that readers see half of it. So a `put` goes to a name below
   `.tmp` first and is then moved, which most servers do as one step; some delete what was there just before,
   so what is not found is looked for again a moment later.
+* A move that was given up may be done later, when a newer object has that name. So its draft is deleted
+  before the next write or deletion of the name: then there is nothing to move. (A process that has ended
+  knows of none; no name of ours but the marker's is written twice with different content.)
+* What answers a move may be a page to which the request was redirected. So the draft is looked for: it is
+  gone if it was moved.
 * Reading a folder gives a page that lists it. Nothing of ours that is stored is plain text but the marker, so
   whatever reads as such is asked for what it is.
 * Deleting a folder deletes all that is in it. So `delete` asks first what it is. (It is no condition: names
@@ -43,6 +48,8 @@ deadline_s_base = 15.0
 deadline_bytes_per_s = limits.MIB
 # A draft that became nothing is deleted within this, or left to the server's owner.
 forget_s_max = 5.0
+# So many drafts are remembered whose move may still be done; the oldest is forgotten first.
+doubtful_max = 10_000
 # After how long what is not found is looked for again: it may be just being overwritten.
 overwriting_pauses_s = (0.01, 0.03, 0.1)
 
@@ -64,6 +71,8 @@ class LongTailProvider:
         self._entropy = entropy
         self._deadline_s = deadline_s
         self._placing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._doubtful: dict[str, str] = {}
+        """Names by draft, of drafts that may still be moved there."""
         self._background = Background(lambda error: None)
 
     @property
@@ -168,23 +177,59 @@ class LongTailProvider:
         return meta
 
     async def _place(self, key: str, content: bytes) -> None:
+        await self._withdraw(key)
         draft = f".tmp/{self._entropy.bytes(12).hex()}"
         try:
             await self._operator.write(draft, content)
+            self._doubt(draft, key)
             await self._operator.rename(draft, key)
+            if await self._is_there(draft):
+                raise Unavailable(
+                    self._name, "put", f"{key}: a move was answered and not done", Cause.UNKNOWN
+                )
+            self._doubtful.pop(draft, None)
         except BaseException:
             self._background.spawn(self._forget(draft))
             raise
+
+    async def _is_there(self, draft: str) -> bool:
+        try:
+            await self._operator.stat(draft)
+        except Exception as error:
+            if type(error).__name__ != "NotFound":
+                raise
+            return False
+        return True
+
+    def _doubt(self, draft: str, key: str) -> None:
+        """From now on the draft may be moved to `key` at any time."""
+        self._doubtful[draft] = key
+        if len(self._doubtful) > doubtful_max:
+            del self._doubtful[next(iter(self._doubtful))]
+
+    async def _withdraw(self, key: str) -> None:
+        """See to it that nothing is moved to `key` any more that was given up before."""
+        for draft in [draft for draft, name in self._doubtful.items() if name == key]:
+            await self._delete_draft(draft)
+
+    async def _delete_draft(self, draft: str) -> None:
+        try:
+            await self._operator.delete(draft)
+        except Exception as error:
+            if type(error).__name__ != "NotFound":
+                raise
+        self._doubtful.pop(draft, None)
 
     async def _forget(self, draft: str) -> None:
         """Delete a draft that became nothing. Nobody waits for it: its server may be the one that hangs."""
         try:
             async with asyncio.timeout(forget_s_max):
-                await self._operator.delete(draft)
+                await self._delete_draft(draft)
         except Exception:  # noqa: S110 the error that matters is the one that led here
             pass
 
     async def _remove(self, key: str) -> None:
+        await self._withdraw(key)
         try:
             await self._file(key)
             await self._operator.delete(key)
@@ -233,6 +278,8 @@ class LongTailProvider:
             failed = Unavailable(self._name, verb, f"no answer within {deadline_s:.0f} s", Cause.TIMEOUT)
         except NotFound:
             failed = NotFound(self._name, verb, key)
+        except Unavailable as error:
+            failed = error
         except Exception as error:  # opendal raises built-in errors as well as its own
             failed = failure(self._name, verb, key, error)
         raise failed

@@ -32,6 +32,8 @@ rate_gain_per_s = 10.0
 # this many requests where these were fewer.
 recent_requests = 64
 recent_s = 1.0
+# A provider that wants to be left alone (Retry-After) for longer than this is asked again all the same.
+silence_s_max = 60.0
 # Only who was held back by a limit just now, and is told to slow down again, gets a lower one than this.
 idle_rate_min = 10.0
 # Complaints about requests of the same moment are one complaint.
@@ -54,6 +56,7 @@ class RateLimit(Wrapper):
         self._recent: deque[float] = deque(maxlen=recent_requests)
         self._next_at = float("-inf")
         self._held_back_at = float("-inf")
+        self._silent_until = float("-inf")
         self._complained_at = float("-inf")
         self._complained_of: tuple[str, float] = "", float("-inf")
 
@@ -65,6 +68,7 @@ class RateLimit(Wrapper):
         except ProviderError as error:
             if error.cause is Cause.THROTTLED and not self._concerns_name(call):
                 self._slow_down()
+                self._be_silent(error)
             raise
         if held_back and self.rate is not None:
             self.rate += rate_gain_per_s / self.rate
@@ -74,10 +78,12 @@ class RateLimit(Wrapper):
 
     async def _turn(self, verb: str) -> bool:
         """Wait until the rate lets one more through; whether it held this one back."""
-        if self.rate is None:
-            return False
         now = self._clock.monotonic()
-        at = max(now, self._next_at)
+        if self.rate is None:
+            if now < self._silent_until:
+                await self._wait_silence(verb, now)
+            return False
+        at = max(now, self._next_at, self._silent_until)
         if at - now > wait_s_max:
             raise overloaded(self.name, verb)
         turn_s = 1.0 / self.rate
@@ -90,6 +96,17 @@ class RateLimit(Wrapper):
                 self._next_at -= turn_s  # those who come next need not wait for a request that is not made
                 raise
         return at > now
+
+    async def _wait_silence(self, verb: str, now: float) -> None:
+        if self._silent_until - now > wait_s_max:
+            raise overloaded(self.name, verb)
+        await self._clock.sleep(self._silent_until - now)
+
+    def _be_silent(self, error: ProviderError) -> None:
+        """Ask nothing for as long as the provider wants, within reason."""
+        if isinstance(error, Unavailable) and error.retry_after_s is not None:
+            pause_s = min(error.retry_after_s, silence_s_max)
+            self._silent_until = max(self._silent_until, self._clock.monotonic() + pause_s)
 
     def _concerns_name(self, call: Call) -> bool:
         """Whether the complaint may be about one name, which another gateway has written just now.

@@ -110,6 +110,7 @@ class _Attempts:
             raise error
         least_s = throttled_pause_s_min if error.cause is Cause.THROTTLED else pause_s_min
         pause_s = min(pause_s_max, least_s * 2.0 ** (self._failed - 1)) * self._entropy.uniform(0.5, 1.5)
+        pause_s = max(pause_s, error.retry_after_s or 0.0)
         if self._clock.monotonic() + pause_s - self._began > retry_s_max:
             raise error
         # Two writes that met: this one was certainly not done. All others are not so sure.
