@@ -9,7 +9,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import far_stage, hanging, large_objects, listing, small_objects, votes, wide_area
+from bench import far_stage, hanging, large_objects, listing, memory, small_objects, votes, wide_area
 from bench.measurement import Measurement, table
 from bench.stage import Stage, set_up, without_a_provider
 
@@ -22,9 +22,10 @@ PARTS: dict[str, Measure] = {
     "list": listing.measure,
 }
 FAR = "wide-area"
-HANGING = "hanging"
+ALONE: dict[str, Measure] = {"hanging": hanging.measure, "memory": memory.measure}
+"""Those that need a store of their own."""
 VOTES = "votes"
-NAMES = [*PARTS, HANGING, FAR, VOTES]
+NAMES = [*PARTS, *ALONE, FAR, VOTES]
 
 
 def main() -> None:
@@ -44,18 +45,19 @@ def main() -> None:
 
 
 async def run(parts: list[str], healthy: bool) -> list[Measurement]:
-    """Measure the parts: near ones with all providers and with one dead, one that hangs, the wide area."""
+    """Measure the parts: near ones with all providers and with one dead, others, then the wide area."""
     found = []
     if near := [part for part in parts if part in PARTS]:
         found += await measure_near(near, healthy)
-    if HANGING in parts:
-        async with set_up(BUILD / "bench-data") as stage:
-            say("measuring: a provider that hangs")
-            found += await hanging.measure(stage)
     if VOTES in parts:
         say("measuring: votes on one disk")
         with tempfile.TemporaryDirectory(prefix="bench-votes-", dir=".") as place:
             found += votes.measure(Path(place))
+    for part in parts:
+        if part in ALONE:
+            async with set_up(BUILD / "bench-data") as stage:
+                say(f"measuring: {part}")
+                found += await ALONE[part](stage)
     if FAR in parts:
         async with far_stage.set_up(BUILD / "bench-data") as stage:
             say("measuring: wide area")

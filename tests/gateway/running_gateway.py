@@ -170,6 +170,11 @@ class Raw:
         self.sock = sock
         self._file = sock.makefile("rb")
 
+    def close(self) -> None:
+        """Close the socket now; it stays open otherwise for as long as there is a `Raw`."""
+        self._file.close()
+        self.sock.close()
+
     def send(self, data: bytes) -> None:
         """All of it."""
         self.sock.sendall(data)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import weakref
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,9 @@ from outlast.base import limits
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SeededEntropy
 from outlast.base.errors import StoreBusy
-from outlast.store.read_memory import ReadMemory
+from outlast.store.read_memory import ReadMemory, slow_part_max, stripe_s_max
 from outlast.store.reading import Reading
+from outlast.store.windows import Window
 from outlast.testing.network import Weather
 
 STRIPE = limits.stripe_bytes // 64
@@ -57,10 +59,11 @@ def test_slow_clients_do_not_make_others_slow(readers: int, rest_s: float) -> No
             await read(far)
         alone = max([await read(far) for _ in range(5)])
         slow = [asyncio.ensure_future(consume(far, rest_s)) for _ in range(readers)]
-        await far.settle(3)  # until all of them have been found to be slow
+        await far.settle(3)
+        assert await read(far) < stripe_s_max, "this one has to take the memory from them"
         for _ in range(5):
-            assert await read(far) < 2 * alone
             await far.settle(0.37)
+            assert await read(far) < 2 * alone
         for task in slow:
             task.cancel()
         await asyncio.wait(slow)
@@ -76,7 +79,8 @@ def test_clients_that_stall_at_once_leave_half_of_the_memory_to_others() -> None
         await far.store.put("bucket", "k", content(4 * EXTENT))
         alone = await read(far)
         stalled = [asyncio.ensure_future(consume(far, 10_000)) for _ in range(150)]
-        assert await read(far) < 1.0
+        assert await read(far) < 2 * stripe_s_max
+        await far.settle(2)  # until all of them have been found to be slow
         assert await read(far) < 2 * alone
         memory = far.store.reader.memory
         assert memory._lent <= memory.total // 2
@@ -95,6 +99,63 @@ def test_many_slow_clients_take_turns_and_all_come_to_their_end() -> None:
         for got in await asyncio.gather(*(consume(far, 1.5 + 0.01 * n) for n in range(40))):
             assert got == content(EXTENT // 2)
         assert memory.used == 0
+
+    in_far_store(test)
+
+
+def test_a_slow_client_is_not_kept_waiting_by_others_that_have_stalled() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(4 * EXTENT))
+        memory = set_memory(far, 8)
+        slow = asyncio.ensure_future(consume(far, 1.5, (0, 20 * STRIPE)))
+        await far.settle(5)
+        stalled = [asyncio.ensure_future(consume(far, 10_000)) for _ in range(30)]
+        await far.settle(30)
+        assert memory._slow_bytes() <= slow_part_max * memory.total
+        assert await slow == content(4 * EXTENT)[: 20 * STRIPE]
+        for task in stalled:
+            task.cancel()
+        await asyncio.wait(stalled)
+
+    in_far_store(test)
+
+
+class Stripe(bytes):
+    """A stripe of which it can be seen whether anybody has it."""
+
+
+def test_a_reader_that_waits_keeps_nothing_of_what_it_has_read() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(4 * EXTENT))
+        memory = set_memory(far, 4)
+        alive: list[weakref.ref[Stripe]] = []
+        fetch = far.store.reader.fetch
+
+        async def watched(window: Window) -> list[memoryview]:
+            stripes = [Stripe(chunk) for chunk in await fetch(window)]
+            alive.extend(map(weakref.ref, stripes))
+            return [memoryview(stripe) for stripe in stripes]
+
+        far.store.reader.fetch = watched  # type: ignore[method-assign]
+        most = 0
+
+        async def consume_and_drop() -> None:
+            async with far.store.get("bucket", "k") as reading:
+                async for piece in reading:
+                    await far.settle(0.01)
+                    del piece
+
+        readers = [asyncio.ensure_future(consume_and_drop()) for _ in range(20)]
+        waited = False
+        for _ in range(100):
+            await far.settle(0.005)
+            waited = waited or bool(memory._fast or memory._slow)
+            most = max(most, sum(ref() is not None for ref in alive))
+        assert waited
+        assert most <= memory.total // STRIPE + 1
+        for task in readers:
+            task.cancel()
+        await asyncio.wait(readers)
 
     in_far_store(test)
 
@@ -158,9 +219,7 @@ class Greedy:
 
     held = 0
     slow = False
-
-    def overdue_s(self, now: float) -> float:
-        return -1.0
+    stripe_since = None
 
     def spare(self, keep: int) -> None:
         pass  # it has nothing to spare

@@ -1,7 +1,9 @@
 """Writing: inline or in extents, exactly what came, and nothing left of what did not come to its end."""
 
 import asyncio
+import gc
 import hashlib
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +12,7 @@ from store_worlds import Far, chunks, content, in_far_store
 from outlast.base import limits
 from outlast.base.errors import EntityTooLarge, KeyTooLong, NoSuchBucket, StoreUnavailable
 from outlast.catalog.records import Body
-from outlast.coding.extent import fragment_key
+from outlast.coding.extent import ExtentEncoder, fragment_key
 from outlast.providers.wrap.fault import Shape
 
 INLINE = limits.inline_bytes_max // 64
@@ -83,6 +85,32 @@ def test_buffers_may_be_used_again_by_the_source() -> None:
     async def test(far: Far) -> None:
         await far.store.put("bucket", "k", reusing())
         assert await (await far.store.get("bucket", "k")).read() == content(100_000)
+
+    in_far_store(test)
+
+
+def test_what_has_been_delivered_is_not_kept_until_the_end_of_the_object(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A writer keeps its deliveries, for the places. The bytes of 5 GiB must not hang on them."""
+    encoders: list[weakref.ref[ExtentEncoder]] = []
+
+    class Watched(ExtentEncoder):
+        def __init__(self, store: bytes, id: bytes, data_key: bytes, k: int, m: int) -> None:
+            super().__init__(store, id, data_key, k, m)
+            encoders.append(weakref.ref(self))
+
+    monkeypatch.setattr("outlast.store.extent_writer.ExtentEncoder", Watched)
+
+    async def test(far: Far) -> None:
+        async def source() -> AsyncIterator[bytes]:
+            for number in range(6):
+                yield content(EXTENT, number)
+                await far.settle()
+                gc.collect()
+                assert (len(encoders), [one for one in encoders if one() is not None]) == (number + 1, [])
+
+        assert len((await far.write(source())).extents) == 6
 
     in_far_store(test)
 

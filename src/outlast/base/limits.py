@@ -35,6 +35,9 @@ read_window_bytes = 4 * MIB
 # Plaintext that readers may hold at once. One alone takes half: 32 MiB in a round trip of 80 ms are 400 MB/s.
 read_ahead_bytes_max = 64 * MIB
 
+# What requests may hold at once: small objects and their records that wait for the log, documents, listings.
+client_bytes_max = 64 * MIB
+
 # A log operation that takes longer than this counts as failed, also when its answer comes later. A little
 # longer than a guard's own deadline, so that it is the guard that finds out, and health that hears of it.
 log_operation_s_max = 5.5

@@ -81,9 +81,11 @@ async def _serve(
     # Here: what serves and what logs is large, and only this verb needs it.
     from outlast.assembly.alarm import watched
     from outlast.assembly.logs import set_up_logs
+    from outlast.gateway.admission import raise_descriptors
     from outlast.gateway.server import Gateway
 
     set_up_logs(log_level)
+    raise_descriptors()
     told_to_end = _signals()
     async with store_at(config, state_dir) as store, watched(store):
         store.catalog.staleness_s_max = staleness_s_max

@@ -4,38 +4,76 @@ What cannot even be parsed is answered in S3's XML too. A client that has finish
 still gets its answer. A body that breaks off, or whose framing is broken, reaches the operation that reads
 it at once as an error, instead of leaving it to wait.
 
-What a client can make a connection hold is bounded: the sizes of request lines and headers, the bytes of a
-body not yet asked for, and the time that it may do nothing. (`call.STALL_S_MAX` bounds the rest.)
+What a client can make a connection hold is bounded: by the size of a request's head, by reading no further
+than that before the operation asks for the body, or while earlier requests wait for their answers, and by the
+time that it may do nothing. (`call.STALL_S_MAX` bounds the rest; `admission`, how many connections there
+are.)
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import Protocol, cast
 
 from aiohttp import StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
+from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 
-from outlast.base.limits import KIB
-from outlast.gateway.s3.call import XML_TYPE, told_always
+from outlast.base.limits import KIB, MIB
+from outlast.gateway.admission import Admission
+from outlast.gateway.memory import ClientMemory, Lease
+from outlast.gateway.s3.call import SMALL_ANSWER_BYTES, STALL_S_MAX, XML_TYPE, told_always
 from outlast.gateway.s3.errors import S3Error, render_error
 
 # A key of 1,024 bytes, each percent-encoded, and the parameters of a presigned URL.
 LINE_BYTES_MAX = 8 * KIB
 HEADERS_MAX = 200
-# Twice this much of a body is taken before it is asked for; then the client has to wait.
-READ_AHEAD_BYTES = 256 * KIB
+# A request's line and headers together. Amazon's limit for headers is 8 KB.
+HEAD_BYTES_MAX = 32 * KIB
+# What is read at once before a body is asked for, and at most while one is taken.
+HEAD_READ_BYTES = 16 * KIB
+BODY_READ_BYTES = 256 * KIB
+# What all connections whose bodies are taken may read at once.
+ALL_READ_BYTES = 32 * MIB
+# Twice this much of a body is kept for an operation that is slower than its client; then the client waits.
+READ_AHEAD_BYTES = 16 * KIB
 # A connection may wait so long for its next (or first) request.
 IDLE_S_MAX = 75.0
+# One that is to be refused waits so long for the request that tells how.
+REFUSED_S_MAX = 5.0
 # After an error, the rest of a body is read and thrown away for so long, that the client sees the answer.
 LINGER_S_MAX = 5.0
 
 
+class Shared(Protocol):
+    """What the connections of a server have in common."""
+
+    memory: ClientMemory
+    admission: Admission
+    takers: int
+    """How many take the body of a request, and are not at its end."""
+    new_id: Callable[[], str]
+    """Gives the ids of requests that never became one."""
+
+
 class Connection(RequestHandler):
-    """A connection of `Connections`."""
+    """A connection of `manager`."""
 
-    __slots__ = ("_answered", "_body", "_ending", "_lost", "_new_id")
+    __slots__ = (
+        "_answered",
+        "_body",
+        "_ending",
+        "_head_bytes",
+        "_held_back",
+        "_lost",
+        "_shared",
+        "address",
+        "lease",
+        "refused",
+        "takes_body",
+    )
 
-    def __init__(self, manager: "Connections", loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, manager: web.Server, shared: Shared, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
             manager,
             loop=loop,
@@ -48,16 +86,31 @@ class Connection(RequestHandler):
             max_headers=HEADERS_MAX,
             read_bufsize=READ_AHEAD_BYTES,
         )
+        self.address = ""
+        """The client's."""
+        self.refused = False
+        """Whether there are too many connections: then a request is answered by `SlowDown` only."""
+        self.lease = Lease(shared.memory, self._abort)
+        """What the request under way holds."""
+        self._shared = shared
         self._answered = 0
         self._ending = False
         self._lost: asyncio.Future[None] = loop.create_future()
         self._body: StreamReader | None = None  # of the newest request
-        self._new_id = manager.new_id
+        self.takes_body = False
+        """Whether the newest request's body is being read, and has not come to its end."""
+        self._head_bytes = 0  # of a head that has not come to its end
+        self._held_back = False  # whether the socket is not read because of what came is enough for now
 
     @property
     def _idle(self) -> bool:
         """Whether every request that came has been answered."""
         return self._answered == self._request_count
+
+    @property
+    def idle_since(self) -> float | None:
+        """Since when there is nothing to answer (the loop's time); None while there is."""
+        return self._next_keepalive_close_time - self._keepalive_timeout if self._idle else None
 
     def finish(self) -> "asyncio.Future[None]":
         """Close after the request under way, or now if there is none. Done when it is closed."""
@@ -66,8 +119,54 @@ class Connection(RequestHandler):
             self.force_close()
         return self._lost
 
+    def dismiss(self) -> None:
+        """Close now: others need the place, and nothing is under way."""
+        self.force_close()
+
+    def _abort(self) -> None:
+        """Break off: others need the memory, and the client does nothing."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is there. It may be one too many."""
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0]) if peer else ""
+        admitted = self._shared.admission.admit(self)
+        self.refused = not admitted
+        if self.refused:
+            self._keepalive_timeout = REFUSED_S_MAX
+        super().connection_made(transport)
+        # What the kernel does not take is held by us: nothing more is written until it has.
+        cast(asyncio.WriteTransport, transport).set_write_buffer_limits(high=0)
+        if admitted is None:
+            self._abort()
+
+    # ------------------------------------------------------------ reading
+
+    @property
+    def room(self) -> int:
+        """How many bytes may be read at once while a body is taken; `HEAD_READ_BYTES` otherwise."""
+        return max(HEAD_READ_BYTES, min(BODY_READ_BYTES, self.part_of(ALL_READ_BYTES)))
+
+    def part_of(self, total: int) -> int:
+        """`total` bytes divided by the connections whose bodies are being read."""
+        return total // max(1, self._shared.takers)
+
+    def take_body(self) -> None:
+        """The operation reads the newest request's body from now on."""
+        if self._body is not None and not self._body.is_eof():
+            self._set_taking(True)
+            self._let_on()
+
+    def _set_taking(self, takes_body: bool) -> None:
+        if takes_body != self.takes_body:
+            self.takes_body = takes_body
+            self._shared.takers += 1 if takes_body else -1
+
     def data_received(self, data: bytes) -> None:
         """Bytes from the client."""
+        known = self._request_count
         super().data_received(data)
         if self._messages:
             message, body = self._messages[-1]
@@ -76,6 +175,48 @@ class Connection(RequestHandler):
                 self._break_body("the body's framing is broken")
             else:
                 self._body = body
+        if self._request_count > known:
+            self._head_bytes = 0
+            self._set_taking(False)
+        elif self._body is None or self._body.is_eof():
+            self._count_head(len(data))
+        if self._is_ahead():
+            self._hold_back()
+
+    def _count_head(self, count: int) -> None:
+        """Refuse a head that is too large, as aiohttp refuses a line."""
+        self._head_bytes += count
+        if self._head_bytes > HEAD_BYTES_MAX and not self._ending:
+            self._ending = True
+            self._hold_back()
+            self._request_count += 1
+            error = _ErrInfo(status=400, exc=LineTooLong(b"", HEAD_BYTES_MAX), message="")
+            self._messages.append((error, EMPTY_PAYLOAD))
+            if self._waiter is not None and not self._waiter.done():
+                self._waiter.set_result(None)
+
+    def _is_ahead(self) -> bool:
+        """Whether the client has sent more than is asked for."""
+        if len(self._messages) > 1 or (self._messages and self._request_in_progress):
+            return True
+        body = self._body
+        return body is not None and not self.takes_body and body.total_bytes > 0 and not body.is_eof()
+
+    def _hold_back(self) -> None:
+        if not self._held_back:
+            self._held_back = True
+            self._pause_transport_reading()
+
+    def _let_on(self) -> None:
+        if self._held_back:
+            self._held_back = False
+            if not self._reading_paused and not self._buffer_paused:
+                self._resume_transport_reading()
+
+    def _resume_transport_reading(self) -> None:
+        """aiohttp has room again."""
+        if not self._held_back:
+            super()._resume_transport_reading()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own type, which aiohttp narrows
         """The client sends no more. True: it may still want an answer."""
@@ -88,6 +229,9 @@ class Connection(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is gone."""
         super().connection_lost(exc)
+        self._shared.admission.left(self)
+        self._set_taking(False)
+        self.lease.end_for_good()
         if not self._idle:
             self._break_body("the connection is lost")
         elif self._body is not None and not self._body.is_eof():
@@ -101,6 +245,9 @@ class Connection(RequestHandler):
             self._body.set_exception(RequestPayloadError(message))
             # A reader that is just being woken by an end of a chunk looks for the end, not for an exception.
             self._body.feed_eof()
+            self.lease.stop_waiting(S3Error("IncompleteBody"))
+
+    # ------------------------------------------------------------ answering
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -109,9 +256,34 @@ class Connection(RequestHandler):
         if self._ending:
             resp.force_close()
         try:
+            if (
+                isinstance(resp, web.Response)
+                and isinstance(resp.body, bytes)
+                and len(resp.body) > SMALL_ANSWER_BYTES
+            ):
+                return await self._finish_large(request, resp, start_time)
             return await super().finish_response(request, resp, start_time)
         finally:
             self._answered += 1
+            if isinstance(resp, web.Response):
+                resp.body = None  # aiohttp keeps the last response until the next request
+            if self.lease.held:
+                self.lease.close()
+            # What is left of a body is thrown away.
+            self._set_taking(self._body is not None and not self._body.is_eof())
+            if self._held_back and not self._messages:
+                self._let_on()
+
+    async def _finish_large(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        self.lease.stalls()
+        try:
+            async with asyncio.timeout(STALL_S_MAX):
+                return await super().finish_response(request, resp, start_time)
+        except TimeoutError as error:
+            self._abort()
+            raise ConnectionResetError("the client does not take its answer") from error
 
     def handle_error(
         self,
@@ -126,7 +298,7 @@ class Connection(RequestHandler):
         error = S3Error("RequestHeaderSectionTooLarge" if isinstance(exc, LineTooLong) else "BadRequest")
         if status >= 500:
             error = S3Error("InternalError")
-        id = self._new_id()
+        id = self._shared.new_id()
         response = web.Response(
             status=error.status,
             headers=told_always(id) | {"Content-Type": XML_TYPE},
@@ -134,23 +306,3 @@ class Connection(RequestHandler):
         )
         response.force_close()
         return response
-
-
-class Connections(web.Server):
-    """The connections of one server. `new_id` gives the ids of requests that never became one."""
-
-    def __init__(
-        self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], new_id: Callable[[], str]
-    ) -> None:
-        super().__init__(handler)
-        self.new_id = new_id
-
-    def __call__(self) -> Connection:
-        """A new connection: the protocol factory that asyncio asks."""
-        return Connection(self, self._loop)
-
-    async def finish(self, within_s: float) -> None:
-        """Let every connection finish the request under way, for at most so long."""
-        ends = [one.finish() for one in self.connections if isinstance(one, Connection)]
-        if ends:
-            await asyncio.wait(ends, timeout=within_s)

@@ -26,8 +26,10 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from outlast.base.histogram import Histogram
+from outlast.gateway.admission import Admission
+from outlast.gateway.memory import ClientMemory
 from outlast.gateway.s3.traffic import OperationFigures, Traffic
-from outlast.store import Figures, Store
+from outlast.store import Figures, Memory, Store
 
 _STATES = ("healthy", "down", "estranged")
 _ROUNDS: tuple[Literal["fast", "ballot", "question"], ...] = ("fast", "ballot", "question")
@@ -36,10 +38,10 @@ _ROUNDS: tuple[Literal["fast", "ballot", "question"], ...] = ("fast", "ballot", 
 class Metrics:
     """The metrics of one gateway, in a registry of its own."""
 
-    def __init__(self, store: Store, traffic: Traffic) -> None:
+    def __init__(self, store: Store, traffic: Traffic, memory: ClientMemory, admission: Admission) -> None:
         self.registry = CollectorRegistry()
-        self.registry.register(_StoreCollector(store))
-        self.registry.register(_TrafficCollector(traffic))
+        self.registry.register(_StoreCollector(store, memory))
+        self.registry.register(_TrafficCollector(traffic, admission))
         self.registry.register(_BuildCollector())
         ProcessCollector(registry=self.registry)
 
@@ -52,8 +54,9 @@ class Metrics:
 
 
 class _StoreCollector(Collector):
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, memory: ClientMemory) -> None:
         self._store = store
+        self._memory = memory
 
     def collect(self) -> Iterator[Metric]:
         figures = self._store.figures()
@@ -61,14 +64,17 @@ class _StoreCollector(Collector):
         yield from _health_of_providers(figures)
         yield from _log(figures)
         yield from _store(figures)
+        yield from _memory((*figures.memory, Memory("clients", self._memory.used, self._memory.total)))
 
 
 class _TrafficCollector(Collector):
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: Traffic, admission: Admission) -> None:
         self._traffic = traffic
+        self._admission = admission
 
     def collect(self) -> Iterator[Metric]:
         yield from _s3(self._traffic.by_operation)
+        yield from _connections(self._admission)
 
 
 class _BuildCollector(Collector):
@@ -207,21 +213,39 @@ def _store(figures: Figures) -> Iterable[Metric]:
     )
     noted.add_metric(("lost",), figures.noted_lost)
     noted.add_metric(("restored",), figures.noted_restored)
+    waiting = GaugeMetricFamily(
+        "outlast_memory_waiting_writers", "Writers that wait for memory.", figures.waiting_writers
+    )
+    return slot, fired, hedges, noted, waiting
+
+
+def _memory(memories: Iterable[Memory]) -> Iterable[Metric]:
     used = GaugeMetricFamily(
         "outlast_memory_used_bytes",
-        "Plaintext held for writing, and fetched ahead for reading.",
+        "Plaintext held for writing and for reading, and what requests of clients hold.",
         labels=("purpose",),
     )
     limit = GaugeMetricFamily(
         "outlast_memory_limit_bytes", "How much of it may be held.", labels=("purpose",)
     )
-    for memory in figures.memory:
+    for memory in memories:
         used.add_metric((memory.purpose,), memory.used)
         limit.add_metric((memory.purpose,), memory.limit)
-    waiting = GaugeMetricFamily(
-        "outlast_memory_waiting_writers", "Writers that wait for memory.", figures.waiting_writers
+    return used, limit
+
+
+def _connections(admission: Admission) -> Iterable[Metric]:
+    return (
+        GaugeMetricFamily(
+            "outlast_s3_connections", "Connections of clients, idle ones too.", admission.count
+        ),
+        GaugeMetricFamily("outlast_s3_connections_limit", "How many there may be.", admission.most),
+        CounterMetricFamily(
+            "outlast_s3_connections_refused",
+            "Connections that were one too many: answered by SlowDown, or closed.",
+            admission.refused,
+        ),
     )
-    return slot, fired, hedges, noted, used, limit, waiting
 
 
 def _s3(by_operation: Mapping[str, OperationFigures]) -> Iterable[Metric]:

@@ -6,12 +6,17 @@ Small on purpose: it takes connections, hands requests to the S3 service (and th
 
 from collections.abc import Iterable
 from types import TracebackType
+from typing import cast
 
 from aiohttp import web
 
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
-from outlast.gateway.connection import Connections
+from outlast.base.limits import client_bytes_max
+from outlast.gateway.admission import Admission, connections_allowed
+from outlast.gateway.connection import Connection
+from outlast.gateway.connections import Connections
+from outlast.gateway.memory import ClientMemory
 from outlast.gateway.metrics import Metrics
 from outlast.gateway.s3.address import Hosts
 from outlast.gateway.s3.service import Service
@@ -25,7 +30,8 @@ BACKLOG = 1024
 class Gateway:
     """Serves a store over HTTP. The store is opened and closed by whoever made it.
 
-    `domains`: those under which buckets are host names. `metrics_token`: see `scrape`.
+    `domains`: those under which buckets are host names. `metrics_token`: see `scrape`. What clients make it
+    hold is in `memory`, and `admission` says how many of them there may be.
     """
 
     def __init__(
@@ -38,15 +44,18 @@ class Gateway:
         metrics_token: str = "",
     ) -> None:
         hosts = Hosts(domains)
+        self.memory = ClientMemory(client_bytes_max, clock)
+        self.admission = Admission(connections_allowed(), clock)
         self._service = Service(store, clock, entropy, hosts)
-        self.metrics = Metrics(store, self._service.traffic)
+        self.traffic = self._service.traffic
+        self.metrics = Metrics(store, self.traffic, self.memory, self.admission)
         self._scrape = Scrape(self.metrics, hosts, metrics_token)
         self._connections: Connections | None = None
         self._runner: web.ServerRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Take requests at `host`:`port`; port 0 takes a free one. Returns the port. Raises `OSError`."""
-        connections = Connections(self._handle, self._service.new_id)
+        connections = Connections(self._handle, self._service.new_id, self.memory, self.admission)
         runner = web.ServerRunner(connections, shutdown_timeout=0.1)
         await runner.setup()
         try:
@@ -61,6 +70,8 @@ class Gateway:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._scrape.takes(request):
             return self._scrape.answer(request)
+        if cast(Connection, request.protocol).refused:
+            return self._service.refuse(request)
         return await self._service(request)
 
     async def stop(self, within_s: float = STOP_S_MAX) -> None:

@@ -18,7 +18,7 @@ Top to bottom, as a request goes:
 from outlast.catalog.listing import Listing
 from outlast.store.access import AccessKey
 from outlast.store.digests import Digest
-from outlast.store.figures import Figures
+from outlast.store.figures import Figures, Memory
 from outlast.store.fleet import Fleet
 from outlast.store.multipart import part_span
 from outlast.store.reading import PendingReading, Reading
@@ -33,6 +33,7 @@ __all__ = [
     "Figures",
     "Fleet",
     "Listing",
+    "Memory",
     "PendingReading",
     "ProviderStatus",
     "Reading",

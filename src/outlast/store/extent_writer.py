@@ -149,7 +149,7 @@ class ExtentWriter:
         if self._open is None:
             return
         ended, self._open = self._open, None
-        extent = self._placed(ended)
+        extent, full = self._placed(ended), ended.full  # a delivery outlives its data, which `ended` holds
         self._context.quotas.shipped(extent)
         self._lease.shipped(extent.size)
         delivery = Delivery(
@@ -157,7 +157,7 @@ class ExtentWriter:
             ended.encoder.fragments,
             self._context.fleet,
             self._context.clock,
-            lambda extent, index, avoid: self._find_place(extent, index, ended.full.union(avoid)),
+            lambda extent, index, avoid: self._find_place(extent, index, full.union(avoid)),
             self._context.notes.restored,
         )
         self._deliveries.append(delivery)

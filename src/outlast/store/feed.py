@@ -24,7 +24,7 @@ from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import StoreBusy
 from outlast.providers.protocol import Buffer
-from outlast.store.read_memory import ReadMemory, first_sitting_s_max, sitting_s_max
+from outlast.store.read_memory import ReadMemory, stripe_s_max
 from outlast.store.windows import Window, first_window, is_empty, memory_bytes, split
 
 # Fetched beside the one that is consumed, at least: one that is being decoded, and one on its way.
@@ -64,17 +64,19 @@ class _Pace:
             self.known, self.stripe_s = True, self._seconds / self._bytes * limits.stripe_bytes
             self._seconds, self._bytes = 0.0, 0
 
+    def lagged(self, seconds: float) -> None:
+        """The present stripe has lasted for so long that it is taken away."""
+        self.known, self.stripe_s = True, max(self.stripe_s, seconds)
+
     @property
     def windows(self) -> float:
         """How many are consumed while one is fetched."""
-        if not self.known:
-            return 1.0
         window_s = self.stripe_s * limits.read_window_bytes / limits.stripe_bytes
         return self._fetch_s / window_s if window_s else math.inf
 
     @property
     def slow(self) -> bool:
-        return self.windows < slow_windows_max
+        return self.known and self.windows < slow_windows_max
 
 
 class _Load:
@@ -105,7 +107,8 @@ class Feed:
         self._at = 0  # in the first chunk of `_current`
         self._given = 0  # bytes in the consumer's hands
         self._lent = 0  # what a view in the consumer's hands pins
-        self._sitting_since: float | None = None
+        self._sitting_since: float | None = None  # since when the consumer has had its last piece
+        self._stripe_since = 0.0  # since when it has had the stripe that this is of
         self._pace = _Pace()
         self._ending: list[asyncio.Task[None]] = []  # cancelled, and perhaps not ended yet
         self._closed = False
@@ -126,7 +129,7 @@ class Feed:
         except BaseException:
             await self.close()
             raise
-        self._sitting_since = self._clock.monotonic()
+        self._sitting_since = self._stripe_since = self._clock.monotonic()
 
     async def next(self) -> Buffer | None:
         """The next piece; None after the last. Raises what `fetch` raises."""
@@ -147,6 +150,7 @@ class Feed:
         """Give up what is being fetched, and all memory."""
         self.abandon()
         await cancel_and_wait(self._ending)
+        assert self.held == 0, "what is held belongs to a window"
 
     def abandon(self) -> None:
         """As `close`, without waiting until the tasks have ended."""
@@ -159,27 +163,30 @@ class Feed:
         if self._current is not None:
             self._end(self._current)
             self._current = None
-        assert self.held == 0, "what is held belongs to a window"
 
     # ------------------------------------------------------------ for the memory
 
     @property
     def slow(self) -> bool:
-        return self._pace.slow or self.overdue_s(self._clock.monotonic()) >= 0
+        since = self.stripe_since
+        return self._pace.slow or (since is not None and self._clock.monotonic() - since >= stripe_s_max)
 
-    def overdue_s(self, now: float) -> float:
-        if self._sitting_since is None:
-            return -math.inf
-        return now - self._sitting_since - (sitting_s_max if self._pace.known else first_sitting_s_max)
+    @property
+    def stripe_since(self) -> float | None:
+        return None if self._sitting_since is None else self._stripe_since
 
     def spare(self, keep: int) -> None:
         """Drop what was fetched ahead, the last first, until `keep` bytes are held; see `Holder`."""
+        if not keep:
+            self._pace.lagged(self._clock.monotonic() - self._stripe_since)
         waited_for = self._sitting_since is None and self._current is None
-        while self.held > keep and len(self._ahead) > waited_for:
+        excess = self.held - keep
+        while excess > 0 and len(self._ahead) > waited_for:
             load = self._ahead.pop()
+            excess -= load.charge
             self._todo.appendleft(load.window)
             self._end(load)
-        if self.held > keep and self._sitting_since is not None and self._current is not None:
+        if excess > 0 and self._sitting_since is not None and self._current is not None:
             self._drop_rest(self._current)
 
     def _drop_rest(self, load: _Load) -> None:
@@ -214,7 +221,7 @@ class Feed:
 
     def _window_bytes(self) -> int:
         """How large windows are: so large that several fit this reading's share of the memory."""
-        share = 0 if self._pace.slow else self._memory.share(self) // (1 + windows_ahead_min)
+        share = 0 if self._pace.slow else self._memory.share // (1 + windows_ahead_min)
         return min(limits.read_window_bytes, max(share, limits.stripe_bytes))
 
     async def _begin_next(self) -> bool:
@@ -232,7 +239,7 @@ class Feed:
 
     def _fetch_ahead(self) -> None:
         """Begin to fetch further windows, as far as the consumer's pace and the memory allow."""
-        while self._pace.stripe_s < sitting_s_max:
+        while self._pace.stripe_s < stripe_s_max:
             size = self._window_bytes()
             if (found := self._peek(size)) is None:
                 return
@@ -245,8 +252,8 @@ class Feed:
         """How much to hold, in bytes."""
         if self._pace.slow:
             return 2 * limits.stripe_bytes
-        windows = 1 + max(windows_ahead_min, 1 + self._pace.windows)
-        return min(self._memory.share(self), windows * window_bytes)
+        windows = 1 + max(windows_ahead_min, 1 + self._pace.windows) if self._pace.known else 2
+        return min(self._memory.share, windows * window_bytes)
 
     def _start(self, window: Window, rest: Window | None, charge: int) -> None:
         self._todo.popleft()
@@ -265,28 +272,36 @@ class Feed:
         self._memory.give_back(self, surplus)
 
     def _end(self, load: _Load) -> None:
-        """Drop a window; its memory is free at once."""
-        if not load.task.done():
-            load.task.cancel()
-            load.task.add_done_callback(_look_at)
-            self._ending = [task for task in self._ending if not task.done()]
-            self._ending.append(load.task)
-        elif not load.task.cancelled():
-            load.task.exception()  # nobody else asks
-        load.chunks.clear()
-        self._memory.give_back(self, load.charge)
+        """Drop a window; its memory is free as soon as it is not being fetched any more."""
+
+        def ended(task: "asyncio.Task[None]") -> None:
+            if not task.cancelled():
+                task.exception()  # nobody else asks
+            load.chunks.clear()
+            self._memory.give_back(self, load.charge)
+
+        if load.task.done():
+            ended(load.task)
+            return
+        load.task.cancel()
+        load.task.add_done_callback(ended)
+        self._ending = [task for task in self._ending if not task.done()]
+        self._ending.append(load.task)
 
     # ------------------------------------------------------------ consuming
 
     def _hand_out(self, load: _Load) -> Buffer:
         chunk = load.chunks[0]
+        now = self._clock.monotonic()
+        if not self._at:
+            self._stripe_since = now
         pinned = _pinned_bytes(chunk)
         lent = not self.slow and self._memory.lend(pinned)
         size = view_bytes_max if lent else copy_bytes_max
         piece = chunk[self._at : self._at + size]
         self._given = len(piece)
         self._lent = pinned if lent else 0
-        self._sitting_since = self._clock.monotonic()
+        self._sitting_since = now
         return piece if lent else bytes(piece)
 
     def _come_back(self) -> bool:
@@ -326,9 +341,3 @@ def _pinned_bytes(chunk: memoryview) -> int:
 def _kept(chunk: memoryview) -> memoryview:
     """The chunk, without the rest of its stripe if that is most of it."""
     return memoryview(bytes(chunk)) if 2 * len(chunk) < _pinned_bytes(chunk) else chunk
-
-
-def _look_at(task: "asyncio.Task[None]") -> None:
-    """It was dropped: how it ended is of no interest."""
-    if not task.cancelled():
-        task.exception()

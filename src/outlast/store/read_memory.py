@@ -9,8 +9,9 @@ The rules:
 
 * A reader that has nothing left and finds no memory waits its turn. It holds nothing meanwhile, so there is
   no order of waiting in which everybody waits for somebody.
-* Who needs memory takes it from those whose consumers have let their bytes lie for `sitting_s_max`, the
-  longest first; and while it waits, from those that hold more than their share of the total (`share`).
+* Who needs memory takes it from those whose consumers have had a stripe for longer than a second
+  (`patience_s`: less where many wait), the longest first; and while it waits, from those that hold more than
+  their share of the total (`share`).
 * A reader is *slow* whose consumer takes much longer for its bytes than the providers do. Slow readers
   together hold three quarters of the total at most, and an eighth where others wait; they take turns at it,
   and the others come first. So 800 slow clients slow down each other, and nobody else.
@@ -18,25 +19,28 @@ The rules:
   are views of what was fetched; beyond that they are small copies, which belong to the consumer (`lend`).
 
 Invariant: `used` is the sum of what the readers hold, and never above `total`. Half of it comes back within
-`sitting_s_max`, whatever consumers do.
+`stripe_s_max`, whatever consumers do.
 """
 
 import asyncio
 from collections import deque
 from typing import Protocol
 
+from outlast.base import limits
 from outlast.base.clock import Clock
 
-# A consumer that lets bytes lie for so long is not waited for. A client on a line of 10 Mbit/s takes a
-# stripe in a second.
-sitting_s_max = 1.0
-# The same for its first stripe: many may begin at once, and it is not known yet how fast they are.
-first_sitting_s_max = 0.1
+# A consumer that takes longer than this for a stripe gives way to one that waits; to more of them the sooner,
+# down to the least. On a line of 10 Mbit/s a client takes a stripe in a second.
+stripe_s_max = 1.0
+stripe_s_min = 0.1
+patient_waiters = 8
 # The part of the total that slow readers have together at most, and where others wait.
 slow_part_max = 0.75
 slow_part_min = 0.125
-# How often it is looked whether somebody has to give way, while a reader waits.
-look_s = 0.1
+# How often it is looked whether somebody has to give way, while memory is short.
+look_s = 0.05
+# How long a reader's share is taken to be the same.
+share_s = 0.005
 
 
 class Holder(Protocol):
@@ -50,8 +54,9 @@ class Holder(Protocol):
         """Whether its consumer is."""
         ...
 
-    def overdue_s(self, now: float) -> float:
-        """For how long its consumer has let bytes lie beyond what it may; negative if it has not."""
+    @property
+    def stripe_since(self) -> float | None:
+        """Since when its consumer has had its stripe (monotonic, in seconds); None while it waits for one."""
         ...
 
     def spare(self, keep: int) -> None:
@@ -71,23 +76,34 @@ class ReadMemory:
         self._fast: deque[tuple[Holder, int, asyncio.Future[None]]] = deque()
         self._slow: deque[tuple[Holder, int, asyncio.Future[None]]] = deque()
         self._look: asyncio.TimerHandle | None = None
+        self._looks = float("-inf"), float("-inf")  # when the last two were
+        self._share, self._share_at = total // 2, float("-inf")
 
     # ------------------------------------------------------------ for readers
 
-    def share(self, holder: Holder) -> int:
-        """What this reader may hold, in bytes: its part of what slow ones leave, and half of it at most."""
+    @property
+    def share(self) -> int:
+        """What one more reader may hold, in bytes: its part of what slow ones leave; a stripe at least.
+
+        As of a moment ago: everybody asks for it all the time.
+        """
         now = self._clock.monotonic()
-        others = [other for other in self._holders if other is not holder]
-        fast = sum(not other.slow for other in others)
-        kept = sum(other.held for other in others if other.slow and other.overdue_s(now) < 0)
-        return min(self.total // 2, (self.total - kept) // (1 + fast + len(self._fast)))
+        if now - self._share_at >= share_s:
+            limit = self._overdue_since()
+            fast = sum(not holder.slow for holder in self._holders)
+            busy = [one for one in self._holders if (since := one.stripe_since) is None or since > limit]
+            kept = sum(one.held for one in busy if one.slow)
+            share = (self.total - kept) // max(1, fast + len(self._fast))
+            self._share = max(limits.stripe_bytes, min(self.total // 2, share))
+            self._share_at = now
+        return self._share
 
     def take_now(self, holder: Holder, count: int) -> bool:
         """Whether `holder` may hold `count` more bytes; they are counted if so."""
         if self._slow if holder.slow else self._fast:
             return False
         if not self._has_room(holder.slow, count) and not holder.slow:
-            self._take_overdue(count)
+            self._take_overdue(self.used + count - self.total)
         if not self._has_room(holder.slow, count):
             return False
         self._grant(holder, count)
@@ -100,7 +116,8 @@ class ReadMemory:
         turn = asyncio.get_running_loop().create_future()
         waiting = self._slow if holder.slow else self._fast
         waiting.append((holder, count, turn))
-        self._press()
+        if self._look is None or len(waiting) == 1:
+            self._press()
         try:
             await turn
         except asyncio.CancelledError:
@@ -131,8 +148,11 @@ class ReadMemory:
     def _has_room(self, slow: bool, count: int) -> bool:
         if self.used + count > self.total:
             return False
-        most = self.total * (slow_part_min if self._fast else slow_part_max)
-        return not slow or not (held := self._slow_bytes()) or held + count <= most
+        return not slow or not (held := self._slow_bytes()) or held + count <= self._slow_most()
+
+    def _slow_most(self) -> float:
+        """What the slow ones may hold together."""
+        return self.total * (slow_part_min if self._fast else slow_part_max)
 
     def _slow_bytes(self) -> int:
         return sum(holder.held for holder in self._holders if holder.slow)
@@ -141,6 +161,7 @@ class ReadMemory:
         self.used += count
         holder.held += count
         self._holders[holder] = None
+        self._keep_looking()
 
     def _free(self, holder: Holder, count: int) -> None:
         self.used -= count
@@ -159,31 +180,54 @@ class ReadMemory:
     # ------------------------------------------------------------ giving way
 
     def _press(self) -> None:
-        """Have others give way to those who wait, and look again in a while if some wait on."""
-        if waiting := self._fast or self._slow:
-            self._take_overdue(waiting[0][1])
-            self._serve()
+        """Have others give way to those who wait."""
+        self._keep_looking()
+        if not self._fast and not self._slow:
+            return
+        wanted = self.used - self.total + sum(count for _, count, _ in (*self._fast, *self._slow))
+        if self._slow:
+            wanted = max(wanted, int(self._slow_bytes() + self._slow[0][1] - self._slow_most()))
+        self._take_overdue(wanted)
+        self._serve()
         if self._fast:
             self._take_surplus()
-        if (self._fast or self._slow) and self._look is None:
+
+    def _keep_looking(self) -> None:
+        """Look again in a while, if somebody waits or may have to soon."""
+        if self._look is None and (self._fast or self._slow or self.used > self.total // 2):
             self._look = asyncio.get_running_loop().call_later(look_s, self._look_again)
 
     def _look_again(self) -> None:
         self._look = None
+        self._looks = self._looks[1], self._clock.monotonic()
         self._press()
 
-    def _take_overdue(self, count: int) -> None:
-        """Take back what consumers let lie, until there is room for `count` bytes, if that is enough."""
-        now = self._clock.monotonic()
-        overdue = [(holder.overdue_s(now), holder) for holder in self._holders]
-        for seconds, holder in sorted(overdue, key=lambda each: each[0], reverse=True):
-            if seconds < 0 or self.used + count <= self.total:
+    @property
+    def patience_s(self) -> float:
+        """How long a consumer may have a stripe while others wait."""
+        waiters = len(self._fast) + len(self._slow)
+        return max(stripe_s_min, stripe_s_max / (1 + waiters / patient_waiters))
+
+    def _overdue_since(self) -> float:
+        """Consumers that have had their stripe since before this are overdue.
+
+        As of the look before the last: since then they have had a turn, on a busy loop too.
+        """
+        return self._looks[0] - self.patience_s
+
+    def _take_overdue(self, wanted: int) -> None:
+        """Take back `wanted` bytes of what consumers let lie, as far as there are so many."""
+        enough, limit = self.used - wanted, self._overdue_since()
+        had = [(since, holder) for holder in self._holders if (since := holder.stripe_since) is not None]
+        for since, holder in sorted(had, key=lambda each: each[0]):
+            if since > limit or self.used <= enough:
                 return
             holder.spare(0)
 
     def _take_surplus(self) -> None:
         """Take back what some hold beyond their share, which is smaller the more there are."""
+        share = self.share
         for holder in list(self._holders):
-            if self._fast and holder.held > (share := self.share(holder)):
+            if self._fast and holder.held > share:
                 holder.spare(share)
                 self._serve()

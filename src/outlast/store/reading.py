@@ -5,9 +5,10 @@ its block.
         async for piece in reading:
             ...
 
-`await store.get(...)` gives a reading as well, to be closed by `aclose` or by reading it to its end. One
-that is neither is given up when it is collected; until then what it holds belongs to whoever needs it
-(`read_memory`).
+A caller that keeps a piece keeps the stripe that it is of, which nobody counts: `del piece` before the next
+is waited for. `await store.get(...)` gives a reading as well, to be closed by `aclose` or by reading it to
+its end. One that is neither is given up when it is collected; until then what it holds belongs to whoever
+needs it (`read_memory`).
 """
 
 import asyncio
@@ -52,6 +53,7 @@ class Reading:
         try:
             while (piece := await self._feed.next()) is not None:
                 yield piece
+                del piece  # it pins a whole stripe, and the next may have to be waited for
         finally:
             await self.aclose()
 
@@ -92,7 +94,8 @@ class PendingReading:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._reading.aclose()
+        if self._reading.data is None:
+            await self._reading.aclose()
 
 
 def _abandon(feed: Feed, loop: asyncio.AbstractEventLoop) -> None:

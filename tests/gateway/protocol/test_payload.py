@@ -374,6 +374,31 @@ async def test_hashing_of_a_large_body_runs_in_a_thread_and_what_waits_is_bounde
     assert most <= 2 * payload_module._BATCH_BYTES + 2 * 65_536
 
 
+@pytest.mark.parametrize("batch", [50_000, 200_000])
+async def test_among_many_bodies_each_keeps_little_for_hashing(batch):
+    waiting = most = 0
+
+    class Watched:
+        algorithm, value = "CRC32", ""
+
+        def update(self, data):
+            nonlocal waiting
+            waiting -= len(data)
+
+    async def source():
+        nonlocal waiting
+        for _ in range(200):
+            waiting += 10_000
+            yield bytes(10_000)
+
+    expected = SimpleNamespace(digest=Watched(), settle=lambda trailers: None)
+    unsigned, fields = payload_of(PayloadKind.UNSIGNED), headers(content_length=2_000_000)
+    async for _ in decode_payload(source(), unsigned, fields, expected, lambda: batch):
+        most = max(most, waiting)
+    assert waiting == 0
+    assert 10_000 < most <= 2 * batch + 10_000
+
+
 async def test_a_bad_chunk_of_a_long_body_is_noticed_long_before_its_end():
     kind = PayloadKind.SIGNED_CHUNKS
     body = bytearray(encode(kind, bytes(6 << 20)))

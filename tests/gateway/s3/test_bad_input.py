@@ -138,6 +138,7 @@ def test_xml_without_end(gateway: RunningGateway, bucket: str) -> None:
     [
         (b"GET /%s/k HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 20_000, "RequestHeaderSectionTooLarge"),
         (b"GET /%s/" + b"k" * 20_000 + b" HTTP/1.1\r\nHost: x", "RequestHeaderSectionTooLarge"),
+        (b"GET /%s/k HTTP/1.1\r\n" + b"X-Long: %s\r\n" % (b"x" * 7000) * 8, "RequestHeaderSectionTooLarge"),
         (b"GET /%s/k HTTP/1.1\r\n" + b"X-A: b\r\n" * 300 + b"Host: x", "BadRequest"),
         (b"GET /%s/k HTTP/1.1", "BadRequest"),
         (b"GET /%s/k HTTP/1.1\r\nHost: x\r\nHost: y", "BadRequest"),
@@ -217,7 +218,7 @@ def test_requests_with_a_byte_changed(gateway: RunningGateway, bucket: str, data
 def test_full_disks(
     gateway: RunningGateway, s3: Client, bucket: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(self: object, *arguments: object) -> None:
+    async def full(self: object, *arguments: object, **options: object) -> None:
         raise Full("p", "create", "no space")
 
     provider = type(gateway.world.memories["p0"])

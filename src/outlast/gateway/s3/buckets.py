@@ -35,6 +35,7 @@ async def list_buckets(call: Call) -> web.StreamResponse:
     most = parameters.number(query, "max-buckets", _BUCKETS_MAX, low=1, high=_BUCKETS_MAX)
     region = query.get("bucket-region", "")
     only = call.auth.access_key.bucket
+    await call.hold_listing()
     rows = [
         row
         for row in await call.store.buckets()

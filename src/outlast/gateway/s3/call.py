@@ -9,16 +9,17 @@ authenticated and authorised; only then does reading its body begin, and only th
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
+from typing import Protocol, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestPayloadError
 from multidict import CIMultiDictProxy
 
 from outlast.base.clock import Clock
-from outlast.base.limits import inline_bytes_max, put_bytes_max
+from outlast.base.limits import KIB, MIB, inline_bytes_max, put_bytes_max
 from outlast.gateway.s3 import xml
 from outlast.gateway.s3.checksums import Expected, expect
-from outlast.gateway.s3.errors import S3Error
+from outlast.gateway.s3.errors import S3Error, busy
 from outlast.gateway.s3.payload import decode_payload, decode_whole
 from outlast.gateway.s3.signature import Auth
 from outlast.gateway.s3.uri import Query
@@ -27,9 +28,49 @@ from outlast.store import AccessKey, Source, Store
 # A client that sends or takes nothing for so long is not waited for.
 STALL_S_MAX = 60.0
 # A body up to this size is read whole before it is decoded: an inline object with its chunks' framing.
-WHOLE_BYTES_MAX = inline_bytes_max + 8 * 1024
+WHOLE_BYTES_MAX = inline_bytes_max + 8 * KIB
+
+# What a small object takes while it waits for the log, for each of its bytes: itself, and its record.
+SMALL_BODY_FACTOR = 2
+# What a document takes while it is carried out, for each of its bytes: its elements as objects, and its
+# record.
+DOCUMENT_FACTOR = 10
+# What a page of a listing takes, about; larger ones are counted when they are there.
+LISTING_BYTES = 1 * MIB
+# An answer up to this size belongs to its connection's own part.
+SMALL_ANSWER_BYTES = 64 * KIB
+# What bodies under way may keep for hashing, all together.
+ALL_HASHING_BYTES = 32 * MIB
 
 XML_TYPE = "application/xml"
+
+
+class Lease(Protocol):
+    """What a request holds in memory, as far as an operation goes. See `gateway.memory`."""
+
+    def take_now(self, count: int) -> bool: ...
+
+    async def take(self, count: int) -> None: ...
+
+    def resize_now(self, count: int) -> bool: ...
+
+    def stalls(self) -> None: ...
+
+    def goes_on(self) -> None: ...
+
+
+class Connection(Protocol):
+    """The request's connection, as far as an operation goes."""
+
+    lease: Lease
+
+    def take_body(self) -> None:
+        """The body is read from now on."""
+        ...
+
+    def part_of(self, total: int) -> int:
+        """`total` bytes divided by the connections whose bodies are being read."""
+        ...
 
 
 class Call:
@@ -59,6 +100,18 @@ class Call:
         """Bytes of a body that have been sent as a stream."""
         self.auth: Auth[AccessKey]
 
+    @property
+    def _connection(self) -> Connection:
+        return cast(Connection, self.request.protocol)
+
+    async def hold_listing(self) -> None:
+        """Have the memory for a page of a listing. Raises `SlowDown`."""
+        await self._hold(LISTING_BYTES)
+
+    async def hold_answer(self, count: int) -> None:
+        """Have the memory for an answer of `count` bytes before it is read. Raises `SlowDown`."""
+        await self._hold(count)
+
     # ------------------------------------------------------------ the body
 
     async def source(self, expected: Expected) -> Source:
@@ -68,12 +121,27 @@ class Call:
         """
         length = self.request.content_length
         if length is not None and length <= WHOLE_BYTES_MAX:
+            await self._hold(SMALL_BODY_FACTOR * length)
             body = await self._whole()
             return decode_whole(body, self.auth.payload, self.headers, expected).data
-        stream = decode_payload(self._chunks(), self.auth.payload, self.headers, expected)
-        if stream.length is not None and stream.length > put_bytes_max:
+        stream = decode_payload(
+            self._chunks(), self.auth.payload, self.headers, expected, self._hashing_bytes
+        )
+        if stream.length > put_bytes_max:
             raise S3Error("EntityTooLarge")
+        if stream.length <= inline_bytes_max:
+            await self._hold(SMALL_BODY_FACTOR * stream.length)
         return stream
+
+    async def _hold(self, count: int) -> None:
+        """Have memory for `count` bytes. Raises `SlowDown`; ConnectionResetError if the client has gone."""
+        lease = self._connection.lease
+        if count and not lease.take_now(count):  # the usual case needs no coroutine
+            await lease.take(count)
+
+    def _hashing_bytes(self) -> int:
+        """How much of a body may wait to be hashed."""
+        return self._connection.part_of(ALL_HASHING_BYTES)
 
     async def document(self, *, checksummed: bool = True) -> bytes:
         """The body of a request in XML, verified against its signature and checksums.
@@ -88,7 +156,9 @@ class Call:
         if length > xml.body_bytes_max:
             raise S3Error("MaxMessageLengthExceeded")
         expected = expect(self.headers, self.auth.payload) if checksummed else None
-        data = decode_whole(await self._whole(), self.auth.payload, self.headers, expected).data
+        await self._hold(length * DOCUMENT_FACTOR)
+        body = await self._whole()
+        data = decode_whole(body, self.auth.payload, self.headers, expected).data
         if expected is not None and expected.md5 is not None:
             expected.check_md5(hashlib.md5(data, usedforsecurity=False).digest())
         return data
@@ -103,13 +173,16 @@ class Call:
         return b"".join([chunk async for chunk in self._chunks()])
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes from the client."""
+        """The body as it comes from the client. Empty when there is none now, and it has to be waited for."""
         self._continue()
         content = self.request.content
+        lease = self._connection.lease
+        lease.stalls()  # for as long as the body takes: a byte now and then is no reason to keep memory
         try:
             while True:
                 chunk = content.read_nowait()
                 if not chunk and not content.at_eof():
+                    yield b""
                     async with asyncio.timeout(STALL_S_MAX):
                         chunk = await content.readany()
                 if not chunk:
@@ -120,21 +193,30 @@ class Call:
         except (RequestPayloadError, OSError, RuntimeError) as error:
             # aiohttp's reader has a RuntimeError for a connection that is gone.
             raise S3Error("IncompleteBody") from error
+        finally:
+            lease.goes_on()
         if content.exception() is not None:
             raise S3Error("IncompleteBody")
 
     def _continue(self) -> None:
-        """Tell a client that waits for it to send the body."""
+        """Read the body from now on, and tell a client that waits for it to send it."""
+        self._connection.take_body()
         transport = self.request.transport
         if transport is not None and self.headers.get("Expect", "").lower() == "100-continue":
             transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     # ------------------------------------------------------------ the answer
 
+    def can_answer(self, body: bytes) -> bool:
+        """Whether there is memory for such an answer; it is held then."""
+        return len(body) <= SMALL_ANSWER_BYTES or self._connection.lease.resize_now(len(body))
+
     def answer(
         self, status: int = 200, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> web.Response:
-        """A whole response."""
+        """A whole response. Raises `SlowDown` if there is no memory to keep it until it is taken."""
+        if not self.can_answer(body):
+            raise busy("The gateway has no memory left for this answer.")
         told = told_always(self.id)
         if headers:
             told.update(headers)

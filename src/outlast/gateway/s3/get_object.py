@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from outlast.base.errors import InvalidPart
-from outlast.base.limits import parts_max
+from outlast.base.limits import inline_bytes_max, parts_max
 from outlast.catalog.records import Version
 from outlast.gateway.s3 import parameters
 from outlast.gateway.s3.attributes import override, version_headers
@@ -82,9 +82,17 @@ async def get_object(call: Call) -> web.StreamResponse:
         return span
 
     async with call.store.get(call.bucket, call.key, select=select) as reading:
-        if reading.data is not None:
+        if reading.data is None:
+            return await _stream(call, reading, status, headers)
+        if call.can_answer(reading.data):
             return call.answer(status, headers, reading.data)
-        return await _stream(call, reading, status, headers)
+    # There is no memory to keep a small object until the client has taken it. It is waited for without the
+    # object in hand, or those who wait would hold what they wait for.
+    await call.hold_answer(inline_bytes_max)
+    async with call.store.get(call.bucket, call.key, select=select) as reading:
+        if reading.data is None:  # it was overwritten in between
+            return await _stream(call, reading, status, headers)
+        return call.answer(status, headers, reading.data)
 
 
 def _status(span: tuple[int, int] | None) -> int:
@@ -101,6 +109,7 @@ async def _stream(
         async for piece in reading:
             left -= len(piece)
             await _send(call, response, piece)
+            del piece  # not kept while the next is waited for
         if left:
             raise BodyCutError(f"{left} bytes are missing")
         await response.write_eof()

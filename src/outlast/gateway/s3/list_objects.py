@@ -19,6 +19,7 @@ async def list_objects(call: Call) -> web.StreamResponse:
     quote = xml.key_encoder(query.get("encoding-type"))
     delimiter, marker = query.get("delimiter", ""), query.get("marker", "")
     most = parameters.page_size(query, "max-keys", list_keys_max)
+    await call.hold_listing()
     page = await call.store.list(call.bucket, query.get("prefix", ""), delimiter, marker, most)
     # Without a delimiter clients go on after the last key, and S3 does not repeat it.
     more = page.next if delimiter else None
@@ -41,6 +42,7 @@ async def list_objects_v2(call: Call) -> web.StreamResponse:
         raise parameters.argument_error("continuation-token", "", "The continuation token is empty")
     after = start if given is None else parameters.read_token("continuation-token", given)
     most = parameters.page_size(query, "max-keys", list_keys_max)
+    await call.hold_listing()
     page = await call.store.list(
         call.bucket, query.get("prefix", ""), query.get("delimiter", ""), after, most
     )

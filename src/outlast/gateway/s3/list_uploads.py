@@ -22,6 +22,7 @@ async def list_multipart_uploads(call: Call) -> web.StreamResponse:
     if not key_marker:
         upload_marker = ""  # as S3 has it: without a key marker it is passed over
     most = parameters.page_size(query, "max-uploads", list_keys_max)
+    await call.hold_listing()
     page = await call.store.uploads(call.bucket, prefix, delimiter, key_marker, upload_marker, most)
     return call.answer_xml(
         "ListMultipartUploadsResult",

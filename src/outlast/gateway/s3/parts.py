@@ -95,6 +95,7 @@ async def list_parts(call: Call) -> web.StreamResponse:
     row = await call.store.upload(call.bucket, call.key, upload)
     most = parameters.page_size(query, "max-parts", list_keys_max)
     marker = parameters.number(query, "part-number-marker", 0)
+    await call.hold_listing()
     parts = await call.store.parts(call.bucket, call.key, upload, marker, most + 1)
     shown, more = parts[:most], len(parts) > most > 0
     return call.answer_xml(

@@ -7,11 +7,12 @@ iteration raises if anything is wrong. So nobody may commit what came out before
 without an error.
 
 Hashing runs beside the stream: bytes that have been passed on are hashed in a thread while the next ones
-come in, one batch at a time, so at most two batches are held.
+come in, one batch at a time, so at most two batches are held; and none while the client is waited for.
 """
 
 import asyncio
 import hmac
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -35,15 +36,21 @@ _Step: TypeAlias = tuple[Callable[[Any], object], Any]
 
 
 def decode_payload(
-    chunks: AsyncIterable[bytes], payload: Payload, headers: Headers, expected: Expected | None = None
+    chunks: AsyncIterable[bytes],
+    payload: Payload,
+    headers: Headers,
+    expected: Expected | None = None,
+    batch_bytes: Callable[[], int] = lambda: _BATCH_BYTES,
 ) -> "PayloadStream":
     """The plaintext of a body that comes in `chunks`. MissingContentLength, InvalidArgument at once.
+
+    `batch_bytes()`: how much may be kept at present until it is hashed; 1 MiB at most.
 
     The rest is raised while it is iterated over, at the latest in place of its end: IncompleteBody,
     XAmzContentSHA256Mismatch, SignatureDoesNotMatch, InvalidRequest (framing), MalformedTrailerError,
     BadDigest.
     """
-    return PayloadStream(chunks, _Verification(payload, headers, expected))
+    return PayloadStream(chunks, _Verification(payload, headers, expected), batch_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +86,31 @@ class PayloadStream:
     """The plaintext of one body, to be iterated over once.
 
     `length` is the number of bytes that the client promised; more or fewer raise IncompleteBody. `trailers`
-    (names in lower case) are complete when the iteration has ended.
+    (names in lower case) are complete when the iteration has ended. An empty chunk says that the client has
+    to be waited for.
     """
 
-    def __init__(self, chunks: AsyncIterable[bytes], verification: "_Verification") -> None:
+    def __init__(
+        self, chunks: AsyncIterable[bytes], verification: "_Verification", batch_bytes: Callable[[], int]
+    ) -> None:
         self.length = verification.length
         self.trailers: dict[str, str] = {}
         self._chunks = chunks
         self._verification = verification
+        self._batch_bytes = batch_bytes
 
     async def __aiter__(self) -> AsyncIterator[Buffer]:
         verification = self._verification
-        beside = _Beside()
+        beside = _Beside(self._batch_bytes)
         try:
             async for chunk in self._chunks:
-                pieces = verification.feed(chunk)
+                if not chunk:
+                    await beside.finish()
+                    continue
+                pieces = deque(verification.feed(chunk))
                 await beside.add(verification.take_steps(), len(chunk))
-                for piece in pieces:
-                    yield piece
+                while pieces:
+                    yield pieces.popleft()  # nothing is kept while more is waited for
             await beside.finish()
         finally:
             beside.cancel()
@@ -189,7 +203,8 @@ def _forget(task: "asyncio.Task[None]") -> None:
 class _Beside:
     """Steps done in a thread, in order, a batch at a time, beside whoever adds them."""
 
-    def __init__(self) -> None:
+    def __init__(self, batch_bytes: Callable[[], int]) -> None:
+        self._batch_bytes = batch_bytes
         self._steps: list[_Step] = []
         self._bytes = 0
         self._running: asyncio.Task[None] | None = None
@@ -199,8 +214,11 @@ class _Beside:
         if steps:
             self._steps += steps
             self._bytes += size
-            if self._bytes >= _BATCH_BYTES:
-                await self._start()
+            if self._bytes >= (most := min(_BATCH_BYTES, self._batch_bytes())):
+                if most >= _INLINE_BYTES_MAX:
+                    await self._start()
+                else:  # so many bodies at once that none may keep what a thread would be worth
+                    await self.finish()
 
     async def _start(self) -> None:
         await self._wait()
@@ -213,12 +231,12 @@ class _Beside:
             await running
 
     async def finish(self) -> None:
-        """Wait until all steps are done."""
+        """Wait until all steps are done, and nothing is held any more."""
         if self._bytes > _INLINE_BYTES_MAX:
             await self._start()
         await self._wait()
         _run(self._steps)
-        self._steps = []
+        self._steps, self._bytes = [], 0
 
     def cancel(self) -> None:
         """Nobody will ask for the outcome any more."""

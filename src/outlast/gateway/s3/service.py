@@ -16,7 +16,7 @@ from outlast.gateway.s3.access import authorise
 from outlast.gateway.s3.address import Hosts, locate, split_target
 from outlast.gateway.s3.call import XML_TYPE, Call, told_always
 from outlast.gateway.s3.dispatch import handler_of, operation_of
-from outlast.gateway.s3.errors import S3Error, from_store_error, render_error
+from outlast.gateway.s3.errors import S3Error, busy, from_store_error, render_error
 from outlast.gateway.s3.get_object import BodyCutError
 from outlast.gateway.s3.refusals import refuse_headers, refuse_parameters
 from outlast.gateway.s3.signature import RequestView, authenticate
@@ -65,6 +65,14 @@ class Service:
             return self._refuse(visit, S3Error("InternalError"), error)
         finally:
             visit.leave()
+
+    def refuse(self, request: web.BaseRequest) -> web.StreamResponse:
+        """The answer to a request on a connection that is one too many."""
+        visit = Visit(self.traffic, request, self.new_id())
+        response = self._refuse(visit, busy("There are too many connections to this gateway."), None)
+        response.force_close()
+        visit.leave()
+        return response
 
     async def _serve(self, visit: Visit) -> web.StreamResponse:
         request = visit.request

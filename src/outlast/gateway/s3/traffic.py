@@ -28,6 +28,8 @@ UNKNOWN = "unknown"
 BODY_CUT = "BodyCut"
 CONNECTION_LOST = "ConnectionLost"
 CANCELLED = "Cancelled"
+# Errors of 500 and above that are as it should be; a crowd's refusals are for the metrics, not for the log.
+_NO_FAULT = frozenset({"NotImplemented", "SlowDown"})
 
 _log = structlog.get_logger("outlast.gateway")
 
@@ -139,7 +141,7 @@ class Visit:
 
     @property
     def _is_our_fault(self) -> bool:
-        return self._code == BODY_CUT or (self._status >= 500 and self._code != "NotImplemented")
+        return self._code == BODY_CUT or (self._status >= 500 and self._code not in _NO_FAULT)
 
     def _tell(self, received: int, sent: int, seconds: float) -> None:
         said: dict[str, object] = {
