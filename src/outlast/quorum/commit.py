@@ -55,6 +55,9 @@ IDLE_ROUNDS = 2
 LAST_IDLE_ROUNDS = 4
 # What was asked for this many round trips ago is fresh enough to go on from: the answer took one of them.
 FRESH_ROUNDS = 2.5
+# What is proposed at once is halved with each failure, down to this, and doubled with each success: over a
+# slow uplink a large batch does not arrive in time, however often it is sent.
+BATCH_BYTES_MIN = 64 * limits.KIB
 # An attempt carries what waits twice, in case that it is outvoted; not where that would be much.
 ANNOUNCED_BYTES_MAX = 256 * limits.KIB
 
@@ -74,6 +77,7 @@ class Committer:
         self._queue: deque[Writer] = deque()
         self._pending: list[Pending] = []
         self._sequence = 0
+        self._batch_bytes = limits.batch_bytes_max
         self._lost = 0
         self._misses = 0
         self._proposed: tuple[int, tuple[Submission, ...], bytes] = -1, (), b""
@@ -109,6 +113,7 @@ class Committer:
                 self._answer(pending, part)
         if ours and batch.proposer == self._context.gateway:
             assert state.value is not None
+            self._batch_bytes = min(limits.batch_bytes_max, 2 * self._batch_bytes)
             self._context.figures.batch_bytes.add(len(state.value))
         elif ours:
             reached("commit: another gateway included our submission")
@@ -150,6 +155,7 @@ class Committer:
             self._reads.majority_answered()
         except NoMajority as error:
             context.figures.no_majority += 1
+            self._batch_bytes = max(BATCH_BYTES_MIN, self._batch_bytes // 2)
             self.outage.extend(self._writers(), error, context.pace.last_s)
             self._reads.wake()
             pause_s = context.entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S)
@@ -180,7 +186,7 @@ class Committer:
         """Make a submission of what is in the queue."""
         writers: list[Writer] = []
         size = 0
-        while self._queue and (not writers or size + len(self._queue[0].record) <= limits.batch_bytes_max):
+        while self._queue and (not writers or size + len(self._queue[0].record) <= self._batch_bytes):
             if len(self._pending) >= PENDING_MAX:
                 return
             writer = self._queue.popleft()
@@ -199,7 +205,7 @@ class Committer:
         """
         self._submit()
         context = self._context
-        ours = included((), [pending.submission for pending in self._pending], limits.batch_bytes_max)
+        ours = included((), [pending.submission for pending in self._pending], self._batch_bytes)
         submissions = tuple(included(ours, self._announced(slot), limits.batch_bytes_max))
         if self._proposed[:2] != (slot.number, submissions):
             batch = Batch(self._history.hash, context.gateway, submissions)

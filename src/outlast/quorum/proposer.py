@@ -48,8 +48,11 @@ class Proposer:
         self._history = history
         self._laggards = laggards
         self._rounds_used: dict[int, int] = {}
+        self._forgotten = -1, 0
+        """The last slot whose rounds were forgotten, and the highest of all those rounds."""
         self._ahead: dict[int, tuple[Slot, asyncio.Task[None]]] = {}
         self._watched_until = -1
+        self._unfinished: Slot | None = None
 
     def slot_at(self, number: int) -> Slot:
         """A slot as seen from now on."""
@@ -64,14 +67,20 @@ class Proposer:
 
     def next_ballot(self, slot: Slot) -> Ballot:
         """A ballot above all that a majority has promised, and never one used before."""
-        used = self._rounds_used.get(slot.number, 0)
+        last, highest = self._forgotten
+        used = self._rounds_used.get(slot.number, highest if slot.number <= last else 0)
         self._rounds_used[slot.number] = max(used, slot.tally.round_to_beat()) + 1
         return Ballot(self._rounds_used[slot.number], self._context.gateway)
 
     def forget(self, number: int) -> None:
-        """The slot was decided and applied. Of the newest one the rounds are kept (`settle_again`)."""
-        for known in [known for known in self._rounds_used if known < number]:
-            del self._rounds_used[known]
+        """The slot was decided and applied. Of the newest one the rounds are kept (`settle_again`).
+
+        Where a local catalog is built anew, slots come a second time in which this gateway has proposed. So
+        what is forgotten is which rounds it used, and not that it may have.
+        """
+        last, highest = self._forgotten
+        rounds = [self._rounds_used.pop(known) for known in [*self._rounds_used] if known < number]
+        self._forgotten = max(last, number - 1), max([highest, *rounds])
 
     async def decide(self, number: int, proposal: Proposal) -> SlotState:
         """Bring the next slot to its decision. Raises `NoMajority`."""
@@ -98,7 +107,11 @@ class Proposer:
 
     def _owns(self, number: int) -> bool:
         """Whether round 0 of the slot is this gateway's, and was not used."""
-        return self._history.owner == self._context.gateway and number not in self._rounds_used
+        return (
+            self._history.owner == self._context.gateway
+            and number > self._forgotten[0]
+            and number not in self._rounds_used
+        )
 
     # ------------------------------------------------------------ slots seen ahead
 
@@ -165,7 +178,11 @@ class Proposer:
     ) -> SlotState | None:
         pace, clock = self._context.pace, self._context.clock
         state = None
+        if (unfinished := self._unfinished_as(slot, proposal)) is not None:
+            slot = unfinished
+            state = await slot.finish()
         while state is None:
+            self._unfinished = slot
             if slot.tally.hopeless():
                 raise slot.tally.no_majority(slot.number)
             if losses:
@@ -179,9 +196,18 @@ class Proposer:
                 state = await pace.timed(slot.attempt(ballot, _value(proposal, slot), announced))
                 losses += 1
             if state is None and proposal is None and slot.tally.open():
+                self._unfinished = None
                 return None
+        self._unfinished = None
         self._context.figures.slow += 1
         return state
+
+    def _unfinished_as(self, slot: Slot, proposal: Proposal | None) -> Slot | None:
+        """The slot as an earlier attempt left it, if that can be gone on with."""
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is None or unfinished.number != slot.number or proposal is None:
+            return None
+        return unfinished if unfinished.is_unfinished(len(proposal.value(slot))) else None
 
 
 def _value(proposal: Proposal | None, slot: Slot) -> Callable[[], bytes | None]:

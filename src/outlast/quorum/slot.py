@@ -87,6 +87,10 @@ class Slot:
         self._view = {voter.name: voter.incarnation for voter in voters}
         self._background = background
         self._votes: dict[str, Vote | None] = {}
+        self._proposed: tuple[Ballot, bytes] | None = None
+        """What phase 2 is about, until it is outvoted."""
+        self._adopted = False
+        """Whether that value was accepted somewhere before: then nothing else can be proposed instead."""
 
     def is_current(self) -> bool:
         """Whether no voter was taken back since the slot was begun."""
@@ -217,6 +221,7 @@ class Slot:
         if promised is None:
             return None
         chosen = adopted(promised)
+        self._adopted = chosen is not None
         if chosen is None:
             chosen = propose()
         else:
@@ -277,8 +282,29 @@ class Slot:
                 task.cancel()
         return promised if len(promised) >= needed else None
 
+    def is_unfinished(self, size: int) -> bool:
+        """Whether phase 2 was begun, was not outvoted, and is better tried again than begun anew.
+
+        `size`: of the value that would be proposed now. One that is far smaller is worth a ballot of its own.
+        """
+        if self._proposed is None or not self.is_current():
+            return False
+        return self._adopted or 2 * size > len(self._proposed[1])
+
+    async def finish(self) -> SlotState | None:
+        """Phase 2 once more; the decided state, or None as from `attempt`.
+
+        A gateway that keeps trying while voters give promises and refuse values must not leave one promise
+        after another: rows would grow without end.
+        """
+        assert self._proposed is not None and self.is_current()
+        reached("slot: phase 2 was tried again under its ballot")
+        self._rounds["ballot"] += 1
+        return await self._accept(*self._proposed)
+
     async def _accept(self, ballot: Ballot, value: bytes) -> SlotState | None:
         """Phase 2."""
+        self._proposed = ballot, value
         outvoted = 0
 
         async def raise_accepted(voter: Voter) -> None:
@@ -288,8 +314,13 @@ class Slot:
             except OutvotedError:
                 outvoted += 1
 
-        tasks = self._start_all(raise_accepted)
-        return await self._decision(tasks, lambda: outvoted > len(self._voters) - self.tally.majority)
+        def lost() -> bool:
+            return outvoted > len(self._voters) - self.tally.majority
+
+        state = await self._decision(self._start_all(raise_accepted), lost)
+        if state is not None or lost():
+            self._proposed = None
+        return state
 
     async def _decision(
         self, tasks: Sequence["asyncio.Task[None]"], lost: Callable[[], bool]

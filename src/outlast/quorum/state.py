@@ -21,8 +21,10 @@ from outlast.quorum.batch import Seal
 
 ROUND_MAX = 2**32
 """No slot needs as many rounds. Far below what the format can hold, so that there is always a next one."""
-PLACE_MAX = 4096
-"""A row has one state per round that reached the voter. No slot is contended for that often."""
+PLACE_MAX = 2**20
+"""A row has one state per round that reached the voter. While voters take promises and refuse values, it
+grows by a few a minute for each gateway that tries: this is years of that.
+"""
 STATE_BYTES_MAX = 4 * limits.batch_bytes_max
 """A value holds a batch or one record that is larger alone; an announcement as much again."""
 

@@ -11,7 +11,7 @@ Everything else (one of two answers accepted, the third voter silent) is inconcl
 
 from dataclasses import dataclass, field
 
-from outlast.base.errors import ConfigError, NoMajority, OutlastError
+from outlast.base.errors import ConfigError, ForkedLog, NoMajority, OutlastError
 from outlast.quorum.ballot import Ballot, SlotState, majority
 
 
@@ -42,15 +42,19 @@ class Tally:
         return majority(self.voters)
 
     def decided(self) -> SlotState | None:
-        """The accepted state that a majority shares, if any."""
-        votes: dict[Ballot, int] = {}
+        """The accepted state that a majority shares, if any. `ForkedLog`: a ballot has two values."""
+        votes: dict[Ballot, tuple[int, bytes | None]] = {}
+        decided = None
         for state in self.states.values():
             if state is None or state.accepted is None:
                 continue
-            votes[state.accepted] = votes.get(state.accepted, 0) + 1
-            if votes[state.accepted] >= self.majority:
-                return state
-        return None
+            count, value = votes.get(state.accepted, (0, state.value))
+            if value != state.value:
+                raise ForkedLog(f"two values were accepted under one ballot: {state.accepted}")
+            votes[state.accepted] = count + 1, value
+            if count + 1 >= self.majority:
+                decided = state
+        return decided
 
     def open(self) -> bool:
         """Whether a majority holds nothing accepted."""

@@ -16,13 +16,15 @@ of such a vote until a later look at the marker confirms it.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Estranged, Exists, NotFound, ProviderError, Unavailable
+from outlast.base.marks import reached
 from outlast.providers.latency import Latency
 from outlast.providers.protocol import Provider
 from outlast.providers.wrap.attest import Attested
@@ -33,8 +35,13 @@ T = TypeVar("T")
 
 # A voter that is slower than the others works off their decisions in the background; this many at a time.
 OPERATIONS_MAX = 128
-# States of one row that are read at once, after the first.
+# States of one row that are read at once, after the first; then twice as many each time, up to the most.
 ROW_READ_AHEAD = 3
+ROW_READ_AHEAD_MAX = 64
+# What the latest states of a row announce is passed on; so many are kept.
+ANNOUNCED_MAX = 64
+# What is sent in an operation may take longer than its answer, by this rate.
+LOG_BYTES_PER_S_MIN = limits.MIB
 # Before anything is known of a voter. Short, so that each is tried early.
 EXPECTED_S_GUESS = 0.01
 # A voter that was late is asked again after this, whoever else suffices: so its guard hears of a silence.
@@ -56,6 +63,14 @@ class Vote:
     incarnation: bytes
     announced: tuple[bytes, ...] = ()
     """What the states read on the way to this one announce, its own included."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """How far a slot's row has been read. `held`: the last state so far."""
+
+    held: Placed | None
+    announced: "deque[bytes]" = field(default_factory=lambda: deque(maxlen=ANNOUNCED_MAX))
 
 
 class Voter:
@@ -87,6 +102,7 @@ class Voter:
         self._late = False
         self._asked_at = float("-inf")
         self._unconfirmed: tuple[int, float] | None = None
+        self._interrupted: tuple[int, bytes, _Reading] | None = None
 
     @property
     def incarnation(self) -> bytes:
@@ -138,28 +154,35 @@ class Voter:
         that is known to be `contended`, several states are read at once.
         """
         width = ROW_READ_AHEAD if contended else 1
-        held = None if after is None else after.held
-        states, incarnation = await self._attested(lambda: self._walk(self.provider, slot, held, last, width))
-        if not states:
+        reading = self._resume(slot, after)
+        under = self.incarnation
+        try:
+            _, incarnation = await self._attested(
+                lambda: self._walk(self.provider, slot, reading, last, width)
+            )
+        except Unavailable:
+            self._interrupted = slot, under, reading
+            raise
+        if reading.held is None or (after is not None and reading.held.place == after.held.place):
             return after
-        announced = (placed.state.announced for placed in states)
-        return Vote(states[-1], incarnation, tuple(one for one in announced if one is not None))
+        return Vote(reading.held, incarnation, tuple(reading.announced))
 
     async def peek(self, slot: int, last: bool = False) -> SlotState | None:
         """As `read`, without attestation: proves nothing by what is missing."""
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
-                states = await self._walk(self._source, slot, None, last, 1)
+                reading = _Reading(None)
+                await self._walk(self._source, slot, reading, last, 1)
         except TimeoutError as error:
             raise Unavailable(self.name, "get", "no answer in time", Cause.TIMEOUT) from error
-        return states[-1].state if states else None
+        return None if reading.held is None else reading.held.state
 
     async def create(self, slot: int, after: Vote | None, state: SlotState) -> Vote:
         """Give the slot this state after the one that it is known to hold. Raises `Exists`."""
         placed, data = self.codec.encode(slot, None if after is None else after.held, state)
         key = state_key(slot, placed.place)
         try:
-            _, incarnation = await self._attested(lambda: self.provider.create(key, data))
+            _, incarnation = await self._attested(lambda: self.provider.create(key, data), len(data))
         except ProviderError as error:
             self.refuses = not isinstance(error, Exists)
             raise
@@ -170,34 +193,47 @@ class Voter:
 
     # ------------------------------------------------------------ pieces
 
-    async def _walk(
-        self, source: Provider, slot: int, after: Placed | None, last: bool, width: int
-    ) -> list[Placed]:
-        """The states behind `after`, up to the first one with a value, or to the last one.
+    def _resume(self, slot: int, after: Vote | None) -> _Reading:
+        """Where to read on: behind `after`, or where an earlier reading of the row came to its deadline.
+
+        A row can have more states than can be read in one operation. States never change, so what was read
+        of it stays right under the same incarnation; that the voter remembers it is attested by the
+        operation that reads on.
+        """
+        reading = _Reading(None if after is None else after.held)
+        if self._interrupted is None or self._interrupted[:2] != (slot, self.incarnation):
+            return reading
+        earlier = self._interrupted[2]
+        if earlier.held is None or (after is not None and earlier.held.place <= after.held.place):
+            return reading
+        reached("voter: a long row is read on")
+        return _Reading(earlier.held, earlier.announced.copy())
+
+    async def _walk(self, source: Provider, slot: int, reading: _Reading, last: bool, width: int) -> None:
+        """Read on, up to the first state with a value, or to the last one.
 
         `width` are read at once. Most rows have one state; of those that have more, several are.
         """
-        states: list[Placed] = []
-        first = 0 if after is None else after.place + 1
-        while first + len(states) <= PLACE_MAX:
-            place = first + len(states)
+        while (first := 0 if reading.held is None else reading.held.place + 1) <= PLACE_MAX:
             contents = await asyncio.gather(
-                *(_content(source, state_key(slot, place + ahead)) for ahead in range(width))
+                *(_content(source, state_key(slot, first + ahead)) for ahead in range(width))
             )
             for content in contents:
                 if content is None:
-                    return states
-                after = self.codec.decode(slot, after, content)
-                if after.state.value is not None:
-                    self.check(slot, after.state.value)
-                states.append(after)
-                if after.state.value is not None and not last:
-                    return states
-            width = ROW_READ_AHEAD
+                    return
+                placed = self.codec.decode(slot, reading.held, content)
+                if placed.state.value is not None:
+                    self.check(slot, placed.state.value)
+                reading.held = placed
+                if placed.state.announced is not None:
+                    reading.announced.append(placed.state.announced)
+                if placed.state.value is not None and not last:
+                    return
+            width = min(ROW_READ_AHEAD_MAX, max(ROW_READ_AHEAD, 2 * width))
         raise Unavailable(self.name, "get", f"slot {slot} has no last state", Cause.CORRUPT)
 
-    async def _attested(self, operation: Callable[[], Awaitable[T]]) -> tuple[T, bytes]:
-        """What the operation gives, and the incarnation under which it did."""
+    async def _attested(self, operation: Callable[[], Awaitable[T]], size: int = 0) -> tuple[T, bytes]:
+        """What the operation gives, and the incarnation under which it did. `size`: bytes that it sends."""
         if self._in_flight >= OPERATIONS_MAX:
             raise Unavailable(self.name, "vote", "too many votes in flight", Cause.SATURATED)
         self._in_flight += 1
@@ -205,7 +241,7 @@ class Voter:
         incarnation = self.provider.incarnation
         looking = None if self.provider.attests else asyncio.ensure_future(self.provider.attest())
         try:
-            async with asyncio.timeout(limits.log_operation_s_max):
+            async with asyncio.timeout(limits.log_operation_s_max + size / LOG_BYTES_PER_S_MIN):
                 result = await operation()
                 if looking is not None:
                     await looking
