@@ -154,3 +154,19 @@ def test_mending_goes_on_after_the_log_was_away() -> None:
         assert await degraded(far) == 0
 
     in_far_store(test)
+
+
+def test_when_the_last_provider_is_back_everything_is_restored_within_a_minute() -> None:
+    """Two are away in turn, and in between no attempt can succeed: that is nobody's failure for later."""
+
+    async def test(far: Far) -> None:
+        await write_without(far, "p1", 3)
+        async with mending(far.world.gateways[0]):
+            far.faults["p0"].shape, far.faults["p1"].shape = Shape.REFUSE, None
+            await far.settle(660)
+            assert await degraded(far) == 3
+            far.faults["p0"].shape = None
+            await far.settle(60)
+            assert await degraded(far) == 0
+
+    in_far_store(test)

@@ -8,6 +8,7 @@ import pytest
 from store_worlds import Far, content, in_far_store
 
 from outlast.base.errors import StoreCorrupt, StoreUnavailable
+from outlast.base.points import visiting
 from outlast.catalog.records import ExtentsCollected, FragmentsLost
 from outlast.coding.extent import fragment_key
 from outlast.maintenance.repair import RepairReport, repair
@@ -320,5 +321,37 @@ def test_a_damaged_marker_is_left_alone_where_nothing_shows_that_the_place_is_ou
         assert report.reattached == []
         assert "nothing there shows that it is ours" in report.problems[0]
         assert dict(far.memories[1]._objects) == {MARKER_KEY: b"damaged", key: content}
+
+    in_far_store(test)
+
+
+@pytest.mark.parametrize(
+    "stopped_at", ["reattach: incarnation", "reattach: log begun", "reattach: log refilled"]
+)
+def test_of_two_repairs_at_once_none_says_taken_back_of_what_is_not(stopped_at: str) -> None:
+    """One is stopped in the middle, another takes the provider back, and the first goes on."""
+
+    async def test(far: Far) -> None:
+        other = await far.world.gateway()
+        await far.store.put("bucket", "key", content(1000))
+        far.memories[1].wipe()
+        await far.settle(8)
+        stopped, go_on = asyncio.Event(), asyncio.Event()
+
+        async def visit(name: str) -> None:
+            if name.startswith(f"reattach: {stopped_at}") and not stopped.is_set():
+                stopped.set()
+                await go_on.wait()
+
+        with visiting(visit):
+            first = asyncio.ensure_future(repair(far.store))
+            await stopped.wait()
+            second = await repair(other.store)
+            go_on.set()
+            reports = [await first, second]
+        await far.settle(12)
+        assert far.store.fleet["p1"].health.state == "healthy"
+        assert [report.reattached for report in reports] == [[], ["p1"]]
+        assert "taken back by somebody else" in reports[0].problems[0]
 
     in_far_store(test)

@@ -465,8 +465,8 @@ def test_what_calls_took_is_expected_by_their_size() -> None:
         scene.fault.shape = None
         for _ in range(10):
             await scene.guard.put("b", b"x")
-        assert scene.guard.health.expected_s("put", 2 << 20) > 0.5
-        assert scene.guard.health.expected_s("put", 1) < 0.1
+        assert scene.guard.health.durations.expected_s("put", 2 << 20) > 0.5
+        assert scene.guard.health.durations.expected_s("put", 1) < 0.1
 
     run(main, watch=False)
 

@@ -15,7 +15,7 @@ from outlast.base.errors import (
     Unavailable,
     Unsupported,
 )
-from outlast.providers import health
+from outlast.providers import durations, health
 from outlast.providers.health import Health
 from outlast.providers.latency import Latency
 from outlast.providers.marker import Marker
@@ -266,7 +266,7 @@ def test_one_that_is_far_away_is_given_the_time_that_its_answers_take(one: Healt
 
 def test_a_verb_that_was_not_used_yet_takes_no_less_than_the_others(one: Health) -> None:
     one.report("get", 0.8)
-    assert one.expected_s("put", 1000) == 0.8
+    assert one.durations.expected_s("put", 1000) == 0.8
 
 
 def test_answers_to_reads_do_not_cover_silent_writes(one: Health, clock: HandClock) -> None:
@@ -283,42 +283,42 @@ def test_answers_to_reads_do_not_cover_silent_writes(one: Health, clock: HandClo
 
 
 def test_an_unknown_provider_is_expected_to_be_neither_fast_nor_slow(one: Health) -> None:
-    assert one.expected_s("get") == health.expected_s_guess
-    assert one.late_s("get") == health.expected_s_guess
+    assert one.durations.expected_s("get") == durations.expected_s_guess
+    assert one.durations.late_s("get") == durations.expected_s_guess
 
 
 def test_expectations_follow_what_calls_take(one: Health, clock: HandClock) -> None:
     for _ in range(100):
         one.report("get", 0.02)
-    assert one.expected_s("get") == pytest.approx(0.02)
+    assert one.durations.expected_s("get") == pytest.approx(0.02)
     for _ in range(50):
         one.report("get", 0.2)
-    assert one.expected_s("get") == pytest.approx(0.2, rel=0.05)
+    assert one.durations.expected_s("get") == pytest.approx(0.2, rel=0.05)
 
 
 def test_late_is_what_only_one_in_twenty_is(one: Health) -> None:
     for number in range(640):
         one.report("get", 0.5 if number % 30 == 0 else 0.02 + number % 10 / 1000)
-    assert 0.02 <= one.late_s("get") <= 0.03
+    assert 0.02 <= one.durations.late_s("get") <= 0.03
 
 
 def test_noise_is_not_late_and_the_hopelessly_slow_are(one: Health) -> None:
     for _ in range(20):
         one.report("get", 0.000_1)
         one.report("put", 30.0)
-    assert one.late_s("get") == health.late_s_min
-    assert one.late_s("put") == health.late_s_max
+    assert one.durations.late_s("get") == durations.late_s_min
+    assert one.durations.late_s("put") == durations.late_s_max
 
 
 def test_small_and_large_transfers_are_expected_apart(one: Health) -> None:
     for _ in range(20):
         one.report("get", 0.001, None, 1000)
         one.report("get", 0.1, None, 4 << 20)
-    assert one.expected_s("get", 100) == pytest.approx(0.001)
-    assert one.expected_s("get", 2 << 20) == pytest.approx(0.1)
-    assert one.expected_s("get") == pytest.approx(0.1), "unless said otherwise, a large one"
-    assert one.expected_s("get", 500_000) == pytest.approx(0.001), "the nearest that is known"
-    assert one.late_s("get", 100) < one.late_s("get", 4 << 20)
+    assert one.durations.expected_s("get", 100) == pytest.approx(0.001)
+    assert one.durations.expected_s("get", 2 << 20) == pytest.approx(0.1)
+    assert one.durations.expected_s("get") == pytest.approx(0.1), "unless said otherwise, a large one"
+    assert one.durations.expected_s("get", 500_000) == pytest.approx(0.001), "the nearest that is known"
+    assert one.durations.late_s("get", 100) < one.durations.late_s("get", 4 << 20)
 
 
 def test_calls_given_up_make_a_provider_slower_than_it_looked_but_never_faster(one: Health) -> None:
@@ -326,10 +326,10 @@ def test_calls_given_up_make_a_provider_slower_than_it_looked_but_never_faster(o
         one.report("get", 0.01)
     for _ in range(20):
         one.report_given_up("get", 0.001)
-    assert one.expected_s("get") == pytest.approx(0.01)
+    assert one.durations.expected_s("get") == pytest.approx(0.01)
     for _ in range(50):
         one.report_given_up("get", 0.5)
-    assert one.expected_s("get") > 0.4
+    assert one.durations.expected_s("get") > 0.4
     assert one.available
 
 
@@ -337,7 +337,7 @@ def test_a_slow_providers_bad_name_fades_when_nobody_asks_it(one: Health, clock:
     for _ in range(50):
         one.report("get", 2.0)
     clock.time += 300
-    assert one.expected_s("get") < 0.01
+    assert one.durations.expected_s("get") < 0.01
 
 
 # ---------------------------------------------------------------- findings
@@ -439,6 +439,6 @@ def test_what_was_given_up_counts_until_something_has_ended() -> None:
     for seconds in (1.0, 2.0, 1.5):
         latency.add_given_up(seconds, 0.0)
     assert (latency.known, latency.answered) == (True, False)
-    assert latency.mean_s == latency.late_s() == 2.0
+    assert latency.expected_s(0.0) == latency.late_s() == 2.0
     latency.add(0.0, 0.0)
-    assert (latency.known, latency.answered, latency.mean_s) == (True, True, 0.0)
+    assert (latency.known, latency.answered, latency.expected_s(0.0)) == (True, True, 0.0)

@@ -5,6 +5,7 @@ from store_worlds import Far, content, in_far_store
 
 from outlast.base.errors import Cause, Unavailable
 from outlast.placement.members import Policy
+from outlast.providers.marker import Marker
 from outlast.providers.protocol import Data
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.network import Weather
@@ -130,14 +131,16 @@ def test_a_spare_takes_the_share_of_a_provider_that_is_down() -> None:
 @pytest.mark.parametrize("broken", ["p0", "p1", "p2"])
 def test_an_error_that_is_no_providers_is_not_taken_for_one(broken: str) -> None:
     async def test(far: Far) -> None:
-        whole = far.faults[broken].put
+        put = far.faults[broken].put
 
-        async def put(key: str, data: object, under: object = None) -> None:
-            if key.startswith("x/"):  # else the guard's own probe hits it too, and its watch reports it
+        async def broken_put(key: str, data: Data, under: Marker | None = None) -> None:
+            if not key.startswith(
+                "probe/"
+            ):  # health's own: what goes wrong there is reported, and watched on
                 raise ZeroDivisionError
-            await whole(key, data, under=under)
+            await put(key, data, under)
 
-        far.faults[broken].put = put
+        far.faults[broken].put = broken_put
         with pytest.raises(ZeroDivisionError):
             for n in range(3):
                 await far.write(content(SIZE, n))

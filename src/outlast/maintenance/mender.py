@@ -8,10 +8,14 @@ mending is polite to those who use the store.
 Of two claims for one extent the first in the log holds, for a while of each gateway's own time since it
 heard of it. A claim only divides the work: two gateways that restore the same extent do the same work twice,
 and no harm.
+
+What could not be restored is left alone for a while, and ever longer; but as soon as a provider is back that
+was away then, it is tried again: with all providers there, everything is restored within a minute.
 """
 
 import math
 from collections import OrderedDict
+from typing import NamedTuple
 
 from outlast.base.clock import Clock
 from outlast.base.errors import StoreCorrupt, StoreUnavailable
@@ -33,6 +37,17 @@ retry_s_max = 600.0
 remembered_max = 10_000
 
 
+class _Failure(NamedTuple):
+    """An extent could not be restored."""
+
+    times: int
+    """In a row, with the same providers away."""
+    retry_at: float
+    """Monotonic s."""
+    away: tuple[str, ...]
+    """Providers that were not available."""
+
+
 class Mender:
     """One gateway's. `gateway`: an id of this process only."""
 
@@ -42,7 +57,7 @@ class Mender:
         self._gateway = gateway
         self._claims: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
         """Which gateway has claimed an extent, and when (monotonic s) that was heard of."""
-        self._failed: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
+        self._failed: OrderedDict[bytes, _Failure] = OrderedDict()
         self.restored = 0
         """Fragments that are not missing any more, made anew or found right after all."""
         store.catalog.state.on_applied(self._observe, store.report)
@@ -71,9 +86,14 @@ class Mender:
         return batch[:batch_extents]
 
     def _is_free(self, id: bytes) -> bool:
-        _, retry_at = self._failed.get(id, (0, -math.inf))
-        claim = self._claim(id)
-        return self._clock.monotonic() >= retry_at and (claim is None or claim == self._gateway)
+        return self._is_due(id) and self._claim(id) in (None, self._gateway)
+
+    def _is_due(self, id: bytes) -> bool:
+        """Whether it has not failed of late, or a provider is back that was away when it did."""
+        failure = self._failed.get(id)
+        if failure is None or self._clock.monotonic() >= failure.retry_at:
+            return True
+        return any(self._store.fleet.available(name) for name in failure.away)
 
     def _claim(self, id: bytes) -> bytes | None:
         """The gateway whose claim holds now."""
@@ -119,8 +139,10 @@ class Mender:
         reached("mender: an extent was restored")
 
     def _note_failure(self, id: bytes) -> None:
-        failures, _ = self._failed.pop(id, (0, 0.0))
-        pause_s = min(retry_s_max, retry_s_min * 2.0 ** min(failures, 10))
-        self._failed[id] = failures + 1, self._clock.monotonic() + pause_s
+        earlier = self._failed.pop(id, None)
+        away = self._store.fleet.down(self._store.fleet.names)
+        times = earlier.times + 1 if earlier is not None and earlier.away == away else 1
+        pause_s = min(retry_s_max, retry_s_min * 2.0 ** min(times - 1, 10))
+        self._failed[id] = _Failure(times, self._clock.monotonic() + pause_s, away)
         while len(self._failed) > remembered_max:
             self._failed.popitem(last=False)

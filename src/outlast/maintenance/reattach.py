@@ -10,6 +10,7 @@ version. Of one whose marker is damaged, what else it holds decides (`ownership`
 """
 
 from outlast.base.errors import ConfigError
+from outlast.base.marks import reached
 from outlast.base.points import point
 from outlast.catalog.records import DrillSet, ProviderReattached
 from outlast.maintenance.ownership import may_be_taken
@@ -37,6 +38,7 @@ async def reattach(store: Store, name: str) -> int:
     incarnation = store.entropy.bytes(INCARNATION_BYTES)
     await store.catalog.commit(ProviderReattached(name, incarnation))
     await point("reattach: incarnation decided, log not refilled")
+    await _check_latest(store, name, incarnation)
     segments = await begin_log(provider)
     await point("reattach: log begun, not refilled")
     slots = 0
@@ -44,13 +46,35 @@ async def reattach(store: Store, name: str) -> int:
         assert store.log is not None, "upkeep needs the log"
         slots = await store.log.refill(name, provider)
     await point("reattach: log refilled, marker not written")
+    await _check_latest(store, name, incarnation)
     await provider.put(MARKER_KEY, Marker(genesis.store, name, incarnation, segments).encode())
     await point("reattach: marker written, not followed by a record")
     await guard.check()
     # One record more, so that the slot with the new incarnation is not the newest: a newest slot needs the
     # votes of a majority, and to who does not know the incarnation yet, this provider's vote is none.
     await store.catalog.commit(DrillSet(name, "", 0))
+    if guard.health.state == "estranged":
+        raise _overtaken(name)
     return slots
+
+
+async def _check_latest(store: Store, name: str, incarnation: bytes) -> None:
+    """Raise `ConfigError` if the provider has been taken back by somebody else since we began.
+
+    What is written after this look may still come too late. Then the provider is estranged once more, to
+    everybody, and the look at the end finds that.
+    """
+    await store.catalog.sync()
+    if store.catalog.state.incarnations().get(name) != incarnation:
+        reached("reattach: overtaken by another")
+        raise _overtaken(name)
+
+
+def _overtaken(name: str) -> ConfigError:
+    return ConfigError(
+        f"{name}: it was lost again, or taken back by somebody else, while it was taken back",
+        "see that no other repair is running, and run `outlast repair` again",
+    )
 
 
 async def _check_ours(store: Store, id: bytes, name: str, provider: Provider) -> None:

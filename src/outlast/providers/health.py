@@ -32,7 +32,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import (
@@ -46,7 +45,7 @@ from outlast.base.errors import (
     Unsupported,
 )
 from outlast.providers import trouble
-from outlast.providers.latency import Latency
+from outlast.providers.durations import Durations
 from outlast.providers.trouble import Trouble
 
 State: TypeAlias = Literal["healthy", "down", "estranged"]
@@ -62,19 +61,11 @@ probe_pause_s_min = 0.25
 probe_pause_s_max = 5.0
 # After this long without opening, a breaker's back-off begins anew. A flapping provider stays out longer.
 calm_s = 30.0
-# Before anything is known. A guess that makes an untried provider neither first nor last.
-expected_s_guess = 0.05
-# A call is not late before this, or scheduling noise would hedge; and it is late after this, whatever
-# was usual, or a provider that got slow would never be hedged.
-late_s_min = 0.010
-late_s_max = 2.0
 
 _reads = frozenset({"get", "head", "list"})
 _answers = (NotFound, Exists, Full, Unsupported, Estranged)
 # Rights are given apart for these; what holds for one verb of a kind holds for the others.
 _rights = {"get": "read", "head": "read", "put": "write", "create": "write"}
-# Durations are kept apart for small, middling and large transfers: a mean over all would fit none.
-_size_limits = (64 * limits.KIB, limits.MIB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +98,40 @@ class _Direction:
         """When the first call began since which there was no answer."""
 
 
+class _Breaker:
+    """Open: nobody asks the provider until a probe succeeds. Probes come ever later, up to a bound."""
+
+    def __init__(self, entropy: Entropy) -> None:
+        self.opened = 0
+        """How often it has opened."""
+        self.opened_by: Trouble | None = None
+        """What keeps it open; None while it is closed."""
+        self.next_probe_at: float | None = None
+        """When to probe, on the clock of the caller; None while it is closed."""
+        self._entropy = entropy
+        self._opened_at = float("-inf")
+        self._pauses = 0
+
+    def open(self, why: Trouble, now: float) -> None:
+        """The provider failed."""
+        if now - self._opened_at > calm_s:
+            self._pauses = 0
+        self.opened += 1
+        self.stay_open(why, now)
+
+    def stay_open(self, why: Trouble, now: float) -> None:
+        """It failed again, when probed."""
+        self.opened_by = why
+        pause = min(probe_pause_s_max, probe_pause_s_min * 2.0**self._pauses)
+        self._pauses = min(self._pauses + 1, 16)
+        self._opened_at = now
+        self.next_probe_at = now + pause * self._entropy.uniform(0.5, 1.0)
+
+    def close(self) -> None:
+        """A probe succeeded."""
+        self.opened_by = self.next_probe_at = None
+
+
 class Health:
     """See the module's docstring. All times are the clock's `monotonic`, in seconds."""
 
@@ -115,29 +140,30 @@ class Health:
         self.clock = clock
         self.entropy = entropy
         self.state: State = "healthy"
-        self.available = True
-        """Whether calls may be made. The same as `state == "healthy"`."""
-        self.next_probe_at: float | None = None
-        """When to probe; None while the breaker is closed."""
+        self.durations = Durations(clock)
         self.changed: Callable[[], None] = lambda: None
         """Called after each change of `state`. Set by the guard."""
-        self._down = False
-        self._estranged = False
+        self._breaker = _Breaker(entropy)
+        self._stranger: Trouble | None = None
         self._since = clock.monotonic()
         self._why = ""
-        self._opened_by: Trouble | None = None
-        self._stranger: Trouble = trouble.emptied
         self._refusals: dict[str, Trouble] = {}
         self._reading, self._writing = _Direction(), _Direction()
-        self._latencies: dict[tuple[str, int], Latency] = {}
         self._corrupt_at: deque[float] = deque(maxlen=corrupt_max)
         self._suspected_at = float("-inf")
-        self._opened_at = float("-inf")
-        self._pauses = 0
         self._calls = 0
         self._corrupt = 0
-        self._opened = 0
         self._failures: Counter[str] = Counter()
+
+    @property
+    def available(self) -> bool:
+        """Whether calls may be made."""
+        return self.state == "healthy"
+
+    @property
+    def next_probe_at(self) -> float | None:
+        """When to probe; None while the breaker is closed."""
+        return self._breaker.next_probe_at
 
     # ------------------------------------------------------------ reports
 
@@ -159,7 +185,7 @@ class Health:
         silent_s = now - direction.silent_since
         if silent_s < silence_s_max or now - self._suspected_at < suspicion_pause_s:
             return False
-        if silent_s < silence_factor * self.usual_s():
+        if silent_s < silence_factor * self.durations.round_trip_s():
             return False
         self._suspected_at = now
         return True
@@ -174,10 +200,7 @@ class Health:
             direction.failures = 0
             direction.answered_at = now
             direction.silent_since = None
-            if error is None:
-                self._latency(verb, size).add(seconds, now)
-            else:
-                self._latency(verb, 0).add(seconds, now)
+            self.durations.add(verb, seconds, size if error is None else 0)
             return
         self._failures[error.cause] += 1
         direction.failures += 1
@@ -187,7 +210,7 @@ class Health:
 
     def report_given_up(self, verb: str, seconds: float, size: int = 0) -> None:
         """A call was cancelled after `seconds` without an answer."""
-        self._latency(verb, size).add_given_up(seconds, self.clock.monotonic())
+        self.durations.add_given_up(verb, seconds, size)
 
     def report_corrupt(self) -> None:
         """Something read from the provider was not what was written."""
@@ -199,9 +222,9 @@ class Health:
 
     def report_marker(self, ok: bool, stranger: Trouble = trouble.emptied) -> None:
         """The marker was read, and is (not) the one expected; `stranger` says what that means."""
+        self._stranger = None if ok else stranger
         if not ok:
-            self._why, self._stranger = stranger.what, stranger
-        self._estranged = not ok
+            self._why = stranger.what
         self._settle(self.clock.monotonic())
 
     def report_examined(self, failure: ProviderError) -> None:
@@ -212,54 +235,19 @@ class Health:
         """A probe of a provider that is down succeeded, or failed."""
         now = self.clock.monotonic()
         if failure is not None:
-            self._opened_by = trouble.of_error(failure)
-            self._why = self._opened_by.what
-            self._pause(now)
+            found = trouble.of_error(failure)
+            self._why = found.what
+            self._breaker.stay_open(found, now)
             return
-        self._down = False
-        self.next_probe_at = None
+        self._breaker.close()
         self._reading, self._writing = _Direction(), _Direction()
         self._corrupt_at.clear()
         self._settle(now)
 
     # ------------------------------------------------------------ answers
 
-    def expected_s(self, verb: str, size: int | None = None) -> float:
-        """How long a call is expected to take. Without `size`: a large one, as far as there were any."""
-        latency = self._nearest(verb, size)
-        return self._guess_s() if latency is None else latency.expected_s(self.clock.monotonic())
-
-    def mean_s(self, verb: str, size: int) -> float:
-        """As `expected_s`, without fading: for who is asked anyway, and needs no reason to be tried again."""
-        latency = self._nearest(verb, size)
-        return self._guess_s() if latency is None else latency.mean_s
-
-    @property
-    def known(self) -> bool:
-        """Whether the provider has answered anything yet."""
-        return any(latency.answered for latency in self._latencies.values())
-
-    def usual_s(self) -> float:
-        """What small calls take at most, but for 5 of 100, whatever they are; a guess before the first.
-
-        Unlike `expected_s` it does not fade: who is far away is so after a quiet hour as well.
-        """
-        small = [
-            latency.late_s()
-            for (_, size), latency in self._latencies.items()
-            if size == 0 and latency.answered
-        ]
-        return max(small, default=expected_s_guess)
-
-    def late_s(self, verb: str, size: int | None = None) -> float:
-        """After how long a call is later than this provider's usually are. Without `size` as above."""
-        latency = self._nearest(verb, size)
-        late = self._guess_s() if latency is None else latency.late_s()
-        return min(max(late, late_s_min), late_s_max)
-
     def findings(self) -> Findings:
         """All of it, for people."""
-        verbs = sorted({verb for verb, _ in self._latencies})
         return Findings(
             name=self.name,
             state=self.state,
@@ -268,15 +256,14 @@ class Health:
             calls=self._calls,
             failures=dict(self._failures),
             corrupt=self._corrupt,
-            opened=self._opened,
-            expected_s={verb: self.expected_s(verb) for verb in verbs},
+            opened=self._breaker.opened,
+            expected_s={verb: self.durations.expected_s(verb) for verb in self.durations.verbs()},
         )
 
     def troubles(self) -> tuple[Trouble, ...]:
         """What somebody should mend, the weightiest first, each once."""
-        found = [self._stranger] if self._estranged else []
-        found += [self._opened_by] if self._down and self._opened_by is not None else []
-        return tuple(dict.fromkeys([*found, *self._refusals.values()]))
+        found = [self._stranger, self._breaker.opened_by, *self._refusals.values()]
+        return tuple(dict.fromkeys(one for one in found if one is not None))
 
     # ------------------------------------------------------------ within
 
@@ -288,57 +275,20 @@ class Health:
             self._refusals[_rights.get(verb, verb)] = trouble.of_error(error)
 
     def _open(self, why: Trouble, now: float) -> None:
-        if self._down:
-            return
-        if now - self._opened_at > calm_s:
-            self._pauses = 0
-        self._down = True
-        self._why, self._opened_by = why.what, why
-        self._opened += 1
-        self._pause(now)
-        self._settle(now)
-
-    def _pause(self, now: float) -> None:
-        pause = min(probe_pause_s_max, probe_pause_s_min * 2.0**self._pauses)
-        self._pauses = min(self._pauses + 1, 16)
-        self._opened_at = now
-        self.next_probe_at = now + pause * self.entropy.uniform(0.5, 1.0)
+        if self._breaker.opened_by is None:
+            self._why = why.what
+            self._breaker.open(why, now)
+            self._settle(now)
 
     def _settle(self, now: float) -> None:
-        state: State = "estranged" if self._estranged else "down" if self._down else "healthy"
+        down = self._breaker.opened_by is not None
+        state: State = "estranged" if self._stranger is not None else "down" if down else "healthy"
         if state == self.state:
             return
         self.state = state
-        self.available = state == "healthy"
         self._since = now
         self.changed()
-
-    def _guess_s(self) -> float:
-        """For a verb that was not used yet. The way to the provider is no shorter for it."""
-        return max(expected_s_guess, self.usual_s())
-
-    def _latency(self, verb: str, size: int) -> Latency:
-        which = (verb, _size_class(size))
-        latency = self._latencies.get(which)
-        if latency is None:
-            latency = self._latencies[which] = Latency()
-        return latency
-
-    def _nearest(self, verb: str, size: int | None) -> Latency | None:
-        """The durations of calls of that size, or else of the next smaller or larger ones."""
-        own = len(_size_limits) if size is None else _size_class(size)
-        for size_class in (*range(own, -1, -1), *range(own + 1, len(_size_limits) + 1)):
-            latency = self._latencies.get((verb, size_class))
-            if latency is not None and latency.known:
-                return latency
-        return None
 
 
 def _is_answer(verb: str, error: ProviderError) -> bool:
     return isinstance(error, _answers) or (isinstance(error, Denied) and verb not in _reads)
-
-
-def _size_class(size: int) -> int:
-    if size < _size_limits[0]:
-        return 0
-    return 1 if size < _size_limits[1] else 2

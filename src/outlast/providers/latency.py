@@ -37,11 +37,6 @@ class Latency:
         """Whether a call has ended."""
         return bool(self._recent)
 
-    @property
-    def mean_s(self) -> float:
-        """How long recent calls took, however long ago that was."""
-        return self._mean
-
     def add(self, seconds: float, now: float) -> None:
         """A call took so long."""
         self._move(seconds, now)

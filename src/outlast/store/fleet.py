@@ -69,7 +69,11 @@ class Fleet:
 
     def slow(self, names: Sequence[str], size: int) -> tuple[str, ...]:
         """Those of `names` that take a fragment of `size` bytes much more slowly than most do."""
-        expected = {name: self._guards[name].health.expected_s("put", size) for name in names if name in self}
+        expected = {
+            name: self._guards[name].health.durations.expected_s("put", size)
+            for name in names
+            if name in self
+        }
         if not expected:
             return ()
         usual = sorted(expected.values())[(len(expected) - 1) // 2]

@@ -189,10 +189,10 @@ class Gathering:
         return missing, spent, round(2 * math.log2(expected)), self._fleet.late_until(one.place), one.index
 
     def _expected_s(self, one: FragmentRead) -> float:
-        return self._fleet[one.place].health.expected_s("get", self._size)
+        return self._fleet[one.place].health.durations.expected_s("get", self._size)
 
     def _late_s(self, one: FragmentRead) -> float:
-        return self._fleet[one.place].health.late_s("get", self._size)
+        return self._fleet[one.place].health.durations.late_s("get", self._size)
 
     async def _get(self, one: FragmentRead) -> Buffer:
         return await self._fleet[one.place].get(fragment_key(self._extent.id, one.index), self._span)

@@ -269,9 +269,9 @@ class Guard(Wrapper):
 
     def _patience_s(self, least_s: float, calls: int) -> float:
         """How long the guard waits for answers to `calls` small calls, one after another."""
-        if not self.health.known:
+        if not self.health.durations.known:
             return max(least_s, first_marker_deadline_s)
-        return min(max(least_s, 4 * calls * self.health.usual_s()), deadline_s_base)
+        return min(max(least_s, 4 * calls * self.health.durations.round_trip_s()), deadline_s_base)
 
     async def _look_at_down(self, probe_at: float) -> float:
         now = self._clock.monotonic()
