@@ -101,8 +101,9 @@ async def test_full_disks_can_be_read_while_writers_keep_trying(small: Scene, di
 
     async def keep_trying(number: int) -> None:
         while True:
-            assert (await client.put(BUCKET, f"in-vain/{number}", b"x")).status == 503
-            refused[number] += 1
+            status = (await client.put(BUCKET, f"in-vain/{number}", b"x")).status
+            assert status in (200, 503), "there is room for a few votes in a journal's last page"
+            refused[number] += status == 503
 
     trying = [asyncio.ensure_future(keep_trying(number)) for number in range(len(refused))]
     try:
