@@ -161,6 +161,13 @@ class Model:
             if len(extent.places) - self.shown(extent.id).missing.bit_count() < extent.k:
                 raise errors.WriteLost
 
+    def check_readable(self, pieces: tuple[Piece, ...], error: type[errors.StoreError]) -> None:
+        for piece in pieces:
+            if isinstance(piece, Piece):
+                extent = self.shown(piece.extent.id)
+                if len(extent.places) - extent.missing.bit_count() < extent.k:
+                    raise error
+
     def incarnations(self) -> dict[str, bytes]:
         return {member.name: member.incarnation for member in self.genesis.members} if self.genesis else {}
 
@@ -213,6 +220,7 @@ class Model:
         self.bucket(record.bucket)
         there = self.source(record.source_bucket, record.source_key, record.source_version)
         self.check(record.bucket, record.key, record.condition)
+        self.check_readable(there.pieces, errors.WriteLost)
         version = msgspec.structs.replace(
             there.version,
             id=record.version_id,
@@ -260,6 +268,7 @@ class Model:
             raise errors.InvalidPart
         part = Part(record.number, record.md5.hex(), record.length, record.at, None)
         pieces = cut(there.pieces, record.start, record.start + record.length)
+        self.check_readable(pieces, errors.WriteLost)
         upload.parts[record.number] = part, pieces
 
     def UploadCompleted(self, record: r.UploadCompleted) -> r.Version:  # noqa: N802
@@ -279,6 +288,8 @@ class Model:
         if any(part.size < limits.part_bytes_min for part, _ in chosen[:-1]):
             raise errors.PartTooSmall
         self.check(record.bucket, record.key, record.condition)
+        for _, pieces in chosen:
+            self.check_readable(pieces, errors.InvalidPart)
         md5s = b"".join(bytes.fromhex(part.etag) for part, _ in chosen)
         version = r.Version(
             record.version_id,
@@ -322,7 +333,12 @@ class Model:
             fragments = [extent.fragment(index) for index in range(len(extent.places))]
             bits = {bit for bit in range(len(fragments)) if extent.missing >> bit & 1}
             for one in record.fragments:
-                if 0 <= one.index < len(fragments) and self.incarnations().get(one.place) == one.incarnation:
+                if not 0 <= one.index < len(fragments):
+                    continue
+                moved = one.place != extent.places[one.index]
+                if self.incarnations().get(one.place) != one.incarnation:
+                    continue
+                if not moved or record.chosen_beside == extent.places:
                     fragments[one.index] = one
                     bits -= {one.index}
             self.extents[extent.id] = msgspec.structs.replace(

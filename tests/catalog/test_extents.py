@@ -77,7 +77,7 @@ def test_a_restored_fragment_is_in_its_new_place(state: State) -> None:
     there = extent(missing=0b010)
     apply(state, put("a", in_extents(there)))
     moved = Fragment(1, "four", incarnation("four"))
-    assert apply_one(state, FragmentsRestored(there.id, (moved,))) is True
+    assert apply_one(state, FragmentsRestored(there.id, (moved,), there.places)) is True
     known = state.extent(there.id)
     assert known is not None
     assert (known.places, known.missing) == (("one", "four", "three"), 0)
@@ -85,10 +85,22 @@ def test_a_restored_fragment_is_in_its_new_place(state: State) -> None:
     assert state.degraded_extents() == []
 
 
+def test_no_two_fragments_come_to_lie_in_one_place(state: State) -> None:
+    """Two gateways choose the same spare place for different fragments, one of them long ago."""
+    there = extent(missing=0b011)
+    apply(state, put("a", in_extents(there)))
+    first, second = (Fragment(index, "four", incarnation("four")) for index in (0, 1))
+    for fragment in (first, second):
+        assert apply_one(state, FragmentsRestored(there.id, (fragment,), there.places)) is True
+    known = state.extent(there.id)
+    assert known is not None
+    assert (known.places, known.missing) == (("four", "two", "three"), 0b010)
+
+
 def test_a_late_note_does_not_call_a_fragment_lost_that_has_moved(state: State) -> None:
     there = extent()
     moved = Fragment(1, "four", incarnation("four"))
-    apply(state, put("a", in_extents(there)), FragmentsRestored(there.id, (moved,)))
+    apply(state, put("a", in_extents(there)), FragmentsRestored(there.id, (moved,), there.places))
     assert apply_one(state, FragmentsLost(there.id, fragments(there, 1))) is True
     assert state.degraded_extents() == []
 
@@ -106,7 +118,11 @@ def test_a_late_note_does_not_call_a_fragment_lost_that_was_written_again_after_
     there = extent()
     again = Fragment(1, "two", incarnation("two", 2))
     apply(state, put("a", in_extents(there)), ProviderReattached("two", incarnation("two", 2)))
-    apply(state, FragmentsRestored(there.id, (again,)), FragmentsLost(there.id, fragments(there, 1)))
+    apply(
+        state,
+        FragmentsRestored(there.id, (again,), there.places),
+        FragmentsLost(there.id, fragments(there, 1)),
+    )
     assert state.degraded_extents() == []
     apply(state, FragmentsLost(there.id, (again,)))
     assert [degraded.missing for degraded in state.degraded_extents()] == [0b010]
@@ -117,7 +133,7 @@ def test_a_note_that_names_an_earlier_incarnation_restores_nothing(state: State)
     apply(state, put("a", in_extents(there)), ProviderReattached("two", incarnation("two", 2)))
     stale = fragments(there, 1)
     unknown = (Fragment(1, "nobody", incarnation("nobody")),)
-    late = [FragmentsRestored(there.id, some) for some in (stale, unknown)]
+    late = [FragmentsRestored(there.id, some, there.places) for some in (stale, unknown)]
     assert apply(state, *late) == [True, True]
     assert [degraded.missing for degraded in state.degraded_extents()] == [0b010]
     apply(state, FragmentsRestored(there.id, (Fragment(1, "two", incarnation("two", 2)),)), *late)

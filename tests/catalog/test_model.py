@@ -144,12 +144,19 @@ class Wishes:
     def abort(self) -> r.AnyRecord:
         return r.UploadAborted(*self.under_way(), self.at)
 
+    def chosen_beside(self, id: bytes) -> tuple[str, ...]:
+        """Where the fragments are, or where they once were."""
+        extent = self.model.extents.get(id)
+        if extent is None or self.random.random() < 0.3:
+            return tuple(self.random.choices(PLACES, k=3))
+        return extent.places
+
     def upkeep(self) -> r.AnyRecord:
         ids = [*self.model.extents, fresh_id()]
         id = self.random.choice(ids)
         wishes: list[r.AnyRecord] = [
             r.FragmentsLost(id, self.fragments(id)),
-            r.FragmentsRestored(id, self.fragments(id)),
+            r.FragmentsRestored(id, self.fragments(id), self.chosen_beside(id)),
             r.ExtentsCollected((*list(self.model.died)[:2], id)),
             r.MendClaimed(fresh_id(), (id,)),
             r.GracePassed(self.random.randrange(self.model.slot + 1), self.random.choice(SECONDS)),

@@ -61,7 +61,7 @@ def test_what_is_lost_restored_or_moved_is_counted_where_it_is_now(state: State)
     there = extent(10)
     apply(state, put("a", in_extents(there)), FragmentsLost(there.id, fragments(there, 0, 1)))
     assert state.placements().alike == (Alike(2, 1, ("three",), ("one", "two"), 1, 10),)
-    apply(state, FragmentsRestored(there.id, (Fragment(0, "four", incarnation("four")),)))
+    apply(state, FragmentsRestored(there.id, (Fragment(0, "four", incarnation("four")),), there.places))
     assert state.placements().alike == (Alike(2, 1, ("four", "three"), ("two",), 1, 10),)
 
 

@@ -80,7 +80,7 @@ RECORDS: dict[str, AnyRecord] = {
     "AccessKeyCreated": AccessKeyCreated("laptop", "OUTLAST", b"sealed", "photos", True, 15),
     "AccessKeyDeleted": AccessKeyDeleted("laptop"),
     "FragmentsLost": FragmentsLost(ID, (EXTENT.fragment(0), EXTENT.fragment(1))),
-    "FragmentsRestored": FragmentsRestored(ID, (Fragment(2, "d", OTHER),)),
+    "FragmentsRestored": FragmentsRestored(ID, (Fragment(2, "d", OTHER),), ("a", "b", "c")),
     "ExtentsCollected": ExtentsCollected((ID, OTHER)),
     "ProviderReattached": ProviderReattached("a", OTHER),
     "DrillSet": DrillSet("a", "hang", 16, (DrillFault("hang", 0.5, True, False), DrillFault("err"))),

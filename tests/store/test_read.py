@@ -187,7 +187,7 @@ def test_a_note_about_a_fragment_that_has_moved_meanwhile_is_dropped() -> None:
         await far.memories[int(extent.places[0][1])].delete(fragment_key(extent.id, 0))
         await read(far)
         moved = Fragment(0, extent.places[1], extent.incarnations[1])
-        await far.store.catalog.commit(FragmentsRestored(extent.id, (moved,)))
+        await far.store.catalog.commit(FragmentsRestored(extent.id, (moved,), extent.places))
         await far.settle(5)
         (extent,) = far.store.catalog.state.extents()
         assert extent.missing == 0

@@ -23,6 +23,9 @@ from outlast.quorum.log import Log
 
 # The rest between two tries while no majority answers.
 pause_s = 1.0
+# The rest after a rebuild that failed otherwise (a full disk), doubled with each one up to the longest.
+retry_s_min = 1.0
+retry_s_max = 60.0
 
 
 class Rebuilder:
@@ -58,11 +61,16 @@ class Rebuilder:
             await cancel_and_wait((self._task,))
 
     async def _run(self) -> None:
-        try:
-            await self._rebuild()
-        except Exception as error:  # nobody waits for this task
-            self._catalog.refuse(f"the local catalog could not be built anew: {error}. Restart this gateway")
-            self._report(error)
+        retry_s = retry_s_min
+        while True:
+            try:
+                await self._rebuild()
+                return
+            except Exception as error:  # nobody waits for this task
+                self._catalog.refuse(f"the local catalog could not be built anew, it is tried again: {error}")
+                self._report(error)
+            await self._clock.sleep(retry_s)
+            retry_s = min(retry_s_max, 2 * retry_s)
 
     async def _rebuild(self) -> None:
         state = self._catalog.state

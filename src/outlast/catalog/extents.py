@@ -8,6 +8,7 @@ would know of their fragments.
 What is read shows as missing whatever does not count now (`layouts`), recorded as missing or not.
 """
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from heapq import merge
@@ -25,7 +26,7 @@ _COLUMNS = "extent, size, key, layout"
 seek_rows = 16
 
 
-Wanted: TypeAlias = Callable[[tuple[str, ...], int], bool]
+Wanted: TypeAlias = Callable[[int, tuple[str, ...], int], bool]
 """Whether extents are wanted whose fragments lie at these places, and miss these (a bit each)."""
 
 
@@ -46,6 +47,14 @@ class Extents:
     def readable(self, extent: Extent) -> bool:
         """Whether enough of a new extent's fragments count."""
         return self._layouts.suffices(layout_of(extent))
+
+    def all_readable(self, rows: Iterable[int]) -> bool:
+        """Whether enough fragments of each of these known extents count."""
+        layouts = self._database.rows(
+            "SELECT DISTINCT layout FROM extents WHERE id IN (SELECT value FROM json_each(?))",
+            json.dumps(list(rows)),
+        )
+        return all(self._layouts.suffices(self._layouts[layout]) for (layout,) in layouts)
 
     # ------------------------------------------------------------ references
 
@@ -129,9 +138,13 @@ class Extents:
         """Note that fragments are not in their places; whether the extent is known."""
         return self._change(id, lambda layout: lost(layout, fragments))
 
-    def restored(self, id: bytes, fragments: Sequence[Fragment]) -> bool:
+    def restored(self, id: bytes, fragments: Sequence[Fragment], chosen_beside: tuple[str, ...]) -> bool:
         """Note that fragments are in their places; whether the extent is known."""
-        return self._change(id, lambda layout: restored(layout, fragments, self._layouts.present))
+
+        def change(layout: Layout) -> Layout:
+            return restored(layout, fragments, self._layouts.present, chosen_beside)
+
+        return self._change(id, change)
 
     def _change(self, id: bytes, change: Callable[[Layout], Layout]) -> bool:
         row = self._database.row("SELECT layout, size, died IS NULL FROM extents WHERE extent = ?", id)

@@ -104,6 +104,13 @@ def _too_late(tables: Tables, body: Body) -> StoreError | None:
     return None
 
 
+def lost(tables: Tables, content: Stored) -> StoreError | None:
+    """Why a content that is known cannot become another object's: it could not be read."""
+    if tables.extents.all_readable(extent_rows(content)):
+        return None
+    return WriteLost("providers were lost, and too few fragments of what was written before are left")
+
+
 def source_of(tables: Tables, bucket: str, key: str, version: bytes) -> tuple[Version, Stored] | StoreError:
     """The version to copy from, or why it cannot be."""
     if (number := tables.buckets.id_of(bucket)) is None:
@@ -124,6 +131,8 @@ def object_copied(tables: Tables, record: ObjectCopied) -> Version | StoreError:
     if (refused := refused_by(tables, bucket, record.key, record.condition)) is not None:
         return refused
     old, content = source
+    if (refused := lost(tables, content)) is not None:
+        return refused
     attributes = old.attributes if record.attributes is None else record.attributes
     version = msgspec.structs.replace(old, id=record.version_id, modified=record.at, attributes=attributes)
     tables.extents.hold(extent_rows(content))

@@ -13,7 +13,7 @@ from outlast.base.errors import (
     StoreError,
 )
 from outlast.catalog.content import cut, extent_rows, joined
-from outlast.catalog.judge_objects import enter, no_bucket, put_version, refused_by, source_of
+from outlast.catalog.judge_objects import enter, lost, no_bucket, put_version, refused_by, source_of
 from outlast.catalog.records import (
     PartCopied,
     PartPut,
@@ -66,6 +66,8 @@ def part_copied(tables: Tables, record: PartCopied) -> StoreError | None:
     if not 0 <= record.start <= stop <= version.size:
         return InvalidPart(f"the source has {version.size} bytes, fewer than the range asks for")
     copied = cut(content, record.start, stop)
+    if (refused := lost(tables, copied)) is not None:
+        return refused
     tables.extents.hold(extent_rows(copied))
     part = Part(record.number, record.md5.hex(), record.length, record.at, None)
     tables.uploads.put_part(record.upload, part, copied, tables.slot)
@@ -115,6 +117,10 @@ def upload_completed(tables: Tables, record: UploadCompleted) -> Version | Store
     assert bucket is not None, "an upload in no bucket"
     if (refused := refused_by(tables, bucket, record.key, record.condition)) is not None:
         return refused
+    for part in parts:
+        content = tables.uploads.content(record.upload, part.number)
+        if content is not None and lost(tables, content) is not None:
+            return InvalidPart(f"part {part.number} was lost with its providers; upload it again")
     version = _completed(record, upload, parts)
     _assemble(tables, bucket, record, version)
     return version

@@ -73,7 +73,7 @@ def _fragments_lost(tables: Tables, record: records.FragmentsLost) -> bool:
 
 
 def _fragments_restored(tables: Tables, record: records.FragmentsRestored) -> bool:
-    return tables.extents.restored(record.extent, record.fragments)
+    return tables.extents.restored(record.extent, record.fragments, record.chosen_beside)
 
 
 def _extents_collected(tables: Tables, record: records.ExtentsCollected) -> None:

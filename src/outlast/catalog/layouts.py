@@ -75,11 +75,21 @@ def lost(layout: Layout, fragments: Iterable[Fragment]) -> Layout:
     return layout._replace(missing=bits)
 
 
-def restored(layout: Layout, fragments: Iterable[Fragment], present: Mapping[str, bytes]) -> Layout:
-    """The layout with these fragments where they say, but for those of no present incarnation."""
+def restored(
+    layout: Layout,
+    fragments: Iterable[Fragment],
+    present: Mapping[str, bytes],
+    chosen_beside: tuple[str, ...],
+) -> Layout:
+    """The layout with these fragments where they say.
+
+    But for those of no present incarnation, and those in a new place that was not chosen beside this layout.
+    """
     places, incarnations, bits = list(layout.places), list(layout.incarnations), layout.missing
     for one in fragments:
-        if 0 <= one.index < len(places) and present.get(one.place) == one.incarnation:
+        if not (0 <= one.index < len(places) and present.get(one.place) == one.incarnation):
+            continue
+        if one.place == layout.places[one.index] or chosen_beside == layout.places:
             places[one.index], incarnations[one.index] = one.place, one.incarnation
             bits &= ~(1 << one.index)
     return layout._replace(places=tuple(places), incarnations=tuple(incarnations), missing=bits)
@@ -173,9 +183,10 @@ class Layouts:
         """The layouts of extents in use that miss a fragment."""
         return [id for id, bits in self._missing.items() if bits and self._counted[id].alive]
 
-    def shown(self, id: int) -> tuple[tuple[str, ...], int]:
-        """The layout's places, and the fragments that do not count, a bit each."""
-        return self._layouts[id].places, self._missing[id]
+    def shown(self, id: int) -> tuple[int, tuple[str, ...], int]:
+        """The layout's k and places, and the fragments that do not count, a bit each."""
+        layout = self._layouts[id]
+        return layout.k, layout.places, self._missing[id]
 
     def count(self, ids: Iterable[int]) -> int:
         """How many extents in use lie so."""

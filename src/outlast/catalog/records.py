@@ -150,7 +150,7 @@ class ObjectCopied(Record, tag=4):
     """A copy shares its source's extents; nothing moves. `source_version` must still be there.
 
     `attributes` None: those of the source. Outcome: the new `Version`; `NoSuchBucket`, `NoSuchKey`,
-    `PreconditionFailed`.
+    `PreconditionFailed`, `WriteLost` (the source has lost too many fragments to be read).
     """
 
     source_bucket: str
@@ -211,7 +211,7 @@ class PartPut(Record, tag=8):
 class PartCopied(Record, tag=9):
     """A part that shares bytes [start, start+length) of a version. `md5` was computed by reading them.
 
-    Outcome: None; `NoSuchUpload`, `NoSuchKey` (that version is gone).
+    Outcome: None; `NoSuchUpload`, `NoSuchKey` (that version is gone), `WriteLost` (it cannot be read).
     """
 
     bucket: str
@@ -231,7 +231,8 @@ class UploadCompleted(Record, tag=10):
     """The parts named, in order, become the object; the others are dropped.
 
     `parts`: (number, etag). `checksum`: as the gateway computed or checked it. Outcome: the `Version`;
-    `NoSuchUpload`, `InvalidPart`, `InvalidPartOrder`, `PartTooSmall`, `PreconditionFailed`, `NoSuchKey`.
+    `NoSuchUpload`, `InvalidPart` (also for one that cannot be read any more), `InvalidPartOrder`,
+    `PartTooSmall`, `PreconditionFailed`, `NoSuchKey`.
     """
 
     bucket: str
@@ -283,11 +284,14 @@ class FragmentsLost(Record, tag=14):
 class FragmentsRestored(Record, tag=15):
     """These fragments are (again) at these places. Outcome: True if the extent is still known.
 
-    Nothing is changed for a fragment whose incarnation is not its provider's present one.
+    `chosen_beside`: the places of all fragments when new ones were chosen. Nothing is changed for a fragment
+    whose incarnation is not its provider's present one, nor for one that has moved if the fragments lie
+    otherwise by now: two of them could lie in one place.
     """
 
     extent: bytes
     fragments: tuple[Fragment, ...]
+    chosen_beside: tuple[str, ...] = ()
 
 
 class ExtentsCollected(Record, tag=16):

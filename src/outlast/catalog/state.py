@@ -282,11 +282,11 @@ class State:
         return self._tables.extents.alive(after, limit)
 
     def degraded_extents(
-        self, after: bytes = b"", limit: int = 1000, wanted: Wanted = lambda places, missing: True
+        self, after: bytes = b"", limit: int = 1000, wanted: Wanted = lambda k, places, missing: True
     ) -> list[Extent]:
         """Extents in use that are known to miss a fragment, with ids above `after`, in order.
 
-        `wanted(places, missing)` is asked of each way in which extents lie, not of each extent.
+        `wanted(k, places, missing)` is asked of each way in which extents lie, not of each extent.
         """
         return self._tables.extents.degraded(after, limit, wanted)
 

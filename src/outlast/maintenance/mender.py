@@ -6,8 +6,8 @@ work among themselves, restores them one by one, and rests after each for as lon
 mending is polite to those who use the store.
 
 Of two claims for one extent the first in the log holds, for a while of each gateway's own time since it
-heard of it. A claim only divides the work: two gateways that restore the same extent do the same work twice,
-and no harm.
+heard of it, or until the gateway gives it up: what one cannot restore, another may. A claim only divides the
+work: two gateways that restore the same extent do the same work twice, and no harm.
 
 What could not be restored is left alone for a while, and ever longer; but as soon as a provider is back that
 was away then, it is tried again: with all providers there, everything is restored within a minute.
@@ -35,6 +35,10 @@ retry_s_min = 10.0
 retry_s_max = 600.0
 # Claims, and failures of our own, that are remembered; of more, the oldest are forgotten.
 remembered_max = 10_000
+
+
+GIVEN_UP = b""
+"""In a record, instead of a gateway's id: these extents are claimed by nobody any more."""
 
 
 class _Failure(NamedTuple):
@@ -104,7 +108,9 @@ class Mender:
         """Hear of claims, in the order of the log."""
         if isinstance(record, MendClaimed):
             for id in record.extents:
-                if self._claim(id) in (None, record.gateway):
+                if record.gateway == GIVEN_UP:
+                    self._claims.pop(id, None)
+                elif self._claim(id) is None:
                     self._claims[id] = record.gateway, self._clock.monotonic()
                     self._claims.move_to_end(id)
             while len(self._claims) > remembered_max:
@@ -115,28 +121,34 @@ class Mender:
     async def _mend_batch(self, batch: list[Extent]) -> None:
         ids = tuple(extent.id for extent in batch)
         await self._store.catalog.commit(MendClaimed(self._gateway, ids))
+        failed: list[bytes] = []
         for id in ids:
             extent = self._store.catalog.state.extent(id)
             # Another's claim may have come first, or the extent is whole or dead by now.
             if extent is None or not extent.missing or not self._is_free(id):
                 continue
             began = self._clock.monotonic()
-            await self._mend(extent)
+            if not await self._mend(extent):
+                self._note_failure(id)
+                failed.append(id)
             await self._clock.sleep(self._clock.monotonic() - began)
+        if failed:
+            reached("mender: a claim was given up")
+            await self._store.catalog.commit(MendClaimed(GIVEN_UP, tuple(failed)))
 
-    async def _mend(self, extent: Extent) -> None:
+    async def _mend(self, extent: Extent) -> bool:
+        """Restore it; whether that succeeded."""
         try:
             found = await self._store.restorer.restore(extent)
         except StoreCorrupt:
-            self._note_failure(extent.id)
-            return
+            return False
+        self.restored += len(found.cleared)
         known = self._store.catalog.state.extent(extent.id)
         if known is not None and known.missing:
-            self._note_failure(extent.id)
-        else:
-            self._failed.pop(extent.id, None)
-        self.restored += len(found.cleared)
+            return False
+        self._failed.pop(extent.id, None)
         reached("mender: an extent was restored")
+        return True
 
     def _note_failure(self, id: bytes) -> None:
         earlier = self._failed.pop(id, None)

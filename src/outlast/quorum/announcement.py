@@ -129,12 +129,15 @@ class Speed:
 def included(
     submissions: Iterable[Submission], announced: Sequence[Submission], size_max: int
 ) -> list[Submission]:
-    """`submissions`, and of those announced as many as fit into `size_max` bytes of records, each once."""
+    """`submissions`, and of those announced as many as fit into `size_max` bytes of records, each once.
+
+    At least one, if there is any: a record may be larger than a batch is otherwise.
+    """
     chosen = list(submissions)
     names = {one.name for one in chosen}
     size = sum(one.size for one in chosen)
     for one in announced:
-        if one.name not in names and size + one.size <= size_max:
+        if one.name not in names and (not chosen or size + one.size <= size_max):
             names.add(one.name)
             chosen.append(one)
             size += one.size

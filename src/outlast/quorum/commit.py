@@ -206,7 +206,9 @@ class Committer:
         self._submit()
         context = self._context
         ours = included((), [pending.submission for pending in self._pending], self._batch_bytes)
-        submissions = tuple(included(ours, self._announced(slot), limits.batch_bytes_max))
+        # Others get as much again: where our own work fills every batch, theirs would never be in one.
+        both_bytes = sum(one.size for one in ours) + self._batch_bytes
+        submissions = tuple(included(ours, self._announced(slot), both_bytes))
         if self._proposed[:2] != (slot.number, submissions):
             batch = Batch(self._history.hash, context.gateway, submissions)
             value = seal_batch(context.seal, slot.number, batch)
@@ -270,7 +272,9 @@ class Committer:
         context, known = self._context, self._history.slot
         number = self._learner.speed.slot_to_announce(known, context.clock.monotonic(), self._misses)
         slot = self._proposer.slot_at(number)
-        announcement = Announcement(known, tuple(pending.submission for pending in self._pending))
+        # No more than fits into a batch: a state may hold one beside it, and there is a next slot.
+        ours = included((), [pending.submission for pending in self._pending], limits.batch_bytes_max)
+        announcement = Announcement(known, tuple(ours))
         sealed = seal_announcement(context.seal, number, announcement)
         context.background.spawn(slot.announce(self._proposer.next_ballot(slot), sealed))
         return number

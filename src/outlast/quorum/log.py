@@ -11,6 +11,7 @@ Not here: what records mean (`catalog`), and which voters there are: that is giv
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.concurrency import Background
 from outlast.base.entropy import Entropy
@@ -101,7 +102,11 @@ class Log:
         return self._history.hash
 
     async def append(self, record: bytes) -> object:
-        """Have `record` decided and applied; its outcome. Raises `NoMajority`."""
+        """Have `record` decided and applied; its outcome. Raises `NoMajority`.
+
+        `record`: of `limits.batch_bytes_max` at most.
+        """
+        assert len(record) <= limits.batch_bytes_max
         writer = self._committer.add(record)
         self._committer.wake()
         return await writer.wait_outcome()

@@ -77,7 +77,9 @@ class StateCodec:
             previous,
             self._seal.seal(b"", claim),
         )
-        return Placed(state, place, hashlib.sha256(claim).digest()), _encoder.encode(proven)
+        data = _encoder.encode(proven)
+        assert len(data) <= STATE_BYTES_MAX, "no gateway could read it again"
+        return Placed(state, place, hashlib.sha256(claim).digest()), data
 
     def decode(self, slot: int, after: Placed | None, data: bytes) -> Placed:
         """The state in `data`, read behind `after`.

@@ -68,7 +68,11 @@ class _Sending:
     attempts: int = 0
     retry_at: float = float("-inf")
     durable_at: float = float("-inf")
+    attested: bool = False
+    """Whether its place was seen to be ours after the put, where that needs a look."""
     refused_by: set[str] = field(default_factory=set)
+    failed_by: set[str] = field(default_factory=set)
+    """Places that have failed to take it too often; forgotten when fewer than k are durable otherwise."""
     error: ProviderError | None = None
     task: "asyncio.Task[None] | None" = None
 
@@ -192,8 +196,7 @@ class Delivery:
 
     def _move(self, one: _Sending) -> bool:
         """Give the fragment another place, if there is one."""
-        failed_by = {one.at.place} if one.stage is Stage.FAILED else set()
-        other = self._find_place(self.extent, one.at.index, one.refused_by | failed_by)
+        other = self._find_place(self.extent, one.at.index, one.refused_by | one.failed_by)
         if other is None or not self._fleet.available(other.place):
             return False
         reached("delivery: a fragment went to a spare provider")
@@ -224,16 +227,25 @@ class Delivery:
         try:
             task.result()
         except ProviderError as error:
-            one.error = error
+            one.error, one.attested = error, False
             one.attempts += 1
             if isinstance(error, Denied | Full | Unsupported):
                 one.stage = Stage.REFUSED
                 one.refused_by.add(one.at.place)
             else:
                 one.stage = Stage.FAILED if one.attempts >= attempts_max else Stage.WAITING
+                if one.stage is Stage.FAILED:
+                    one.failed_by.add(one.at.place)
                 one.retry_at = self._clock.monotonic() + retry_pause_s * 2.0 ** (one.attempts - 1)
             return
-        one.stage, one.data, one.durable_at = Stage.DURABLE, (), self._clock.monotonic()
+        if not one.attested:
+            one.durable_at = self._clock.monotonic()
+        guard = self._fleet[one.at.place]
+        if self._settled and not guard.attests and not one.attested:
+            one.attested = True  # `attest` has looked at those that were durable before
+            one.task = asyncio.ensure_future(guard.attest(one.durable_at))
+            return
+        one.stage, one.data = Stage.DURABLE, ()
         self._fleet.answered(one.at.place)
         if self._has_enough():
             self._enough.set()
@@ -252,6 +264,7 @@ class Delivery:
         reached("delivery: waits for providers to come back")
         for one in self._in(Stage.FAILED):
             one.stage, one.attempts = Stage.WAITING, 0
+            one.failed_by.clear()
         waiting = [one.at.place for one in self._in(Stage.WAITING)]
         needed = self._extent.k - len(self._in(Stage.DURABLE))
         if self._clock.monotonic() - began > shortage_s_max:

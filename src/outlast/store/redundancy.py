@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from outlast.base.concurrency import cancel_and_wait
-from outlast.base.errors import StoreError
+from outlast.base.errors import StoreError, WriteLost
 from outlast.base.marks import reached
 from outlast.catalog.records import Extent, Fragment, FragmentsLost
 from outlast.store.context import StoreContext
@@ -44,22 +44,29 @@ class Redundancy:
     async def ensure(self, extents: Iterable[Extent], doubtful: Sequence[Doubtful]) -> None:
         """Record what is doubtful, and restore what can be restored now of extents that were just committed.
 
-        Raises `StoreUnavailable` where a doubt could not be recorded: the write must not be acknowledged
-        then.
+        Raises `StoreUnavailable` where a doubt could not be recorded, and `WriteLost` where fewer than k
+        fragments are left: the write must not be acknowledged then.
         """
         by_extent: dict[bytes, list[Fragment]] = {}
         for id, fragment in doubtful:
             by_extent.setdefault(id, []).append(fragment)
         for id, fragments in by_extent.items():
             await self._context.catalog.commit(FragmentsLost(id, tuple(fragments)))
-        known = [extent for extent in map(self._known, extents) if extent is not None]
-        lacking = [extent for extent in known if self._restorer.can_restore(extent.places, extent.missing)]
+        known = [extent for extent in map(self._known, (one.id for one in extents)) if extent is not None]
+        lacking = [
+            extent for extent in known if self._restorer.can_restore(extent.k, extent.places, extent.missing)
+        ]
         if lacking and self._context.catalog.state.policy().acknowledge == "all":
             reached("redundancy: a fragment was missing when its object was committed")
             await self._restore(lacking)
+        for extent in known:
+            present = self._known(extent.id)
+            if present is not None and len(extent.places) - present.missing.bit_count() < extent.k:
+                reached("redundancy: too few fragments were left after the commit")
+                raise WriteLost("providers were lost during the write; too few of its fragments are left")
 
-    def _known(self, extent: Extent) -> Extent | None:
-        return self._context.catalog.state.extent(extent.id)
+    def _known(self, id: bytes) -> Extent | None:
+        return self._context.catalog.state.extent(id)
 
     async def _restore(self, extents: Sequence[Extent]) -> None:
         """What fails leaves the extent degraded: the catalog knows, and the gateways go on."""

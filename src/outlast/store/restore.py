@@ -11,7 +11,7 @@ it stays missing.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from outlast.base.errors import BadShares, NotFound, ProviderError, Tampered
@@ -54,9 +54,15 @@ class Restorer:
         self._context = context
         self._decoder = decoder
 
-    def can_restore(self, places: Sequence[str], missing: int) -> bool:
-        """Whether one of the fragments that are `missing` (bits) has a place now: its own, or a spare one."""
+    def can_restore(self, k: int, places: Sequence[str], missing: int) -> bool:
+        """Whether k fragments are within reach, and one that is `missing` (bits) has a place now.
+
+        That is its own, or a spare one.
+        """
         fleet, state = self._context.fleet, self._context.catalog.state
+        there = sum(fleet.available(place) for i, place in enumerate(places) if not missing >> i & 1)
+        if there < k:
+            return False
         unfit = fleet.down(member.name for member in state.members())
         return any(
             missing >> index & 1
@@ -140,16 +146,43 @@ class _Work:
         """Bring the catalog in line with what was proved: restored what is right, lost what is not."""
         found, catalog, id = self.found, self._context.catalog, self._extent.id
         noted = {index for index in self._indices if self._extent.missing >> index & 1}
+        await self._attest(found.right & noted)
         proved = sorted((found.right & noted) | found.restored)
-        found.cleared = noted.intersection(proved)
-        if proved and not await catalog.commit(
-            FragmentsRestored(id, tuple(self._fragment(index) for index in proved))
-        ):
-            for index in sorted(found.restored):
-                await self._take_back(index)
+        if proved:
+            fragments = tuple(self._fragment(index) for index in proved)
+            if not await catalog.commit(FragmentsRestored(id, fragments, self._extent.places)):
+                for index in sorted(found.restored):
+                    await self._take_back(index)
+            self._check_recorded(fragments)
+        found.cleared = noted & (found.right | found.restored)
         lost = sorted(found.wrong - noted)
         if lost:
             await catalog.commit(FragmentsLost(id, tuple(map(self._extent.fragment, lost))))
+
+    async def _attest(self, indices: Collection[int]) -> None:
+        """See that what was read there was read at our own place. Where it was not, nothing is proved."""
+        guards = {index: self._context.fleet[self._extent.places[index]] for index in indices}
+        asked = [index for index, guard in guards.items() if not guard.attests]
+        outcomes = await asyncio.gather(*(guards[index].attest() for index in asked), return_exceptions=True)
+        for index, outcome in zip(asked, outcomes, strict=True):
+            if isinstance(outcome, ProviderError):
+                reached("restore: a fragment was read at a place that is not ours")
+                self.found.right.discard(index)
+                self.found.unreachable.add(index)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+
+    def _check_recorded(self, fragments: Iterable[Fragment]) -> None:
+        """Count only what the catalog took: somebody else may have moved fragments meanwhile.
+
+        What was written in vain is left to the sweep that finds the extent gone.
+        """
+        known = self._context.catalog.state.extent(self._extent.id)
+        for one in fragments:
+            if known is not None and (known.fragment(one.index) != one or known.missing >> one.index & 1):
+                reached("restore: what was restored had moved meanwhile")
+                self.found.restored.discard(one.index)
+                self.found.right.discard(one.index)
 
     # ------------------------------------------------------------ one fragment
 
