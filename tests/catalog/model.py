@@ -161,10 +161,10 @@ class Model:
             if len(extent.places) - self.shown(extent.id).missing.bit_count() < extent.k:
                 raise errors.WriteLost
 
-    def check_readable(self, pieces: tuple[Piece, ...], error: type[errors.StoreError]) -> None:
+    def check_readable(self, pieces: Pieces, error: type[errors.StoreError]) -> None:
         for piece in pieces:
-            if isinstance(piece, Piece):
-                extent = self.shown(piece.extent.id)
+            if isinstance(piece, tuple):
+                extent = self.shown(piece[0])
                 if len(extent.places) - extent.missing.bit_count() < extent.k:
                     raise error
 

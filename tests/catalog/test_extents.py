@@ -32,6 +32,7 @@ from outlast.catalog.records import (
     Fragment,
     FragmentsLost,
     FragmentsRestored,
+    ObjectCopied,
     ObjectDeleted,
     ProviderReattached,
     WritesExpired,
@@ -319,3 +320,13 @@ def test_a_dead_extent_is_not_degraded(state: State) -> None:
     apply(state, put("a", in_extents(there)), ObjectDeleted("bucket", "a"))
     assert (state.degraded_extents(), state.counts().degraded) == ([], 0)
     assert apply_one(state, FragmentsLost(there.id, fragments(there, 1))) is True
+
+
+def test_what_has_lost_too_many_fragments_becomes_no_other_object(state: State) -> None:
+    there = extent()
+    apply(state, put("a", in_extents(there)), FragmentsLost(there.id, fragments(there, 0, 1)))
+    version = state.find("bucket", "a")
+    assert version is not None
+    copy = ObjectCopied("bucket", "a", version.version.id, "bucket", "b", b"v" * 16, 1)
+    assert isinstance(apply_one(state, copy), WriteLost)
+    assert state.find("bucket", "b") is None

@@ -1,7 +1,7 @@
 """Several gateways' logs over shared memory voters, for the quorum's tests."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from outlast.base.errors import Cause, Full, Unavailable
@@ -34,6 +34,10 @@ class Gate(Wrapper):
     shuts_after: int | None = None
     loses_answers = False
     calls: Counter[str] | None = None
+    refused_bytes: int | None = None
+    """Creations of more than this are refused for want of space."""
+    send: Callable[[int], Awaitable[None]] | None = None
+    """How long what is created takes on its way, by its size."""
 
     def count_calls(self) -> Counter[str]:
         """The calls from now on, by verb."""
@@ -46,8 +50,11 @@ class Gate(Wrapper):
             self.calls[verb] += 1
         if self.shut:
             raise Unavailable(self.name, verb, "shut", Cause.REFUSED)
-        if self.full and verb == "create":
-            raise Full(self.name, verb)
+        if verb == "create":
+            if self.full or (self.refused_bytes is not None and (call.size or 0) > self.refused_bytes):
+                raise Full(self.name, verb)
+            if self.send is not None:
+                await self.send(call.size or 0)
         if self.shuts_after is not None and verb == "create":
             self.shuts_after -= 1
             self.shut = self.shuts_after == 0

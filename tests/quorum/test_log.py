@@ -1,12 +1,15 @@
 """The log's promises, one by one, in virtual time."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections import Counter
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 
 import pytest
-from cluster import Broken, Cluster, Gateway, PlainSeal
+from cluster import GENESIS_HASH, Broken, Cluster, Gateway, PlainSeal
 
+from outlast.base import limits
+from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import ForkedLog, NoMajority
 from outlast.providers.memory import MemoryProvider
 from outlast.quorum.ballot import Ballot, SlotState
@@ -605,5 +608,135 @@ def test_reads_go_on_while_writes_are_refused_without_end() -> None:
             await sim.clock.sleep(0.07)
         for task in writing:
             task.cancel()
+
+    simulate(1, main)
+
+
+def test_rows_stay_short_while_voters_take_promises_and_refuse_large_values() -> None:
+    """Two disks are nearly full: promises fit, values do not. Clients keep trying, and then there is room."""
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.append(b"before")
+        for gate in gateway.gates[:2]:
+            gate.refused_bytes = 200_000
+        for _ in range(30):
+            results = await asyncio.gather(
+                *(gateway.log.append(bytes([n]) * 290_000) for n in range(3)), return_exceptions=True
+            )
+            assert all(isinstance(result, NoMajority) for result in results)
+        slots = Counter(key.partition(".")[0] for voter in cluster.voters for key in voter.contents())
+        assert max(slots.values()) <= 3 * 4
+        for gate in gateway.gates:
+            gate.refused_bytes = None
+        await gateway.log.append(b"after")
+
+    simulate(1, main)
+
+
+def test_a_slow_uplink_carries_as_much_as_fits() -> None:
+    """Thirty clients share 10 Mbit/s: all that waits at once would not arrive in time, however often sent."""
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(Weather(delay_s=(0.02, 0.02), patience_s=60))
+        bytes_per_s, size, seconds = 1_250_000, 100_000, 60
+        uplink = asyncio.Lock()
+
+        async def send(count: int) -> None:
+            for _ in range(0, count, 32_768):
+                async with uplink:
+                    await sim.clock.sleep(32_768 / bytes_per_s)
+
+        for gate in gateway.gates:
+            gate.send = send
+        written = 0
+
+        async def client(number: int) -> None:
+            nonlocal written
+            while True:
+                await gateway.log.append(bytes([number]) * size)
+                written += 1
+
+        clients = [asyncio.ensure_future(client(number)) for number in range(30)]
+        await sim.clock.sleep(seconds)
+        assert not any(one.done() for one in clients), "nobody is told that there is no majority"
+        await cancel_and_wait(clients)
+        possible = bytes_per_s / 3 / size * seconds
+        assert written > possible / 2
+
+    simulate(1, main)
+
+
+def test_a_gateway_whose_own_work_fills_every_batch_includes_what_others_announce(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "batch_bytes_max", 400)
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        busy, other = cluster.gateway(STEADY), cluster.gateway(STEADY)
+
+        async def client(number: int) -> None:
+            while True:
+                await busy.log.append(bytes([number]) * 100)
+
+        clients = [asyncio.ensure_future(client(number)) for number in range(64)]
+        await sim.clock.sleep(1)
+        for _ in range(20):
+            begun = sim.clock.monotonic()
+            await other.log.append(bytes(100))
+            assert sim.clock.monotonic() - begun < 1
+        await cancel_and_wait(clients)
+
+    simulate(1, main)
+
+
+def test_a_log_that_is_learned_anew_uses_no_ballot_a_second_time() -> None:
+    """A catalog is rebuilt while a writer waits, and in the middle the network is gone for a moment.
+
+    One voter was away while this gateway wrote, so it would accept a second value under the same ballot.
+    """
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.append(b"first")
+        gateway.gates[2].shut = True
+        for number in range(300):
+            await gateway.log.append(b"%d" % number)
+        anew: list[bytes] = []
+
+        def apply(slot: int, digest: bytes, records: Sequence[bytes]) -> list[object]:
+            first = len(anew)
+            anew.extend(records)
+            return list(range(first, len(anew)))
+
+        waiting = asyncio.ensure_future(gateway.log.append(b"in flight"))
+        await sim.clock.sleep(0.001)
+        precious = asyncio.ensure_future(gateway.log.append(b"precious"))
+        await sim.clock.sleep(0)
+        await gateway.log.begin_again(lambda: (apply, (-1, GENESIS_HASH)))
+        replay = asyncio.ensure_future(gateway.log.sync())
+        while not 100 <= gateway.log.slot < 250:
+            await sim.clock.sleep(0.0005)
+        for gate in gateway.gates:
+            gate.shut = True
+        await sim.clock.sleep(0.1)
+        for gate in gateway.gates[1:]:
+            gate.shut = False
+        await asyncio.gather(waiting, precious, replay, return_exceptions=True)
+        gateway.gates[0].shut = False
+        await gateway.log.sync()
+        fresh = cluster.gateway(STEADY)
+        await fresh.log.sync()
+        assert fresh.applied == anew
+        if precious.exception() is None:
+            assert b"precious" in fresh.applied
 
     simulate(1, main)

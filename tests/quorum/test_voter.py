@@ -235,3 +235,36 @@ def test_a_silent_voter_fails_in_time_and_is_not_asked_without_end() -> None:
         assert causes == [Cause.TIMEOUT] * OPERATIONS_MAX + [Cause.SATURATED]
 
     in_scene(test, Silent)
+
+
+@pytest.mark.parametrize("make", [MemoryProvider, networked])
+def test_a_row_that_is_too_long_for_one_operation_is_read_in_several(
+    make: Callable[[str, Clock], MemoryProvider],
+) -> None:
+    async def test(scene: Scene) -> None:
+        ballots = [Ballot(number, b"g" * 16) for number in range(1, 3001)]
+        await put_row(scene, *map(SlotState, ballots))
+        get = scene.provider.get
+
+        async def far(key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
+            await scene.sim.clock.sleep(0.3)
+            return await get(key, span, under)
+
+        scene.provider.get = far  # type: ignore[method-assign]
+        tries, vote = 0, None
+        while vote is None:
+            tries += 1
+            assert tries <= 5
+            try:
+                vote = await scene.voter.read(1)
+            except Unavailable as error:
+                assert error.cause is Cause.TIMEOUT
+        assert tries > 1
+        assert vote.held.state.promised == ballots[-1]
+        scene.attest.expect(NEXT)
+        await scene.mark(NEXT)
+        scene.provider.get = get  # type: ignore[method-assign]
+        await scene.provider.delete(state_key(1, 0))
+        assert await scene.voter.read(1) is None, "nothing is left of what was read under another incarnation"
+
+    in_scene(test, make)

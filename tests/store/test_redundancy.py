@@ -8,13 +8,15 @@ from store_worlds import NEAR, content
 
 from outlast.base import limits
 from outlast.base.concurrency import cancel_and_wait
-from outlast.base.errors import StoreUnavailable
+from outlast.base.errors import StoreUnavailable, WriteLost
 from outlast.catalog.records import FragmentsLost
 from outlast.coding.extent import FRAGMENTS_PREFIX
 from outlast.maintenance.follow import follow
 from outlast.maintenance.repair import repair
 from outlast.placement.members import Policy
-from outlast.providers.protocol import Provider
+from outlast.providers.marker import Marker
+from outlast.providers.memory import MemoryProvider
+from outlast.providers.protocol import Data, Provider
 from outlast.testing.memory_store import World, memory_store
 from outlast.testing.network import Link
 from outlast.testing.places import Kind, Place
@@ -219,3 +221,32 @@ def test_a_doubt_that_cannot_be_recorded_is_no_acknowledgement(monkeypatch: pyte
             await scene.store.put("bucket", "key", source())
 
     in_scene(test)
+
+
+def test_an_object_is_not_acknowledged_with_fewer_fragments_than_a_reader_needs() -> None:
+    """Two of five places turn out not to be ours, after the commit: that is known before the answer."""
+
+    async def main(sim: Simulation) -> None:
+        places = [MemoryProvider(f"p{number}", sim.clock, attests=False) for number in range(5)]
+        async with memory_store(places, 1, sim.clock, sim.entropy_of("store")) as world:
+            await world.store.create_bucket("bucket")
+            await sim.clock.sleep(3)
+            erased: list[str] = []
+            for place in places[3:]:
+                place.put = erasing(place, erased)  # type: ignore[method-assign]
+            with pytest.raises(WriteLost):
+                await world.store.put("bucket", "key", content(EXTENT))
+            assert len(erased) == 2
+
+    def erasing(place: MemoryProvider, erased: list[str]) -> Callable[..., Awaitable[None]]:
+        put = place.put
+
+        async def put_and_erase(key: str, data: Data, under: Marker | None = None) -> None:
+            await put(key, data, under)
+            if key.startswith(FRAGMENTS_PREFIX) and place.name not in erased:
+                erased.append(place.name)
+                place.wipe()
+
+        return put_and_erase
+
+    simulate(1, main)

@@ -1,11 +1,18 @@
 """Writes wait for a slow provider, for none that is down, and what is missing is known."""
 
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
 import pytest
 from store_worlds import Far, content, in_far_store
 
-from outlast.base.errors import Cause, Unavailable
+from outlast.base.concurrency import cancel_and_wait
+from outlast.base.errors import Cause, ProviderError, Unavailable
 from outlast.placement.members import Policy
 from outlast.providers.marker import Marker
+from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Data
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.network import Weather
@@ -169,3 +176,38 @@ def test_a_passing_refusal_is_tried_again_and_leaves_nothing_missing() -> None:
         assert [bit_of(far, f"k{n}", "p1") for n in range(3)] == [0, 0, 0]
 
     in_far_store(test)
+
+
+def test_a_fragment_that_two_providers_fail_to_take_is_not_sent_to_and_fro() -> None:
+    """Both take small objects, so that their guards find nothing wrong. Four of five fragments are enough."""
+
+    async def test(far: Far) -> None:
+        tries: Counter[str] = Counter()
+
+        def failing(memory: MemoryProvider) -> Callable[..., Awaitable[None]]:
+            put = memory.put
+
+            async def fail(key: str, data: Data, under: Marker | None = None) -> None:
+                if key.startswith("x/"):
+                    tries[memory.name] += 1
+                    raise Unavailable(memory.name, "put", "500", Cause.SERVER)
+                await put(key, data, under)
+
+            return fail
+
+        async def traffic(name: str) -> None:
+            while True:
+                await far.settle(0.2)
+                with suppress(ProviderError):
+                    await far.store.fleet[name].put("probe/other", b"x")
+
+        for memory in far.memories[4:]:
+            memory.put = failing(memory)  # type: ignore[method-assign]
+        others = [asyncio.ensure_future(traffic(name)) for name in ("p4", "p5")]
+        async with asyncio.timeout(60):
+            body = await far.write(content(SIZE))
+        await cancel_and_wait(others)
+        assert body.extents[0].missing.bit_count() == 1
+        assert max(tries.values()) <= 2 * 3, "its own fragment and the other's"
+
+    in_far_store(test, providers=6)

@@ -18,6 +18,7 @@ took (all disks were full) does not come up hours later.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -55,8 +56,9 @@ IDLE_ROUNDS = 2
 LAST_IDLE_ROUNDS = 4
 # What was asked for this many round trips ago is fresh enough to go on from: the answer took one of them.
 FRESH_ROUNDS = 2.5
-# What is proposed at once is halved with each failure, down to this, and doubled with each success: over a
-# slow uplink a large batch does not arrive in time, however often it is sent.
+# What is proposed at once is halved when it took longer than this or failed, and doubled when it took half as
+# long: over a slow uplink a large batch does not arrive in time, however often it is sent.
+BATCH_S_MAX = 2.0
 BATCH_BYTES_MIN = 64 * limits.KIB
 # An attempt carries what waits twice, in case that it is outvoted; not where that would be much.
 ANNOUNCED_BYTES_MAX = 256 * limits.KIB
@@ -113,7 +115,6 @@ class Committer:
                 self._answer(pending, part)
         if ours and batch.proposer == self._context.gateway:
             assert state.value is not None
-            self._batch_bytes = min(limits.batch_bytes_max, 2 * self._batch_bytes)
             self._context.figures.batch_bytes.add(len(state.value))
         elif ours:
             reached("commit: another gateway included our submission")
@@ -155,7 +156,7 @@ class Committer:
             self._reads.majority_answered()
         except NoMajority as error:
             context.figures.no_majority += 1
-            self._batch_bytes = max(BATCH_BYTES_MIN, self._batch_bytes // 2)
+            self._adapt(math.inf)
             self.outage.extend(self._writers(), error, context.pace.last_s)
             self._reads.wake()
             pause_s = context.entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S)
@@ -176,11 +177,20 @@ class Committer:
                 return
         number = self._history.slot + 1
         await point("commit: about to propose")
+        began = self._context.clock.monotonic()
         state = await self._proposer.decide(number, self)
+        self._adapt(self._context.clock.monotonic() - began)
         await point("commit: decided and not applied")
         self._history.learn(number, state)
         if self._lost:
             await self._learner.learn_ahead()
+
+    def _adapt(self, seconds: float) -> None:
+        """Propose less or more at once from now on: the last slot took so long."""
+        if seconds > BATCH_S_MAX:
+            self._batch_bytes = max(BATCH_BYTES_MIN, self._batch_bytes // 2)
+        elif seconds < BATCH_S_MAX / 2:
+            self._batch_bytes = min(limits.batch_bytes_max, 2 * self._batch_bytes)
 
     def _submit(self) -> None:
         """Make a submission of what is in the queue."""

@@ -41,7 +41,7 @@ ROW_READ_AHEAD_MAX = 64
 # What the latest states of a row announce is passed on; so many are kept.
 ANNOUNCED_MAX = 64
 # What is sent in an operation may take longer than its answer, by this rate.
-LOG_BYTES_PER_S_MIN = limits.MIB
+LOG_BYTES_PER_S_MIN = limits.MIB // 2
 # Before anything is known of a voter. Short, so that each is tried early.
 EXPECTED_S_GUESS = 0.01
 # A voter that was late is asked again after this, whoever else suffices: so its guard hears of a silence.
