@@ -11,8 +11,9 @@ gateway, as in life (`Gateway.drilled`). Other providers than memory's
 can be given (`World(providers=...)`); with the simulator's clock and entropy everything is repeatable.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from outlast.assembly.providers import obey
 from outlast.base.clock import Clock, SystemClock, unix_ms
@@ -43,16 +44,34 @@ from outlast.store import Fleet, Store
 class Gateway:
     """One gateway of a world. `errors` is what failed in the background and had nobody to tell."""
 
-    def __init__(self, world: "World") -> None:
-        clock, entropy = world.clock, world.entropy
-        self.errors: list[BaseException] = []
-        self.drilled = {name: FaultProvider(one, clock, entropy) for name, one in world.faults.items()}
+    def __init__(
+        self,
+        world: "World",
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        path: Path | str = ":memory:",
+        reach: Callable[[Provider], Provider] = lambda provider: provider,
+        errors: list[BaseException] | None = None,
+    ) -> None:
+        """`clock` is this gateway's own. `path`: of its local catalog, which may be there from before.
+
+        `reach` is how it reaches a provider: the network between. `errors`: where background errors go.
+        """
+        clock, entropy = clock or world.clock, entropy or world.entropy
+        self.errors: list[BaseException] = [] if errors is None else errors
+        self.drilled = {name: FaultProvider(reach(one), clock, entropy) for name, one in world.faults.items()}
         self.guards = {name: world.guard(name, one) for name, one in self.drilled.items()}
         self._clock = clock
-        self.state = State(":memory:")
+        self.state = State(path, boot="simulated")
         self.state.on_applied(self._applied)
+        known = {} if self.state.genesis is None else {m.name: m.incarnation for m in self.state.members()}
+        for name, incarnation in known.items():
+            self.guards[name].expect(incarnation)
         self.log = Log(
-            [Voter(self.guards[name], world.incarnation(name), self.drilled[name]) for name in world.voters],
+            [
+                Voter(self.guards[name], known.get(name, world.incarnation(name)), self.drilled[name])
+                for name in world.voters
+            ],
             Box(world.keyring.log, entropy),
             entropy.bytes(16),
             clock,
@@ -157,9 +176,16 @@ class World:
         seal = Box(self.keyring.log, self.entropy)
         await write_genesis(voters, seal, self.entropy.bytes(16), encode(genesis))
 
-    async def gateway(self) -> Gateway:
-        """One more gateway, opened."""
-        gateway = Gateway(self)
+    async def gateway(
+        self,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        path: Path | str = ":memory:",
+        reach: Callable[[Provider], Provider] = lambda provider: provider,
+        errors: list[BaseException] | None = None,
+    ) -> Gateway:
+        """One more gateway, opened. Parameters as `Gateway`'s."""
+        gateway = Gateway(self, clock, entropy, path, reach, errors)
         self.gateways.append(gateway)
         await gateway.store.open()
         return gateway

@@ -10,7 +10,7 @@ the log in few files, each of several slots, so that a removed file takes many s
 It decides nothing by itself: `testing.swarm` says what befalls it and when.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from outlast.base.clock import Clock
@@ -47,7 +47,8 @@ class Place(MemoryProvider):
     """See the module's docstring."""
 
     def __init__(self, name: str, clock: Clock, kind: Kind = "bucket") -> None:
-        super().__init__(name, clock)
+        super().__init__(name)  # others get their turns while a call travels
+        self._time = clock
         self.kind: Kind = kind
         self.watchers: list[Watcher] = []
         self.full = False
@@ -72,6 +73,10 @@ class Place(MemoryProvider):
     def holds(self, key: str) -> bool:
         """Whether this object is really stored here."""
         return key in (self._objects if self._mounted is None else self._mounted[0])
+
+    def content(self, key: str) -> bytes | None:
+        """What is really stored under this name; None if nothing is."""
+        return (self._objects if self._mounted is None else self._mounted[0]).get(key)
 
     def files(self) -> dict[str, list[str]]:
         """The objects' names by the file that they are in."""
@@ -99,10 +104,9 @@ class Place(MemoryProvider):
 
     async def erase(self, order: Order, pause_s: Callable[[], float], shuffled: Shuffle) -> None:
         """Remove file after file, each after a pause, until nothing is left."""
-        assert self._clock is not None
         for _ in range(erasure_passes_max):
             for file in self._in_order(order, shuffled):
-                await self._clock.sleep(pause_s())
+                await self._time.sleep(pause_s())
                 self.remove(file)
             if not self._objects:
                 return
@@ -113,6 +117,15 @@ class Place(MemoryProvider):
         if order == "random":
             return shuffled(files)
         return sorted(files, key=lambda file: (file == MARKER_KEY) == (order == "marker last"))
+
+    def restore(self, contents: Mapping[str, bytes]) -> None:
+        """Hold this again and nothing else, as after a rollback to a snapshot."""
+        for key in [key for key in self._objects if key not in contents]:
+            self._remove(key)
+        for key, content in contents.items():
+            if self._objects.get(key) != content:
+                super()._store("put", key, content)
+                self._changed(key, None, content)
 
     def unmount(self) -> None:
         """From now on an empty folder is what is read and written."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from outlast.quorum.ballot import Ballot, SlotState, decode_state
+from outlast.quorum.ballot import Ballot, SlotState, decode_state, encode_state
 
 _name = re.compile(r"log/main/([0-9a-f]{16})(?:\.([0-9]+))?")
 
@@ -34,4 +34,9 @@ def decoded(data: bytes) -> SlotState | None:
         return None
 
 
-__all__ = ["Ballot", "Position", "SlotState", "decoded", "position"]
+def encoded(state: SlotState) -> bytes:
+    """The bytes of a state, as somebody who knows the format but not the store would write them."""
+    return encode_state(state)
+
+
+__all__ = ["Ballot", "Position", "SlotState", "decoded", "encoded", "position"]

@@ -1,0 +1,88 @@
+"""From what options are drawn: the kinds of faults by weight, and which constants may be other than usual."""
+
+from typing import Any
+
+from outlast.base.limits import KIB
+from outlast.testing.swarm.assume import Assume
+from outlast.testing.swarm.options import Profile
+
+LOG_KNOBS: dict[str, tuple[Any, ...]] = {
+    "outlast.quorum.log.ASKED_AT_ONCE": (1, 2, 8),
+    "outlast.quorum.log.GRACE_ROUNDS": (0, 1, 3),
+    "outlast.quorum.log.AHEAD_MIN": (1, 2, 8),
+    "outlast.quorum.refill.SETTLED_AT_ONCE": (1, 3),
+    "outlast.quorum.replay.WINDOW_SLOTS_MAX": (2, 4),
+    "outlast.quorum.tail.PROBES": (2, 3),
+    "outlast.base.limits.batch_bytes_max": (1, 100),
+}
+
+MACHINES = {"crash": 2.0, "close": 1.0, "stop": 2.0}
+LINKS = {"cut": 3.0, "slow": 1.0, "away": 2.0, "full": 1.0}
+
+# Everything 256 times smaller, so that many stripes and extents cost little.
+SMALL_SIZES: dict[str, tuple[Any, ...]] = {
+    f"outlast.base.limits.{name}": (size,)
+    for name, size in (
+        ("stripe_bytes", 4 * KIB),
+        ("extent_bytes_max", 64 * KIB),
+        ("inline_bytes_max", 512),
+        ("write_buffer_bytes_max", 192 * KIB),
+        ("read_window_bytes", 16 * KIB),
+        ("read_ahead_bytes_max", 256 * KIB),
+    )
+}
+STORE_KNOBS: dict[str, tuple[Any, ...]] = {
+    **SMALL_SIZES,
+    **LOG_KNOBS,
+    "outlast.store.notes.gather_s": (0.01, 5.0),
+    "outlast.store.hedge.hedge_burst_max": (0, 1),
+    "outlast.maintenance.follow.period_s": (1.0, 15.0),
+    "outlast.maintenance.collect.batch_extents": (1, 2),
+    "outlast.maintenance.repair.page_extents": (1, 3),
+}
+
+STORE_LINKS = {"cut": 1.0, "away": 4.0, "full": 1.0}
+
+
+def _log(name: str, weights: dict[str, float], **changes: Any) -> Profile:
+    return Profile(name, "log", weights, **({"knobs": LOG_KNOBS} | changes))
+
+
+def _store(name: str, weights: dict[str, float], **changes: Any) -> Profile:
+    usual = {"knobs": STORE_KNOBS, "providers": (3, 3, 4, 5)}
+    return Profile(name, "store", weights, **(usual | changes))
+
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        _log("log erasures", {"erase": 6.0, **LINKS, **MACHINES}),
+        _log("log disks", {"erase": 3.0, "unmount": 3.0, "marker": 1.0, **LINKS}, kinds=("disk",)),
+        _log(
+            "log rests",
+            {"erase": 1.0, "away": 1.0},
+            providers=(3,),
+            seats=(2, 2, 3),
+            rhythms=("bursts",),
+            storms=False,
+            crashes_at_points=False,
+        ),
+        _log("log machines", {**LINKS, **MACHINES}),
+        _log("log nonsense", {"nonsense": 6.0, **LINKS, **MACHINES}),
+        _log(
+            "log stale",
+            {"stale": 6.0, **LINKS},
+            assume=Assume(reads_see_writes=False),
+            ignores=("freshness",),
+        ),
+        _store("store losses", {"erase": 4.0, "rot": 1.0, "collect": 1.0, **STORE_LINKS}),
+        _store("store disks", {"erase": 2.0, "unmount": 3.0, "marker": 1.0, "rot": 1.0}, kinds=("disk",)),
+        _store("store machines", {**STORE_LINKS, **MACHINES, "collect": 1.0}),
+        _store(
+            "store everything",
+            {"erase": 3.0, "unmount": 1.0, "marker": 1.0, "rot": 1.0, "collect": 1.0}
+            | STORE_LINKS
+            | MACHINES,
+        ),
+    )
+}
