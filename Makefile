@@ -2,6 +2,7 @@
 # make test    everything that CI runs: format, lint, types, import layers, tests
 # make fast    the same without the slow tests
 # make incidents  plays every known incident on emulated clouds (make test: one of each form)
+# make siege   gateways, clients, and all that can go wrong, for MINUTES=10; repeats a siege with SEED=
 # make bench   measures the store beside the limits of this machine; writes build/bench.json
 # make format  formats and mends what ruff can mend
 # make docs    writes anew the pages that are generated from the code
@@ -19,7 +20,7 @@ UV     := $(BIN)/uv
 PYTEST ?= $(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast incidents bench format docs images lock setup clients checks
+.PHONY: help demo test fast incidents siege bench format docs images lock setup clients checks
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -35,6 +36,11 @@ fast: setup checks
 
 incidents: setup
 	OUTLAST_TEST_INCIDENTS=all $(BIN)/pytest -s tests/acceptance/test_incidents.py
+
+# OPTIONS="--nemeses erase slow --providers 3": instead of what the seed says; `--help` lists them.
+siege: MINUTES ?= 10
+siege: $(VENV)/.runtime
+	$(BIN)/python -m outlast.testing.siege --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(OPTIONS)
 
 bench: setup
 	$(BIN)/python -m bench
@@ -75,11 +81,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-# The real clients, the browser, and what installs an emulator (Azurite), that some tests drive. Where they
+# The real clients, the browser, faketime, and what installs an emulator (Azurite), that some tests drive. Where they
 # cannot be had, those tests say that they are skipped (and fail when CI=true). A browser without any font
 # shows nothing.
 clients:
-	@missing=$$(for tool in rclone restic; do command -v $$tool >/dev/null || echo $$tool; done; \
+	@missing=$$(for tool in rclone restic faketime; do command -v $$tool >/dev/null || echo $$tool; done; \
 	  command -v npm >/dev/null || echo npm; \
 	  command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
 	    || command -v google-chrome >/dev/null || echo chromium fonts-dejavu-core); \

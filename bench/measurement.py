@@ -45,10 +45,17 @@ def latency(name: str, seconds: Sequence[float], limits_s: Sequence[float], of: 
     found = []
     for percent in (50, 99):
         value, limit = (percentile(those, percent) * 1000 for those in (seconds, limits_s))
-        named = f"wide area: {name}, p{percent}"
         note = f"of {len(seconds)}; longest {max(seconds) * 1000:.0f} ms"
         found.append(
-            Measurement(named, round(value, 2), "ms", round(limit, 2), round(limit / value, 3), of, note)
+            Measurement(
+                f"{name}, p{percent}",
+                round(value, 2),
+                "ms",
+                round(limit, 2),
+                round(limit / value, 3),
+                of,
+                note,
+            )
         )
     return found
 

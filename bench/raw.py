@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 
+from outlast.providers.marker import Marker
 from outlast.testing.http_connection import Connection
 
 
@@ -14,7 +15,7 @@ class Raw:
         self._bucket = bucket
         self._idle: deque[Connection] = deque()
 
-    async def put(self, key: str, data: bytes) -> None:
+    async def put(self, key: str, data: bytes, under: Marker | None = None) -> None:
         """Write an object."""
         await self._exchange("PUT", key, data)
 

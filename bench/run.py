@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import far_stage, large_objects, listing, small_objects, wide_area
+from bench import far_stage, hanging, large_objects, listing, small_objects, wide_area
 from bench.measurement import Measurement, table
 from bench.stage import Stage, set_up, without_a_provider
 
@@ -21,7 +21,8 @@ PARTS: dict[str, Measure] = {
     "list": listing.measure,
 }
 FAR = "wide-area"
-NAMES = [*PARTS, FAR]
+HANGING = "hanging"
+NAMES = [*PARTS, HANGING, FAR]
 
 
 def main() -> None:
@@ -41,10 +42,14 @@ def main() -> None:
 
 
 async def run(parts: list[str], healthy: bool) -> list[Measurement]:
-    """Measure the parts: near ones with all providers and with one dead, then the wide area."""
+    """Measure the parts: near ones with all providers and with one dead, one that hangs, the wide area."""
     found = []
     if near := [part for part in parts if part in PARTS]:
         found += await measure_near(near, healthy)
+    if HANGING in parts:
+        async with set_up(BUILD / "bench-data") as stage:
+            say("measuring: a provider that hangs")
+            found += await hanging.measure(stage)
     if FAR in parts:
         async with far_stage.set_up(BUILD / "bench-data") as stage:
             say("measuring: wide area")

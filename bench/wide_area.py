@@ -58,7 +58,7 @@ async def measure(stage: FarStage) -> list[Measurement]:
     nothing = "a request that the gateway refuses: no round trip"
     found += await alternately("4 KiB GET, bounded", get_stale, refused, SMALL_REQUESTS, BLOCK, nothing)
     for name, ask, raw in (("PUT", put, raw_put), ("GET, strong", get, raw_get)):
-        many = f"4 KiB {name}, {CLIENTS} clients"
+        many = f"wide area: 4 KiB {name}, {CLIENTS} clients"
         await abreast(ask, CLIENTS * 5)
         found += latency(many, await abreast(ask, CLIENTS * 40), await abreast(raw, CLIENTS * 10), one_trip)
     return found + await large(stage)
@@ -103,7 +103,7 @@ async def alternately(name: str, ask: Ask, raw: Ask, count: int, block: int, of:
     while len(values) < count:
         limits += await one_by_one(raw, block, len(limits))
         values += await one_by_one(ask, block, len(values))
-    return latency(name, values, limits, of)
+    return latency(f"wide area: {name}", values, limits, of)
 
 
 async def one_by_one(ask: Ask, count: int, first: int = 0) -> list[float]:

@@ -5,7 +5,6 @@ own id.
 """
 
 import asyncio
-import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Container
@@ -34,8 +33,6 @@ NOTICED_S = 7.0
 
 LOOK_S = 0.05
 """How often a condition that is waited for is looked at."""
-
-UNWELL = re.compile(r'^outlast_provider_state\{.*state="(down|estranged)"\} 1', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -156,8 +153,8 @@ class Scene:
     async def all_have_noticed(self) -> bool:
         """Whether no gateway takes a provider for anything but healthy."""
         running = [gateway for gateway in self.gateways if gateway.is_running()]
-        told = await asyncio.gather(*(asyncio.to_thread(gateway.metrics) for gateway in running))
-        return not any(UNWELL.search(metrics) for metrics in told)
+        unwell = await asyncio.gather(*(asyncio.to_thread(gateway.unwell) for gateway in running))
+        return not any(unwell)
 
     async def _nothing_is_missing(self) -> bool:
         repaired = await self.run("repair", "--quick", statuses=(0, 1))

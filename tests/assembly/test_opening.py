@@ -3,9 +3,10 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 import outlast
@@ -14,7 +15,7 @@ from outlast.assembly.settings import load_settings
 from outlast.assembly.survey import close_all, survey
 from outlast.base.clock import SystemClock, unix_ms
 from outlast.base.entropy import SystemEntropy
-from outlast.base.errors import ConfigError, StoreUnavailable
+from outlast.base.errors import ConfigError, LocalStateCorrupt, StoreUnavailable
 from outlast.catalog.records import DrillSet
 from outlast.maintenance.repair import repair
 from outlast.placement.members import Policy
@@ -91,6 +92,24 @@ async def test_damaged_local_state_is_begun_anew(config: Path) -> None:
     await fill(config)
     (catalog,) = (config.parent / "state").rglob("catalog.sqlite")
     catalog.write_bytes(b"damaged" * 4096)
+    async with opened(config) as store:
+        assert await content(store) == b"content"
+
+
+async def test_a_page_that_turns_out_damaged_while_reading_costs_one_failure_and_no_more(
+    config: Path,
+) -> None:
+    await fill(config)
+    (catalog,) = (config.parent / "state").rglob("catalog.sqlite")
+    with closing(apsw.Connection(str(catalog))) as database:
+        page = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'contents'").get
+    data = bytearray(catalog.read_bytes())
+    at = bytes(data).index(b"content", (page - 1) * 16384)
+    data[at] ^= 1
+    catalog.write_bytes(data)
+    with pytest.raises(LocalStateCorrupt):
+        async with opened(config) as store:
+            await content(store)
     async with opened(config) as store:
         assert await content(store) == b"content"
 

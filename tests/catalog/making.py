@@ -1,6 +1,7 @@
 """Records for tests, with the fields that do not matter filled in."""
 
 import hashlib
+from collections.abc import Sequence
 from itertools import count
 
 from outlast.base.limits import MIB
@@ -11,6 +12,8 @@ from outlast.catalog.records import (
     Checksum,
     Condition,
     Extent,
+    Fragment,
+    Genesis,
     ObjectPut,
     PartPut,
     UploadCreated,
@@ -18,14 +21,27 @@ from outlast.catalog.records import (
 )
 from outlast.catalog.state import State
 from outlast.catalog.wire import encode
+from outlast.placement.members import Domains, Member, Policy
 
 _ids = count(1)
 HASH = b"h" * 32
+PLACES = ("one", "two", "three")
 PLAIN = Attributes({"content-type": "text/plain"}, {"colour": "red"})
 
 
 def fresh_id() -> bytes:
     return next(_ids).to_bytes(16, "big")
+
+
+def incarnation(name: str, number: int = 1) -> bytes:
+    """Those of number 1 are the providers' own since the store was created."""
+    return f"{name} {number}".encode().ljust(16)
+
+
+MEMBERS = tuple(
+    Member(name, Domains(name), True, True, incarnation(name)) for name in (*PLACES, "four", "five")
+)
+GENESIS = Genesis(b"s" * 16, 5, Policy(1), MEMBERS, PLACES)
 
 
 def apply(state: State, *records: AnyRecord) -> list[object]:
@@ -41,8 +57,14 @@ def inline(data: bytes) -> Body:
     return Body(len(data), hashlib.md5(data).digest(), inline=data)
 
 
-def extent(size: int = 6 * MIB, missing: int = 0) -> Extent:
-    return Extent(fresh_id(), size, b"wrapped key", 2, 1, ("one", "two", "three"), missing)
+def extent(size: int = 6 * MIB, missing: int = 0, places: Sequence[str] = PLACES) -> Extent:
+    """An extent whose fragments were written under the incarnations that `GENESIS` has."""
+    incarnations = tuple(incarnation(place) for place in places)
+    return Extent(fresh_id(), size, b"wrapped key", 2, 1, tuple(places), missing, incarnations)
+
+
+def fragments(extent: Extent, *indices: int) -> tuple[Fragment, ...]:
+    return tuple(extent.fragment(index) for index in indices)
 
 
 def in_extents(*extents: Extent) -> Body:

@@ -13,7 +13,9 @@ import msgspec
 
 from outlast.base import errors, limits
 from outlast.catalog import records as r
+from outlast.catalog.placements import Alike, Placements, Whole
 from outlast.catalog.uploads import Part, Upload
+from outlast.coding.geometry import Geometry
 
 Piece = bytes | tuple[bytes, int, int]
 Pieces = tuple[Piece, ...]
@@ -35,6 +37,12 @@ def pieces_of(body: r.Body) -> Pieces:
     if body.inline is not None:
         return (body.inline,) if body.inline else ()
     return tuple((extent.id, 0, extent.size) for extent in body.extents)
+
+
+def lying_of(extent: r.Extent) -> tuple[int, int, tuple[str, ...], tuple[str, ...]]:
+    gone = [place for index, place in enumerate(extent.places) if extent.missing >> index & 1]
+    there = [place for index, place in enumerate(extent.places) if not extent.missing >> index & 1]
+    return extent.k, extent.m, tuple(sorted(there)), tuple(sorted(gone))
 
 
 def piece_length(piece: Piece) -> int:
@@ -65,7 +73,9 @@ class Model:
         self.drills: dict[str, r.DrillSet] = {}
         self.drill_reports: list[r.DrillReported] = []
         self.genesis: r.Genesis | None = None
-        self.latest = 0
+        self.slot = -1
+        self.expired = -1_000
+        self.graces: dict[int, int] = {}
 
     # ------------------------------------------------------------ what follows from the rest
 
@@ -75,7 +85,44 @@ class Model:
         return Counter(piece[0] for pieces in contents for piece in pieces if not isinstance(piece, bytes))
 
     def alive(self) -> list[r.Extent]:
-        return [self.extents[id] for id in sorted(self.references())]
+        return [self.shown(id) for id in sorted(self.references())]
+
+    def shown(self, id: bytes) -> r.Extent:
+        """The extent, with all that does not count as missing."""
+        extent, present = self.extents[id], self.incarnations()
+        bits = [
+            index
+            for index in range(len(extent.places))
+            if extent.missing >> index & 1 or present.get(extent.places[index]) != extent.incarnations[index]
+        ]
+        return msgspec.structs.replace(extent, missing=sum(2**bit for bit in bits))
+
+    def stored(self, provider: str) -> int:
+        return sum(
+            Geometry(extent.size, extent.k).fragment_bytes * extent.places.count(provider)
+            for extent in self.extents.values()
+        )
+
+    def placements(self) -> Placements:
+        """Entries and objects, counted one by one."""
+        alike: dict[tuple[object, ...], list[int]] = {}
+        lying = {extent.id: lying_of(extent) for extent in self.alive()}
+        for extent in self.alive():
+            amount = alike.setdefault(lying[extent.id], [0, 0])
+            amount[0] += 1
+            amount[1] += extent.size
+        order = sorted(alike)
+        wholes: dict[int, list[int]] = {}
+        for there in self.objects.values():
+            ids = {piece[0] for piece in there.pieces if not isinstance(piece, bytes)}
+            if ids:
+                amount = wholes.setdefault(sum({1 << order.index(lying[id]) for id in ids}), [0, 0])
+                amount[0] += 1
+                amount[1] += there.version.size
+        return Placements(
+            tuple(Alike(*one, *alike[one]) for one in order),
+            tuple(Whole(bits, *wholes[bits]) for bits in sorted(wholes)),
+        )
 
     def listing(
         self, keys: list[str], prefix: str, delimiter: str, start_after: str, limit: int
@@ -97,8 +144,6 @@ class Model:
     # ------------------------------------------------------------ judging
 
     def apply(self, record: r.AnyRecord) -> object:
-        at = getattr(record, "at", getattr(record, "created", 0))
-        self.latest = max(self.latest, record.version.modified if isinstance(record, r.ObjectPut) else at)
         if isinstance(record, r.ObjectPut | r.PartPut):
             self.extents |= {extent.id: extent for extent in record.body.extents}
         try:
@@ -107,7 +152,17 @@ class Model:
             return error
         finally:
             alive = self.references()
-            self.died = {id: self.died.get(id, self.latest) for id in self.extents if not alive[id]}
+            self.died = {id: self.died.get(id, self.slot) for id in self.extents if not alive[id]}
+
+    def enter(self, body: r.Body) -> None:
+        if body.extents and body.begun <= self.expired:
+            raise errors.WriteExpired
+        for extent in body.extents:
+            if len(extent.places) - self.shown(extent.id).missing.bit_count() < extent.k:
+                raise errors.WriteLost
+
+    def incarnations(self) -> dict[str, bytes]:
+        return {member.name: member.incarnation for member in self.genesis.members} if self.genesis else {}
 
     def bucket(self, name: str) -> None:
         if name not in self.buckets:
@@ -143,6 +198,7 @@ class Model:
     def ObjectPut(self, record: r.ObjectPut) -> r.Version:  # noqa: N802
         self.bucket(record.bucket)
         self.check(record.bucket, record.key, record.condition)
+        self.enter(record.body)
         self.objects[record.bucket, record.key] = ModelObject(record.version, pieces_of(record.body))
         return record.version
 
@@ -193,7 +249,9 @@ class Model:
     def PartPut(self, record: r.PartPut) -> None:  # noqa: N802
         body = record.body
         part = Part(record.number, body.md5.hex(), body.size, record.at, record.checksum)
-        self.under_way(record).parts[record.number] = part, pieces_of(body)
+        upload = self.under_way(record)
+        self.enter(body)
+        upload.parts[record.number] = part, pieces_of(body)
 
     def PartCopied(self, record: r.PartCopied) -> None:  # noqa: N802
         upload = self.under_way(record)
@@ -252,22 +310,28 @@ class Model:
     def FragmentsLost(self, record: r.FragmentsLost) -> bool:  # noqa: N802
         extent = self.extents.get(record.extent)
         if extent:
-            every = 2 ** (extent.k + extent.m) - 1
-            missing = (extent.missing | record.missing) & every
-            self.extents[extent.id] = msgspec.structs.replace(extent, missing=missing)
+            there = [extent.fragment(index) for index in range(len(extent.places))]
+            bits = {bit for bit in range(len(there)) if extent.missing >> bit & 1}
+            bits |= {one.index for one in record.fragments if one in there}
+            self.extents[extent.id] = msgspec.structs.replace(extent, missing=sum(2**bit for bit in bits))
         return extent is not None
 
-    def FragmentRestored(self, record: r.FragmentRestored) -> bool:  # noqa: N802
+    def FragmentsRestored(self, record: r.FragmentsRestored) -> bool:  # noqa: N802
         extent = self.extents.get(record.extent)
-        if extent is None or record.index >= len(extent.places):
-            return False
-        places = list(extent.places)
-        places[record.index] = record.place
-        bits = [bit for bit in range(len(places)) if extent.missing >> bit & 1 and bit != record.index]
-        self.extents[extent.id] = msgspec.structs.replace(
-            extent, places=tuple(places), missing=sum(2**bit for bit in bits)
-        )
-        return True
+        if extent:
+            fragments = [extent.fragment(index) for index in range(len(extent.places))]
+            bits = {bit for bit in range(len(fragments)) if extent.missing >> bit & 1}
+            for one in record.fragments:
+                if 0 <= one.index < len(fragments) and self.incarnations().get(one.place) == one.incarnation:
+                    fragments[one.index] = one
+                    bits -= {one.index}
+            self.extents[extent.id] = msgspec.structs.replace(
+                extent,
+                places=tuple(one.place for one in fragments),
+                incarnations=tuple(one.incarnation for one in fragments),
+                missing=sum(2**bit for bit in bits),
+            )
+        return extent is not None
 
     def ExtentsCollected(self, record: r.ExtentsCollected) -> None:  # noqa: N802
         alive = self.references()
@@ -291,5 +355,16 @@ class Model:
             self.drills[record.provider] = record
 
     def DrillReported(self, record: r.DrillReported) -> None:  # noqa: N802
-        self.latest = max(self.latest, record.ended)
         self.drill_reports = [record, *self.drill_reports][: limits.drill_reports_max]
+
+    def MendClaimed(self, record: r.MendClaimed) -> None:  # noqa: N802
+        pass
+
+    def WritesExpired(self, record: r.WritesExpired) -> None:  # noqa: N802
+        self.expired = max(self.expired, record.slot)
+
+    def GracePassed(self, record: r.GracePassed) -> None:  # noqa: N802
+        self.graces[record.seconds] = max(record.slot, self.graces.get(record.seconds, -1))
+
+    def grace(self, seconds: int) -> int:
+        return max((slot for passed, slot in self.graces.items() if passed >= seconds), default=-1)

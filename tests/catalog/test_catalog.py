@@ -71,7 +71,7 @@ async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(l
         assert log.state.bucket("bucket") is not None
         seen.append((record, outcome))
 
-    log.state.on_applied(observe)
+    log.state.on_applied(observe, pytest.fail)
     catalog = Catalog(log, log.state, SystemClock())
     record = BucketCreated("bucket", 1)
     await catalog.commit(record)
@@ -79,6 +79,25 @@ async def test_observers_see_each_record_with_its_outcome_after_it_was_applied(l
         await catalog.commit(record)
     assert seen[0] == (record, None)
     assert isinstance(seen[1][1], BucketExists)
+
+
+async def test_an_observer_that_raises_is_reported_and_keeps_nothing_from_being_applied(
+    log: LocalLog,
+) -> None:
+    reported: list[BaseException] = []
+    seen: list[AnyRecord] = []
+
+    def broken(record: AnyRecord, outcome: object) -> None:
+        raise RuntimeError(type(record).__name__)
+
+    log.state.on_applied(broken, reported.append)
+    log.state.on_applied(lambda record, outcome: seen.append(record), pytest.fail)
+    catalog = Catalog(log, log.state, SystemClock())
+    for name in ("one", "two"):
+        await catalog.commit(BucketCreated(name, 1))
+    assert [str(error) for error in reported] == ["BucketCreated", "BucketCreated"]
+    assert len(seen) == 2
+    assert log.state.position.slot == 1
 
 
 @simulated()

@@ -10,7 +10,7 @@ from making import HASH, apply, put
 from outlast.base.errors import ConfigError, StoreCorrupt, StoreUnavailable
 from outlast.base.limits import MIB
 from outlast.catalog.boot import UNKNOWN, boot_id
-from outlast.catalog.database import copy_database
+from outlast.catalog.database_file import copy_database
 from outlast.catalog.records import BucketCreated
 from outlast.catalog.state import State
 from outlast.catalog.wire import encode

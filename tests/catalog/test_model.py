@@ -3,10 +3,11 @@
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from making import HASH, extent, fresh_id, in_extents, inline
+from making import GENESIS, HASH, PLACES, extent, fresh_id, in_extents, incarnation, inline
 from model import Model, ModelObject
 
 from outlast.base.errors import StoreError
@@ -15,13 +16,14 @@ from outlast.catalog import records as r
 from outlast.catalog.content import Content, Inline
 from outlast.catalog.state import State
 from outlast.catalog.wire import encode
-from outlast.placement.members import Domains, Member, Policy
 
 BUCKETS = ("alpha", "beta", "no-such-bucket")
 KEYS = ("a", "a/", "a/b", "a/b/c", "a/é/x", "a0", "b\0c", "ÿ", "\U0001f600/z", "\uffff")
 PREFIXES = ("", "a", "a/", "a/b", "b", "zz", "\U0001f600")
 DELIMITERS = ("", "/", "b", "/b", "\0")
-MEMBERS = tuple(Member(name, Domains(name), True, True, b"1" * 16) for name in ("one", "two"))
+NAMES = (*PLACES, "four", "nobody")
+INCARNATIONS = tuple(incarnation(name, number) for name in NAMES for number in (1, 2, 3))
+SECONDS = (0, 1, 60, 3600)
 
 
 class Wishes:
@@ -53,7 +55,19 @@ class Wishes:
         if kind == 0:
             return inline(self.random.randbytes(self.random.choice([0, 1, 300])))
         sizes = [self.random.choice([1, 3 * MIB, 6 * MIB, 16 * MIB]) for _ in range(kind)]
-        return in_extents(*[extent(size, self.random.choice([0, 0, 0, 4])) for size in sizes])
+        body = in_extents(*map(self.extent, sizes))
+        return msgspec.structs.replace(body, begun=self.model.slot - self.random.randrange(6))
+
+    def extent(self, size: int) -> r.Extent:
+        """Mostly written under the incarnations that the providers have now."""
+        places = self.random.sample(NAMES, 3) if self.random.random() < 0.2 else PLACES
+        there = extent(size, self.random.choice([0, 0, 0, 4]), places)
+        present = self.model.incarnations()
+        known = tuple(
+            present.get(name, b"?") if self.random.random() < 0.9 else self.random.choice(INCARNATIONS)
+            for name in places
+        )
+        return msgspec.structs.replace(there, incarnations=known)
 
     def checksum(self) -> r.Checksum | None:
         return self.random.choice(
@@ -134,17 +148,43 @@ class Wishes:
         ids = [*self.model.extents, fresh_id()]
         id = self.random.choice(ids)
         wishes: list[r.AnyRecord] = [
-            r.FragmentsLost(id, self.random.randrange(16)),
-            r.FragmentRestored(id, self.random.randrange(4), "four"),
+            r.FragmentsLost(id, self.fragments(id)),
+            r.FragmentsRestored(id, self.fragments(id)),
             r.ExtentsCollected((*list(self.model.died)[:2], id)),
+            r.MendClaimed(fresh_id(), (id,)),
+            r.GracePassed(self.random.randrange(self.model.slot + 1), self.random.choice(SECONDS)),
+            r.ProviderReattached(self.random.choice(PLACES), self.random.choice(INCARNATIONS)),
         ]
+        if self.random.random() < 0.1:
+            wishes = [r.WritesExpired(self.model.slot - self.random.randrange(8))]
         return self.random.choice(wishes)
+
+    def fragments(self, id: bytes) -> tuple[r.Fragment, ...]:
+        """Some as the extent has them, some that are somewhere else, some that cannot be."""
+        there = self.model.extents.get(id)
+        some = [
+            r.Fragment(
+                self.random.randrange(-1, 5), self.random.choice(NAMES), self.random.choice(INCARNATIONS)
+            )
+            for _ in range(self.random.randrange(3))
+        ]
+        if there:
+            indices = self.random.choices(range(len(there.places)), k=self.random.randrange(3))
+            some += [there.fragment(index) for index in indices]
+            present = self.model.incarnations()
+            names = [name for name in NAMES if name in present]
+            some += [
+                r.Fragment(index, name, present[name])
+                for index in indices[:1]
+                for name in self.random.choices(names, k=1)
+            ]
+        self.random.shuffle(some)
+        return tuple(some)
 
     def store(self) -> r.AnyRecord:
         name = self.random.choice(["x", "y"])
         wishes: list[r.AnyRecord] = [
-            r.Genesis(b"s" * 16, self.at, Policy(1), MEMBERS, ("one", "two")),
-            r.ProviderReattached(self.random.choice(["one", "three"]), self.random.randbytes(16)),
+            GENESIS,
             r.DrillSet(name, self.random.choice(["", "hang"]), self.at),
             r.DrillReported(name, ("one",), self.at, self.at + 1, True, b"{}"),
             r.AccessKeyCreated(name, self.random.choice(["1", "2"]), b"sealed", "", False, self.at),
@@ -177,7 +217,7 @@ def check_objects(state: State, model: Model) -> None:
             assert as_pieces(found.content) == there.pieces
             for piece in found.content:
                 if not isinstance(piece, Inline):
-                    assert piece.extent == model.extents[piece.extent.id]
+                    assert piece.extent == model.shown(piece.extent.id)
             assert state.find(bucket, key, there.version.id) == found
             assert state.find(bucket, key, b"another version") is None
 
@@ -216,7 +256,7 @@ def check_rest(state: State, model: Model) -> None:
     assert state.extents() == alive
     assert state.degraded_extents() == degraded
     dead = {entry.extent.id: (entry.extent, entry.died) for entry in state.dead_extents()}
-    assert dead == {id: (model.extents[id], died) for id, died in model.died.items()}
+    assert dead == {id: (model.shown(id), died) for id, died in model.died.items()}
     assert [(bucket.name, bucket.created) for bucket in state.buckets()] == sorted(model.buckets.items())
     sizes = [there.version.size for there in model.objects.values()]
     assert state.counts() == (
@@ -226,6 +266,14 @@ def check_rest(state: State, model: Model) -> None:
     assert state.drills() == tuple(model.drills[name] for name in sorted(model.drills))
     assert state.drill_reports() == tuple(model.drill_reports)
     assert state.genesis == model.genesis
+    assert state.incarnations() == model.incarnations()
+    assert [state.grace_passed(seconds) for seconds in SECONDS] == [model.grace(s) for s in SECONDS]
+
+
+def check_placements(state: State, model: Model) -> None:
+    alike, wholes = state.placements()
+    assert (alike, tuple(sorted(wholes))) == model.placements()
+    assert [state.stored(name) for name in NAMES] == [model.stored(name) for name in NAMES]
 
 
 def check_all(state: State, model: Model, random: Random) -> None:
@@ -233,6 +281,8 @@ def check_all(state: State, model: Model, random: Random) -> None:
     check_lists(state, model, random)
     check_uploads(state, model)
     check_rest(state, model)
+    if random.random() < 0.2:  # slow in the model
+        check_placements(state, model)
 
 
 def run(state: State, random: Random, batches: int) -> list[list[bytes]]:
@@ -240,8 +290,9 @@ def run(state: State, random: Random, batches: int) -> list[list[bytes]]:
     model = Model()
     wishes = Wishes(random, model)
     log: list[list[bytes]] = []
-    first: list[r.AnyRecord] = [r.BucketCreated(name, 1) for name in BUCKETS[:2]]
+    first: list[r.AnyRecord] = [GENESIS, *(r.BucketCreated(name, 1) for name in BUCKETS[:2])]
     for slot in range(batches):
+        model.slot = slot
         records, wished = first if slot == 0 else [], []
         for record in records:
             wished.append(model.apply(record))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making import PLAIN, apply, apply_one, extent, fresh_id, in_extents, put
+from making import GENESIS, PLAIN, apply, apply_one, extent, fresh_id, in_extents, put
 
 from outlast.base.errors import NoSuchBucket, NoSuchKey, PreconditionFailed
 from outlast.base.limits import MIB
@@ -28,7 +28,7 @@ ABSENT = Condition("absent")
 @pytest.fixture
 def state() -> Iterator[State]:
     state = State(":memory:")
-    apply(state, BucketCreated("bucket", 1), BucketCreated("other", 1))
+    apply(state, GENESIS, BucketCreated("bucket", 1), BucketCreated("other", 1))
     yield state
     state.close()
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from making import apply, apply_one, put
+from making import GENESIS, MEMBERS, apply, apply_one, incarnation, put
 
 from outlast.base import limits
 from outlast.base.errors import (
@@ -22,16 +22,12 @@ from outlast.catalog.records import (
     DrillFault,
     DrillReported,
     DrillSet,
-    Genesis,
     ObjectDeleted,
     ProviderReattached,
     UsageReported,
 )
 from outlast.catalog.state import State
-from outlast.placement.members import Domains, Member, Policy
-
-MEMBERS = tuple(Member(name, Domains(name), True, True, b"1" * 16) for name in ("one", "two", "three"))
-GENESIS = Genesis(b"s" * 16, 5, Policy(1), MEMBERS, ("one", "two", "three"))
+from outlast.placement.members import Policy
 
 
 @pytest.fixture
@@ -61,7 +57,8 @@ def test_a_new_state_has_no_genesis() -> None:
 
 def test_a_reattached_provider_has_its_new_incarnation_and_the_others_their_own(state: State) -> None:
     apply(state, ProviderReattached("two", b"2" * 16), ProviderReattached("unknown", b"3" * 16))
-    assert [member.incarnation[:1] for member in state.members()] == [b"1", b"2", b"1"]
+    present = {member.name: incarnation(member.name) for member in MEMBERS} | {"two": b"2" * 16}
+    assert {member.name: member.incarnation for member in state.members()} == present == state.incarnations()
 
 
 def test_a_bucket_is_made_once(state: State) -> None:
@@ -141,12 +138,23 @@ def test_the_larger_figures_of_a_gateway_win_and_gateways_add_up(state: State) -
     assert state.used("2026-11", "three") == state.used("2026-10", "two") == (0, 0)
 
 
-def test_a_new_month_drops_the_old_one_and_a_late_report_of_it(state: State) -> None:
-    apply(state, UsageReported("2026-11", "two", b"1" * 16, 10, 100))
-    apply(state, UsageReported("2026-12", "one", b"1" * 16, 1, 1))
-    apply(state, UsageReported("2026-11", "two", b"1" * 16, 99, 999))
-    assert state.used("2026-11", "two") == (0, 0)
-    assert state.used("2026-12", "one") == (1, 1)
+def test_a_report_of_a_far_future_month_drops_no_other(state: State) -> None:
+    apply(state, UsageReported("2046-11", "two", b"1" * 16, 10, 100))
+    apply(state, UsageReported("2026-12", "two", b"2" * 16, 1, 1))
+    apply(state, UsageReported("2047-01", "two", b"1" * 16, 10, 100))
+    assert state.used("2026-12", "two") == (1, 1)
+    apply(state, UsageReported("2026-12", "two", b"2" * 16, 5, 5))
+    assert state.used("2026-12", "two") == (5, 5)
+
+
+def test_of_the_months_those_are_kept_that_were_reported_on_last(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "usage_months_max", 2)
+    for month in ("2026-12", "2046-01", "2026-12", "2046-02"):
+        apply(state, UsageReported(month, "two", b"1" * 16, 1, 1))
+    months = ("2026-12", "2046-01", "2046-02")
+    assert [state.used(month, "two").requests for month in months] == [1, 0, 1]
 
 
 def test_a_drill_keeps_its_faults(state: State) -> None:

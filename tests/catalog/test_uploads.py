@@ -4,7 +4,18 @@ import hashlib
 from collections.abc import Iterator
 
 import pytest
-from making import apply, apply_one, extent, fresh_id, in_extents, inline, part_put, put, upload_created
+from making import (
+    GENESIS,
+    apply,
+    apply_one,
+    extent,
+    fresh_id,
+    in_extents,
+    inline,
+    part_put,
+    put,
+    upload_created,
+)
 
 from outlast.base import limits
 from outlast.base.errors import (
@@ -38,7 +49,7 @@ from outlast.catalog.state import State
 @pytest.fixture
 def state() -> Iterator[State]:
     state = State(":memory:")
-    apply(state, BucketCreated("bucket", 1))
+    apply(state, GENESIS, BucketCreated("bucket", 1))
     yield state
     state.close()
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from making import PLAIN, extent, in_extents, inline, part_put, put, upload_created
 
 from outlast.base.errors import ConfigError, StoreCorrupt
+from outlast.base.wire import Struct
 from outlast.catalog.records import (
     AccessKeyCreated,
     AccessKeyDeleted,
@@ -21,9 +22,12 @@ from outlast.catalog.records import (
     DrillReported,
     DrillSet,
     ExtentsCollected,
-    FragmentRestored,
+    Fragment,
     FragmentsLost,
+    FragmentsRestored,
     Genesis,
+    GracePassed,
+    MendClaimed,
     ObjectCopied,
     ObjectDeleted,
     ObjectsDeleted,
@@ -32,6 +36,7 @@ from outlast.catalog.records import (
     UploadAborted,
     UploadCompleted,
     UsageReported,
+    WritesExpired,
 )
 from outlast.catalog.wire import decode, encode
 from outlast.placement.members import Domains, Member, Policy
@@ -55,13 +60,16 @@ RECORDS: tuple[AnyRecord, ...] = (
     UploadAborted("bucket", "a", b"u", 1),
     AccessKeyCreated("name", "id", b"sealed", "", True, 1),
     AccessKeyDeleted("name"),
-    FragmentsLost(b"e", 5),
-    FragmentRestored(b"e", 1, "place"),
+    FragmentsLost(b"e", (Fragment(1, "place", b"i"), Fragment(2, "other", b"j"))),
+    FragmentsRestored(b"e", (Fragment(1, "place", b"i"),)),
     ExtentsCollected((b"e", b"f")),
     ProviderReattached("one", b"i"),
     DrillSet("one", "hang", 1, (DrillFault("hang", 0.5, False),)),
     UsageReported("2026-11", "one", b"g" * 16, 10, 100),
     DrillReported("one", ("one",), 1, 2, True, b"{}"),
+    MendClaimed(b"g" * 16, (b"e", b"f")),
+    WritesExpired(7),
+    GracePassed(8, 3600),
 )
 
 
@@ -89,6 +97,43 @@ def test_a_known_record_with_an_unknown_value_stops_with_the_remedy() -> None:
     fields[5] = ["newer-than-you", 12]  # in the place of a condition, which is `absent` or `match`
     with pytest.raises(ConfigError):
         decode(msgspec.msgpack.encode(fields))
+
+
+def extended(value: object) -> list[object]:
+    """The value as plain lists, once for each struct in it with one more field at that struct's end."""
+    if isinstance(value, Struct):
+        config = value.__struct_config__
+        tag = [] if config.tag is None else [config.tag]
+        parts = [getattr(value, name) for name in value.__struct_fields__]
+        own: list[object] = [[*tag, *map(plain, parts), "of a later version"]]
+    elif isinstance(value, tuple):
+        tag, parts, own = [], list(value), []
+    else:
+        return []
+    inside = [
+        [*tag, *map(plain, parts[:at]), variant, *map(plain, parts[at + 1 :])]
+        for at, part in enumerate(parts)
+        for variant in extended(part)
+    ]
+    return own + inside
+
+
+def plain(value: object) -> object:
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: type(record).__name__)
+def test_a_field_of_a_later_version_stops_wherever_it_is(record: AnyRecord) -> None:
+    variants = extended(record)
+    assert variants
+    for variant in variants:
+        with pytest.raises(ConfigError) as caught:
+            decode(msgspec.msgpack.encode(variant))
+        assert "upgrade Outlast" in caught.value.remedy
+
+
+def test_fields_of_later_versions_are_looked_for_in_values_inside_values() -> None:
+    assert len(extended(GENESIS)) == 4  # itself, its policy, its member, and the member's domains
 
 
 def test_a_record_without_fields_that_were_added_later_has_their_defaults() -> None:

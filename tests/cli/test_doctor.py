@@ -87,6 +87,17 @@ def test_a_state_folder_that_cannot_be_written(shell: Any) -> None:
     assert "local state" in bad(shell)
 
 
+def test_a_damaged_local_catalog(shell: Any) -> None:
+    shell.ok("bucket", "create", "bucket")
+    (catalog,) = (shell.folder / "state").rglob("catalog.sqlite")
+    data = bytearray(catalog.read_bytes())
+    data[len(data) // 2] ^= 1
+    catalog.write_bytes(data)
+    assert str(catalog) in bad(shell)["local state"]
+    shutil.rmtree(catalog.parent)
+    assert bad(shell) == {}
+
+
 def test_a_probe_leaves_nothing_behind(shell: Any) -> None:
     shell.ok("doctor")
     assert [path for path in (shell.folder / "a" / "probe").rglob("*") if path.is_file()] == []

@@ -112,7 +112,7 @@ def test_probe_finds_an_emptied_a_swapped_and_another_stores_place(shell: Any, e
 
 
 def test_probe_tells_of_a_provider_that_may_only_be_read(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def refused(self: DiskProvider, key: str, data: bytes) -> None:
+    async def refused(self: DiskProvider, key: str, data: bytes, under: object = None) -> None:
         raise Denied(self.name, "put", "403")
 
     monkeypatch.setattr(DiskProvider, "put", refused)
@@ -124,7 +124,7 @@ def test_probe_tells_of_a_provider_that_may_only_be_read(shell: Any, monkeypatch
 def test_probe_finds_a_voter_that_no_longer_passes_the_race(
     shell: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def careless(self: DiskProvider, key: str, data: bytes) -> None:
+    async def careless(self: DiskProvider, key: str, data: bytes, under: object = None) -> None:
         await self.put(key, data)
 
     monkeypatch.setattr(DiskProvider, "create", careless)

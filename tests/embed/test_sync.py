@@ -1,4 +1,6 @@
+import gc
 import io
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -41,6 +43,24 @@ def test_bytes_files_and_pieces_are_written_and_read_back(store: SyncStore, cont
             assert b"".join(reading) == content
         assert store.get("bucket", f"key{number}", (1, 4)).read() == content[1:4]
     assert [entry.key for entry in store.list("bucket").entries] == ["key0", "key1", "key2"]
+
+
+@pytest.mark.parametrize("how", ["never read", "read in part", "in a cycle"])
+def test_a_reading_that_is_dropped_gives_back_its_memory(store: SyncStore, how: str) -> None:
+    store.put("bucket", "key", LARGE)
+    for _ in range(20):
+        reading = store.get("bucket", "key", (0, len(LARGE) - 1))
+        if how == "read in part":
+            next(iter(reading))
+        elif how == "in a cycle":
+            reading.itself = reading  # type: ignore[attr-defined]  # what a caller's own objects may do
+    del reading
+    gc.collect()
+    memory = store._store.reader.memory
+    deadline = time.monotonic() + 10
+    while memory.used:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_source_that_raises_stores_nothing(store: SyncStore) -> None:

@@ -115,7 +115,7 @@ def test_a_large_object_is_counted_at_the_providers_and_in_the_stream(
 
 
 async def used(gateway: RunningGateway) -> int:
-    return gateway.world.store.writer.budget.used
+    return gateway.world.store.context.budget.used
 
 
 def test_errors_are_counted_by_code(

@@ -1,6 +1,6 @@
 """Catalog records as they were first written: read as ever, and written to the same bytes.
 
-When a record gets a new field, its new bytes are appended to its list in `records.json`; the old ones
+When a record gets a new field, its new bytes are appended to its list in `catalog-records.json`; the old ones
 stay, and must go on being read as a record with the default in the new field.
 """
 
@@ -26,9 +26,12 @@ from outlast.catalog.records import (
     DrillSet,
     Extent,
     ExtentsCollected,
-    FragmentRestored,
+    Fragment,
     FragmentsLost,
+    FragmentsRestored,
     Genesis,
+    GracePassed,
+    MendClaimed,
     ObjectCopied,
     ObjectDeleted,
     ObjectPut,
@@ -41,6 +44,7 @@ from outlast.catalog.records import (
     UploadCreated,
     UsageReported,
     Version,
+    WritesExpired,
 )
 from outlast.catalog.wire import decode, encode
 from outlast.placement.members import Domains, Member, Policy
@@ -48,7 +52,7 @@ from outlast.placement.members import Domains, Member, Policy
 ID, OTHER = bytes(range(16)), bytes(range(16, 32))
 CHECKSUM = Checksum("CRC64NVME", "AAAAAAAAAAA=", "FULL_OBJECT")
 ATTRIBUTES = Attributes({"content-type": "text/plain"}, {"colour": "blue"})
-EXTENT = Extent(ID, 5_000_000, b"wrapped", 2, 1, ("a", "b", "c"), 0b100)
+EXTENT = Extent(ID, 5_000_000, b"wrapped", 2, 1, ("a", "b", "c"), 0b100, (ID, OTHER, ID))
 VERSION = Version(ID, "0123456789abcdef0123456789abcdef", 5, 1_700_000_000_000, ATTRIBUTES, CHECKSUM, (2, 3))
 MEMBERS = (
     Member("a", Domains("Home", "eu", "me", "disk", "shelf"), True, True, ID),
@@ -56,12 +60,12 @@ MEMBERS = (
 )
 
 RECORDS: dict[str, AnyRecord] = {
-    "Genesis": Genesis(ID, 1_700_000_000_000, Policy(1, "operator"), MEMBERS, ("a", "w")),
+    "Genesis": Genesis(ID, 1_700_000_000_000, Policy(1, "operator", "early"), MEMBERS, ("a", "w")),
     "BucketCreated": BucketCreated("photos", 1_700_000_000_001),
     "BucketDeleted": BucketDeleted("photos"),
     "ObjectPut inline": ObjectPut("photos", "a/\u00e9", VERSION, Body(5, bytes(16), b"hello")),
     "ObjectPut extents": ObjectPut(
-        "photos", "b", VERSION, Body(5_000_000, bytes(16), None, (EXTENT,)), Condition("match", "*")
+        "photos", "b", VERSION, Body(5_000_000, bytes(16), None, (EXTENT,), 4), Condition("match", "*")
     ),
     "ObjectCopied": ObjectCopied("photos", "b", ID, "films", "c", OTHER, 7, ATTRIBUTES, Condition("absent")),
     "ObjectDeleted": ObjectDeleted("photos", "b", Condition("match", "00"), 8),
@@ -75,15 +79,18 @@ RECORDS: dict[str, AnyRecord] = {
     "UploadAborted": UploadAborted("photos", "d", ID, 14),
     "AccessKeyCreated": AccessKeyCreated("laptop", "OUTLAST", b"sealed", "photos", True, 15),
     "AccessKeyDeleted": AccessKeyDeleted("laptop"),
-    "FragmentsLost": FragmentsLost(ID, 0b101),
-    "FragmentRestored": FragmentRestored(ID, 2, "c"),
+    "FragmentsLost": FragmentsLost(ID, (EXTENT.fragment(0), EXTENT.fragment(1))),
+    "FragmentsRestored": FragmentsRestored(ID, (Fragment(2, "d", OTHER),)),
     "ExtentsCollected": ExtentsCollected((ID, OTHER)),
     "ProviderReattached": ProviderReattached("a", OTHER),
     "DrillSet": DrillSet("a", "hang", 16, (DrillFault("hang", 0.5, True, False), DrillFault("err"))),
     "UsageReported": UsageReported("2026-11", "a", ID, 17, 18_000_000_000),
     "DrillReported": DrillReported("operator=Amazon", ("a", "b"), 17, 18, True, b"{}"),
+    "MendClaimed": MendClaimed(ID, (ID, OTHER)),
+    "WritesExpired": WritesExpired(19),
+    "GracePassed": GracePassed(20, 3600),
 }
-GOLDEN: dict[str, list[str]] = json.loads((Path(__file__).parent / "records.json").read_text())
+GOLDEN: dict[str, list[str]] = json.loads((Path(__file__).parent / "catalog-records.json").read_text())
 
 
 @pytest.mark.parametrize("name", RECORDS)

@@ -2,10 +2,13 @@
 
 from store_worlds import Far, content, in_far_store
 
-from outlast.maintenance.collect import collect
+from outlast.base.clock import unix_ms
+from outlast.catalog.records import BucketCreated
+from outlast.maintenance.collect import CollectReport, collect, grace_s_default, record_grace
 from outlast.providers.wrap.fault import Shape
 
 SIZE = 300_000
+DAY_MS = 86_400_000
 
 
 async def held(far: Far) -> list[int]:
@@ -18,14 +21,60 @@ def test_the_fragments_of_deleted_and_overwritten_objects_go_after_the_grace() -
             await far.store.put("bucket", name, content(SIZE))
         await far.store.put("bucket", "overwritten", content(SIZE, 1))
         await far.store.delete("bucket", "deleted")
-        assert (await collect(far.store)).extents == 0
+        assert await collect(far.store) == CollectReport(waiting=2)
         assert await held(far) == [4, 4, 4]
         await far.settle(3601)
-        assert (await collect(far.store)).extents == 2
+        assert await collect(far.store) == CollectReport(extents=2)
         assert await held(far) == [2, 2, 2]
         assert far.store.catalog.state.counts().dead == 0
         assert await (await far.store.get("bucket", "kept")).read() == content(SIZE)
         assert await (await far.store.get("bucket", "overwritten")).read() == content(SIZE, 1)
+
+    in_far_store(test)
+
+
+def test_a_process_that_has_just_begun_deletes_nothing_however_old_the_times_in_the_log_are() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        await far.store.delete("bucket", "k")
+        await far.settle(2 * grace_s_default)
+        fresh = await far.world.gateway()
+        assert await collect(fresh.store) == CollectReport(waiting=1)
+        assert await held(far) == [1, 1, 1]
+
+    in_far_store(test)
+
+
+def test_a_clock_20_years_ahead_does_not_end_collection() -> None:
+    async def test(far: Far) -> None:
+        await far.store.catalog.commit(
+            BucketCreated("from the future", unix_ms(far.world.clock) + 20 * 365 * DAY_MS)
+        )
+        await far.store.put("bucket", "k", content(SIZE))
+        await far.store.delete("bucket", "k")
+        far.store.catalog.note_applied()
+        await far.settle(3601)
+        assert (await collect(far.store)).extents == 1
+
+    in_far_store(test)
+
+
+def test_a_gateway_that_has_waited_lets_a_command_collect_and_says_so_once() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        await far.store.delete("bucket", "k")
+        state = far.store.catalog.state
+        for _ in range(70):
+            await far.settle(60)
+            await record_grace(far.store)
+        slot = state.position.slot
+        assert state.grace_passed(grace_s_default) == slot - 1
+        command = await far.world.gateway()
+        assert (await collect(command.store)).extents == 1
+        await far.settle(7200)
+        await far.store.catalog.sync()
+        await record_grace(far.store)
+        assert state.position.slot == slot + 1, "there was nothing more to free"
 
     in_far_store(test)
 
@@ -58,6 +107,7 @@ def test_while_a_provider_is_away_its_extents_stay_dead() -> None:
         for number in range(40):
             await far.store.put("bucket", f"k{number}", content(SIZE, number))
             await far.store.delete("bucket", f"k{number}")
+        far.store.catalog.note_applied()
         far.faults["p1"].shape = Shape.REFUSE
         await far.settle(10)
         report = await collect(far.store, grace_s=1)

@@ -5,10 +5,11 @@ import asyncio
 from outlast.base.clock import unix_ms
 from outlast.base.concurrency import cancel_and_wait
 from outlast.catalog.records import DrillSet
+from outlast.maintenance.collect import CollectReport, collect, grace_s_default
 from outlast.maintenance.follow import follow, period_s
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.memory_store import World
-from outlast.testing.simulation import Simulation, simulated
+from outlast.testing.simulation import Simulation, simulate, simulated
 
 
 @simulated()
@@ -29,3 +30,23 @@ async def test_an_idle_gateway_hears_of_a_drill_also_after_the_store_was_away(si
     assert idle.drilled["p2"].shape is Shape.HANG
     await cancel_and_wait([following])
     await world.close()
+
+
+def test_a_gateway_that_follows_for_the_grace_lets_a_command_collect() -> None:
+    async def main(sim: Simulation) -> None:
+        world = World(clock=sim.clock, entropy=sim.entropy)
+        await world.create()
+        gateway = await world.gateway()
+        following = asyncio.ensure_future(follow(gateway.store, sim.clock))
+        await gateway.store.create_bucket("bucket")
+        await gateway.store.put("bucket", "k", bytes(300_000))
+        await gateway.store.delete("bucket", "k")
+        slot = gateway.state.position.slot
+        await sim.clock.sleep(1.2 * grace_s_default)
+        assert gateway.state.position.slot == slot + 1, "it says so once"
+        command = await world.gateway()
+        assert await collect(command.store) == CollectReport(extents=1)
+        await cancel_and_wait([following])
+        await world.close()
+
+    simulate(1, main)

@@ -10,7 +10,6 @@ from store_worlds import Far, content, in_far_store
 from outlast.base.errors import StoreCorrupt, StoreUnavailable
 from outlast.catalog.records import ExtentsCollected, FragmentsLost
 from outlast.coding.extent import fragment_key
-from outlast.maintenance.mending import mend
 from outlast.maintenance.repair import RepairReport, repair
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider
@@ -245,17 +244,81 @@ def test_an_extent_that_is_deleted_meanwhile_leaves_nothing_behind() -> None:
         await far.store.put("bucket", "small", content(300_000))
         extent = far.store.catalog.state.extents()[0]
         await far.memories[0].delete(fragment_key(extent.id, extent.places.index("p0")))
-        await far.store.catalog.commit(FragmentsLost(extent.id, 7))
+        await far.store.catalog.commit(FragmentsLost(extent.id, tuple(map(extent.fragment, range(3)))))
         extent = far.store.catalog.state.extents()[0]
         await far.store.delete("bucket", "small")
         await far.store.catalog.commit(ExtentsCollected((extent.id,)))
-        for number in (1, 2):
-            assert far.fragments(number)
-        await mend(far.store, extent, verify=True)
-        assert all(far.fragments(number) == [] for number in range(3))
+        finding = await far.store.restorer.restore(extent, thorough=True)
+        assert finding.restored == {extent.places.index("p0")}
+        assert far.fragments(0) == [], "what was made anew is taken back; the others are the collector's"
 
     in_far_store(test)
 
 
 def test_the_report_is_plain_values() -> None:
     assert set(asdict(RepairReport())) >= {"extents", "missing", "bad", "restored", "unreachable", "bytes"}
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged"])
+def test_a_damaged_marker_is_replaced_where_the_place_holds_what_is_ours(content: bytes) -> None:
+    async def test(far: Far) -> None:
+        await fill(far)
+        await far.memories[1].put(MARKER_KEY, content)
+        await far.settle(10)
+        assert far.world.guards["p1"].health.state == "estranged"
+        report = await repair(far.store)
+        assert report.problems == []
+        assert report.reattached == ["p1"]
+        assert far.world.guards["p1"].health.state == "healthy"
+        await assert_any_one_may_go(far)
+
+    in_far_store(test)
+
+
+def test_a_damaged_marker_is_replaced_in_an_empty_place() -> None:
+    async def test(far: Far) -> None:
+        await fill(far)
+        far.memories[1].wipe()
+        await far.memories[1].put(MARKER_KEY, b"damaged")
+        await far.settle(10)
+        assert (await repair(far.store)).reattached == ["p1"]
+        await assert_any_one_may_go(far)
+
+    in_far_store(test)
+
+
+def test_a_damaged_marker_is_replaced_at_a_witness_by_its_log() -> None:
+    async def test(far: Far) -> None:
+        await fill(far)
+        for key in far.fragments(1):
+            await far.memories[1].delete(key)
+        await far.memories[1].put(MARKER_KEY, b"damaged")
+        await far.settle(10)
+        assert (await repair(far.store)).reattached == ["p1"]
+
+    in_far_store(test)
+
+
+@pytest.mark.parametrize(
+    ("key", "content"),
+    [
+        ("x/ab/ab112233445566778899aabbccddeeff.00", b"a fragment of nobody knows whom"),
+        ("log/main/0000000000000000", b"a log of nobody knows whom"),
+        ("holidays.jpg", b""),
+    ],
+)
+def test_a_damaged_marker_is_left_alone_where_nothing_shows_that_the_place_is_ours(
+    key: str, content: bytes
+) -> None:
+    async def test(far: Far) -> None:
+        await fill(far)
+        far.memories[1].wipe()
+        await far.memories[1].put(MARKER_KEY, b"damaged")
+        await far.memories[1].put(key, content)
+        await far.settle(10)
+        report = await repair(far.store)
+        assert report.reattached == []
+        assert "nothing there shows that it is ours" in report.problems[0]
+        assert dict(far.memories[1]._objects) == {MARKER_KEY: b"damaged", key: content}
+
+    in_far_store(test)

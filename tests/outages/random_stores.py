@@ -125,13 +125,13 @@ class RandomStore:
         """Delete some fragments, and have the catalog know of it."""
         catalog, share = self.world.store.catalog, self.chance.choice([0.03, 0.15])
         for extent in catalog.state.extents():
-            bits = 0
+            lost = []
             for index in range(len(extent.places)):
                 if self.chance.random() < share:
-                    bits |= 1 << index
+                    lost.append(extent.fragment(index))
                     await self.world.memories[extent.places[index]].delete(fragment_key(extent.id, index))
-            if bits:
-                await catalog.commit(FragmentsLost(extent.id, bits))
+            if lost:
+                await catalog.commit(FragmentsLost(extent.id, tuple(lost)))
 
     # ------------------------------------------------------------ a bad day
 

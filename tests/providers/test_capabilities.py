@@ -12,6 +12,7 @@ from outlast.base.errors import Exists, Unsupported
 from outlast.providers import capabilities
 from outlast.providers.capabilities import Capabilities, probe
 from outlast.providers.disk import DiskProvider
+from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Data, Entry, Provider, Stat
 from outlast.providers.wrap.fault import FaultProvider, Shape
@@ -37,7 +38,7 @@ async def test_memory_and_disk_can_do_everything_and_are_left_clean(tmp_path: Pa
 class LooksThenWrites(MemoryProvider):
     """Checks conditions and writes afterwards, as some do: several racers win."""
 
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         try:
             await self.head(key)
         except Exception:
@@ -48,28 +49,28 @@ class LooksThenWrites(MemoryProvider):
 
 
 class IgnoresConditions(MemoryProvider):
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         await self.put(key, data)
 
 
 class LetsNobodyWin(MemoryProvider):
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         raise Exists(self.name, "create")
 
 
 class KeepsTheLosers(MemoryProvider):
     """Tells racers that they have lost, and keeps what the last of them has written."""
 
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         try:
-            await super().create(key, data)
+            await super().create(key, data, under)
         except Exists:
             await self.put(key, data)
             raise
 
 
 class CannotCreate(MemoryProvider):
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         raise Unsupported(self.name, "create", "501")
 
 
@@ -93,17 +94,17 @@ async def test_a_provider_without_sound_conditions_holds_data_and_has_no_vote(
 
 
 class Forgets(MemoryProvider):
-    async def put(self, key: str, data: Data) -> None:
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
         return
 
 
 class Truncates(MemoryProvider):
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        return (await super().get(key, span))[:-1]
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
+        return (await super().get(key, span, under))[:-1]
 
 
 class IgnoresSpans(MemoryProvider):
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         return await super().get(key)
 
 
@@ -153,7 +154,7 @@ async def test_a_provider_that_cannot_list_or_delete_holds_no_data(
 
 
 class Explodes(MemoryProvider):
-    async def put(self, key: str, data: Data) -> None:
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
         raise RuntimeError("inside out")
 
 

@@ -13,6 +13,11 @@ from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
 from outlast.providers.wrap.fault import FaultProvider
 from outlast.providers.wrap.guard import Guard
+from outlast.providers.wrap.meter import Meter
+from outlast.providers.wrap.name_interval import NameInterval
+from outlast.providers.wrap.rate_limit import RateLimit
+from outlast.providers.wrap.retry import Retry
+from outlast.providers.wrap.wrapper import Wrapper
 from outlast.testing.conformance import ProviderConformance
 
 
@@ -80,3 +85,19 @@ class TestGuardAroundADisk(TestDisk):
         guard = Guard(disk, Health("disk", clock, SeededEntropy(1)), clock)
         yield guard
         await guard.close()
+
+
+class TestWrapperWithoutARule(ProviderConformance):
+    @pytest.fixture
+    async def provider(self) -> Wrapper:
+        return Wrapper(MemoryProvider("memory"))
+
+
+class TestWrappersOfANetworkProvider(ProviderConformance):
+    """As the registry puts them around each other."""
+
+    @pytest.fixture
+    async def provider(self) -> Provider:
+        clock = SystemClock()
+        limited = NameInterval(RateLimit(Meter(MemoryProvider("memory"), clock), clock, True), clock, 1e-6)
+        return Retry(limited, clock, SeededEntropy(1))

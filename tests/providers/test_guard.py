@@ -21,10 +21,10 @@ marker = Marker(b"s" * 16, "p", b"i" * 16)
 
 
 class StallingProvider(MemoryProvider):
-    """One whose calls all wait until a moment that can be set."""
+    """One that does not attest, and whose calls all wait until a moment that can be set."""
 
     def __init__(self, name: str, clock: Clock) -> None:
-        super().__init__(name, clock)
+        super().__init__(name, clock, attests=False)
         self.clock = clock
         self.stalled_until = 0.0
 
@@ -187,7 +187,7 @@ def test_a_hanging_provider_is_found_out_soon_though_no_request_waits_for_its_de
 
 
 def test_a_provider_that_comes_back_read_only_is_taken_back_for_its_reads() -> None:
-    async def refused(key: str, data: Data) -> None:
+    async def refused(key: str, data: Data, under: Marker | None = None) -> None:
         raise Denied("p", "put", "read-only file system")
 
     async def main(scene: Scene) -> None:
@@ -208,6 +208,42 @@ def test_a_hanging_provider_is_found_out_when_nobody_asks_it() -> None:
     async def main(scene: Scene) -> None:
         scene.fault.shape = Shape.HANG
         await scene.wait("down", at_most_s=7.1)
+
+    run(main)
+
+
+@pytest.mark.parametrize("verb", ["get", "put"])
+def test_a_hanging_provider_is_found_out_though_no_further_call_begins(verb: str) -> None:
+    async def main(scene: Scene) -> None:
+        await scene.guard.get("a")
+        scene.fault.shape = Shape.HANG
+        calls: list[Awaitable[object]] = [
+            scene.guard.get("a") if verb == "get" else scene.guard.put("b", b"x") for _ in range(20)
+        ]
+        waiting = asyncio.gather(*calls, return_exceptions=True)
+        assert 2 < await scene.wait("down", 3) < 3
+        assert not waiting.done()
+        await waiting
+
+    run(main)
+
+
+def test_a_silent_provider_is_not_questioned_when_no_call_waits_for_it() -> None:
+    async def main(scene: Scene) -> None:
+        probed = 0
+
+        async def put(key: str, data: Data) -> None:
+            nonlocal probed
+            probed += 1
+
+        scene.fault.put = put  # type: ignore[method-assign]  # probes begin with a put
+        scene.fault.shape = Shape.HANG
+        for waits_s, probes in ((0.1, 0), (1.0, 1)):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(waits_s):
+                    await scene.guard.get("a")
+            await scene.sim.clock.sleep(1.0)
+            assert probed == probes
 
     run(main)
 
@@ -438,10 +474,12 @@ async def test_a_guarded_call_of_a_healthy_provider_costs_microseconds() -> None
     """Measured at 6 us; the bound leaves room for a busy machine and still notices a task for each call."""
 
     class Instant(MemoryProvider):
-        async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+        async def get(
+            self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None
+        ) -> bytes:
             return answer
 
-        async def put(self, key: str, data: Data) -> None:
+        async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
             return None
 
     answer = b"x"

@@ -7,6 +7,7 @@ import pytest
 
 from outlast.base.errors import Cause, Exists, NotFound, Unavailable
 from outlast.base.histogram import latency_bounds_s
+from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.wrap.meter import Meter
 from outlast.testing.simulation import Simulation, simulate
@@ -55,7 +56,9 @@ def test_how_long_requests_took_is_a_histogram() -> None:
             super().__init__("p")
             self.sim = sim
 
-        async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+        async def get(
+            self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None
+        ) -> bytes:
             await self.sim.clock.sleep(float(key))
             return b""
 
@@ -76,7 +79,9 @@ def test_how_long_requests_took_is_a_histogram() -> None:
 
 def test_requests_whose_caller_went_away_are_counted_as_such() -> None:
     class Hanging(MemoryProvider):
-        async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+        async def get(
+            self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None
+        ) -> bytes:
             await asyncio.Event().wait()
             raise AssertionError
 

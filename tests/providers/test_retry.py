@@ -13,6 +13,7 @@ from outlast.base.errors import (
     ProviderError,
     Unavailable,
 )
+from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Data, Entry
 from outlast.providers.wrap.retry import Retry, attempts_max, retry_s_max
@@ -35,13 +36,13 @@ class Stumbling(MemoryProvider):
                 await deed()
             raise error
 
-    async def put(self, key: str, data: Data) -> None:
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
         await self._stumble(lambda: MemoryProvider.put(self, key, data))
-        await super().put(key, data)
+        await super().put(key, data, under)
 
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         await self._stumble(lambda: MemoryProvider.create(self, key, data))
-        await super().create(key, data)
+        await super().create(key, data, under)
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
         self.calls += 1

@@ -1,16 +1,16 @@
 """Several gateways' logs over shared memory voters, for the quorum's tests."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from outlast.base.errors import Cause, Full, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
-from outlast.providers.protocol import Data
+from outlast.providers.wrap.attest import Attest
+from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.genesis import write_genesis
-from outlast.quorum.log import Log
-from outlast.quorum.voter import Voter
+from outlast.quorum.log import Log, VoterPlace
 from outlast.testing.checkers import LogCheckers
 from outlast.testing.network import FAIR, Link, Weather
 from outlast.testing.places import Place
@@ -23,31 +23,15 @@ STORE = b"s" * 16
 INCARNATION = b"i" * 16
 
 
-class Proxy:
-    """A provider that hands each verb that the quorum uses to `_pass`."""
+class Gate(Wrapper):
+    """One gateway's way to one voter, which can be shut, full, or lose answers to what it did.
 
-    def __init__(self, inner: Place) -> None:
-        self.inner = inner
-        self.name = inner.name
-
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        return await self._pass("get", lambda: self.inner.get(key, span))
-
-    async def create(self, key: str, data: Data) -> None:
-        await self._pass("create", lambda: self.inner.create(key, data))
-
-    async def put(self, key: str, data: Data) -> None:
-        await self._pass("put", lambda: self.inner.put(key, data))
-
-    async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
-        raise AssertionError("for subclasses")
-
-
-class Gate(Proxy):
-    """One gateway's way to one voter, which can be shut, full, or lose answers to what it did."""
+    `shuts_after` is after how many more creations it shuts by itself.
+    """
 
     shut = False
     full = False
+    shuts_after: int | None = None
     loses_answers = False
     calls: Counter[str] | None = None
 
@@ -56,14 +40,18 @@ class Gate(Proxy):
         self.calls = Counter()
         return self.calls
 
-    async def _pass(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
+    async def around(self, call: Call, perform: Perform[T]) -> T:
+        verb = call.verb
         if self.calls is not None:
             self.calls[verb] += 1
         if self.shut:
             raise Unavailable(self.name, verb, "shut", Cause.REFUSED)
         if self.full and verb == "create":
             raise Full(self.name, verb)
-        result = await deed()
+        if self.shuts_after is not None and verb == "create":
+            self.shuts_after -= 1
+            self.shut = self.shuts_after == 0
+        result = await perform()
         if self.loses_answers and verb == "create":
             raise Unavailable(self.name, verb, "answer lost", Cause.RESET)
         return result
@@ -81,8 +69,10 @@ class Gateway:
             Link(gate, sim.clock, sim.entropy_of(f"{name}/{voter.name}"), weather)
             for voter, gate in zip(cluster.voters, self.gates, strict=True)
         ]
+        attested = [Attest(link, Marker(STORE, link.name, INCARNATION), sim.clock) for link in self.links]
+        self.voters = {one.name: one for one in attested}
         self.log = Log(
-            [Voter(link, INCARNATION) for link in self.links],
+            [VoterPlace(one) for one in attested],
             PlainSeal(),
             sim.entropy_of(f"{name}/id").bytes(16),
             sim.clock,
@@ -90,6 +80,10 @@ class Gateway:
             self._apply,
             report=cluster.errors.append,
         )
+
+    def expect(self, name: str, incarnation: bytes) -> None:
+        """What the guard does when the log tells of a provider that was taken back."""
+        self.voters[name].expect(incarnation)
 
     def _apply(self, slot: int, digest: bytes, records: Sequence[bytes]) -> list[object]:
         first = len(self.applied)
@@ -105,7 +99,9 @@ class Cluster:
         self.voters = [Place(f"v{i}", sim.clock) for i in range(voters)]
         names = [voter.name for voter in self.voters]
         incarnations = dict.fromkeys(names, INCARNATION)
-        self.checkers = LogCheckers(names, PlainSeal(), incarnations, sim.fail, taken_back, sim.clock.monotonic)
+        self.checkers = LogCheckers(
+            names, PlainSeal(), incarnations, sim.fail, taken_back, sim.clock.monotonic
+        )
         self.errors: list[BaseException] = []
         self._gateways = 0
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from itertools import product
 
-import msgspec
 import pytest
 
 from outlast.quorum.ballot import (
@@ -11,8 +10,6 @@ from outlast.quorum.ballot import (
     SlotState,
     accept,
     adopted,
-    decode_state,
-    encode_state,
     majority,
     promise,
 )
@@ -46,11 +43,6 @@ def test_adopted_is_the_value_of_the_highest_accepted_ballot() -> None:
 def test_any_two_majorities_meet(voters: int, needed: int) -> None:
     assert majority(voters) == needed
     assert 2 * needed > voters
-
-
-def test_states_survive_the_wire() -> None:
-    for state in (SlotState(Ballot(1, OWNER)), SlotState(Ballot(2, OTHER), Ballot(0, OWNER), b"value")):
-        assert decode_state(encode_state(state)) == state
 
 
 # ---- the exhaustive search: two proposers, three voters, every interleaving, answers may be lost
@@ -161,27 +153,3 @@ def test_no_interleaving_of_two_proposers_chooses_two_values() -> None:
     states, violated = search(1)
     assert not violated
     assert states > 10_000
-
-
-LOW, HIGH = Ballot(1, OWNER), Ballot(2, OTHER)
-
-
-@pytest.mark.parametrize("state", [SlotState(HIGH), SlotState(HIGH, LOW, b"v"), SlotState(LOW, LOW, b"")])
-def test_a_state_comes_back_as_it_was(state: SlotState) -> None:
-    assert decode_state(encode_state(state)) == state
-
-
-@pytest.mark.parametrize(
-    "state",
-    [
-        SlotState(HIGH, LOW),
-        SlotState(HIGH, None, b"v"),
-        SlotState(LOW, HIGH, b"v"),
-        SlotState(LOW, Ballot(-1, OWNER), b"v"),
-        SlotState(Ballot(-1, OWNER)),
-        SlotState(Ballot(2**64 - 1, OWNER)),
-    ],
-)
-def test_no_state_that_an_acceptor_cannot_be_in_is_believed(state: SlotState) -> None:
-    with pytest.raises(msgspec.DecodeError):
-        decode_state(encode_state(state))

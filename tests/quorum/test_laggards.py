@@ -2,14 +2,14 @@
 
 import asyncio
 
-from cluster import Broken, Cluster, Gateway, PlainSeal
+from cluster import Broken, Cluster, Gateway
 
-from outlast.base.concurrency import Background
-from outlast.quorum.batch import GENESIS_HASH, Opener
+from outlast.base.errors import NoMajority
+from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.laggards import Laggards
-from outlast.quorum.voter import state_key
+from outlast.quorum.state import state_key
 from outlast.testing.network import Weather
-from outlast.testing.simulation import Simulation, simulate
+from outlast.testing.simulation import Simulation, simulate, simulated
 
 STEADY = Weather(delay_s=(0.01, 0.01))
 FAR = Weather(delay_s=(0.08, 0.08))
@@ -94,18 +94,15 @@ def test_who_is_away_while_slots_are_reserved_gets_all_that_it_missed() -> None:
         simulate(seed, main)
 
 
-def test_a_gap_begins_with_its_first_slot_whichever_is_heard_of_first() -> None:
-    async def main(sim: Simulation) -> None:
-        cluster = Cluster(sim)
-        gateway = cluster.gateway()
-        voter = gateway.log.voters[0]
-        background = Background(cluster.errors.append)
-        laggards = Laggards([voter], Opener(PlainSeal()), background, sim.clock, lambda: (50, None))
-        for slot in (42, 10, 30):
-            laggards.watch(slot, GENESIS_HASH)(voter, False)
-        assert laggards.slots == {"v0": 10}
-
-    simulate(1, main)
+@simulated()
+async def test_a_gap_begins_with_its_first_slot_whichever_is_heard_of_first(sim: Simulation) -> None:
+    gateway = Cluster(sim).gateway()
+    history = gateway.log._history
+    history.slot = 50
+    laggards = Laggards(gateway.log._context, history)
+    for slot in (42, 10, 30):
+        laggards.heard(gateway.log.voters[0], NoMajority(), slot, GENESIS_HASH)
+    assert laggards.slots == {"v0": 10}
 
 
 def test_who_failed_about_a_slot_that_nobody_decided_misses_nothing_and_is_asked_for_nothing() -> None:

@@ -64,7 +64,7 @@ class Scenario:
     def start(self, weather: Weather) -> Gateway:
         gateway = self.cluster.gateway(weather)
         for voter, incarnation in self.known.items():
-            gateway.log.expect(voter, incarnation)
+            gateway.expect(voter, incarnation)
         self.gateways.append(gateway)
         return gateway
 
@@ -100,7 +100,7 @@ class Scenario:
                 await repairer.log.append(b"reattach %s %s" % (voter.name.encode(), fresh))
                 self.known[voter.name] = fresh
                 for gateway in self.gateways:
-                    gateway.log.expect(voter.name, fresh)
+                    gateway.expect(voter.name, fresh)
                 await repairer.log.refill(voter.name)
                 await self.cluster.mark(voter, fresh)
                 return

@@ -4,8 +4,7 @@ import pytest
 from cluster import Cluster, Gateway
 
 from outlast.base.errors import Unavailable
-from outlast.quorum.ballot import decode_state
-from outlast.quorum.voter import state_key
+from outlast.quorum.state import decode_state, state_key
 from outlast.testing.simulation import Simulation, simulate
 
 RECORDS = 5

@@ -29,28 +29,30 @@ class Failing:
 @given(st.lists(st.sampled_from([1, 100, 100 * KIB, 200 * KIB, 3000 * KIB]), max_size=8), st.booleans())
 def test_all_bytes_in_order(sizes: list[int], memory: bool) -> None:
     async def main() -> None:
-        recorder, hashed = Recorder(), []
-        digests = Digests((recorder,), hashed.append)
+        recorder = Recorder()
+        digests = Digests((recorder,))
         data = b"".join(bytes([n % 251]) * size for n, size in enumerate(sizes))
         at = 0
         for size in sizes:
             piece = data[at : at + size]
             digests.feed(memoryview(piece) if memory else piece)
-            await digests.room()
+            await digests.wait_room()
             at += size
+            await digests.wait_hashed(at // 2)
+            assert len(recorder.seen) >= at // 2
         assert await digests.finish() == hashlib.md5(data).digest()
         assert recorder.seen == data
-        assert sum(hashed) == len(data)
+        assert digests.fed == len(data)
 
     asyncio.run(main())
 
 
 async def test_what_waits_is_bounded() -> None:
-    digests = Digests((), lambda count: None)
+    digests = Digests(())
     most = 0
     for _ in range(40):
         digests.feed(bytes(1 << 20))
-        await digests.room()
+        await digests.wait_room()
         most = max(most, digests._backlog)
     assert most <= backlog_bytes_max
     await digests.finish()
@@ -58,7 +60,7 @@ async def test_what_waits_is_bounded() -> None:
 
 @pytest.mark.parametrize("size", [10, 1 << 20])
 async def test_what_a_digest_raises_comes_out(size: int) -> None:
-    digests = Digests((Failing(),), lambda count: None)
+    digests = Digests((Failing(),))
     with pytest.raises(ValueError, match="cannot"):
         digests.feed(bytes(size))
         await digests.finish()
@@ -66,16 +68,16 @@ async def test_what_a_digest_raises_comes_out(size: int) -> None:
 
 
 async def test_a_failure_ends_waiting_for_room() -> None:
-    digests = Digests((Failing(),), lambda count: None)
+    digests = Digests((Failing(),))
     with pytest.raises(ValueError, match="cannot"):
         for _ in range(100):
             digests.feed(bytes(1 << 20))
-            await digests.room()
+            await digests.wait_room()
     await digests.cancel()
 
 
 async def test_cancelling_leaves_no_task() -> None:
-    digests = Digests((), lambda count: None)
+    digests = Digests(())
     digests.feed(bytes(8 << 20))
     await asyncio.sleep(0)
     await digests.cancel()

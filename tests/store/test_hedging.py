@@ -1,5 +1,7 @@
 """A late provider is hedged, within a budget that holds when all of them are slow."""
 
+import asyncio
+
 import pytest
 from store_worlds import NEAR, Far, content, in_far_store
 
@@ -7,7 +9,7 @@ from outlast.providers.wrap.fault import Shape
 from outlast.store.hedge import Hedges, hedge_burst_max
 from outlast.testing.network import Weather
 
-SIZE = 20_000
+SIZE = 5_000
 
 pytestmark = pytest.mark.usefixtures("small_sizes")
 
@@ -17,10 +19,10 @@ def count_gets(far: Far) -> list[str]:
     asked: list[str] = []
     for memory in far.memories:
 
-        async def get(key, span=None, get=memory.get, name=memory.name):
+        async def get(key, span=None, under=None, get=memory.get, name=memory.name):
             if key.startswith("x/"):
                 asked.append(name)
-            return await get(key, span)
+            return await get(key, span, under)
 
         memory.get = get
     return asked
@@ -103,6 +105,109 @@ def test_a_hanging_provider_is_found_to_be_down_by_reads_alone() -> None:
             assert await read(far) < 0.1
             await far.settle(0.1)
         assert not far.store.fleet.available("p0")
+
+    in_far_store(test)
+
+
+async def wave(far: Far, readers: int = 100) -> list[float]:
+    """The seconds that each of many readers at once takes, sorted."""
+    return sorted(await asyncio.gather(*(read(far) for _ in range(readers))))
+
+
+@pytest.mark.parametrize(
+    ("delay_s", "providers", "tolerate"),
+    [((0.001, 0.003), 3, 1), ((0.04, 0.06), 3, 1), ((0.001, 0.003), 5, 2)],
+)
+def test_200_readers_that_meet_a_hanging_provider_at_once_take_no_longer_than_a_hedge(
+    delay_s: tuple[float, float], providers: int, tolerate: int
+) -> None:
+    async def test(far: Far) -> None:
+        set_weather(far, delay_s)
+        await far.store.put("bucket", "k", content(SIZE))
+        for _ in range(40):
+            await read(far)
+        healthy = await wave(far, 200)
+        for number in range(tolerate):
+            far.faults[f"p{number}"].shape = Shape.HANG
+        hanging = await wave(far, 200)
+        # Late is 10 ms at least, and 95 of 100 calls in this weather take 115 ms: it has fallen silent after
+        # twice that, and then a healthy read's time is all that is left to take.
+        late_s = max(0.01, 2 * delay_s[1])
+        assert hanging[-1] < healthy[-1] + tolerate * (2 * late_s + 4 * delay_s[1])
+
+    in_far_store(test, providers, tolerate)
+
+
+def test_once_a_hanging_provider_is_found_out_nobody_waits_for_it() -> None:
+    """No hedge is to be had, so only its breaker helps those who have asked it before it opened."""
+
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        for _ in range(40):
+            await read(far)
+        far.store.reader.hedges = NoHedges()
+        asked = count_gets(far)
+        far.faults["p0"].shape = Shape.HANG
+        took = await wave(far)
+        assert 2.5 < took[-1] < 3.0, "half a second of silence, two for the question, and the next look"
+        assert asked.count("p2") > 0
+        assert (await wave(far))[-1] < 0.05
+
+    in_far_store(test)
+
+
+class NoHedges(Hedges):
+    def spend(self, *, free: bool = False) -> bool:
+        return False
+
+
+def test_a_hedge_that_fails_is_replaced_though_the_late_one_is_still_silent() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        for number, link in enumerate(far.links):
+            link.weather = Weather(delay_s=(0.001 + 0.003 * number, 0.001 + 0.003 * number))
+        for _ in range(40):
+            await read(far)
+        far.faults["p0"].shape = Shape.HANG
+        far.faults["p3"].shape = Shape.ERR
+        assert await read(far) < 0.07
+
+    in_far_store(test, providers=5, tolerate=2)
+
+
+def test_a_store_that_is_slow_as_a_whole_is_spared_however_many_read() -> None:
+    """Providers that take 100 times as long as usual, but answer all the time, as busy ones do."""
+
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        for _ in range(40):
+            await read(far)
+        set_weather(far, (0.01, 0.4))
+        asked, before = count_gets(far), far.store.reader.hedges.fired
+
+        async def go_on(first_s: float) -> None:
+            await asyncio.sleep(first_s)
+            for _ in range(8):
+                await read(far)
+
+        await asyncio.gather(*(go_on(0.005 * number) for number in range(100)))
+        hedges = far.store.reader.hedges.fired - before
+        assert hedges <= 0.1 * (len(asked) - hedges) + hedge_burst_max
+
+    in_far_store(test)
+
+
+def test_one_wave_is_the_most_that_a_stall_of_all_providers_can_hedge() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        for _ in range(40):
+            await read(far)
+        set_weather(far, (0.3, 0.4))
+        asked, before = count_gets(far), far.store.reader.hedges.fired
+        for _ in range(5):
+            await wave(far, 100)
+        hedges = far.store.reader.hedges.fired - before
+        assert hedges <= 100 + 0.1 * (len(asked) - hedges) + hedge_burst_max
 
     in_far_store(test)
 

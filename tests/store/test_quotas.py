@@ -54,9 +54,9 @@ def used(world: World, name: str) -> module.QuotaUse:
 
 def test_what_was_given_up_and_deleted_is_not_counted() -> None:
     async def test(world: World) -> None:
-        body = await world.store.write(content(MIB))
+        written = await world.store.writer.write(content(MIB))
         assert sum(used(world, name).bytes for name in QUOTAS) >= MIB
-        world.store.discard(body)
+        world.store.writer.discard(written)
         await world.clock.sleep(10)
         assert [used(world, name).bytes for name in QUOTAS] == [0] * len(QUOTAS)
 

@@ -1,9 +1,10 @@
-"""A provider slower than the others delays nobody for long, and what it missed is known and made good."""
+"""Writes wait for a slow provider, for none that is down, and what is missing is known."""
 
 import pytest
 from store_worlds import Far, content, in_far_store
 
 from outlast.base.errors import Cause, Unavailable
+from outlast.placement.members import Policy
 from outlast.providers.protocol import Data
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.network import Weather
@@ -21,7 +22,32 @@ def bit_of(far: Far, name: str, place: str) -> int:
     return extent.missing >> extent.places.index(place) & 1
 
 
-def test_a_straggler_is_acknowledged_without_and_noted_when_it_arrives() -> None:
+EARLY = Policy(1, acknowledge="early")
+
+
+@pytest.mark.parametrize("delay_s", [0.2, 3.4])
+def test_a_slow_provider_is_waited_for(delay_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small uplink, say. Nothing is missing when the client is answered."""
+
+    async def test(far: Far) -> None:
+        inner = far.world.guards["p1"].inner
+        put = inner.put
+
+        async def put_slowly(key: str, data: Data, under: object = None) -> None:
+            if key.startswith("x/"):
+                await far.world.clock.sleep(delay_s)
+            await put(key, data, under=under)
+
+        monkeypatch.setattr(inner, "put", put_slowly)
+        for n in range(4):
+            await far.store.put("bucket", f"k{n}", content(SIZE, n))
+            assert bit_of(far, f"k{n}", "p1") == 0
+            assert len(far.fragments(1)) == n + 1
+
+    in_far_store(test)
+
+
+def test_an_early_acknowledgement_waits_for_no_straggler_and_notes_when_it_arrives() -> None:
     async def test(far: Far) -> None:
         await far.store.put("bucket", "warm", content(SIZE))
         far.links[1].weather = Weather(delay_s=(0.2, 0.2))
@@ -29,87 +55,42 @@ def test_a_straggler_is_acknowledged_without_and_noted_when_it_arrives() -> None
         await far.store.put("bucket", "k", content(SIZE, 1))
         assert far.world.clock.monotonic() - began < 0.2
         assert bit_of(far, "k", "p1") == 1
+        assert far.budget.shipped > 0, "its bytes are still in memory"
         await far.settle(5)
         assert bit_of(far, "k", "p1") == 0
         assert len(far.fragments(1)) == 2
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
 
-    in_far_store(test)
+    in_far_store(test, policy=EARLY)
 
 
-def test_a_straggler_that_does_not_come_in_time_is_given_up() -> None:
+def test_what_an_early_acknowledgement_left_missing_is_known_and_takes_no_memory() -> None:
     async def test(far: Far) -> None:
         await far.store.put("bucket", "warm", content(SIZE))
-        far.links[1].weather = Weather(delay_s=(3, 3))
+        far.faults["p1"].shape = Shape.HANG
         await far.store.put("bucket", "k", content(SIZE, 1))
-        budget = far.store.writer.budget
-        assert budget.shipped > 0, "its bytes are still in memory"
-        await far.settle(1.1)
-        assert (budget.used, budget.shipped) == (0, 0)
-        assert bit_of(far, "k", "p1") == 1
-
-    in_far_store(test)
-
-
-def test_who_has_never_arrived_in_time_is_given_more_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small uplink: the first large fragments are given up, and tell how long one takes at least."""
-
-    async def test(far: Far) -> None:
-        inner = far.world.guards["p1"].inner
-        put = inner.put
-
-        async def put_slowly(key: str, data: Data) -> None:
-            if key.startswith("x/"):
-                await far.world.clock.sleep(3.4)
-            await put(key, data)
-
-        monkeypatch.setattr(inner, "put", put_slowly)
-        for n in range(4):
-            await far.store.put("bucket", f"k{n}", content(SIZE, n))
-            await far.settle(20)
-        assert [bit_of(far, f"k{n}", "p1") for n in (0, 3)] == [1, 0]
-
-    in_far_store(test)
-
-
-def test_a_little_slower_than_the_others_is_waited_for() -> None:
-    async def test(far: Far) -> None:
-        far.links[1].weather = Weather(delay_s=(0.02, 0.03))
-        for n in range(5):
-            await far.store.put("bucket", f"k{n}", content(SIZE, n))
-            assert bit_of(far, f"k{n}", "p1") == 0
-
-    in_far_store(test)
-
-
-def test_a_provider_known_to_be_slow_costs_a_write_at_most_twice_the_time_of_the_others() -> None:
-    async def test(far: Far) -> None:
-        took = []
-        for n in range(12):
-            if n == 6:
-                far.faults["p1"].shape = Shape.SLOW
-            began = far.world.clock.monotonic()
-            await far.store.write(content(SIZE, n))
-            took.append(far.world.clock.monotonic() - began)
-        healthy_s = 2 * 0.003 + 0.001  # the way to the provider and back at its longest
-        assert max(took[7:]) <= 2 * healthy_s
-
-    in_far_store(test)
-
-
-def test_a_provider_known_to_be_ten_times_as_far_is_not_waited_for_and_gets_its_share_all_the_same() -> None:
-    async def test(far: Far) -> None:
-        far.links[1].weather = Weather(delay_s=(0.7, 0.7))
-        for n in range(3):
-            await far.store.put("bucket", f"warm{n}", content(SIZE, n))
-            await far.settle(5)
-        began = far.world.clock.monotonic()
-        await far.store.write(content(SIZE, 7))
-        assert far.world.clock.monotonic() - began <= 2 * 0.003 + 0.001
         await far.settle(5)
-        assert len(far.fragments(1)) == 4
-        assert far.world.guards["p1"].health.findings().opened == 0
+        assert bit_of(far, "k", "p1") == 1
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
 
-    in_far_store(test)
+    in_far_store(test, policy=EARLY)
+
+
+def test_a_provider_known_to_be_slow_gets_nothing_while_a_spare_is_quick() -> None:
+    """Six providers, tolerance 1: 4 + 1, and one spare."""
+
+    async def test(far: Far) -> None:
+        far.links[2].weather = Weather(delay_s=(0.5, 0.5))
+        for n in range(8):
+            await far.write(content(SIZE, n))
+        for n in range(8):
+            began = far.world.clock.monotonic()
+            body = await far.write(content(SIZE, n))
+            assert far.world.clock.monotonic() - began < 0.5
+            assert body.extents[0].missing == 0
+            assert "p2" not in body.extents[0].places
+
+    in_far_store(test, providers=6)
 
 
 def test_a_provider_that_is_down_is_skipped_at_once() -> None:
@@ -122,7 +103,7 @@ def test_a_provider_that_is_down_is_skipped_at_once() -> None:
         assert not far.store.fleet.available("p1")
         calls = far.world.guards["p1"].health.findings().calls
         began = far.world.clock.monotonic()
-        body = await far.store.write(content(SIZE))
+        body = await far.write(content(SIZE))
         assert far.world.clock.monotonic() - began < 0.01
         assert far.world.guards["p1"].health.findings().calls == calls
         assert body.extents[0].missing == 1 << body.extents[0].places.index("p1")
@@ -136,10 +117,10 @@ def test_a_spare_takes_the_share_of_a_provider_that_is_down() -> None:
     async def test(far: Far) -> None:
         far.faults["p2"].shape = Shape.REFUSE
         for n in range(8):
-            await far.store.write(content(SIZE, n))
+            await far.write(content(SIZE, n))
         assert not far.store.fleet.available("p2")
         for n in range(8):
-            body = await far.store.write(content(SIZE, n))
+            body = await far.write(content(SIZE, n))
             assert body.extents[0].missing == 0
             assert "p2" not in body.extents[0].places
 
@@ -149,15 +130,15 @@ def test_a_spare_takes_the_share_of_a_provider_that_is_down() -> None:
 @pytest.mark.parametrize("broken", ["p0", "p1", "p2"])
 def test_an_error_that_is_no_providers_is_not_taken_for_one(broken: str) -> None:
     async def test(far: Far) -> None:
-        async def put(key: str, data: object) -> None:
+        async def put(key: str, data: object, under: object = None) -> None:
             raise ZeroDivisionError
 
         far.faults[broken].put = put
         with pytest.raises(ZeroDivisionError):
             for n in range(3):
-                await far.store.write(content(SIZE, n))
+                await far.write(content(SIZE, n))
         await far.settle()
-        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
 
     in_far_store(test)
 
@@ -167,11 +148,11 @@ def test_a_passing_refusal_is_tried_again_and_leaves_nothing_missing() -> None:
         put = far.memories[1].put
         refused: list[str] = []
 
-        async def flaky(key: str, data: object) -> None:
+        async def flaky(key: str, data: object, under: object = None) -> None:
             if key.startswith("x/") and key not in refused:
                 refused.append(key)
                 raise Unavailable("p1", "put", "slow down", Cause.THROTTLED)
-            await put(key, data)
+            await put(key, data, under=under)
 
         far.memories[1].put = flaky
         for n in range(3):

@@ -1,18 +1,21 @@
 """Providers at 20, 40 and 80 ms, and a voter ten times as far: what requests take, in virtual time.
 
 Nothing but round trips takes time here, so they are exact: one to the second nearest voter for a small
-object, and never one to the far provider. (`python -m bench wide-area` measures the same with real servers.)
+object, and never one to the far provider; a large one waits for all of its fragments.
+(`python -m bench wide-area` measures the same with real servers.)
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Literal
 
 import pytest
 from store_worlds import Far, content, in_far_store
 
+from outlast.placement.members import Policy
 from outlast.testing.network import Weather
 
 RTT_S = {"p0": 0.02, "p1": 0.04, "p2": 0.8, "p3": 0.08}
-SECOND, THIRD = 0.04, 0.08
+SECOND, THIRD, FARTHEST = 0.04, 0.08, 0.8
 SMALL = 1000
 LARGE = 200_000  # one extent of the small ones here
 LARGER = 3 * (256 << 10)  # all the memory that writers have
@@ -20,7 +23,7 @@ LARGER = 3 * (256 << 10)  # all the memory that writers have
 pytestmark = pytest.mark.usefixtures("small_sizes")
 
 
-def in_wide_area(test: Callable[[Far], Awaitable[None]]) -> None:
+def in_wide_area(test: Callable[[Far], Awaitable[None]], policy: Policy | None = None) -> None:
     async def main(far: Far) -> None:
         assert far.world.voters == ("p0", "p1", "p2")
         for link in far.links:
@@ -33,7 +36,7 @@ def in_wide_area(test: Callable[[Far], Awaitable[None]]) -> None:
         await far.settle(300)  # guards find out how far their providers are
         await test(far)
 
-    in_far_store(main, providers=4)
+    in_far_store(main, providers=4, policy=policy)
 
 
 async def timed(far: Far, work: Awaitable[object]) -> float:
@@ -59,25 +62,21 @@ def test_a_strong_read_is_one_round_trip_to_the_second_nearest() -> None:
     in_wide_area(test)
 
 
-def test_a_large_write_is_one_round_trip_to_the_third_nearest_and_its_commit() -> None:
+@pytest.mark.parametrize("size", [LARGE, LARGER], ids=["one extent", "several at once"])
+@pytest.mark.parametrize(("acknowledge", "limit_s"), [("all", 2 * FARTHEST), ("early", 2 * THIRD)])
+def test_a_large_write_is_two_round_trips_to_the_last_fragment_that_it_waits_for(
+    acknowledge: Literal["all", "early"], limit_s: float, size: int
+) -> None:
+    """The fragment, and the look whose place it is; the commit is beside that one."""
+
     async def test(far: Far) -> None:
         for number in range(20):
-            took = await timed(far, far.store.put("bucket", f"l{number}", content(LARGE)))
-            assert took <= THIRD + SECOND + 1e-9
+            took = await timed(far, far.store.put("bucket", f"l{number}", content(size)))
+            assert took <= limit_s + 1e-9
             await far.settle(2)
         assert far.world.guards["p2"].health.findings().opened == 0
 
-    in_wide_area(test)
-
-
-def test_the_extents_of_a_write_are_under_way_at_once() -> None:
-    async def test(far: Far) -> None:
-        for number in range(20):
-            took = await timed(far, far.store.put("bucket", f"l{number}", content(LARGER)))
-            assert took <= THIRD + SECOND + 1e-9
-            await far.settle(2)
-
-    in_wide_area(test)
+    in_wide_area(test, Policy(1, acknowledge=acknowledge))
 
 
 def test_a_larger_read_takes_what_memory_allows_once_it_has_seen_how_far_it_is() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from outlast.base.limits import MIB
 from outlast.catalog.content import Content, Found, Inline, Piece
 from outlast.catalog.records import Attributes, Extent, Version
-from outlast.store.windows import Stretch, first_window, stretches
+from outlast.store.windows import Stretch, first_window, is_empty, memory_bytes, split, stretches
 
 extents = st.builds(
     lambda size, id: Extent(id.to_bytes(16, "big"), size, b"", 2, 1, ("a", "b", "c")),
@@ -58,3 +58,26 @@ def test_windows_end_with_stripes_and_cover_all(extent: Extent, data: st.DataObj
         assert rest is None or first.stop % MIB == 0
         position = first.stop
     assert position == stop
+
+
+@given(extents, st.data())
+def test_a_window_is_split_anywhere_and_counted_by_stripes(extent: Extent, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, extent.size - 1))
+    window = Stretch(extent, start, data.draw(st.integers(start + 1, extent.size)))
+    count = data.draw(st.integers(0, window.size))
+    head, rest = split(window, count)
+    assert isinstance(head, Stretch) and isinstance(rest, Stretch)
+    assert (head.start, head.stop, rest.start, rest.stop) == (
+        start,
+        start + count,
+        start + count,
+        window.stop,
+    )
+    assert (is_empty(head), is_empty(rest)) == (count == 0, count == window.size)
+    stripes = range(start // MIB, -(-window.stop // MIB))
+    assert memory_bytes(window) == sum(min(MIB, extent.size - stripe * MIB) for stripe in stripes)
+
+
+def test_inline_bytes_are_split_and_counted_too() -> None:
+    assert split(b"abc", 1) == (b"a", b"bc")
+    assert (memory_bytes(b"abc"), is_empty(b""), is_empty(b"a")) == (3, True, False)

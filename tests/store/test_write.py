@@ -34,9 +34,9 @@ async def tasks_settle(far: Far, before: set["asyncio.Task[object]"]) -> None:
 def test_small_bodies_are_inline_and_large_ones_in_extents(size: int, extents: int, streamed: bool) -> None:
     async def test(far: Far) -> Body:
         data = content(size)
-        body = await far.store.write(chunks(data, 5000) if streamed else data)
-        budget = far.store.writer.budget
-        assert (budget.used, budget.shipped) == (0, 0)
+        body = await far.write(chunks(data, 5000) if streamed else data)
+        await far.settle(0.1)
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
         return body
 
     body = in_far_store(test)
@@ -50,7 +50,7 @@ def test_small_bodies_are_inline_and_large_ones_in_extents(size: int, extents: i
 
 def test_fragments_are_where_the_body_says_and_nowhere_else() -> None:
     async def test(far: Far) -> None:
-        body = await far.store.write(content(2 * EXTENT + 5))
+        body = await far.write(content(2 * EXTENT + 5))
         expected: dict[str, list[str]] = {"p0": [], "p1": [], "p2": []}
         for extent in body.extents:
             for index, place in enumerate(extent.places):
@@ -66,7 +66,7 @@ def test_digests_see_the_bytes_of_every_kind_of_body() -> None:
         for size in (0, 100, INLINE + 1, EXTENT + 1):
             for source in (content(size), chunks(content(size), 777)):
                 digest = hashlib.sha256()
-                await far.store.write(source, [digest])
+                await far.write(source, [digest])
                 assert digest.digest() == hashlib.sha256(content(size)).digest()
 
     in_far_store(test)
@@ -104,7 +104,7 @@ def test_when_the_source_fails_nothing_is_stored_and_its_error_comes_out(after: 
         await tasks_settle(far, before)
         assert [far.fragments(number) for number in range(3)] == [[], [], []]
         assert (await far.store.list("bucket")).entries == []
-        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
 
     in_far_store(test)
 
@@ -150,7 +150,7 @@ def test_a_cancelled_write_leaves_no_task_no_memory_and_no_fragment(
         far.faults["p0"].shape = None
         await tasks_settle(far, before)
         assert [far.fragments(number) for number in range(3)] == [[], [], []]
-        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
 
     in_far_store(test)
 
@@ -199,7 +199,7 @@ def test_slow_clients_that_hold_all_memory_do_not_hold_up_others() -> None:
         yield content(60_000)
 
     async def test(far: Far) -> None:
-        budget = far.store.writer.budget
+        budget = far.budget
         until = asyncio.Event()
         slow = [
             asyncio.ensure_future(far.store.put("bucket", f"slow-{n}", stalling(far, until)))
@@ -233,11 +233,11 @@ def test_with_too_few_providers_the_write_ends_early_and_not_with_its_source() -
         far.faults["p0"].shape = far.faults["p1"].shape = Shape.REFUSE
         began = far.world.clock.monotonic()
         with pytest.raises(StoreUnavailable, match="a write needs 2 of 3 providers"):
-            await far.store.write(endless())
+            await far.write(endless())
         assert far.world.clock.monotonic() - began < limits.request_wait_s_max
         far.faults["p0"].shape = far.faults["p1"].shape = None
         await tasks_settle(far, before)
-        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
 
     in_far_store(test)
 
@@ -250,7 +250,7 @@ def test_a_write_waits_for_a_provider_that_comes_back_while_another_fails() -> N
         await far.settle(60)  # by now it is probed every few seconds only
         far.faults["p0"].shape = None
         far.faults["p1"].shape = Shape.REFUSE
-        body = await far.store.write(content(EXTENT, 1))
+        body = await far.write(content(EXTENT, 1))
         (extent,) = body.extents
         assert extent.missing == 1 << extent.places.index("p1")
 
@@ -273,7 +273,7 @@ def test_when_a_digest_fails_its_error_comes_out_and_nothing_is_left(after: int)
             await far.store.put("bucket", "k", chunks(content(3 * EXTENT)), digests=[Failing()])
         await tasks_settle(far, before)
         assert [far.fragments(number) for number in range(3)] == [[], [], []]
-        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
 
     in_far_store(test)
 
@@ -300,7 +300,7 @@ def test_a_failure_while_shipping_for_others_is_the_failing_writers_own() -> Non
         await asyncio.gather(*slow)
         with pytest.raises(ZeroDivisionError):
             await failing
-        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
 
     in_far_store(test)
 
@@ -320,6 +320,6 @@ def test_a_digest_that_fails_in_its_thread_gives_all_memory_back(monkeypatch: py
         with pytest.raises(ZeroDivisionError):
             await far.store.put("bucket", "k", chunks(content(3 * EXTENT)), digests=[Failing()])
         await far.settle()
-        assert (far.store.writer.budget.used, far.store.writer.budget.shipped) == (0, 0)
+        assert (far.budget.used, far.budget.shipped) == (0, 0)
 
     in_far_store(test)

@@ -61,8 +61,8 @@ class OnHost:
     async def put(self, key: str, label: str, content: bytes, condition: Condition | None = None) -> str:
         return await self.call(lambda target: target.put(key, label, content, condition))
 
-    async def get(self, key: str) -> Seen | None:
-        return await self.call(lambda target: target.get(key))
+    async def get(self, key: str, part: slice | None = None) -> Seen | None:
+        return await self.call(lambda target: target.get(key, part))
 
     async def delete(self, key: str, condition: Condition | None = None) -> None:
         await self.call(lambda target: target.delete(key, condition))

@@ -13,6 +13,7 @@ from outlast.testing.targets import Refused, Seen, Unanswered
 from outlast.testing.workload import Load, Mix, Report, content_of
 
 SMALL = Mix(keys=8, sizes=((1, 0), (3, 10), (1, 300)))
+PARTS = Mix(keys=8, sizes=((3, 10), (1, 300)), operations=((1, "put"), (2, "range")))
 
 
 class Register:
@@ -45,11 +46,11 @@ class Register:
         await self.travel()
         return etag
 
-    async def get(self, key: str) -> Seen | None:
+    async def get(self, key: str, part: slice | None = None) -> Seen | None:
         await self.travel()
         seen = self.objects.get(key)
         await self.travel()
-        return seen
+        return seen if seen is None or part is None else Seen(seen.label, seen.etag, seen.content[part])
 
     async def delete(self, key: str, condition: Condition | None = None) -> None:
         await self.travel()
@@ -79,10 +80,10 @@ class Stale(Register):
         super().__init__(clock, entropy)
         self.cache: dict[str, Seen | None] = {}
 
-    async def get(self, key: str) -> Seen | None:
+    async def get(self, key: str, part: slice | None = None) -> Seen | None:
         if key in self.cache and self.entropy.uniform(0, 1) < 0.2:
             return self.cache[key]
-        self.cache[key] = await super().get(key)
+        self.cache[key] = await super().get(key, part)
         return self.cache[key]
 
 
@@ -98,11 +99,18 @@ class Generous(Register):
 class Corrupt(Register):
     """Turns a bit of one read in twenty."""
 
-    async def get(self, key: str) -> Seen | None:
-        seen = await super().get(key)
+    async def get(self, key: str, part: slice | None = None) -> Seen | None:
+        seen = await super().get(key, part)
         if seen is None or not seen.content or self.entropy.uniform(0, 1) > 0.05:
             return seen
         return Seen(seen.label, seen.etag, bytes([seen.content[0] ^ 1]) + seen.content[1:])
+
+
+class Shifted(Register):
+    """Begins every part one byte too late."""
+
+    async def get(self, key: str, part: slice | None = None) -> Seen | None:
+        return await super().get(key, part and slice(part.start + 1, part.stop))
 
 
 class Silent(Register):
@@ -115,10 +123,10 @@ class Silent(Register):
         return etag
 
 
-def run(kind: type[Register], seed: int = 1) -> tuple[Load, Report]:
+def run(kind: type[Register], seed: int = 1, mix: Mix = SMALL) -> tuple[Load, Report]:
     async def main(sim: Simulation) -> tuple[Load, Report]:
         target = kind(sim.clock, sim.entropy)
-        load = Load([target], sim.clock, sim.entropy, SMALL)
+        load = Load([target], sim.clock, sim.entropy, mix)
         report = await load.run(8, until=lambda: sim.clock.monotonic() > 10)
         await load.read_all(target)
         return load, report
@@ -148,6 +156,13 @@ def test_wrong_bytes_are_found() -> None:
     load, report = run(Corrupt)
     assert "not the" in report.wrong[0]
     assert linearizable(load.history).ok
+
+
+def test_parts_are_compared_with_what_they_are_parts_of() -> None:
+    _, report = run(Register, mix=PARTS)
+    assert report.requests > 500 and not report.wrong
+    _, report = run(Shifted, mix=PARTS)
+    assert "in slice(" in report.wrong[0]
 
 
 def test_writes_without_an_answer_are_failures_and_may_have_happened() -> None:

@@ -5,30 +5,22 @@ settings, who votes and what may be lost is in the catalog's first record.
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import TypeAlias
 
 from outlast.assembly.providers import Providers
+from outlast.assembly.wire import Report, wire_store
 from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait, wait_first
 from outlast.base.entropy import Entropy
 from outlast.base.errors import ConfigError, ProviderError, StoreUnavailable, Tampered
-from outlast.catalog.catalog import Catalog
-from outlast.catalog.judgement import Outcome
-from outlast.catalog.records import AnyRecord, DrillSet, Genesis, ProviderReattached
+from outlast.catalog.records import Genesis
 from outlast.catalog.state import State
 from outlast.catalog.wire import decode
 from outlast.coding.keys import Keyring
 from outlast.coding.seal import Box
 from outlast.placement.members import Member
 from outlast.quorum.genesis import read_genesis
-from outlast.quorum.log import Log
-from outlast.quorum.voter import Voter
-from outlast.store import Fleet, Store
-
-Report: TypeAlias = Callable[[BaseException], None]
-
-gateway_id_bytes = 16
+from outlast.quorum.log import VoterPlace
+from outlast.store import Store
 
 
 async def build_store(
@@ -55,48 +47,22 @@ async def build_store(
     providers.check_known(genesis.members)
     for member in genesis.members:
         providers.expect(member.name, member.incarnation)
-    log = Log(
+    return wire_store(
+        state,
+        providers.guards,
         _voters(providers, genesis),
-        seal,
-        entropy.bytes(gateway_id_bytes),
+        keyring,
         clock,
         entropy,
-        state.apply,
-        state.position,
         report,
-    )
-    _follow(state, log, providers)
-
-    async def let_go() -> None:
-        await log.close()
-        state.close()
-
-    fleet = Fleet(providers.guards, clock)
-    return Store(
-        Catalog(log, state, clock), fleet, keyring, clock, entropy, report, let_go, log, providers.quotas
+        providers.drill,
+        providers.quotas,
     )
 
 
-def _voters(providers: Providers, genesis: Genesis) -> list[Voter]:
+def _voters(providers: Providers, genesis: Genesis) -> list[VoterPlace]:
     members: dict[str, Member] = {member.name: member for member in genesis.members}
     return [providers.voter(members[name]) for name in genesis.voters]
-
-
-def _follow(state: State, log: Log, providers: Providers) -> None:
-    """Have drills and reattachments take effect when the log tells of them, here as at every gateway."""
-
-    def applied(record: AnyRecord, outcome: Outcome) -> None:
-        match record:
-            case DrillSet():
-                providers.drill(record)
-            case ProviderReattached():
-                providers.expect(record.provider, record.incarnation)
-                log.expect(record.provider, record.incarnation)
-
-    state.on_applied(applied)
-    if state.genesis is not None:
-        for drill in state.drills():
-            providers.drill(drill)
 
 
 async def find_genesis(providers: Providers, seal: Box) -> Genesis:
@@ -106,7 +72,7 @@ async def find_genesis(providers: Providers, seal: Box) -> Genesis:
     `StoreUnavailable` if none has answered.
     """
     names = sorted(providers.guards)
-    tasks = [asyncio.ensure_future(read_genesis([providers.guards[name]], seal)) for name in names]
+    tasks = [asyncio.ensure_future(read_genesis([providers.unattested(name)], seal)) for name in names]
     try:
         await wait_first(tasks, lambda: any(_found(task) is not None for task in tasks))
         for task in tasks:

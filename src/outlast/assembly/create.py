@@ -22,7 +22,7 @@ from outlast.placement.members import Member, Policy
 from outlast.placement.policy import Problem, choose_voters, data_layout, problems
 from outlast.providers.marker import MARKER_KEY, Marker, write_marker
 from outlast.quorum.genesis import write_genesis
-from outlast.quorum.voter import state_key
+from outlast.quorum.state import state_key
 
 gateway_id_bytes = 16
 

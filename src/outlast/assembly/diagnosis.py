@@ -14,10 +14,11 @@ from outlast.assembly.examination import examine
 from outlast.assembly.opening import load_key_file
 from outlast.assembly.providers import Providers, open_providers
 from outlast.assembly.settings import Settings, load_settings
-from outlast.assembly.state_dir import claim_state_dir
+from outlast.assembly.state_dir import catalogs, claim_state_dir
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
-from outlast.base.errors import ConfigError, OutlastError
+from outlast.base.errors import ConfigError, OutlastError, StoreError
+from outlast.catalog.database_file import check_database
 from outlast.catalog.records import Genesis
 from outlast.coding.keys import Keyring, MasterKey
 from outlast.coding.seal import Box
@@ -56,7 +57,7 @@ async def diagnose(config: Path, state_root: Path, clock: Clock, entropy: Entrop
     except ConfigError as error:
         findings.append(_bad("key", error))
         return findings
-    findings.append(_local_state(state_root, settings, master))
+    findings += _local_state(state_root, settings, master)
     try:
         providers = open_providers(settings.providers, settings.store, clock, entropy)
     except ConfigError as error:
@@ -73,12 +74,29 @@ def _bad(check: str, error: ConfigError) -> Finding:
     return Finding(check, str(error), error.remedy or "mend it")
 
 
-def _local_state(root: Path, settings: Settings, master: MasterKey) -> Finding:
+def _local_state(root: Path, settings: Settings, master: MasterKey) -> list[Finding]:
+    """Whether it can be written, and each catalog that cannot be read. Reads all of them."""
+    findings = [
+        finding
+        for path in catalogs(root, settings.store, master.id)
+        if (finding := _local_catalog(path)) is not None
+    ]
     try:
         claim_state_dir(root, settings.store, master.id).release()
     except ConfigError as error:
-        return _bad("local state", error)
-    return Finding("local state", f"{root} can be written")
+        return [*findings, _bad("local state", error)]
+    return findings or [Finding("local state", f"{root} can be written, and what is there is sound")]
+
+
+def _local_catalog(path: Path) -> Finding | None:
+    try:
+        check_database(path)
+    except StoreError as error:
+        remedy = (
+            f"end the process that uses {path.parent}, if one does, and delete the folder: nothing is lost"
+        )
+        return Finding("local state", f"{path}: {error}", remedy)
+    return None
 
 
 async def _look_at_store(

@@ -17,7 +17,7 @@ from outlast.base.errors import Cause, ProviderError, Unavailable
 from outlast.placement.members import Member
 from outlast.providers import trouble
 from outlast.providers.capabilities import Capabilities, probe
-from outlast.providers.marker import Marker, read_marker
+from outlast.providers.marker import Damaged, Marker, read_marker
 from outlast.providers.protocol import Provider
 from outlast.providers.trouble import Trouble
 from outlast.providers.wrap.layers import keeps_versions
@@ -56,6 +56,8 @@ async def examine(
     except ProviderError as error:
         return Examined(None, 0.0, None, (trouble.of_error(error),))
     answer_s = clock.monotonic() - began
+    if isinstance(marker, Damaged):
+        return Examined(None, answer_s, None, (trouble.of_damaged(marker),))
     stranger = _stranger(expected, marker)
     if stranger is not None:
         return Examined(marker, answer_s, None, (stranger,))

@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from outlast.assembly.build import Report, build_store
+from outlast.assembly.build import build_store
 from outlast.assembly.providers import open_providers
 from outlast.assembly.settings import Settings
 from outlast.assembly.state_dir import StateDir, claim_state_dir, default_state_dir
+from outlast.assembly.wire import Report
 from outlast.base.clock import Clock, SystemClock
 from outlast.base.entropy import Entropy, SystemEntropy
-from outlast.base.errors import StoreCorrupt
+from outlast.base.errors import LocalStateCorrupt
 from outlast.catalog.state import State
 from outlast.coding.keys import Keyring, MasterKey
 from outlast.store import Store
@@ -67,7 +68,7 @@ def open_state(local: StateDir) -> State:
     """The local catalog; one that is damaged or of another version is begun anew."""
     try:
         return State(local.catalog)
-    except StoreCorrupt as error:
+    except LocalStateCorrupt as error:
         _logger().warning("the local catalog is begun anew", path=str(local.catalog), reason=str(error))
         local.discard_catalog()
         return State(local.catalog)

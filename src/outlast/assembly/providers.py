@@ -17,10 +17,11 @@ from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Provider
 from outlast.providers.quota import Quota
-from outlast.providers.registry import is_near, open_provider, parse_url, quiet_period_s
+from outlast.providers.registry import open_provider, parse_url, quiet_period_s
+from outlast.providers.wrap.attest import Attest
 from outlast.providers.wrap.fault import Fault, FaultProvider, Shape
 from outlast.providers.wrap.guard import Guard
-from outlast.quorum.voter import Voter
+from outlast.quorum.log import VoterPlace
 
 # What a guard expects before it is told. No marker says this.
 _no_incarnation = bytes(16)
@@ -38,7 +39,7 @@ class Providers:
         entropy: Entropy,
         quotas: Mapping[str, Quota] | None = None,
     ) -> None:
-        self._clock, self._entropy = clock, entropy
+        self._store, self._clock, self._entropy = store, clock, entropy
         self.quotas = quotas or {}
         self._faults = {name: FaultProvider(one, clock, entropy) for name, one in opened.items()}
         self.guards = {
@@ -52,6 +53,10 @@ class Providers:
             for name, fault in self._faults.items()
         }
 
+    def unattested(self, name: str) -> Provider:
+        """A provider past its marker, with the same deadlines: for what proves itself, as slot 0 does."""
+        return Guard(self._faults[name], Health(name, self._clock, self._entropy), self._clock)
+
     def expect(self, name: str, incarnation: bytes) -> None:
         """What the provider's marker should say from now on."""
         if name in self.guards:
@@ -63,15 +68,16 @@ class Providers:
         if fault is not None:
             obey(fault, drill, self._clock)
 
-    def voter(self, member: Member) -> Voter:
-        """The acceptor at a provider; at one that the settings do not name, one that refuses every call."""
+    def voter(self, member: Member) -> VoterPlace:
+        """Where the acceptor is at a provider; at one that the settings do not name, one that refuses every
+        call.
+        """
         name = member.name
         if name in self.guards:
-            fault = self._faults[name]
-            return Voter(self.guards[name], member.incarnation, source=fault, near=is_near(fault))
+            return VoterPlace(self.guards[name], self._faults[name])
         absent = FaultProvider(MemoryProvider(name, self._clock), self._clock, self._entropy)
         absent.shape = Shape.REFUSE
-        return Voter(absent, member.incarnation)
+        return VoterPlace(Attest(absent, Marker(self._store, name, member.incarnation), self._clock))
 
     def check_known(self, members: Sequence[Member]) -> None:
         """Raise `ConfigError` if the settings name a provider that is not a member."""

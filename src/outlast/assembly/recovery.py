@@ -12,11 +12,11 @@ from outlast.assembly.providers import open_providers
 from outlast.assembly.survey import whole_url
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
-from outlast.base.errors import ConfigError, ProviderError, StoreUnavailable
+from outlast.base.errors import Cause, ConfigError, ProviderError, StoreUnavailable, Unavailable
 from outlast.catalog.records import Genesis
 from outlast.coding.keys import Keyring, MasterKey
 from outlast.coding.seal import Box
-from outlast.providers.marker import Marker, read_marker
+from outlast.providers.marker import Damaged, Marker, read_marker
 from outlast.providers.protocol import Provider
 from outlast.providers.registry import open_provider, parse_url
 
@@ -53,7 +53,7 @@ async def _store_at(urls: Mapping[str, str], clock: Clock) -> bytes:
             await provider.close()
     found = [marker for marker in markers if isinstance(marker, Marker)]
     if not found:
-        failures = [str(marker) for marker in markers if marker is not None]
+        failures = [str(failure) for failure in markers if failure is not None]
         if failures:
             raise StoreUnavailable("no provider answers: " + "; ".join(failures))
         raise ConfigError("none of the providers holds a store", "see that the disks are mounted")
@@ -71,8 +71,12 @@ async def _store_at(urls: Mapping[str, str], clock: Clock) -> bytes:
 
 
 async def _marker(provider: Provider) -> Marker | ProviderError | TimeoutError | None:
+    """The marker, or why there is no telling."""
     try:
         async with asyncio.timeout(answer_s_max):
-            return await read_marker(provider)
+            marker = await read_marker(provider)
+            if isinstance(marker, Damaged):
+                return Unavailable(provider.name, "get", f"its marker is {marker.reason}", Cause.CORRUPT)
+            return marker
     except (ProviderError, TimeoutError) as error:
         return error

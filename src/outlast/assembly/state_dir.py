@@ -24,7 +24,7 @@ from pathlib import Path
 import platformdirs
 
 from outlast.base.errors import ConfigError, StoreError
-from outlast.catalog.database import copy_database
+from outlast.catalog.database_file import beside, copy_database, remove_database
 
 CATALOG_NAME = "catalog.sqlite"
 # More processes than this with one store open on one machine are a fault of whoever starts them.
@@ -49,9 +49,9 @@ class StateDir:
         return self.path / CATALOG_NAME
 
     def discard_catalog(self) -> None:
-        """Remove the catalog (damaged, or of another version), with SQLite's own files beside it."""
-        for suffix in ("", "-wal", "-shm", "-journal"):
-            self.catalog.with_name(CATALOG_NAME + suffix).unlink(missing_ok=True)
+        """Remove the catalog (damaged, or of another version)."""
+        for path in (self.catalog, beside(self.catalog)):
+            remove_database(path)
 
     def release(self) -> None:
         """Let the next process have it."""
@@ -60,9 +60,18 @@ class StateDir:
             self._lock = -1
 
 
+def _home(root: Path, store: bytes, key: str) -> Path:
+    return root / store.hex() / key
+
+
+def catalogs(root: Path, store: bytes, key: str) -> list[Path]:
+    """The local catalogs that there are for `store` and a key's id, of all processes."""
+    return sorted(_home(root, store, key).glob(f"*/{CATALOG_NAME}"))
+
+
 def claim_state_dir(root: Path, store: bytes, key: str) -> StateDir:
     """Lock the first free folder for `store` and a key's id, seeded from a sibling. Raises `ConfigError`."""
-    home = root / store.hex() / key
+    home = _home(root, store, key)
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         claimed = _first_free(home)

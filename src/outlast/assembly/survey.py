@@ -15,7 +15,7 @@ from outlast.base.entropy import Entropy
 from outlast.base.errors import ConfigError, ProviderError
 from outlast.placement.members import Domains, Member
 from outlast.providers.capabilities import Capabilities, probe
-from outlast.providers.marker import read_marker
+from outlast.providers.marker import Damaged, read_marker
 from outlast.providers.protocol import Provider
 from outlast.providers.registry import Location, open_provider, parse_url, prepare
 
@@ -119,6 +119,11 @@ async def _check_unclaimed(provider: Provider) -> None:
     """Raise `ConfigError` if there is anything in the provider already."""
     await prepare(provider)
     marker = await read_marker(provider)
+    if isinstance(marker, Damaged):
+        raise ConfigError(
+            f"provider {provider.name} belongs to a store already: its marker is {marker.reason}",
+            "give it an empty place of its own",
+        )
     if marker is not None:
         raise ConfigError(
             f"provider {provider.name} belongs to another store already: {marker.store.hex()},"

@@ -20,8 +20,12 @@ OutlastError
 |   `-- ForkedLog               two histories: a provider was rolled back, or the voters are not ours
 `-- StoreError                  what a caller of the store may meet and should handle
     |-- StoreUnavailable        the store cannot do this now; nothing was acknowledged
+    |   |-- WriteExpired        the write took too long; what it stored may be deleted already
+    |   |-- WriteLost           providers were erased during the write; too few of its fragments count
+    |   `-- StoreBusy           this process has no memory left for it
     |-- StoreFull               quotas are used up: the policy cannot be kept for more data
     |-- StoreCorrupt            data or catalog cannot be read back as written
+    |   `-- LocalStateCorrupt   this machine's copy of the catalog is damaged: it is built anew from the log
     |-- NoSuchBucket, BucketExists, BucketNotEmpty, BadBucketName
     |-- NoSuchKey, KeyTooLong
     |-- PreconditionFailed      a conditional write or delete lost
@@ -172,12 +176,28 @@ class StoreUnavailable(StoreError):
     """The store cannot do this now. Nothing was acknowledged."""
 
 
+class WriteExpired(StoreUnavailable):
+    """The write took so long that its fragments may be deleted already. Writing again is right."""
+
+
+class WriteLost(StoreUnavailable):
+    """Providers were erased during the write, so that too few fragments are left. Writing again is right."""
+
+
+class StoreBusy(StoreUnavailable):
+    """More is asked of this process at once than it has memory for. Nothing is wrong with the store."""
+
+
 class StoreFull(StoreError):
     """The quotas of so many providers are used up that no more data can be placed as the policy wants."""
 
 
 class StoreCorrupt(StoreError):
     """Something written cannot be read back, though enough providers answered."""
+
+
+class LocalStateCorrupt(StoreCorrupt):
+    """This machine's copy of the catalog is damaged. What is at the providers is not concerned."""
 
 
 class NoSuchBucket(StoreError):

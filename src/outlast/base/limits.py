@@ -32,8 +32,7 @@ batch_bytes_max = 4 * MIB
 write_buffer_bytes_max = 48 * MIB
 # What one reader fetches at a time.
 read_window_bytes = 4 * MIB
-# Plaintext that readers may hold at once, beyond a stripe each. One alone takes half: 32 MiB in a round trip
-# of 80 ms are 400 MB/s.
+# Plaintext that readers may hold at once. One alone takes half: 32 MiB in a round trip of 80 ms are 400 MB/s.
 read_ahead_bytes_max = 64 * MIB
 
 # A log operation that takes longer than this counts as failed, also when its answer comes later. A little
@@ -41,5 +40,10 @@ read_ahead_bytes_max = 64 * MIB
 log_operation_s_max = 5.5
 # Reports of drills that the catalog keeps. One has a few KiB, and nobody looks further back.
 drill_reports_max = 100
+# Months whose reports of usage the catalog keeps, those that were reported on last: enough that some gateways
+# with wrong clocks do not push out the present one, few enough that the table stays small.
+usage_months_max = 8
+# Grace periods for which the catalog keeps how far they have passed. People use one or two.
+grace_marks_max = 16
 # How long a request waits for the store before it is told 503.
 request_wait_s_max = 15.0

@@ -1,10 +1,24 @@
-"""The base of every value that goes to a provider or into the log: a MessagePack array (msgspec)."""
+"""The base of every value that goes to a provider or into the log: a MessagePack array (msgspec).
+
+What has more fields than this version knows is refused: a gateway that left a field out would from then on
+disagree with those that know it. docs/formats says how formats evolve.
+"""
 
 from typing import dataclass_transform
 
 import msgspec
 
+from outlast.base.errors import ConfigError
+
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
-class Struct(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class Struct(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unknown_fields=True):
     """A plain immutable value on the wire. Fields are only ever added at the end, with a default."""
+
+
+def not_known(what: str, error: msgspec.ValidationError) -> ConfigError:
+    """What to raise for something that is authentic and cannot be read: a later version wrote it."""
+    return ConfigError(
+        f"the log holds {what} that this version of Outlast does not know ({error})",
+        remedy="upgrade Outlast on this machine to the version that the other gateways run",
+    )

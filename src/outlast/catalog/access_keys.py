@@ -1,12 +1,10 @@
 """The S3 access keys, with their secrets sealed: the catalog cannot open them and need not."""
 
-import msgspec
-
+from outlast.catalog.blobs import Blob
 from outlast.catalog.database import Database
 from outlast.catalog.records import AccessKeyCreated
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[AccessKeyCreated] = msgspec.msgpack.Decoder(AccessKeyCreated)
+_blob: Blob[AccessKeyCreated] = Blob(AccessKeyCreated)
 
 
 class AccessKeys:
@@ -18,12 +16,12 @@ class AccessKeys:
     def find(self, id: str) -> AccessKeyCreated | None:
         """The access key with this id."""
         row = self._database.row("SELECT value FROM access_keys WHERE id = ?", id)
-        return None if row is None else _decoder.decode(row[0])
+        return None if row is None else self._database.decoded(_blob, row[0])
 
     def all(self) -> list[AccessKeyCreated]:
         """All access keys in the order of their names."""
         rows = self._database.rows("SELECT value FROM access_keys ORDER BY name")
-        return [_decoder.decode(value) for (value,) in rows]
+        return [self._database.decoded(_blob, value) for (value,) in rows]
 
     def taken(self, name: str, id: str) -> bool:
         """Whether there is one of that name or id."""
@@ -31,7 +29,7 @@ class AccessKeys:
 
     def add(self, key: AccessKeyCreated) -> None:
         """Enter an access key."""
-        self._database.run("INSERT INTO access_keys VALUES (?, ?, ?)", key.name, key.id, _encoder.encode(key))
+        self._database.run("INSERT INTO access_keys VALUES (?, ?, ?)", key.name, key.id, _blob.encode(key))
 
     def remove(self, name: str) -> bool:
         """Remove the access key of that name; whether there was one."""

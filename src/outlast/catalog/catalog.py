@@ -1,28 +1,19 @@
-"""The catalog: wishes go into the log, outcomes come back, reads see what has been applied.
+"""The catalog: records go into the log, outcomes come back, reads see what has been applied.
 
 The log agrees on the order of records and hands each decided batch to `State.apply`; it gives back the
 outcome of the record that was appended. Nothing else changes the state.
 """
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 from outlast.base.clock import Clock
-from outlast.base.errors import ForkedLog, NoMajority, StoreCorrupt, StoreError, StoreUnavailable
+from outlast.base.errors import ForkedLog, NoMajority, StoreError, StoreUnavailable
+from outlast.catalog.applied import AppliedSlots
 from outlast.catalog.records import AnyRecord
 from outlast.catalog.state import State
 from outlast.catalog.wire import encode
-
-
-class Log(Protocol):
-    """What the catalog needs of the log."""
-
-    async def append(self, record: bytes) -> Any:
-        """Have the record decided and applied; its outcome. Raises `NoMajority`, `ForkedLog`."""
-        ...
-
-    async def sync(self) -> None:
-        """Return when all that was decided before the call is applied. Raises `NoMajority`, `ForkedLog`."""
-        ...
+from outlast.quorum.log import Log
 
 
 class Catalog:
@@ -35,7 +26,15 @@ class Catalog:
         self.state = state
         self.staleness_s_max = 0.0
         """How old may be what `sync_to_read` is content with, in seconds; 0: nothing may be missing."""
+        self.on_fork: Callable[[ForkedLog], None] = lambda error: None
+        """Called when a decided slot does not follow what the local catalog holds."""
+        self._refusal = ""
         self._current_at = float("-inf")
+        self._applied = AppliedSlots()
+
+    def refuse(self, reason: str) -> None:
+        """Have all reads and writes fail for this reason; "" ends it."""
+        self._refusal = reason
 
     async def commit(self, record: AnyRecord) -> Any:
         """Have the record decided and applied; its outcome, as the record's docstring says.
@@ -43,18 +42,20 @@ class Catalog:
         Raises the `StoreError` with which the wish was refused. Raises `StoreUnavailable` where the voters
         do not agree in time: the record may be decided later all the same.
         """
+        self._check()
         try:
             outcome = await self._log.append(encode(record))
         except NoMajority as error:
             raise StoreUnavailable(f"the change could not be agreed on: {error}") from error
         except ForkedLog as error:
-            raise StoreCorrupt(str(error)) from error
+            raise self._forked(error) from error
         if isinstance(outcome, StoreError):
             raise outcome
         return outcome
 
     async def sync(self) -> None:
         """Return when the state has all that was acknowledged before the call. Raises `StoreUnavailable`."""
+        self._check()
         asked_at = self._clock.monotonic()
         try:
             await self._log.sync()
@@ -62,12 +63,36 @@ class Catalog:
         except NoMajority as error:
             raise StoreUnavailable(f"cannot tell what is newest: {error}") from error
         except ForkedLog as error:
-            raise StoreCorrupt(str(error)) from error
+            raise self._forked(error) from error
+        self._check()
+
+    def _check(self) -> None:
+        if self._refusal:
+            raise StoreUnavailable(self._refusal)
+
+    def _forked(self, error: ForkedLog) -> StoreUnavailable:
+        """The local catalog is the first suspect: whoever watches builds it anew."""
+        self.on_fork(error)
+        return StoreUnavailable(str(error))
+
+    def note_applied(self) -> None:
+        """Note which slot is applied now, for `slot_applied_for`. To be called every few seconds."""
+        self._applied.note(self.state.position.slot, self._clock.monotonic())
+
+    def slot_applied_for(self, seconds: float) -> int:
+        """The newest slot that has been applied for `seconds`, here or at another gateway that said so.
+
+        -1 if none is known. With 0 it is the newest applied one.
+        """
+        self.note_applied()
+        here = self._applied.slot_applied_for(seconds, self._clock.monotonic())
+        return max(here, self.state.grace_passed(seconds))
 
     async def sync_to_read(self) -> None:
         """As `sync`, but content with what was acknowledged `staleness_s_max` ago.
 
         What was written through this same catalog is always there: it is applied before it is acknowledged.
         """
+        self._check()
         if self._clock.monotonic() - self._current_at >= self.staleness_s_max:
             await self.sync()

@@ -8,16 +8,15 @@ once to every object that shares its extent.
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-import msgspec
-
 from outlast.base.wire import Struct
+from outlast.catalog.blobs import Blob
 from outlast.catalog.records import Body, Extent, Version
 
 
 class Reference(Struct):
-    """Bytes [start, start + length) of the extent with this id."""
+    """Bytes [start, start + length) of the extent in this row: shorter than its id, and quicker."""
 
-    extent: bytes
+    extent: int
     start: int
     length: int
 
@@ -67,30 +66,24 @@ class Found(NamedTuple):
         return b"".join(inlines) if len(inlines) == len(self.content) else None
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Stored] = msgspec.msgpack.Decoder(Stored)
+content_blob: Blob[Stored] = Blob(Stored)
 
 
-def encode_content(content: Stored) -> bytes:
-    """The content as MessagePack."""
-    return _encoder.encode(content)
-
-
-def decode_content(data: bytes) -> Stored:
-    """The inverse of `encode_content`."""
-    return _decoder.decode(data)
-
-
-def stored(body: Body) -> Stored:
-    """The content of a new body: its bytes, or all of each of its extents."""
+def stored(body: Body, rows: Sequence[int]) -> Stored:
+    """The content of a new body: its bytes, or all of each of its extents, which are in these rows."""
     if body.inline is not None:
         return (body.inline,) if body.inline else ()
-    return tuple(Reference(extent.id, 0, extent.size) for extent in body.extents)
+    return tuple(Reference(row, 0, one.size) for row, one in zip(rows, body.extents, strict=True))
 
 
-def extent_ids(content: Stored) -> list[bytes]:
-    """The extents that a content refers to, one entry for each reference."""
+def extent_rows(content: Stored) -> list[int]:
+    """The rows of the extents that a content refers to, one entry for each reference."""
     return [part.extent for part in content if isinstance(part, Reference)]
+
+
+def length(content: Stored) -> int:
+    """How many bytes it has."""
+    return sum(len(part) if isinstance(part, bytes) else part.length for part in content)
 
 
 def located(content: Stored) -> Iterator[tuple[int, int, bytes | Reference]]:

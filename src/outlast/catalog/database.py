@@ -1,55 +1,35 @@
-"""The SQLite file under the catalog: opening, checking, transactions.
+"""The database under the catalog: statements and transactions on one connection to its file.
 
-Errors of SQLite leave here as ours: a damaged or foreign file is `StoreCorrupt` (delete it and build it
-anew from the log), a full disk is `StoreUnavailable`.
+The file is written without fsync; `boot` says why that is safe. Errors are those of `database_file`.
 """
 
 import hashlib
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
-from outlast.base.errors import StoreCorrupt, StoreUnavailable
+import apsw
+
+from outlast.base.errors import LocalStateCorrupt, StoreUnavailable
 from outlast.catalog import schema
+from outlast.catalog.blobs import Blob
 from outlast.catalog.boot import CLOSED, boot_id, may_have_lost_writes
+from outlast.catalog.database_file import CHECKSUM_BYTES, MEMORY, fail, is_new, open_file, remove_database
 
 Row: TypeAlias = tuple[Any, ...]
-Scan: TypeAlias = Callable[..., Iterator[Row]]
+T = TypeVar("T")
 
+Scan: TypeAlias = Callable[..., Iterator[Row]]
 
 # Measured with batches of 1 to 1,000 objects of 4 KiB. Pages of 16 KiB hold three of them where 8 KiB hold
 # one, and make a batch of 1,000 a third faster than 4 KiB; larger ones write too much for a small batch.
+page_bytes = 16384
+# How long to wait for a sibling that is copying the file.
+copying_ms_max = 2000
+
 # A checkpoint every 4 MiB takes 2 ms; rarer ones cost the same in sum and stop everybody for longer.
-SETTINGS = (
-    "page_size = 16384",
-    "journal_mode = WAL",
-    "synchronous = OFF",
-    "cache_size = -32768",
-    "wal_autocheckpoint = 256",
-)
-
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_UNUSABLE = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
-}
-
-
-def _fail(error: sqlite3.Error) -> NoReturn:
-    """Raise our error for SQLite's. What is left over (a mistake in a statement) is a bug of ours."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the upper bits tell more than we need
-    if code in _DAMAGED:
-        raise StoreCorrupt(f"the local catalog is damaged: {error}") from error
-    if code in _UNUSABLE:
-        raise StoreUnavailable(f"the local catalog cannot be used: {error}") from error
-    raise error
+SETTINGS = ("synchronous = OFF", "cache_size = -32768", "wal_autocheckpoint = 256")
 
 
 class Database:
@@ -58,69 +38,87 @@ class Database:
     def __init__(self, path: Path | str, boot: str | None = None) -> None:
         """Open the file, or make a new one, in the run `boot` of the machine (default: the present one).
 
-        Raises `StoreCorrupt`, `StoreUnavailable`.
+        Raises `LocalStateCorrupt`, `StoreUnavailable`.
         """
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
-            _fail(error)
+            self._connection = open_file(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
+        except apsw.Error as error:
+            fail(error)
+        self._path = path
+        self._damaged = False
+        self.on_damage: Callable[[LocalStateCorrupt], None] = lambda error: None
+        """Called when the file turns out to be damaged."""
         self._cursor = self._connection.cursor()
         try:
             self._prepare()
             self._enter(boot_id() if boot is None else boot)
         except BaseException:
-            self._connection.close()
+            self.abandon()
             raise
 
     def _prepare(self) -> None:
-        for setting in SETTINGS:
+        # Without this guarantee of one plan for all values, each statement is parsed anew for other values.
+        self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        if is_new(self._connection):
+            self._create()
+        for setting in SETTINGS:  # afterwards: the cache is counted in pages of the size that they have then
             self.run(f"PRAGMA {setting}")
-        if self.row("SELECT count(*) FROM sqlite_schema") == (0,):
-            with self.transaction():
-                self._create()
-        if self._label() != (schema.APPLICATION, schema.VERSION):
-            raise StoreCorrupt("the local catalog is of another version, or not a catalog")
+
+    def _create(self) -> None:
+        self.run("PRAGMA synchronous = OFF")
+        self.run(f"PRAGMA page_size = {page_bytes}")
+        self._connection.reserve_bytes("main", CHECKSUM_BYTES)
+        self.run("PRAGMA journal_mode = WAL")
+        with self.transaction():
+            for statement in schema.TABLES.split(";"):
+                self.run(statement)
+            self.run(f"PRAGMA application_id = {schema.APPLICATION}")
+            self.run(f"PRAGMA user_version = {schema.VERSION}")
 
     def _enter(self, boot: str) -> None:
         row = self.row("SELECT mark FROM boot")
         assert row is not None
         if may_have_lost_writes(row[0], boot):
-            raise StoreCorrupt("the machine stopped while the local catalog was in use")
-        self._mark(boot)
+            raise LocalStateCorrupt("the machine stopped while the local catalog was in use")
+        if not self._mark(boot):
+            raise StoreUnavailable("the local catalog cannot be used: others read it")
 
-    def _mark(self, mark: str) -> None:
-        """Put a mark into the file itself, and all that was written before with it, durably."""
+    def _mark(self, mark: str) -> bool:
+        """Put a mark into the file itself, durably, with all before it. False: somebody reads it for long."""
         self.run("PRAGMA synchronous = FULL")
         self.run("UPDATE boot SET mark = ?", mark)
-        self.run("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.set_busy_timeout(copying_ms_max)
+        busy, *_ = self.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0]
+        self._connection.set_busy_timeout(0)
         self.run("PRAGMA synchronous = OFF")
+        return not busy
 
-    def _create(self) -> None:
-        for statement in schema.TABLES.split(";"):
-            self.run(statement)
-        self.run(f"PRAGMA application_id = {schema.APPLICATION}")
-        self.run(f"PRAGMA user_version = {schema.VERSION}")
+    def _fail(self, error: apsw.Error) -> NoReturn:
+        try:
+            fail(error)
+        except LocalStateCorrupt as damage:
+            self._note_damage(damage)
+            raise
 
-    def _label(self) -> tuple[int, int]:
-        application, version = self.row("PRAGMA application_id"), self.row("PRAGMA user_version")
-        assert application is not None
-        assert version is not None
-        return application[0], version[0]
+    def decoded(self, blob: Blob[T], value: bytes) -> T:
+        """What a column of blobs holds. Raises `LocalStateCorrupt`."""
+        try:
+            return blob.decode(value)
+        except LocalStateCorrupt as damage:
+            self._note_damage(damage)
+            raise
 
     def row(self, sql: str, *values: object) -> Row | None:
         """The first row of the answer, if there is one."""
-        try:
-            row: Row | None = self._cursor.execute(sql, values).fetchone()
-        except sqlite3.Error as error:
-            _fail(error)
-        return row
+        rows = self.rows(sql, *values)
+        return rows[0] if rows else None
 
-    def rows(self, sql: str, *values: object) -> list[Row]:
+    def rows(self, sql: str, *values: Any) -> list[Row]:
         """All rows of the answer."""
         try:
             return self._cursor.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            _fail(error)
+        except apsw.Error as error:
+            self._fail(error)
 
     @contextmanager
     def scanning(self) -> Iterator[Scan]:
@@ -128,29 +126,23 @@ class Database:
 
         Each call of it ends the one before.
         They share a cursor, for otherwise every seek would prepare its statement again and cost double.
-        It is closed at the end: a scan left open would keep the write-ahead log from being reset.
+        It is closed at the end: a scan left open would keep the write-ahead log from being emptied.
         """
         cursor = self._connection.cursor()
         try:
             yield lambda sql, *values: cursor.execute(sql, values)
-        except sqlite3.Error as error:
-            _fail(error)
+        except apsw.Error as error:
+            self._fail(error)
         finally:
             cursor.close()
 
-    def run(self, sql: str, *values: object) -> int:
+    def run(self, sql: str, *values: Any) -> int:
         """Execute one statement; the id of the row that it inserted, if it did."""
         try:
-            return self._cursor.execute(sql, values).lastrowid or 0
-        except sqlite3.Error as error:
-            _fail(error)
-
-    def run_many(self, sql: str, values: Iterable[tuple[object, ...]]) -> None:
-        """Execute one statement for each of `values`."""
-        try:
-            self._cursor.executemany(sql, values)
-        except sqlite3.Error as error:
-            _fail(error)
+            self._cursor.execute(sql, values).fetchall()
+        except apsw.Error as error:
+            self._fail(error)
+        return self._connection.last_insert_rowid()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -161,7 +153,7 @@ class Database:
             self.run("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
-                self._connection.rollback()
+                self.run("ROLLBACK")
             raise
 
     def fingerprint(self) -> bytes:
@@ -174,20 +166,22 @@ class Database:
         return digest.digest()
 
     def close(self) -> None:
-        """Write all of the file to the disk, mark it as closed, and close it."""
+        """Write all of the file to the disk, mark it as closed, and close it; remove it if it is damaged."""
         try:
-            self._mark(CLOSED)
+            if not self._damaged:
+                self._mark(CLOSED)  # without the mark it stays good until the machine stops
         finally:
-            self._connection.close()
+            self.abandon()
+            if self._damaged and self._path != MEMORY:
+                remove_database(Path(self._path))
 
+    def _note_damage(self, error: LocalStateCorrupt) -> None:
+        self._damaged = True
+        self.on_damage(error)
 
-def copy_database(source: Path, target: Path) -> None:
-    """Copy a catalog that another process may be using to a new file. Raises as `Database`."""
-    try:
-        with (
-            closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as original,
-            closing(sqlite3.connect(target)) as copy,
-        ):
-            original.backup(copy)
-    except sqlite3.Error as error:
-        _fail(error)
+    def abandon(self) -> None:
+        """Close the file as it is, as if the process had died."""
+        try:
+            self._connection.close(force=True)
+        except apsw.Error as error:
+            fail(error)

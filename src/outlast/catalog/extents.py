@@ -4,24 +4,33 @@ An extent whose last reference goes is dead: nobody can refer to it again, since
 taken from a content that has one. Its row stays until its fragments have been deleted. The extents of a
 write that was refused (a lost condition, no such bucket) are entered as dead too, for otherwise nobody
 would know of their fragments.
+
+What is read shows as missing whatever does not count now (`layouts`), recorded as missing or not.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from heapq import merge
+from itertools import islice
+from typing import NamedTuple, TypeAlias
 
-import msgspec
-
-from outlast.catalog.database import Database
-from outlast.catalog.placements import encode_layout
-from outlast.catalog.records import Extent
+from outlast.catalog.database import Database, Row
+from outlast.catalog.layouts import Layout, Layouts, layout_of, lost, restored
+from outlast.catalog.records import Extent, Fragment
 from outlast.coding.geometry import Geometry
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Extent] = msgspec.msgpack.Decoder(Extent)
+_COLUMNS = "extent, size, key, layout"
+
+# Going to the first row of a layout's extents costs as much as passing over so many rows.
+seek_rows = 16
+
+
+Wanted: TypeAlias = Callable[[tuple[str, ...], int], bool]
+"""Whether extents are wanted whose fragments lie at these places, and miss these (a bit each)."""
 
 
 class DeadExtent(NamedTuple):
-    """An extent that nothing refers to since `died` (ms since the Unix epoch, by the log's own times)."""
+    """An extent that nothing refers to since the slot `died` was applied."""
 
     extent: Extent
     died: int
@@ -30,138 +39,182 @@ class DeadExtent(NamedTuple):
 class Extents:
     """The table of extents."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, layouts: Layouts) -> None:
         self._database = database
+        self._layouts = layouts
 
-    def add(self, extents: Iterable[Extent], died: int | None = None) -> None:
-        """Enter new extents, each with one reference, or as dead."""
-        refs = 1 if died is None else 0
-        extents = tuple(extents)
+    def readable(self, extent: Extent) -> bool:
+        """Whether enough of a new extent's fragments count."""
+        return self._layouts.suffices(layout_of(extent))
+
+    # ------------------------------------------------------------ references
+
+    def add(self, extents: Iterable[Extent], died: int | None = None) -> list[int]:
+        """Enter new extents, each with one reference, or as dead; their rows.
+
+        One that is known (a record that came twice) only gets the reference.
+        """
+        rows: list[int] = []
         for extent in extents:
-            if self.find(extent.id) is None:
-                self._count(extent, 1)
-        self._database.run_many(
-            "INSERT INTO extents (extent, refs, died, missing, size, layout, value)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (extent) DO UPDATE SET refs = refs + excluded.refs,"
-            " died = CASE WHEN refs + excluded.refs = 0 THEN died END",
-            [
-                (
-                    extent.id,
-                    refs,
-                    died,
-                    extent.missing,
-                    extent.size,
-                    encode_layout(extent),
-                    _encoder.encode(extent),
-                )
-                for extent in extents
-            ],
+            known = self._database.row("SELECT id FROM extents WHERE extent = ?", extent.id)
+            rows.append(self._enter(extent, died) if known is None else known[0])
+            if known is not None and died is None:
+                self.hold(known)
+        return rows
+
+    def _enter(self, extent: Extent, died: int | None) -> int:
+        layout = self._layouts.id_of(layout_of(extent))
+        self._count(layout, extent.size, died is None, 1)
+        return self._database.run(
+            "INSERT INTO extents (extent, refs, died, size, layout, key) VALUES (?, ?, ?, ?, ?, ?)",
+            extent.id,
+            1 if died is None else 0,
+            died,
+            extent.size,
+            layout,
+            extent.key,
         )
 
-    def hold(self, ids: Sequence[bytes]) -> None:
-        """Count one more reference for each entry of `ids`."""
-        self._database.run_many("UPDATE extents SET refs = refs + 1 WHERE extent = ?", [(id,) for id in ids])
-
-    def release(self, ids: Sequence[bytes], died: int) -> None:
-        """Count one reference less for each entry of `ids`; without any, the extent died at `died`."""
-        self._database.run_many(
-            "UPDATE extents SET refs = refs - 1, died = CASE WHEN refs = 1 THEN ? END WHERE extent = ?",
-            [(died, id) for id in ids],
-        )
-
-    def find(self, id: bytes) -> Extent | None:
-        """The extent with this id, dead or alive."""
-        row = self._database.row("SELECT value FROM extents WHERE extent = ?", id)
-        return None if row is None else _decoder.decode(row[0])
-
-    def lost(self, id: bytes, missing: int) -> bool:
-        """Note that fragments (a bit each) are not in their places; whether the extent is known."""
-        extent = self.find(id)
-        if extent is None:
-            return False
-        every = (1 << (extent.k + extent.m)) - 1
-        return self._change(extent, missing=extent.missing | (missing & every))
-
-    def restored(self, id: bytes, index: int, place: str) -> bool:
-        """Note that fragment `index` is at `place`; whether the extent is known and has such a fragment."""
-        extent = self.find(id)
-        if extent is None or not 0 <= index < len(extent.places):
-            return False
-        places = (*extent.places[:index], place, *extent.places[index + 1 :])
-        return self._change(extent, places=places, missing=extent.missing & ~(1 << index))
-
-    def _change(self, extent: Extent, **changes: Any) -> bool:
-        changed = msgspec.structs.replace(extent, **changes)
-        if changed != extent:
-            self._count(extent, -1)
-            self._count(changed, 1)
-            self._database.run(
-                "UPDATE extents SET missing = ?, layout = ?, value = ? WHERE extent = ?",
-                changed.missing,
-                encode_layout(changed),
-                _encoder.encode(changed),
-                extent.id,
+    def hold(self, rows: Iterable[int]) -> None:
+        """Count one more reference for each entry of `rows`."""
+        for id in rows:
+            refs, size, layout = self._row(
+                "UPDATE extents SET refs = refs + 1, died = NULL WHERE id = ? RETURNING refs, size, layout",
+                id,
             )
-        return True
+            if refs == 1:
+                self._count(layout, size, False, -1)
+                self._count(layout, size, True, 1)
+
+    def release(self, rows: Iterable[int], died: int) -> None:
+        """Count one reference less for each entry of `rows`; at none the extent died, at the slot `died`."""
+        for id in rows:
+            refs, size, layout = self._row(
+                "UPDATE extents SET refs = refs - 1, died = CASE WHEN refs = 1 THEN ? END WHERE id = ?"
+                " RETURNING refs, size, layout",
+                died,
+                id,
+            )
+            if refs == 0:
+                self._count(layout, size, True, -1)
+                self._count(layout, size, False, 1)
+
+    def _row(self, sql: str, *values: object) -> Row:
+        row = self._database.row(sql, *values)
+        assert row is not None, "a content refers to an extent that is not in the catalog"
+        return row
 
     def collected(self, ids: Sequence[bytes]) -> None:
         """Forget dead extents. One that is alive after all stays."""
         for id in ids:
-            row = self._database.row("SELECT value FROM extents WHERE extent = ? AND died IS NOT NULL", id)
+            row = self._database.row(
+                "DELETE FROM extents WHERE extent = ? AND died IS NOT NULL RETURNING size, layout", id
+            )
             if row is not None:
-                self._count(_decoder.decode(row[0]), -1)
-        self._database.run_many(
-            "DELETE FROM extents WHERE extent = ? AND died IS NOT NULL", [(id,) for id in ids]
-        )
+                self._count(row[1], row[0], False, -1)
 
-    def _count(self, extent: Extent, sign: int) -> None:
-        """Add the extent's fragments to what is stored at their places, or take them off."""
-        size = sign * Geometry(extent.size, extent.k).fragment_bytes
-        self._database.run_many(
-            "INSERT INTO stored VALUES (?, ?) ON CONFLICT (provider) DO UPDATE SET bytes = bytes + ?",
-            [(place, size, size) for place in extent.places],
-        )
+    def _count(self, layout: int, size: int, alive: bool, sign: int) -> None:
+        """Count an extent among those that lie alike, or, with `sign` -1, no more."""
+        counted = self._layouts.changing(layout)
+        counted.fragment_bytes += sign * Geometry(size, self._layouts[layout].k).fragment_bytes
+        if alive:
+            counted.alive += sign
+            counted.bytes += sign * size
+        else:
+            counted.dead += sign
 
-    def stored(self, provider: str) -> int:
-        """How many bytes the fragments have that are placed at this provider."""
-        row = self._database.row("SELECT bytes FROM stored WHERE provider = ?", provider)
-        return 0 if row is None else row[0]
+    # ------------------------------------------------------------ fragments
+
+    def lost(self, id: bytes, fragments: Sequence[Fragment]) -> bool:
+        """Note that fragments are not in their places; whether the extent is known."""
+        return self._change(id, lambda layout: lost(layout, fragments))
+
+    def restored(self, id: bytes, fragments: Sequence[Fragment]) -> bool:
+        """Note that fragments are in their places; whether the extent is known."""
+        return self._change(id, lambda layout: restored(layout, fragments, self._layouts.present))
+
+    def _change(self, id: bytes, change: Callable[[Layout], Layout]) -> bool:
+        row = self._database.row("SELECT layout, size, died IS NULL FROM extents WHERE extent = ?", id)
+        if row is None:
+            return False
+        old, size, alive = row
+        layout = change(self._layouts[old])
+        if layout != self._layouts[old]:
+            new = self._layouts.id_of(layout)
+            self._database.run("UPDATE extents SET layout = ? WHERE extent = ?", new, id)
+            self._count(old, size, bool(alive), -1)
+            self._count(new, size, bool(alive), 1)
+        return True
+
+    # ------------------------------------------------------------ reading
+
+    def __getitem__(self, row: int) -> Extent:
+        """The extent in this row, to which a content refers."""
+        return self._shown(self._row(f"SELECT {_COLUMNS} FROM extents WHERE id = ?", row))
+
+    def find(self, id: bytes) -> Extent | None:
+        """The extent with this id, dead or alive."""
+        row = self._database.row(f"SELECT {_COLUMNS} FROM extents WHERE extent = ?", id)
+        return None if row is None else self._shown(row)
+
+    def _shown(self, row: Row) -> Extent:
+        id, size, key, number = row
+        layout = self._layouts[number]
+        return Extent(
+            id,
+            size,
+            key,
+            layout.k,
+            layout.m,
+            layout.places,
+            self._layouts.missing(number),
+            layout.incarnations,
+        )
 
     def alive(self, after: bytes, limit: int) -> list[Extent]:
         """Extents in use, in the order of their ids."""
         rows = self._database.rows(
-            "SELECT value FROM extents WHERE extent > ? AND died IS NULL ORDER BY extent LIMIT ?",
+            f"SELECT {_COLUMNS} FROM extents WHERE extent > ? AND died IS NULL ORDER BY extent LIMIT ?",
             after,
             limit,
         )
-        return [_decoder.decode(value) for (value,) in rows]
+        return [self._shown(row) for row in rows]
 
-    def degraded(self, after: bytes, limit: int) -> list[Extent]:
-        """Extents in use that miss a fragment, in the order of their ids."""
-        rows = self._database.rows(
-            "SELECT value FROM extents WHERE missing != 0 AND died IS NULL AND extent > ?"
-            " ORDER BY extent LIMIT ?",
-            after,
-            limit,
+    def degraded(self, after: bytes, limit: int, wanted: Wanted) -> list[Extent]:
+        """Extents in use that miss a fragment and lie as wanted, in the order of their ids."""
+        layouts = [id for id in self._layouts.degraded() if wanted(*self._layouts.shown(id))]
+        alive, _, _ = self._layouts.extents()
+        degraded = self._layouts.count(layouts)
+        if not degraded:
+            return []
+        with_all_others = min(limit, degraded) * alive < degraded * len(layouts) * seek_rows
+        look = self._pick if with_all_others else self._gather
+        return [self._shown(row) for row in look(frozenset(layouts), after, limit)]
+
+    def _pick(self, layouts: frozenset[int], after: bytes, limit: int) -> list[Row]:
+        """Go through all extents: where there are many layouts, and every second extent lies so."""
+        with self._database.scanning() as scan:
+            rows = scan(
+                f"SELECT {_COLUMNS} FROM extents WHERE extent > ? AND died IS NULL ORDER BY extent", after
+            )
+            return list(islice((row for row in rows if row[3] in layouts), limit))
+
+    def _gather(self, layouts: frozenset[int], after: bytes, limit: int) -> list[Row]:
+        """Merge the extents of each layout."""
+        sql = (
+            f"SELECT {_COLUMNS} FROM extents WHERE layout = ? AND died IS NULL AND extent > ? ORDER BY extent"
         )
-        return [_decoder.decode(value) for (value,) in rows]
+        with ExitStack() as scans:
+            rows = [scans.enter_context(self._database.scanning())(sql, id, after) for id in layouts]
+            return list(islice(merge(*rows), limit))
 
-    def dead(self, limit: int, died_before: int | None) -> list[DeadExtent]:
+    def dead(self, limit: int, died_by: int | None, died_after: int) -> list[DeadExtent]:
         """Extents that nothing refers to, the longest dead first."""
         rows = self._database.rows(
-            "SELECT value, died FROM extents WHERE died IS NOT NULL AND died < ? ORDER BY died, id LIMIT ?",
-            (1 << 62) if died_before is None else died_before,
+            f"SELECT {_COLUMNS}, died FROM extents WHERE died IS NOT NULL AND died <= ? AND died > ?"
+            " ORDER BY died, id LIMIT ?",
+            (1 << 62) if died_by is None else died_by,
+            died_after,
             limit,
         )
-        return [DeadExtent(_decoder.decode(value), died) for value, died in rows]
-
-    def counts(self) -> tuple[int, int, int]:
-        """How many are in use, how many of these miss a fragment, and how many are dead."""
-        row = self._database.row(
-            "SELECT (SELECT count(*) FROM extents),"
-            " (SELECT count(*) FROM extents WHERE missing != 0 AND died IS NULL),"
-            " (SELECT count(*) FROM extents WHERE died IS NOT NULL)"
-        )
-        assert row is not None
-        return row[0] - row[2], row[1], row[2]
+        return [DeadExtent(self._shown(row[:-1]), row[-1]) for row in rows]

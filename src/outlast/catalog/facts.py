@@ -6,14 +6,14 @@ Few and small, and (but for the reports) needed by every write, so they are kept
 import msgspec
 
 from outlast.base import limits
+from outlast.catalog.blobs import Blob
 from outlast.catalog.database import Database
 from outlast.catalog.records import DrillReported, DrillSet, Genesis
 from outlast.placement.members import Member
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Genesis] = msgspec.msgpack.Decoder(Genesis)
-_drills: msgspec.msgpack.Decoder[DrillSet] = msgspec.msgpack.Decoder(DrillSet)
-_reports: msgspec.msgpack.Decoder[DrillReported] = msgspec.msgpack.Decoder(DrillReported)
+_genesis: Blob[Genesis] = Blob(Genesis)
+_drills: Blob[DrillSet] = Blob(DrillSet)
+_reports: Blob[DrillReported] = Blob(DrillReported)
 
 
 class Facts:
@@ -26,14 +26,21 @@ class Facts:
     def reload(self) -> None:
         """Forget what memory says, after a batch was rolled back."""
         row = self._database.row("SELECT value FROM facts WHERE name = 'genesis'")
-        self.genesis: Genesis | None = None if row is None else _decoder.decode(row[0])
+        self.genesis: Genesis | None = None if row is None else self._database.decoded(_genesis, row[0])
         drills = self._database.rows("SELECT value FROM drills ORDER BY provider")
-        self.drills: tuple[DrillSet, ...] = tuple(_drills.decode(drill[0]) for drill in drills)
+        self.drills: tuple[DrillSet, ...] = tuple(
+            self._database.decoded(_drills, drill[0]) for drill in drills
+        )
+
+    @property
+    def incarnations(self) -> dict[str, bytes]:
+        """The incarnation that each provider has now."""
+        return {} if self.genesis is None else {one.name: one.incarnation for one in self.genesis.members}
 
     def set_genesis(self, genesis: Genesis) -> None:
         """Write what the store is."""
         self.genesis = genesis
-        self._database.run("REPLACE INTO facts VALUES ('genesis', ?)", _encoder.encode(genesis))
+        self._database.run("REPLACE INTO facts VALUES ('genesis', ?)", _genesis.encode(genesis))
 
     def set_incarnation(self, provider: str, incarnation: bytes) -> None:
         """Give a member a new incarnation."""
@@ -47,7 +54,7 @@ class Facts:
     def set_drill(self, drill: DrillSet) -> None:
         """Begin a drill at a provider in place of an earlier one, or end it where the shape is empty."""
         if drill.shape:
-            self._database.run("REPLACE INTO drills VALUES (?, ?)", drill.provider, _encoder.encode(drill))
+            self._database.run("REPLACE INTO drills VALUES (?, ?)", drill.provider, _drills.encode(drill))
         else:
             self._database.run("DELETE FROM drills WHERE provider = ?", drill.provider)
         others = [other for other in self.drills if other.provider != drill.provider]
@@ -55,7 +62,7 @@ class Facts:
 
     def add_drill_report(self, report: DrillReported) -> None:
         """Keep the report, and forget the oldest one where there are too many."""
-        self._database.run("INSERT INTO drill_reports (value) VALUES (?)", _encoder.encode(report))
+        self._database.run("INSERT INTO drill_reports (value) VALUES (?)", _reports.encode(report))
         self._database.run(
             "DELETE FROM drill_reports WHERE id <= (SELECT max(id) FROM drill_reports) - ?",
             limits.drill_reports_max,
@@ -64,7 +71,7 @@ class Facts:
     def drill_reports(self) -> tuple[DrillReported, ...]:
         """Those that are kept, the newest first."""
         rows = self._database.rows("SELECT value FROM drill_reports ORDER BY id DESC")
-        return tuple(_reports.decode(row[0]) for row in rows)
+        return tuple(self._database.decoded(_reports, row[0]) for row in rows)
 
 
 def _reincarnated(member: Member, incarnation: bytes) -> Member:

@@ -2,9 +2,17 @@
 
 import msgspec
 
-from outlast.base.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, StoreError
-from outlast.catalog.content import Stored, extent_ids, stored
+from outlast.base.errors import (
+    NoSuchBucket,
+    NoSuchKey,
+    PreconditionFailed,
+    StoreError,
+    WriteExpired,
+    WriteLost,
+)
+from outlast.catalog.content import Stored, extent_rows, stored
 from outlast.catalog.records import (
+    Body,
     Condition,
     ObjectCopied,
     ObjectDeleted,
@@ -39,7 +47,7 @@ def put_version(tables: Tables, bucket: int, key: bytes, version: Version, conte
         tables.buckets.grow(bucket, 1, version.size)
     else:
         tables.buckets.grow(bucket, 0, version.size - old.size)
-        tables.objects.drop(old.content, tables.latest)
+        tables.objects.drop(old.content, tables.slot)
     tables.objects.put(bucket, key, version, content)
 
 
@@ -48,7 +56,7 @@ def delete_object(tables: Tables, bucket: int, key: bytes) -> bool:
     if (old := tables.objects.current(bucket, key)) is None:
         return False
     tables.buckets.grow(bucket, -1, -old.size)
-    tables.objects.drop(old.content, tables.latest)
+    tables.objects.drop(old.content, tables.slot)
     tables.objects.remove(bucket, key)
     return True
 
@@ -62,21 +70,38 @@ def refused_by(tables: Tables, bucket: int, key: str, condition: Condition | Non
 
 
 def object_put(tables: Tables, record: ObjectPut) -> Version | StoreError:
-    """See `ObjectPut`. The extents of a refused write are entered as dead, to be collected."""
-    tables.saw(record.version.modified)
+    """See `ObjectPut`."""
     bucket = tables.buckets.id_of(record.bucket)
     if bucket is None:
         refused: StoreError | None = no_bucket(record.bucket)
     else:
         refused = refused_by(tables, bucket, record.key, record.condition)
-    if bucket is None or refused is not None:
-        tables.extents.add(record.body.extents, died=tables.latest)
-        assert refused is not None
-        return refused
-    if record.body.extents:
-        tables.extents.add(record.body.extents)
-    put_version(tables, bucket, record.key.encode(), record.version, stored(record.body))
+    content = enter(tables, record.body, refused)
+    if isinstance(content, StoreError):
+        return content
+    assert bucket is not None, "a content in no bucket"
+    put_version(tables, bucket, record.key.encode(), record.version, content)
     return record.version
+
+
+def enter(tables: Tables, body: Body, refused: StoreError | None) -> Stored | StoreError:
+    """The content of a new body, with a reference to each of its extents; or why it is refused.
+
+    `refused`: why it is already. The extents of a refused body are entered as dead, to be collected.
+    """
+    if body.extents and refused is None:
+        refused = _too_late(tables, body)
+    rows = tables.extents.add(body.extents, died=None if refused is None else tables.slot)
+    return stored(body, rows) if refused is None else refused
+
+
+def _too_late(tables: Tables, body: Body) -> StoreError | None:
+    """What has become of the body's fragments before it came."""
+    if tables.expiry.has_expired(body.begun):
+        return WriteExpired("the write took too long; what it stored may be deleted already")
+    if not all(map(tables.extents.readable, body.extents)):
+        return WriteLost("providers were erased during the write; too few of its fragments are left")
+    return None
 
 
 def source_of(tables: Tables, bucket: str, key: str, version: bytes) -> tuple[Version, Stored] | StoreError:
@@ -91,7 +116,6 @@ def source_of(tables: Tables, bucket: str, key: str, version: bytes) -> tuple[Ve
 
 def object_copied(tables: Tables, record: ObjectCopied) -> Version | StoreError:
     """See `ObjectCopied`."""
-    tables.saw(record.at)
     if (bucket := tables.buckets.id_of(record.bucket)) is None:
         return no_bucket(record.bucket)
     source = source_of(tables, record.source_bucket, record.source_key, record.source_version)
@@ -102,14 +126,13 @@ def object_copied(tables: Tables, record: ObjectCopied) -> Version | StoreError:
     old, content = source
     attributes = old.attributes if record.attributes is None else record.attributes
     version = msgspec.structs.replace(old, id=record.version_id, modified=record.at, attributes=attributes)
-    tables.extents.hold(extent_ids(content))
+    tables.extents.hold(extent_rows(content))
     put_version(tables, bucket, record.key.encode(), version, content)
     return version
 
 
 def object_deleted(tables: Tables, record: ObjectDeleted) -> bool | StoreError:
     """See `ObjectDeleted`."""
-    tables.saw(record.at)
     if (bucket := tables.buckets.id_of(record.bucket)) is None:
         return no_bucket(record.bucket)
     if (refused := refused_by(tables, bucket, record.key, record.condition)) is not None:
@@ -119,7 +142,6 @@ def object_deleted(tables: Tables, record: ObjectDeleted) -> bool | StoreError:
 
 def objects_deleted(tables: Tables, record: ObjectsDeleted) -> int | StoreError:
     """See `ObjectsDeleted`."""
-    tables.saw(record.at)
     if (bucket := tables.buckets.id_of(record.bucket)) is None:
         return no_bucket(record.bucket)
     return sum(delete_object(tables, bucket, key.encode()) for key in record.keys)

@@ -12,8 +12,8 @@ from outlast.base.errors import (
     PartTooSmall,
     StoreError,
 )
-from outlast.catalog.content import cut, extent_ids, joined, stored
-from outlast.catalog.judge_objects import no_bucket, put_version, refused_by, source_of
+from outlast.catalog.content import cut, extent_rows, joined
+from outlast.catalog.judge_objects import enter, no_bucket, put_version, refused_by, source_of
 from outlast.catalog.records import (
     PartCopied,
     PartPut,
@@ -37,7 +37,6 @@ def _no_upload() -> NoSuchUpload:
 
 def upload_created(tables: Tables, record: UploadCreated) -> StoreError | None:
     """See `UploadCreated`."""
-    tables.saw(record.at)
     if (bucket := tables.buckets.id_of(record.bucket)) is None:
         return no_bucket(record.bucket)
     upload = Upload(record.key, record.upload, record.at, record.algorithm, record.kind, record.attributes)
@@ -46,20 +45,17 @@ def upload_created(tables: Tables, record: UploadCreated) -> StoreError | None:
 
 
 def part_put(tables: Tables, record: PartPut) -> StoreError | None:
-    """See `PartPut`. The extents of a refused part are entered as dead, to be collected."""
-    tables.saw(record.at)
-    if _found(tables, record) is None:
-        tables.extents.add(record.body.extents, died=tables.latest)
-        return _no_upload()
-    tables.extents.add(record.body.extents)
+    """See `PartPut`."""
+    content = enter(tables, record.body, None if _found(tables, record) else _no_upload())
+    if isinstance(content, StoreError):
+        return content
     part = Part(record.number, record.body.md5.hex(), record.body.size, record.at, record.checksum)
-    tables.uploads.put_part(record.upload, part, stored(record.body), tables.latest)
+    tables.uploads.put_part(record.upload, part, content, tables.slot)
     return None
 
 
 def part_copied(tables: Tables, record: PartCopied) -> StoreError | None:
     """See `PartCopied`."""
-    tables.saw(record.at)
     if _found(tables, record) is None:
         return _no_upload()
     source = source_of(tables, record.source_bucket, record.source_key, record.source_version)
@@ -70,9 +66,9 @@ def part_copied(tables: Tables, record: PartCopied) -> StoreError | None:
     if not 0 <= record.start <= stop <= version.size:
         return InvalidPart(f"the source has {version.size} bytes, fewer than the range asks for")
     copied = cut(content, record.start, stop)
-    tables.extents.hold(extent_ids(copied))
+    tables.extents.hold(extent_rows(copied))
     part = Part(record.number, record.md5.hex(), record.length, record.at, None)
-    tables.uploads.put_part(record.upload, part, copied, tables.latest)
+    tables.uploads.put_part(record.upload, part, copied, tables.slot)
     return None
 
 
@@ -109,7 +105,6 @@ def multipart_etag(md5s: list[bytes]) -> str:
 
 def upload_completed(tables: Tables, record: UploadCompleted) -> Version | StoreError:
     """See `UploadCompleted`."""
-    tables.saw(record.at)
     upload = _found(tables, record)
     if upload is None:
         return _repeated(tables, record) or _no_upload()
@@ -160,12 +155,11 @@ def _assemble(tables: Tables, bucket: int, record: UploadCompleted, version: Ver
 def _drop_parts(tables: Tables, upload: bytes, kept: set[int]) -> None:
     for part in tables.uploads.parts(upload, 0, -1):
         if part.number not in kept:
-            tables.uploads.drop_part(upload, part.number, tables.latest)
+            tables.uploads.drop_part(upload, part.number, tables.slot)
 
 
 def upload_aborted(tables: Tables, record: UploadAborted) -> StoreError | None:
     """See `UploadAborted`."""
-    tables.saw(record.at)
     if _found(tables, record) is None:
         return _no_upload()
     bucket = tables.buckets.id_of(record.bucket)

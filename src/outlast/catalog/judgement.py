@@ -30,15 +30,14 @@ def judge(tables: Tables, record: AnyRecord) -> Outcome:
 
 
 def _genesis(tables: Tables, record: records.Genesis) -> StoreError | None:
-    tables.saw(record.created)
     if tables.facts.genesis is not None:
         return StoreCorrupt("the store has been created already")
     tables.facts.set_genesis(record)
+    tables.layouts.judge(tables.facts.incarnations)
     return None
 
 
 def _bucket_created(tables: Tables, record: records.BucketCreated) -> StoreError | None:
-    tables.saw(record.at)
     if tables.buckets.id_of(record.name) is not None:
         return BucketExists(f"there is a bucket {record.name!r} already")
     tables.buckets.add(record.name, record.at)
@@ -57,7 +56,6 @@ def _bucket_deleted(tables: Tables, record: records.BucketDeleted) -> StoreError
 
 
 def _access_key_created(tables: Tables, record: records.AccessKeyCreated) -> StoreError | None:
-    tables.saw(record.at)
     if tables.access_keys.taken(record.name, record.id):
         return AccessKeyExists(f"there is an access key {record.name!r} already")
     tables.access_keys.add(record)
@@ -71,11 +69,11 @@ def _access_key_deleted(tables: Tables, record: records.AccessKeyDeleted) -> Sto
 
 
 def _fragments_lost(tables: Tables, record: records.FragmentsLost) -> bool:
-    return tables.extents.lost(record.extent, record.missing)
+    return tables.extents.lost(record.extent, record.fragments)
 
 
-def _fragment_restored(tables: Tables, record: records.FragmentRestored) -> bool:
-    return tables.extents.restored(record.extent, record.index, record.place)
+def _fragments_restored(tables: Tables, record: records.FragmentsRestored) -> bool:
+    return tables.extents.restored(record.extent, record.fragments)
 
 
 def _extents_collected(tables: Tables, record: records.ExtentsCollected) -> None:
@@ -84,6 +82,7 @@ def _extents_collected(tables: Tables, record: records.ExtentsCollected) -> None
 
 def _provider_reattached(tables: Tables, record: records.ProviderReattached) -> None:
     tables.facts.set_incarnation(record.provider, record.incarnation)
+    tables.layouts.judge(tables.facts.incarnations)
 
 
 def _drill_set(tables: Tables, record: records.DrillSet) -> None:
@@ -95,8 +94,19 @@ def _usage_reported(tables: Tables, record: records.UsageReported) -> None:
 
 
 def _drill_reported(tables: Tables, record: records.DrillReported) -> None:
-    tables.saw(record.ended)
     tables.facts.add_drill_report(record)
+
+
+def _mend_claimed(tables: Tables, record: records.MendClaimed) -> None:
+    """It is for observers."""
+
+
+def _writes_expired(tables: Tables, record: records.WritesExpired) -> None:
+    tables.expiry.expire(record.slot)
+
+
+def _grace_passed(tables: Tables, record: records.GracePassed) -> None:
+    tables.expiry.passed(record.slot, record.seconds)
 
 
 _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
@@ -115,10 +125,13 @@ _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
     records.AccessKeyCreated: _access_key_created,
     records.AccessKeyDeleted: _access_key_deleted,
     records.FragmentsLost: _fragments_lost,
-    records.FragmentRestored: _fragment_restored,
+    records.FragmentsRestored: _fragments_restored,
     records.ExtentsCollected: _extents_collected,
     records.ProviderReattached: _provider_reattached,
     records.DrillSet: _drill_set,
     records.UsageReported: _usage_reported,
     records.DrillReported: _drill_reported,
+    records.MendClaimed: _mend_claimed,
+    records.WritesExpired: _writes_expired,
+    records.GracePassed: _grace_passed,
 }

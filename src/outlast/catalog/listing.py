@@ -162,7 +162,7 @@ class Lists:
         ]
         key, upload = max(names, default=(b"", b""))
         return UploadListing(
-            [upload_of(row) for row in rolled.rows],
+            [upload_of(self._database, row) for row in rolled.rows],
             [name.decode() for name in rolled.prefixes],
             (key.decode(), upload) if rolled.more else None,
         )

@@ -2,25 +2,22 @@
 
 from typing import NamedTuple
 
-import msgspec
-
+from outlast.catalog.blobs import Blob
 from outlast.catalog.content import (
     Content,
     Found,
     Inline,
     Piece,
     Stored,
-    decode_content,
-    encode_content,
-    extent_ids,
+    content_blob,
+    extent_rows,
     overlapping,
 )
 from outlast.catalog.database import Database
 from outlast.catalog.extents import Extents
 from outlast.catalog.records import Checksum, Version
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Version] = msgspec.msgpack.Decoder(Version)
+_version: Blob[Version] = Blob(Version)
 
 CHECKSUMS = (
     ("", ""),
@@ -67,7 +64,7 @@ class Objects:
             bucket,
             key,
         )
-        return None if row is None else _decoder.decode(row[0])
+        return None if row is None else self._database.decoded(_version, row[0])
 
     def stored(self, bucket: int, key: bytes) -> tuple[Version, Stored] | None:
         """The newest version and its content with references."""
@@ -77,7 +74,11 @@ class Objects:
             bucket,
             key,
         )
-        return None if row is None else (_decoder.decode(row[0]), decode_content(row[1]))
+        return (
+            None
+            if row is None
+            else (self._database.decoded(_version, row[0]), self._database.decoded(content_blob, row[1]))
+        )
 
     def find(self, bucket: int, key: bytes, span: tuple[int, int] | None) -> Found | None:
         """The newest version with its content, or with the parts of it that `span` touches."""
@@ -95,18 +96,16 @@ class Objects:
             if isinstance(part, bytes):
                 pieces.append(Inline(part))
             else:
-                extent = self._extents.find(part.extent)
-                assert extent is not None, "a content refers to an extent that is not in the catalog"
-                pieces.append(Piece(extent, part.start, part.length))
+                pieces.append(Piece(self._extents[part.extent], part.start, part.length))
         return tuple(pieces)
 
     def put(self, bucket: int, key: bytes, version: Version, content: Stored) -> None:
         """Make `version` the newest. The references of `content` have been counted by the caller."""
         row = self._database.run(
             "INSERT INTO contents (extents, version, content) VALUES (?, ?, ?)",
-            len(extent_ids(content)),
-            _encoder.encode(version),
-            encode_content(content),
+            len(extent_rows(content)),
+            _version.encode(version),
+            content_blob.encode(content),
         )
         self._database.run(
             "REPLACE INTO objects VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -130,7 +129,7 @@ class Objects:
         if row[0]:
             row = self._database.row("SELECT content FROM contents WHERE id = ?", content)
             assert row is not None
-            self._extents.release(extent_ids(decode_content(row[0])), died)
+            self._extents.release(extent_rows(self._database.decoded(content_blob, row[0])), died)
         self._database.run("DELETE FROM contents WHERE id = ?", content)
 
     def any(self, bucket: int) -> bool:

@@ -1,27 +1,22 @@
 """What lies where, counted: extents that lie alike are one entry, however many there are.
 
-For whoever asks what a loss would do. The rows are grouped by SQLite. Objects are counted by the set of
-entries that their extents belong to, since an object is lost with any one of them.
+For whoever asks what a loss would do. Extents are counted by their layouts (`layouts`). Objects are counted
+by the set of entries that their extents belong to, since an object is lost with any one of them.
 
 What lies in the log itself (small objects) has no extent and no entry: it is the rest.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-import msgspec
-
-from outlast.catalog.content import decode_content, extent_ids
+from outlast.catalog.content import content_blob, extent_rows, length
 from outlast.catalog.database import Database, Row
-from outlast.catalog.records import Extent
+from outlast.catalog.layouts import Layout, Layouts
 
-Layout: TypeAlias = tuple[int, int, tuple[str, ...], tuple[str, ...]]
+Lying: TypeAlias = tuple[int, int, tuple[str, ...], tuple[str, ...]]
 """(k, m, who has a fragment, who lacks one), names in order. Whatever is lost, equal ones are lost alike."""
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Layout] = msgspec.msgpack.Decoder(Layout)
 
 # Contents looked at together: few enough for SQLite's bound on parameters, if most have one extent.
 contents_at_once = 500
@@ -58,30 +53,32 @@ class Placements(NamedTuple):
     wholes: tuple[Whole, ...]
 
 
-def encode_layout(extent: Extent) -> bytes:
-    """What extents that lie alike have in common."""
-    holders = sorted(place for index, place in enumerate(extent.places) if not extent.missing >> index & 1)
-    gone = sorted(place for index, place in enumerate(extent.places) if extent.missing >> index & 1)
-    return _encoder.encode((extent.k, extent.m, holders, gone))
+def _lying(layout: Layout, missing: int) -> Lying:
+    """What matters of a layout to a loss."""
+    holders = sorted(place for index, place in enumerate(layout.places) if not missing >> index & 1)
+    gone = sorted(place for index, place in enumerate(layout.places) if missing >> index & 1)
+    return layout.k, layout.m, tuple(holders), tuple(gone)
 
 
-def placements(database: Database) -> Placements:
+def placements(database: Database, layouts: Layouts) -> Placements:
     """Count everything. See `State.placements`."""
-    rows = database.rows(
-        "SELECT layout, count(*), sum(size) FROM extents WHERE died IS NULL GROUP BY layout ORDER BY layout"
-    )
-    alike = tuple(Alike(*_decoder.decode(layout), extents, size) for layout, extents, size in rows)
-    return Placements(alike, _wholes(database, {layout: number for number, (layout, *_) in enumerate(rows)}))
+    lying = {id: _lying(layout, layouts.missing(id)) for id, layout, _ in layouts.alive()}
+    amounts: defaultdict[Lying, list[int]] = defaultdict(lambda: [0, 0])
+    for id, _, counted in layouts.alive():
+        amounts[lying[id]][0] += counted.alive
+        amounts[lying[id]][1] += counted.bytes
+    entries = {one: number for number, one in enumerate(sorted(amounts))}
+    alike = tuple(Alike(*one, *amounts[one]) for one in entries)
+    return Placements(alike, _wholes(database, {id: entries[one] for id, one in lying.items()}))
 
 
-def _wholes(database: Database, numbers: Mapping[bytes, int]) -> tuple[Whole, ...]:
+def _wholes(database: Database, numbers: Mapping[int, int]) -> tuple[Whole, ...]:
     objects: Counter[int] = Counter()
     sizes: Counter[int] = Counter()
     with database.scanning() as scan:
-        contents = scan(
-            "SELECT objects.size, contents.content FROM objects"
-            " JOIN contents ON contents.id = objects.content WHERE contents.extents > 0"
-        )
+        # In the order in which they were written, as are their extents: objects by key would be all over the
+        # file.
+        contents = scan("SELECT content FROM contents WHERE extents > 0")
         while batch := list(islice(contents, contents_at_once)):
             for size, entries in _entries(database, batch, numbers):
                 objects[entries] += 1
@@ -90,24 +87,25 @@ def _wholes(database: Database, numbers: Mapping[bytes, int]) -> tuple[Whole, ..
 
 
 def _entries(
-    database: Database, contents: Iterable[Row], numbers: Mapping[bytes, int]
+    database: Database, rows: Iterable[Row], numbers: Mapping[int, int]
 ) -> Iterator[tuple[int, int]]:
     """(size, bits) of each content."""
-    ids = [(size, extent_ids(decode_content(content))) for size, content in contents]
-    known = _numbers_of(database, sorted({id for _, several in ids for id in several}), numbers)
-    for size, several in ids:
+    contents = [database.decoded(content_blob, blob) for (blob,) in rows]
+    extents = [extent_rows(content) for content in contents]
+    known = _numbers_of(database, sorted({row for several in extents for row in several}), numbers)
+    for content, several in zip(contents, extents, strict=True):
         bits = 0
-        for id in several:
-            bits |= 1 << known[id]
-        yield size, bits
+        for row in several:
+            bits |= 1 << known[row]
+        yield length(content), bits
 
 
-def _numbers_of(database: Database, ids: list[bytes], numbers: Mapping[bytes, int]) -> dict[bytes, int]:
-    """Which entry each extent belongs to."""
-    known: dict[bytes, int] = {}
-    for start in range(0, len(ids), extents_at_once):
-        some = ids[start : start + extents_at_once]
+def _numbers_of(database: Database, rows: list[int], numbers: Mapping[int, int]) -> dict[int, int]:
+    """Which entry the extent in each row belongs to."""
+    known: dict[int, int] = {}
+    for start in range(0, len(rows), extents_at_once):
+        some = rows[start : start + extents_at_once]
         marks = ",".join("?" * len(some))
-        rows = database.rows(f"SELECT extent, layout FROM extents WHERE extent IN ({marks})", *some)
-        known.update((id, numbers[layout]) for id, layout in rows)
+        found = database.rows(f"SELECT id, layout FROM extents WHERE id IN ({marks})", *some)
+        known.update((row, numbers[layout]) for row, layout in found)
     return known

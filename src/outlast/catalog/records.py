@@ -4,8 +4,8 @@ A record is a wish with its condition. It is judged when it is applied, in the l
 gateway alike; that judgement is what makes conditional writes linearizable. Records are MessagePack
 arrays (`msgspec`, `array_like`), tagged by their first element. `docs/formats/` is their specification.
 
-Times are milliseconds since the Unix epoch; identifiers are 16 random bytes; keys are Unicode as S3 has
-them. ETags are without quotation marks.
+Times are milliseconds since the Unix epoch, for people: no judgement depends on them, since any clock may be
+wrong. Identifiers are 16 random bytes; keys are Unicode as S3 has them. ETags are without quotation marks.
 """
 
 from typing import Literal, TypeAlias
@@ -37,12 +37,20 @@ class Checksum(Struct):
     kind: Literal["FULL_OBJECT", "COMPOSITE"] = "FULL_OBJECT"
 
 
+class Fragment(Struct):
+    """One fragment of an extent: which, at which provider, under which of the provider's incarnations."""
+
+    index: int
+    place: str
+    incarnation: bytes
+
+
 class Extent(Struct):
     """Where at most 16 MiB of plaintext lie.
 
     `key` is the data key, wrapped; fragment `i` of the `k + m` is at provider `places[i]`, under the name
-    that `coding.extent.fragment_key(id, i)` gives; bit `i` of `missing` says that it is not known to be
-    there.
+    that `coding.extent.fragment_key(id, i)` gives, and was written while that provider had the incarnation
+    `incarnations[i]`; bit `i` of `missing` says that it is not known to be there.
     """
 
     id: bytes
@@ -52,15 +60,24 @@ class Extent(Struct):
     m: int
     places: tuple[str, ...]
     missing: int = 0
+    incarnations: tuple[bytes, ...] = ()
+
+    def fragment(self, index: int) -> Fragment:
+        """Where fragment `index` is, missing or not."""
+        return Fragment(index, self.places[index], self.incarnations[index])
 
 
 class Body(Struct):
-    """The content of an object or a part as its writer hands it over: inline, or in new extents, in order."""
+    """The content of an object or a part as its writer hands it over: inline, or in new extents, in order.
+
+    `begun`: the newest slot that the writer had applied when it began to write extents (see `WritesExpired`).
+    """
 
     size: int
     md5: bytes
     inline: bytes | None = None
     extents: tuple[Extent, ...] = ()
+    begun: int = -1
 
 
 class Attributes(Struct):
@@ -117,7 +134,10 @@ class BucketDeleted(Record, tag=2):
 
 
 class ObjectPut(Record, tag=3):
-    """Outcome: the `Version`; `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey` (`match` of none)."""
+    """Outcome: the `Version`; `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey` (`match` of none).
+
+    Also `WriteExpired`, `WriteLost` (fewer than k fragments of an extent count).
+    """
 
     bucket: str
     key: str
@@ -174,7 +194,10 @@ class UploadCreated(Record, tag=7):
 
 
 class PartPut(Record, tag=8):
-    """Part `number` of an upload, replacing an earlier one. Outcome: None; `NoSuchUpload`."""
+    """Part `number` of an upload, replacing an earlier one.
+
+    Outcome: None; `NoSuchUpload`, `WriteExpired`, `WriteLost`.
+    """
 
     bucket: str
     key: str
@@ -248,18 +271,23 @@ class AccessKeyDeleted(Record, tag=13):
 
 
 class FragmentsLost(Record, tag=14):
-    """These fragments (a bit each) are not in their places. Outcome: True if the extent is still known."""
+    """These fragments are not in their places. Outcome: True if the extent is still known.
+
+    Nothing is changed for a fragment that is meanwhile somewhere else, or of another incarnation there.
+    """
 
     extent: bytes
-    missing: int
+    fragments: tuple[Fragment, ...]
 
 
-class FragmentRestored(Record, tag=15):
-    """Fragment `index` is (again) at `place`. Outcome: True if the extent is still known."""
+class FragmentsRestored(Record, tag=15):
+    """These fragments are (again) at these places. Outcome: True if the extent is still known.
+
+    Nothing is changed for a fragment whose incarnation is not its provider's present one.
+    """
 
     extent: bytes
-    index: int
-    place: str
+    fragments: tuple[Fragment, ...]
 
 
 class ExtentsCollected(Record, tag=16):
@@ -319,8 +347,8 @@ class UsageReported(Record, tag=19):
     """What `gateway` has used of `provider` in `month` (`2026-11`, UTC) so far: its own whole count.
 
     Requests are those that the provider counts, `egress` is the bytes read from it. A report with larger
-    figures replaces an earlier one of the same gateway and month; one of a month that is over is left out.
-    Outcome: None.
+    figures replaces an earlier one of the same gateway and month. Kept are the reports of the months that
+    were reported on last, `limits.usage_months_max` of them. Outcome: None.
     """
 
     month: str
@@ -328,6 +356,35 @@ class UsageReported(Record, tag=19):
     gateway: bytes
     requests: int
     egress: int
+
+
+class MendClaimed(Record, tag=21):
+    """`gateway` is about to mend these extents, and others may leave them to it. Outcome: None.
+
+    It changes nothing: observers act on it.
+    """
+
+    gateway: bytes
+    extents: tuple[bytes, ...]
+
+
+class WritesExpired(Record, tag=22):
+    """Bodies in extents that were begun at `slot` or before are refused from now on. Outcome: None.
+
+    So fragments that no known extent has, and that lay there before `slot`, belong to nobody.
+    """
+
+    slot: int
+
+
+class GracePassed(Record, tag=23):
+    """Whoever committed this had `slot` applied for `seconds` of its own elapsed time. Outcome: None.
+
+    It is how processes that do not live long enough to wait by themselves know how long a death is ago.
+    """
+
+    slot: int
+    seconds: int
 
 
 AnyRecord: TypeAlias = (
@@ -346,10 +403,13 @@ AnyRecord: TypeAlias = (
     | AccessKeyCreated
     | AccessKeyDeleted
     | FragmentsLost
-    | FragmentRestored
+    | FragmentsRestored
     | ExtentsCollected
     | ProviderReattached
     | DrillSet
     | UsageReported
     | DrillReported
+    | MendClaimed
+    | WritesExpired
+    | GracePassed
 )

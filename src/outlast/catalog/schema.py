@@ -10,21 +10,24 @@ thrown away and built anew. (The formats that last are the records' and the snap
   read the body either.
 - An object's row names its newest version. Keeping older ones is a second table beside `objects` that
   points into `contents` too.
-- `stored` is the sum of the fragments of all extents, dead ones included, that are placed at a provider.
-- `extents.refs` counts references from contents and parts; at zero `died` says when, and the row stays
-  until its fragments have been deleted. `layout` (`placements.encode_layout`) repeats what `value` says, so
-  that extents that lie alike can be counted without reading each.
+- `layouts` has what extents that lie alike have in common, and how many there are (`layouts.py`).
+- `extents.refs` counts references from contents and parts; at zero `died` says at which slot, and the row
+  stays until its fragments have been deleted.
 """
 
 import re
 import zlib
 
+from outlast.base.wire import Struct
+from outlast.catalog import content, records
+from outlast.placement import members
+
 APPLICATION = 0x4F55544C
 """SQLite's application_id of our files: OUTL."""
 
 TABLES = """
-CREATE TABLE position (slot INTEGER NOT NULL, hash BLOB NOT NULL, latest INTEGER NOT NULL);
-INSERT INTO position VALUES (-1, zeroblob(32), 0);
+CREATE TABLE position (slot INTEGER NOT NULL, hash BLOB NOT NULL, expired INTEGER);
+INSERT INTO position VALUES (-1, zeroblob(32), NULL);
 
 CREATE TABLE boot (mark TEXT NOT NULL);
 INSERT INTO boot VALUES ('');
@@ -45,15 +48,22 @@ CREATE TABLE contents (
 
 CREATE TABLE extents (
     id INTEGER PRIMARY KEY, extent BLOB NOT NULL UNIQUE, refs INTEGER NOT NULL, died INTEGER,
-    missing INTEGER NOT NULL, size INTEGER NOT NULL, layout BLOB NOT NULL, value BLOB NOT NULL);
+    size INTEGER NOT NULL, layout INTEGER NOT NULL, key BLOB NOT NULL);
 CREATE INDEX extents_dead ON extents (died) WHERE died IS NOT NULL;
-CREATE INDEX extents_degraded ON extents (extent) WHERE missing != 0 AND died IS NULL;
+CREATE INDEX extents_alike ON extents (layout, extent) WHERE died IS NULL;
 
-CREATE TABLE stored (provider TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE layouts (
+    id INTEGER PRIMARY KEY, k INTEGER NOT NULL, m INTEGER NOT NULL, layout BLOB NOT NULL,
+    missing INTEGER NOT NULL, alive INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
+    dead INTEGER NOT NULL DEFAULT 0, fragment_bytes INTEGER NOT NULL DEFAULT 0);
 
 CREATE TABLE usage (
     month TEXT NOT NULL, provider TEXT NOT NULL, gateway BLOB NOT NULL, requests INTEGER NOT NULL,
     egress INTEGER NOT NULL, PRIMARY KEY (month, provider, gateway)) WITHOUT ROWID;
+
+CREATE TABLE usage_months (id INTEGER PRIMARY KEY, month TEXT NOT NULL UNIQUE);
+
+CREATE TABLE graces (seconds INTEGER PRIMARY KEY, slot INTEGER NOT NULL);
 
 CREATE TABLE uploads (
     bucket INTEGER NOT NULL, key BLOB NOT NULL, upload BLOB NOT NULL, created INTEGER NOT NULL,
@@ -74,11 +84,34 @@ CREATE TABLE drills (
 CREATE TABLE drill_reports (id INTEGER PRIMARY KEY, value BLOB NOT NULL);
 """
 
+BLOBS = (
+    ("facts", "value"),
+    ("contents", "version"),
+    ("contents", "content"),
+    ("layouts", "layout"),
+    ("uploads", "attributes"),
+    ("parts", "checksum"),
+    ("parts", "content"),
+    ("access_keys", "value"),
+    ("drills", "value"),
+    ("drill_reports", "value"),
+)
+"""The columns whose values have a check of their own (`blobs.py`)."""
+
 MEANING = 1
 """Raised when the same records, applied by this code, come to mean something else in the same tables."""
 
-VERSION = (zlib.crc32(TABLES.encode()) ^ MEANING) & 0x7FFFFFFF
-"""SQLite's user_version: another with every change of the tables, which nobody has to think of."""
+_VALUES = [
+    (kind.__name__, kind.__struct_fields__)
+    for module in (records, members, content)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and issubclass(kind, Struct)
+]
+
+VERSION = (zlib.crc32(f"{TABLES}{_VALUES}".encode()) ^ MEANING) & 0x7FFFFFFF
+"""SQLite's user_version: another with every change of the tables or of the values in them, which nobody
+has to think of.
+"""
 
 NAMES = tuple(name for name in re.findall(r"CREATE TABLE (\w+)", TABLES) if name != "boot")
 """The tables that follow from the log alone."""

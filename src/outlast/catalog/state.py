@@ -2,7 +2,7 @@
 
 The file is a cache. It says itself how far it has come: the position is written in the same transaction
 as what the slot's records did, so that after a crash the next slot is applied once, neither again nor
-never. Whoever finds it damaged deletes it and applies the log from the start.
+never. Whoever finds it damaged puts another in its place, to which the log was applied from the start.
 
 Reads are plain functions that answer in microseconds from the caller's thread, and show the state as of
 the last applied slot. To show the newest, `Catalog.sync` first.
@@ -12,10 +12,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from outlast.base.errors import LocalStateCorrupt
 from outlast.catalog.buckets import Bucket
 from outlast.catalog.content import Found
 from outlast.catalog.database import Database
-from outlast.catalog.extents import DeadExtent
+from outlast.catalog.database_file import MEMORY, beside, remove_database
+from outlast.catalog.extents import DeadExtent, Wanted
 from outlast.catalog.judge_objects import no_bucket
 from outlast.catalog.judgement import Outcome, judge
 from outlast.catalog.listing import Listing, Lists, UploadListing
@@ -36,6 +38,7 @@ from outlast.catalog.wire import decode
 from outlast.placement.members import Member, Policy
 
 Observer: TypeAlias = Callable[[AnyRecord, Outcome], None]
+Report: TypeAlias = Callable[[BaseException], None]
 
 
 class Position(NamedTuple):
@@ -58,28 +61,54 @@ class Counts(NamedTuple):
 
 
 class State:
-    """The tables as one value. Not for several threads at once."""
+    """The tables as one value. Not for several threads at once.
+
+    Any method may raise `LocalStateCorrupt`: the file is damaged, and nothing that was read is wrong.
+    `beside` and `replace` put another in its place.
+    """
 
     def __init__(self, path: Path | str, boot: str | None = None) -> None:
         """Open the file at `path`, made if there is none; `":memory:"` for none at all.
 
-        Raises `StoreCorrupt` for a file that is damaged, of another version, not a catalog, or was in use
-        when the machine stopped: delete it and open again. Raises `StoreUnavailable` where the file cannot
-        be written. `boot` is the machine's present run, if not the one that `boot_id` tells.
+        Raises `LocalStateCorrupt` for a file that is damaged, of another version, not a catalog, or was in
+        use when the machine stopped: delete it and open again. Raises `StoreUnavailable` where the file
+        cannot be written. `boot` is the machine's present run, if not the one that `boot_id` tells.
         """
-        self._database = Database(path, boot)
-        self._tables = Tables(self._database)
-        self._lists = Lists(self._database)
-        self._observers: list[Observer] = []
-        self._load()
+        self._path = path
+        self._boot = boot
+        self._observers: list[tuple[Observer, Report]] = []
+        self.on_damage: Callable[[LocalStateCorrupt], None] = lambda error: None
+        """Called, maybe several times, when the file turns out to be damaged."""
+        self._open(Database(path, boot))
+
+    def _open(self, database: Database) -> None:
+        self._database = database
+        database.on_damage = lambda error: self.on_damage(error)
+        try:
+            self._sound = Tables(database)
+            self._lists = Lists(database)
+            self._load()
+        except BaseException:
+            database.abandon()
+            raise
+        self._damage: LocalStateCorrupt | None = None
 
     def _load(self) -> None:
-        row = self._database.row("SELECT slot, hash, latest FROM position")
-        assert row is not None
-        self._position = Position(row[0], row[1])
-        self._tables.latest = row[2]
-        self._tables.buckets.reload()
-        self._tables.facts.reload()
+        """Forget what memory says, at the beginning and after a batch was rolled back."""
+        try:
+            row = self._database.row("SELECT slot, hash FROM position")
+            assert row is not None
+            self._position = Position(row[0], row[1])
+            self._sound.reload()
+        except Exception as error:  # what memory says belongs to no slot now
+            self._damage = LocalStateCorrupt(f"the local catalog cannot be read any more: {error}")
+            raise
+
+    @property
+    def _tables(self) -> Tables:
+        if self._damage is not None:
+            raise LocalStateCorrupt(str(self._damage)) from self._damage
+        return self._sound
 
     @property
     def position(self) -> Position:
@@ -91,7 +120,7 @@ class State:
 
         An outcome is what the record's docstring says, a `StoreError` if the wish was refused (returned,
         not raised). `slot` must be the next one. Raises `ConfigError` for records of a newer version;
-        after any error that is raised the state is as it was.
+        after any error that is raised the state is as it was, or raises `LocalStateCorrupt` from then on.
         """
         if slot != self._position.slot + 1:
             raise ValueError(f"slot {slot} does not follow slot {self._position.slot}")
@@ -101,24 +130,34 @@ class State:
         except BaseException:
             self._load()
             raise
-        for observer in self._observers:
-            for record, outcome in zip(batch, outcomes, strict=True):
-                observer(record, outcome)
+        for record, outcome in zip(batch, outcomes, strict=True):
+            self._tell(record, outcome)
         return outcomes
 
     def _apply(self, slot: int, hash: bytes, batch: list[AnyRecord]) -> list[Outcome]:
+        tables = self._tables
+        tables.slot = slot
         with self._database.transaction():
-            outcomes = [judge(self._tables, record) for record in batch]
-            self._tables.buckets.flush()
-            self._database.run(
-                "UPDATE position SET slot = ?, hash = ?, latest = ?", slot, hash, self._tables.latest
-            )
+            outcomes = [judge(tables, record) for record in batch]
+            tables.flush()
+            self._database.run("UPDATE position SET slot = ?, hash = ?", slot, hash)
         self._position = Position(slot, hash)
         return outcomes
 
-    def on_applied(self, observer: Observer) -> None:
-        """Call `observer` with each record and its outcome, after the transaction that applied it."""
-        self._observers.append(observer)
+    def _tell(self, record: AnyRecord, outcome: Outcome) -> None:
+        """Call the observers. The slot is applied: none of them can change that, whatever it raises."""
+        for observer, report in self._observers:
+            try:
+                observer(record, outcome)
+            except Exception as error:
+                report(error)
+
+    def on_applied(self, observer: Observer, report: Report) -> None:
+        """Call `observer` with each record and its outcome, after the transaction that applied it.
+
+        What it raises goes to `report`, and does not keep others from being called.
+        """
+        self._observers.append((observer, report))
 
     def fingerprint(self) -> bytes:
         """32 bytes that are the same for two states exactly when everything in them is. Reads all of it."""
@@ -127,6 +166,33 @@ class State:
     def close(self) -> None:
         """Close the file, durably. May be left out when the process dies: what was applied is not lost."""
         self._database.close()
+
+    # ------------------------------------------------------------ another file
+
+    def beside(self) -> "State":
+        """A new, empty state in a file beside this one's, to apply the log to once more; then `replace`."""
+        if self._path == MEMORY:
+            return State(MEMORY)
+        path = beside(Path(self._path))
+        remove_database(path)
+        return State(path, self._boot)
+
+    def replace(self, other: "State") -> None:
+        """Go on with what is in `other`, which `beside` gave and which must not be used any more.
+
+        The observers stay, and are not called for what `other` has applied. Raises as the constructor.
+        """
+        if self._path == MEMORY:
+            self._database.abandon()
+            self._open(other._database)
+            return
+        other.close()
+        self._damage = LocalStateCorrupt("the local catalog could not be replaced")
+        self._database.abandon()
+        path = Path(self._path)
+        remove_database(path)
+        beside(path).rename(path)
+        self._open(Database(path, self._boot))
 
     # ------------------------------------------------------------ buckets and objects
 
@@ -215,23 +281,42 @@ class State:
         """Extents in use with ids above `after`, in the order of their ids."""
         return self._tables.extents.alive(after, limit)
 
-    def degraded_extents(self, after: bytes = b"", limit: int = 1000) -> list[Extent]:
-        """Extents in use that are known to miss a fragment, with ids above `after`, in order."""
-        return self._tables.extents.degraded(after, limit)
+    def degraded_extents(
+        self, after: bytes = b"", limit: int = 1000, wanted: Wanted = lambda places, missing: True
+    ) -> list[Extent]:
+        """Extents in use that are known to miss a fragment, with ids above `after`, in order.
 
-    def dead_extents(self, limit: int = 1000, died_before: int | None = None) -> list[DeadExtent]:
-        """Extents that nothing refers to, the longest dead first; with `died_before` (ms) only older ones."""
-        return self._tables.extents.dead(limit, died_before)
+        `wanted(places, missing)` is asked of each way in which extents lie, not of each extent.
+        """
+        return self._tables.extents.degraded(after, limit, wanted)
+
+    def dead_extents(
+        self, limit: int = 1000, died_by: int | None = None, died_after: int = -1
+    ) -> list[DeadExtent]:
+        """Extents that nothing refers to, the longest dead first.
+
+        Only those that died at the slot `died_by` or before, and after `died_after`.
+        """
+        return self._tables.extents.dead(limit, died_by, died_after)
+
+    def grace_passed(self, seconds: float) -> int:
+        """The newest slot since which at least `seconds` have passed, by the log; -1 if none is known."""
+        return self._tables.expiry.grace(seconds)
+
+    @property
+    def writes_expired_by(self) -> int | None:
+        """Bodies in extents that were begun by this slot are refused; None if none are."""
+        return self._tables.expiry.expired_by
 
     def placements(self) -> Placements:
-        """What lies where, counted. Reads every extent's row and every content that has one: seconds for
+        """What lies where, counted. Reads every content that has an extent: seconds for
         a million of them.
         """
-        return placements(self._database)
+        return placements(self._database, self._tables.layouts)
 
     def stored(self, provider: str) -> int:
         """How many bytes the fragments have that are placed at this provider, missing or not."""
-        return self._tables.extents.stored(provider)
+        return self._tables.layouts.stored(provider)
 
     def used(self, month: str, provider: str, without: bytes = b"") -> Used:
         """What gateways have reported for a month (`2026-11`), all but the gateway `without`."""
@@ -252,6 +337,10 @@ class State:
     def members(self) -> tuple[Member, ...]:
         """The providers, with their present incarnations."""
         return self._created().members
+
+    def incarnations(self) -> dict[str, bytes]:
+        """The incarnation that each provider has now, by name."""
+        return self._tables.facts.incarnations
 
     def policy(self) -> Policy:
         """How much may be lost."""
@@ -277,5 +366,5 @@ class State:
             sum(bucket.objects for bucket in buckets),
             sum(bucket.bytes for bucket in buckets),
             self._tables.uploads.count(),
-            *self._tables.extents.counts(),
+            *self._tables.layouts.extents(),
         )

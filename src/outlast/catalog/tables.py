@@ -3,29 +3,42 @@
 from outlast.catalog.access_keys import AccessKeys
 from outlast.catalog.buckets import Buckets
 from outlast.catalog.database import Database
+from outlast.catalog.expiry import Expiry
 from outlast.catalog.extents import Extents
 from outlast.catalog.facts import Facts
+from outlast.catalog.layouts import Layouts
 from outlast.catalog.objects import Objects
 from outlast.catalog.uploads import Uploads
 from outlast.catalog.usage import Usage
 
 
 class Tables:
-    """The tables, and `latest`: the latest time that a record has named, which is all the time that there is.
+    """The tables, and `slot`: the one that is being applied, which is all the time that there is.
 
-    Judgements may not look at a clock, for every gateway must come to the same one at its own time.
+    Judgements may not look at a clock, for every gateway must come to the same one at its own time; nor at
+    the times in records, which are as wrong as the clocks of those who wrote them.
     """
 
     def __init__(self, database: Database) -> None:
         self.buckets = Buckets(database)
-        self.extents = Extents(database)
+        self.layouts = Layouts(database)
+        self.extents = Extents(database, self.layouts)
         self.objects = Objects(database, self.extents)
         self.uploads = Uploads(database, self.extents)
         self.access_keys = AccessKeys(database)
         self.facts = Facts(database)
         self.usage = Usage(database)
-        self.latest = 0
+        self.expiry = Expiry(database)
+        self.slot = -1
 
-    def saw(self, at: int) -> None:
-        """A record names this time (ms since the Unix epoch)."""
-        self.latest = max(self.latest, at)
+    def reload(self) -> None:
+        """Forget what memory says, after a batch was rolled back."""
+        self.buckets.reload()
+        self.facts.reload()
+        self.expiry.reload()
+        self.layouts.reload(self.facts.incarnations)
+
+    def flush(self) -> None:
+        """Write what is counted in memory. To be called at the end of each batch."""
+        self.buckets.flush()
+        self.layouts.flush()

@@ -2,16 +2,14 @@
 
 from typing import NamedTuple
 
-import msgspec
-
-from outlast.catalog.content import Stored, decode_content, encode_content, extent_ids
+from outlast.catalog.blobs import Blob
+from outlast.catalog.content import Stored, content_blob, extent_rows
 from outlast.catalog.database import Database
 from outlast.catalog.extents import Extents
 from outlast.catalog.records import Attributes, Checksum
 
-_encoder = msgspec.msgpack.Encoder()
-_attributes: msgspec.msgpack.Decoder[Attributes] = msgspec.msgpack.Decoder(Attributes)
-_checksum: msgspec.msgpack.Decoder[Checksum | None] = msgspec.msgpack.Decoder(Checksum | None)
+_attributes: Blob[Attributes] = Blob(Attributes)
+_checksum: Blob[Checksum | None] = Blob(Checksum | None)
 
 
 class Upload(NamedTuple):
@@ -52,7 +50,7 @@ class Uploads:
             upload.created,
             upload.algorithm,
             upload.kind,
-            _encoder.encode(upload.attributes),
+            _attributes.encode(upload.attributes),
         )
 
     def find(self, bucket: int, key: bytes, upload: bytes) -> Upload | None:
@@ -64,7 +62,7 @@ class Uploads:
             key,
             upload,
         )
-        return None if row is None else upload_of(row)
+        return None if row is None else upload_of(self._database, row)
 
     def put_part(self, upload: bytes, part: Part, content: Stored, died: int) -> None:
         """Enter a part in place of an earlier one of its number."""
@@ -77,21 +75,21 @@ class Uploads:
             part.etag,
             part.size,
             part.modified,
-            _encoder.encode(part.checksum),
-            encode_content(content),
+            _checksum.encode(part.checksum),
+            content_blob.encode(content),
         )
 
     def drop_part(self, upload: bytes, number: int, died: int) -> None:
         """Delete a part, if there is one, and release its extents."""
         content = self.content(upload, number)
         if content is not None:
-            self._extents.release(extent_ids(content), died)
+            self._extents.release(extent_rows(content), died)
             self._database.run("DELETE FROM parts WHERE upload = ? AND number = ?", upload, number)
 
     def content(self, upload: bytes, number: int) -> Stored | None:
         """A part's content."""
         row = self._database.row("SELECT content FROM parts WHERE upload = ? AND number = ?", upload, number)
-        return None if row is None else decode_content(row[0])
+        return None if row is None else self._database.decoded(content_blob, row[0])
 
     def parts(self, upload: bytes, after: int, limit: int) -> list[Part]:
         """The upload's parts with numbers above `after`, in order."""
@@ -103,7 +101,7 @@ class Uploads:
             limit,
         )
         return [
-            Part(number, etag, size, modified, _checksum.decode(checksum))
+            Part(number, etag, size, modified, self._database.decoded(_checksum, checksum))
             for number, etag, size, modified, checksum in rows
         ]
 
@@ -126,7 +124,7 @@ class Uploads:
         return count
 
 
-def upload_of(row: tuple[bytes, bytes, int, str, str, bytes]) -> Upload:
+def upload_of(database: Database, row: tuple[bytes, bytes, int, str, str, bytes]) -> Upload:
     """An `Upload` from its row."""
     key, upload, created, algorithm, kind, attributes = row
-    return Upload(key.decode(), upload, created, algorithm, kind, _attributes.decode(attributes))
+    return Upload(key.decode(), upload, created, algorithm, kind, database.decoded(_attributes, attributes))

@@ -1,11 +1,14 @@
 """What was asked of and read from providers this month, as gateways have reported it.
 
 Each report is a gateway's whole month so far, so that hearing one twice, or an older one late, changes
-nothing. Only the newest month that anybody has reported is kept.
+nothing. Every gateway reads the month from its own clock. So that a wrong clock harms nobody else, a later
+month does not displace an earlier one: kept are the months that were reported on last, and the present one
+is.
 """
 
 from typing import NamedTuple
 
+from outlast.base import limits
 from outlast.catalog.database import Database
 from outlast.catalog.records import UsageReported
 
@@ -25,12 +28,7 @@ class Usage:
 
     def report(self, record: UsageReported) -> None:
         """Take a gateway's figures; the larger ones win."""
-        row = self._database.row("SELECT max(month) FROM usage")
-        newest: str = "" if row is None or row[0] is None else row[0]
-        if record.month < newest:
-            return
-        if record.month > newest:
-            self._database.run("DELETE FROM usage")
+        self._keep(record.month)
         self._database.run(
             "INSERT INTO usage VALUES (?, ?, ?, ?, ?) ON CONFLICT (month, provider, gateway) DO UPDATE SET"
             " requests = max(requests, excluded.requests), egress = max(egress, excluded.egress)",
@@ -40,6 +38,17 @@ class Usage:
             record.requests,
             record.egress,
         )
+
+    def _keep(self, month: str) -> None:
+        """Make this month the one that was reported on last, and forget those that were not for long."""
+        self._database.run("DELETE FROM usage_months WHERE month = ?", month)
+        self._database.run("INSERT INTO usage_months (month) VALUES (?)", month)
+        old = self._database.rows(
+            "SELECT id, month FROM usage_months ORDER BY id DESC LIMIT -1 OFFSET ?", limits.usage_months_max
+        )
+        for id, name in old:
+            self._database.run("DELETE FROM usage WHERE month = ?", name)
+            self._database.run("DELETE FROM usage_months WHERE id = ?", id)
 
     def of(self, month: str, provider: str, without: bytes) -> Used:
         """The sum of a provider's reports for a month, but for those of the gateway `without`."""

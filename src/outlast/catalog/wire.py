@@ -7,7 +7,8 @@ of a newer version stops the old gateway, with the remedy in the message.
 
 import msgspec
 
-from outlast.base.errors import ConfigError, StoreCorrupt
+from outlast.base.errors import StoreCorrupt
+from outlast.base.wire import not_known
 from outlast.catalog.records import AnyRecord
 
 _encoder = msgspec.msgpack.Encoder()
@@ -28,9 +29,6 @@ def decode(data: bytes) -> AnyRecord:
     try:
         return _decoder.decode(data)
     except msgspec.ValidationError as error:
-        raise ConfigError(
-            f"the log holds a record that this version of Outlast does not know ({error})",
-            remedy="upgrade Outlast on this machine to the version that the other gateways run",
-        ) from error
+        raise not_known("a record", error) from error
     except msgspec.DecodeError as error:
         raise StoreCorrupt(f"the log holds something that is no record: {error}") from error

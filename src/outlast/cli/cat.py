@@ -36,7 +36,7 @@ def cat(
                     }
                 )
                 return
-            async with await store.get(address.bucket, address.key) as reading:
+            async with store.get(address.bucket, address.key) as reading:
                 await copy_out(reading, sys.stdout.buffer, lambda _: None)
 
     run(work(), json)

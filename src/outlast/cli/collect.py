@@ -1,8 +1,9 @@
 """`outlast collect`: free the space of what was deleted or overwritten.
 
-A deleted object's fragments stay where they are for a while, for readers that are still at it; this
-removes those that have been unused for `--grace` seconds. Small objects (up to 128 KiB) travel inside the
-log and free no space yet: the log is kept whole in this version.
+A deleted object's fragments stay where they are for a while, for readers that are still at it; this removes
+those that have been unused for `--grace` seconds. No clock is trusted with that: a gateway that has run for
+that long since then records it. Where no gateway runs, see that nobody reads, and use `--grace 0`. Small
+objects (up to 128 KiB) travel inside the log and free no space yet: the log is kept whole in this version.
 """
 
 from dataclasses import asdict
@@ -36,5 +37,8 @@ def collect(
         print_line(f"freed the fragments of {count_text(report.extents, 'extent')}")
         if report.left:
             print_line(f"{count_text(report.left, 'extent')} left, because a provider is away")
+        if report.waiting:
+            left = count_text(report.waiting, "extent")
+            print_line(f"{left} left, because no gateway has seen {grace:.0f} s pass since then")
 
     run(work(), json)

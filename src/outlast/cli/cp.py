@@ -96,7 +96,7 @@ async def _download(store: Store, source: Address, target: str, recursive: bool,
         await download_folder(store, source, path, tally)
         return
     if target == "-":
-        async with await store.get(source.bucket, source.key) as reading:
+        async with store.get(source.bucket, source.key) as reading:
             await transfer.copy_out(reading, sys.stdout.buffer, tally.move)
     else:
         into = path / source.key.rsplit("/", 1)[-1] if path.is_dir() or target.endswith("/") else path

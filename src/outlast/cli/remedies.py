@@ -17,6 +17,7 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (errors.AccessKeyExists, "choose another name, or delete it first: outlast key delete NAME"),
     (errors.StoreUnavailable, "nothing was acknowledged; see which providers answer with: outlast status"),
     (errors.StoreFull, "raise the quotas in the providers' URLs, or delete something: outlast status"),
+    (errors.LocalStateCorrupt, "try again: the local catalog was removed, and is built anew from the log"),
     (
         errors.StoreCorrupt,
         "see what is missing with: outlast repair; the data may be at a provider that is away",

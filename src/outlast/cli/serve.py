@@ -24,7 +24,7 @@ from outlast.base.errors import ConfigError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_line, print_note
 from outlast.cli.session import run, store_at
-from outlast.maintenance.follow import follow
+from outlast.maintenance.upkeep import upkeep
 
 
 class Level(StrEnum):
@@ -98,12 +98,12 @@ async def _serve(
             ) from error
         endpoint = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
         print_line(jsonlib.dumps({"ready": True, "endpoint": endpoint}) if json else f"ready {endpoint}")
-        following = asyncio.ensure_future(follow(store, SystemClock()))
+        maintaining = asyncio.ensure_future(upkeep(store, SystemClock(), SystemEntropy()))
         try:
             await told_to_end.wait()
             print_note("ending: finishing what is under way")
         finally:
-            await cancel_and_wait([following])
+            await cancel_and_wait([maintaining])
             await gateway.stop()
 
 

@@ -126,7 +126,7 @@ async def _chunks(file: BinaryIO, progress: Progress) -> AsyncIterator[Buffer]:
 
 async def download_file(store: Store, address: Address, path: Path, progress: Progress) -> int:
     """Copy an object into a file, whole or not at all; its size in bytes."""
-    async with await store.get(address.bucket, address.key) as reading:
+    async with store.get(address.bucket, address.key) as reading:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name[:100]}.{SystemEntropy().bytes(6).hex()}.part")
         try:

@@ -14,6 +14,7 @@ the extent is not stored in the fragments; it comes from the catalog, and is bou
 Nothing here knows of providers: fragment `i` is whatever the caller got from the place of fragment `i`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
@@ -25,11 +26,22 @@ from outlast.coding.erasure import Buffer, erasure
 from outlast.coding.geometry import CHECK_BYTES, Geometry
 from outlast.coding.seal import StripeSeal
 
+FRAGMENTS_PREFIX = "x/"
+"""What the names of all fragments begin with."""
+
+_fragment_name = re.compile(r"x/[0-9a-f]{2}/([0-9a-f]{32})\.([0-9a-f]{2})")
+
 
 def fragment_key(id: bytes, index: int) -> str:
     """The name of fragment `index` of the extent on its provider."""
     name = id.hex()
-    return f"x/{name[:2]}/{name}.{index:02x}"
+    return f"{FRAGMENTS_PREFIX}{name[:2]}/{name}.{index:02x}"
+
+
+def parse_fragment_key(key: str) -> tuple[bytes, int] | None:
+    """The extent's id and the fragment's index, if that is the name of a fragment."""
+    found = _fragment_name.fullmatch(key)
+    return None if found is None else (bytes.fromhex(found[1]), int(found[2], 16))
 
 
 class ExtentEncoder:

@@ -170,7 +170,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         """The bytes that `select` chooses once the version is known."""
         bucket, key = split_file(path)
         with os_errors(path):
-            async with await (await self.store()).get(bucket, key, select=select) as reading:
+            async with (await self.store()).get(bucket, key, select=select) as reading:
                 return await reading.read()
 
     async def _cat_file(self, path: str, start: int | None = None, end: int | None = None, **_: Any) -> bytes:
@@ -189,7 +189,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         path = self._strip_protocol(rpath)
         bucket, key = split_file(path)
         with os_errors(path):
-            async with await (await self.store()).get(bucket, key) as reading:
+            async with (await self.store()).get(bucket, key) as reading:
                 callback.set_size(reading.stop - reading.start)
                 with await offload(lambda: Path(lpath).open("wb")) as file:
                     async for piece in reading:

@@ -9,6 +9,7 @@ from outlast.base.errors import (
     BucketExists,
     BucketNotEmpty,
     KeyTooLong,
+    LocalStateCorrupt,
     NoSuchBucket,
     NoSuchKey,
     PreconditionFailed,
@@ -26,6 +27,7 @@ _NUMBERS: dict[type[StoreError], int] = {
     KeyTooLong: errno.ENAMETOOLONG,
     PreconditionFailed: errno.EEXIST,
     StoreCorrupt: errno.EIO,
+    LocalStateCorrupt: errno.EAGAIN,
     StoreUnavailable: errno.EAGAIN,
 }
 
@@ -52,5 +54,9 @@ def os_errors(path: str) -> Iterator[None]:
     try:
         yield
     except StoreError as error:
-        number = _NUMBERS.get(type(error), errno.EIO)
-        raise OSError(number, str(error) or type(error).__name__, path) from error
+        raise OSError(_number(error), str(error) or type(error).__name__, path) from error
+
+
+def _number(error: StoreError) -> int:
+    """That of the error's class, or of the nearest class that it is a kind of."""
+    return next((_NUMBERS[kind] for kind in type(error).__mro__ if kind in _NUMBERS), errno.EIO)

@@ -26,7 +26,7 @@ from outlast.catalog.records import Attributes, Condition, Version
 from outlast.embed.source import SyncSource, as_source
 from outlast.embed.thread import LoopThread
 from outlast.providers.protocol import Buffer
-from outlast.store import AccessKey, Reading, Status, Store
+from outlast.store import AccessKey, PendingReading, Reading, Status, Store
 
 no_attributes = Attributes()
 
@@ -134,7 +134,7 @@ class SyncStore:
         return self._thread.run(self._store.head(bucket, key))
 
     def get(self, bucket: str, key: str, span: tuple[int, int] | None = None) -> SyncReading:
-        return SyncReading(self._thread.run(self._store.get(bucket, key, span)), self._thread)
+        return SyncReading(self._thread.run(_opened(self._store.get(bucket, key, span))), self._thread)
 
     def delete(self, bucket: str, key: str, condition: Condition | None = None) -> bool:
         return self._thread.run(self._store.delete(bucket, key, condition))
@@ -197,6 +197,10 @@ class SyncStore:
 
 async def _entered(opening: AbstractAsyncContextManager[Store]) -> Store:
     return await opening.__aenter__()
+
+
+async def _opened(opening: PendingReading) -> Reading:
+    return await opening
 
 
 async def _left(opening: AbstractAsyncContextManager[Store]) -> None:

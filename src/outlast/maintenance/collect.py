@@ -1,19 +1,22 @@
 """Collecting: the fragments of extents that nobody refers to are deleted, and the extents forgotten.
 
-An extent dies with the last object, part or copy that referred to it. It is left alone for a while after that
-(`grace_s`, by the log's own times), because a slow reader may still be at it and a straggling write may
-still arrive. It is forgotten only when all its fragments are known to be deleted: while a provider is
+An extent dies with the last object, part or copy that referred to it. It is left alone for a while after
+that (`grace_s`), because a slow reader may still be at it and a straggling write may still arrive. No clock
+is asked how long ago that was: a process measures its own elapsed time since it applied the slot. A gateway
+that has waited records it in the log (`record_grace`) for commands, which do not live that long.
+
+An extent is forgotten only when all its fragments are known to be deleted: while a provider is
 away, the extents with a fragment there stay dead, and are collected another time.
 """
 
 import asyncio
+import math
 from dataclasses import dataclass
 
-from outlast.base.clock import unix_ms
 from outlast.base.errors import ProviderError
 from outlast.base.marks import reached
 from outlast.base.points import point
-from outlast.catalog.records import Extent, ExtentsCollected
+from outlast.catalog.records import Extent, ExtentsCollected, GracePassed
 from outlast.coding.extent import fragment_key
 from outlast.store import Store
 
@@ -30,16 +33,19 @@ class CollectReport:
     """Forgotten, their fragments deleted."""
     left: int = 0
     """Left for another time, because a provider was away."""
+    waiting: int = 0
+    """Dead, but not known to have been for `grace_s`."""
 
 
 async def collect(store: Store, grace_s: float = grace_s_default) -> CollectReport:
-    """Delete what has been dead for `grace_s`. Raises `StoreUnavailable` if the log is away."""
+    """Delete what is known to have been dead for `grace_s`. Raises `StoreUnavailable` if the log is away."""
     report = CollectReport()
     await store.catalog.sync()
-    before = unix_ms(store.clock) - int(grace_s * 1000)
+    died_by = store.catalog.slot_applied_for(grace_s)
     while True:
-        dead = store.catalog.state.dead_extents(report.left + batch_extents, before)[report.left :]
+        dead = store.catalog.state.dead_extents(report.left + batch_extents, died_by)[report.left :]
         if not dead:
+            report.waiting = store.catalog.state.counts().dead - report.left
             return report
         deleted = await asyncio.gather(*(_delete(store, one.extent) for one in dead))
         await point("collect: fragments deleted, extents not forgotten")
@@ -49,6 +55,17 @@ async def collect(store: Store, grace_s: float = grace_s_default) -> CollectRepo
         reached("collect: a batch of extents was looked at")
         report.extents += len(gone)
         report.left += len(dead) - len(gone)
+
+
+async def record_grace(store: Store, grace_s: float = grace_s_default) -> None:
+    """Have the log say since which slot `grace_s` have passed, if that lets something be deleted.
+
+    To be called every few seconds by a process that stays. Raises `StoreUnavailable` if the log is away.
+    """
+    known = store.catalog.state.grace_passed(grace_s)
+    passed = store.catalog.slot_applied_for(grace_s)
+    if store.catalog.state.dead_extents(1, passed, died_after=known):
+        await store.catalog.commit(GracePassed(passed, math.ceil(grace_s)))
 
 
 async def _delete(store: Store, extent: Extent) -> bool:

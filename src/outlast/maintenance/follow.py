@@ -10,6 +10,7 @@ a little stale it is asked twice in that time, so that no read has to wait for i
 
 from outlast.base.clock import Clock
 from outlast.base.errors import StoreUnavailable
+from outlast.maintenance.collect import record_grace
 from outlast.providers.wrap.guard import marker_period_s
 from outlast.quorum.ballot import majority
 from outlast.store import Store
@@ -21,11 +22,13 @@ period_s_min = 0.25
 
 
 async def follow(store: Store, clock: Clock) -> None:
-    """Keep the local catalog near the newest until cancelled."""
+    """Keep the local catalog near the newest until cancelled, and say for how long it has been there."""
     while True:
         await clock.sleep(_pause_s(store))
         try:
             await store.catalog.sync()
+            store.catalog.note_applied()
+            await record_grace(store)
         except StoreUnavailable:
             pass  # it may come back; requests are told so meanwhile
 

@@ -5,14 +5,17 @@ incarnation; then it receives every decided slot; then its new marker is written
 and takes data again. A drill that it was in has ended with that. Stopping anywhere in between leaves it
 estranged, and doing it again is right.
 
-A provider that carries another store's marker, or another provider's, is not ours to take.
+A provider that carries another store's marker, or another provider's, is not ours to take; nor one of a later
+version. Of one whose marker is damaged, what else it holds decides (`ownership`).
 """
 
 from outlast.base.errors import ConfigError
 from outlast.base.points import point
 from outlast.catalog.records import DrillSet, ProviderReattached
+from outlast.maintenance.ownership import may_be_taken
 from outlast.providers.health import Health
-from outlast.providers.marker import MARKER_KEY, Marker, read_marker
+from outlast.providers.marker import MARKER_KEY, Damaged, Marker, read_marker
+from outlast.providers.protocol import Provider
 from outlast.providers.wrap.guard import Guard
 from outlast.store import Store
 
@@ -27,14 +30,9 @@ async def reattach(store: Store, name: str) -> int:
     guard = store.fleet[name]
     # The same deadlines, but nothing refused for want of the marker that is about to be written.
     provider = Guard(guard.inner, Health(name, store.clock, store.entropy), store.clock)
-    present = await read_marker(provider)
     genesis = store.catalog.state.genesis
     assert genesis is not None, "a store is repaired after slot 0"
-    if present is not None and (present.store, present.provider) != (genesis.store, name):
-        raise ConfigError(
-            f"{name}: the place belongs to store {present.store.hex()} as {present.provider!r}",
-            "see that each provider's URL names its own place",
-        )
+    await _check_ours(store, genesis.store, name, provider)
     incarnation = store.entropy.bytes(INCARNATION_BYTES)
     await store.catalog.commit(ProviderReattached(name, incarnation))
     await point("reattach: incarnation decided, log not refilled")
@@ -50,3 +48,19 @@ async def reattach(store: Store, name: str) -> int:
     # votes of a majority, and to who does not know the incarnation yet, this provider's vote is none.
     await store.catalog.commit(DrillSet(name, "", 0))
     return slots
+
+
+async def _check_ours(store: Store, id: bytes, name: str, provider: Provider) -> None:
+    """Raise `ConfigError` if the place may be somebody else's. `id` is this store's."""
+    present = await read_marker(provider)
+    if isinstance(present, Damaged):
+        if present.later or not await may_be_taken(store, name, provider):
+            raise ConfigError(
+                f"{name}: the place's marker is {present.reason}, and nothing there shows that it is ours",
+                f"see that its URL leads to its own place; if it does, remove {MARKER_KEY} there",
+            )
+    elif present is not None and (present.store, present.provider) != (id, name):
+        raise ConfigError(
+            f"{name}: the place belongs to store {present.store.hex()} as {present.provider!r}",
+            "see that each provider's URL names its own place",
+        )

@@ -1,7 +1,7 @@
 """Repair: give every provider back what it lost, as far as the others have it.
 
 First the providers themselves: those that lost their marker are taken back (`reattach`), and voters get
-the slots that they lack. Then the extents, several at a time, each looked at and mended (`mending`).
+the slots that they lack. Then the extents, several at a time, each looked at and restored (`store.restore`).
 
 It can be stopped anywhere and begun again: every step leaves the store as good as before or better, and what
 has been mended is found right the next time. Memory is bounded: `extents_at_once` extents with their parity.
@@ -15,9 +15,9 @@ from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import ConfigError, ProviderError, QuorumError, StoreCorrupt
 from outlast.base.marks import reached
 from outlast.catalog.records import Extent
-from outlast.maintenance.mending import Finding, mend
 from outlast.maintenance.reattach import reattach
 from outlast.store import Store
+from outlast.store.restore import Finding
 
 # Enough to keep providers and CPU busy at once; 4 extents with parity are about 100 MiB.
 extents_at_once = 4
@@ -81,8 +81,10 @@ async def repair(
 async def _repair_provider(store: Store, name: str, verify: bool, report: RepairReport) -> None:
     guard = store.fleet[name]
     try:
-        await guard.check()
-        if guard.health.state == "estranged":
+        failure = await guard.check()
+        if failure is not None:
+            report.problems.append(str(failure))
+        elif guard.health.state == "estranged":
             reached("repair: a provider is taken back")
             report.slots += await reattach(store, name)
             report.reattached.append(name)
@@ -100,7 +102,7 @@ async def _repair_extents(
 
     async def one(extent: Extent) -> None:
         try:
-            _count(report, extent, await mend(store, extent, verify))
+            _count(report, extent, await store.restorer.restore(extent, verify))
         except StoreCorrupt as error:
             report.unreadable += 1
             report.problems.append(str(error))

@@ -28,7 +28,12 @@ class Member(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True):
-    """How much may be lost: `tolerate` failure domains of the kind `domain`."""
+    """How much may be lost: `tolerate` failure domains of the kind `domain`.
+
+    `acknowledge`: a write is acknowledged when all its fragments are durable at every provider that is not
+    known to be unavailable ("all"), or as soon as enough of them are to survive that loss ("early").
+    """
 
     tolerate: int
     domain: DomainKind = "operator"
+    acknowledge: Literal["all", "early"] = "all"

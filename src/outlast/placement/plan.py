@@ -38,6 +38,30 @@ def place(
     return tuple(present[i] or next(spares, ranked[i][0]) for i in range(k + m))
 
 
+def spare_place(
+    extent_id: bytes,
+    index: int,
+    places: Sequence[str],
+    members: Sequence[Member],
+    policy: Policy,
+    avoid: Collection[str],
+) -> str | None:
+    """Another provider for fragment `index` of an extent whose fragments are at `places`, none in `avoid`.
+
+    None where every other one is in a domain that has a fragment already.
+    """
+    others = {place for i, place in enumerate(places) if i != index}
+    holders = [member for member in members if member.holds_data]
+    for group in _ranked(
+        extent_id, [[m.name for m in group] for group in by_domain(holders, policy.domain).values()]
+    ):
+        if not others.intersection(group):
+            for name in group:
+                if name not in avoid and name != places[index]:
+                    return name
+    return None
+
+
 def _ranked(extent_id: bytes, groups: Sequence[Sequence[str]]) -> list[list[str]]:
     """The groups by their best name's score, and the names in each by theirs, best first."""
 

@@ -11,9 +11,9 @@ When the breaker opens, and why so:
   deadlines would cost everybody seconds; one that others overtook was an odd call, and counts as one.
 * After `corrupt_max` damaged reads within `corrupt_window_s`. A few damaged objects do not come that fast.
 
-`NotFound`, `Exists`, `Full` and `Unsupported` are answers, not failures: the provider is well.
-So is `Denied` to a write (a read-only disk, a key that may only read): that costs nobody time, and what it
-holds can be read. Else a store whose providers have all become read-only could not even be read.
+`NotFound`, `Exists`, `Full`, `Unsupported` and `Estranged` are answers, not failures: the breaker stays
+closed. So is `Denied` to a write (a read-only disk, a key that may only read): that costs nobody time, and
+what it holds can be read. Else a store whose providers have all become read-only could not even be read.
 
 Calls that others gave up early (hedged, outpaced) prove nothing by themselves. But a provider that has not
 answered anything for `silence_s_max` (or, far away, for twice what its answers usually take) while it was
@@ -38,6 +38,7 @@ from outlast.base.entropy import Entropy
 from outlast.base.errors import (
     Cause,
     Denied,
+    Estranged,
     Exists,
     Full,
     NotFound,
@@ -69,7 +70,7 @@ late_s_min = 0.010
 late_s_max = 2.0
 
 _reads = frozenset({"get", "head", "list"})
-_answers = (NotFound, Exists, Full, Unsupported)
+_answers = (NotFound, Exists, Full, Unsupported, Estranged)
 # Rights are given apart for these; what holds for one verb of a kind holds for the others.
 _rights = {"get": "read", "head": "read", "put": "write", "create": "write"}
 # Durations are kept apart for small, middling and large transfers: a mean over all would fit none.
@@ -145,6 +146,15 @@ class Health:
         direction = self._reading if verb in _reads else self._writing
         if direction.silent_since is None:
             direction.silent_since = now
+            return False
+        return self._suspect(direction, now)
+
+    def silent(self, now: float) -> bool:
+        """As `started`, where no further call begins: those under way are not answered."""
+        return self._suspect(self._reading, now) or self._suspect(self._writing, now)
+
+    def _suspect(self, direction: _Direction, now: float) -> bool:
+        if direction.silent_since is None:
             return False
         silent_s = now - direction.silent_since
         if silent_s < silence_s_max or now - self._suspected_at < suspicion_pause_s:

@@ -8,16 +8,25 @@ A provider that is taken back gets a marker with a new incarnation.
 The marker's name sorts before all others, so that an emptying in listing order takes it first. It is not
 a proof against a malicious provider (seals and the log's hash chain are); the checksum is there to tell
 damage from a stranger.
+
+A marker that is there and cannot be read is a value of its own (`Damaged`), so that whoever handles a missing
+marker has to say what happens to a damaged one.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from outlast.base.errors import Cause, ConfigError, Exists, NotFound, ProviderError, Unavailable
-from outlast.providers.protocol import Provider
+
+if TYPE_CHECKING:
+    from outlast.providers.protocol import Provider
 
 MARKER_KEY = "0-outlast"
+# A marker has some 300 bytes. What is much larger is none, and is not read.
+marker_bytes_max = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +47,39 @@ class Marker:
         }
         return json.dumps({**fields, "check": _check(fields)}, indent=1).encode() + b"\n"
 
-    @staticmethod
-    def decode(content: bytes) -> "Marker":
-        """The marker in `content`. Raises ValueError if it is damaged, or of a version that is not known."""
-        try:
-            fields = json.loads(content)
-            if fields["outlast"] != 1:
-                raise ValueError("a marker of a later version of Outlast")
-            if fields.pop("check") != _check(fields):
-                raise ValueError("a damaged marker")
-            return Marker(
-                bytes.fromhex(fields["store"]), fields["provider"], bytes.fromhex(fields["incarnation"])
-            )
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ValueError("not a marker") from error
+    def is_of(self, other: "Marker") -> bool:
+        """Whether both name the same store, provider and incarnation."""
+        return (self.store, self.provider, self.incarnation) == (
+            other.store,
+            other.provider,
+            other.incarnation,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A marker that is there and cannot be read. `reason` completes "its marker is ..."."""
+
+    reason: str
+    later: bool = False
+    """It is whole, and of a later version of Outlast."""
+
+
+@lru_cache(maxsize=64)  # the same few are seen at every vote
+def decode_marker(content: bytes) -> Marker | Damaged:
+    """What the object `MARKER_KEY` says."""
+    try:
+        fields = json.loads(content)
+        whole = fields.pop("check") == _check(fields)
+        if not whole:
+            return Damaged("damaged")
+        if fields["outlast"] != 1:
+            return Damaged("of a later version of Outlast", later=True)
+        return Marker(
+            bytes.fromhex(fields["store"]), fields["provider"], bytes.fromhex(fields["incarnation"])
+        )
+    except (KeyError, TypeError, AttributeError, RecursionError, ValueError):
+        return Damaged("empty" if not content else "damaged")
 
 
 def _check(fields: dict[str, object]) -> str:
@@ -59,19 +87,15 @@ def _check(fields: dict[str, object]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-async def read_marker(provider: Provider) -> Marker | None:
-    """The provider's marker; None if it has none. Raises `Unavailable` (cause `corrupt`) if it is damaged."""
+async def read_marker(provider: "Provider") -> Marker | Damaged | None:
+    """The provider's marker; None if it has none. Raises `ProviderError` if there is no answer."""
     try:
-        content = await provider.get(MARKER_KEY)
+        return decode_marker(await provider.get(MARKER_KEY, (0, marker_bytes_max)))
     except NotFound:
         return None
-    try:
-        return Marker.decode(content)
-    except ValueError as error:
-        raise Unavailable(provider.name, "get", f"{MARKER_KEY}: {error}", Cause.CORRUPT) from error
 
 
-async def write_marker(provider: Provider, marker: Marker) -> None:
+async def write_marker(provider: "Provider", marker: Marker) -> None:
     """Claim the provider. Raises `ConfigError` if a store (this one included) has claimed it otherwise.
 
     A provider that cannot `create` is claimed by looking first: it has no vote, so that the worst a race
@@ -91,6 +115,11 @@ async def write_marker(provider: Provider, marker: Marker) -> None:
     present = await read_marker(provider)
     if present is None:
         raise Unavailable(provider.name, "create", f"{MARKER_KEY}: there, and gone again", Cause.CONFLICT)
+    if isinstance(present, Damaged):
+        raise ConfigError(
+            f"{provider.name}: belongs to a store already: its marker is {present.reason}",
+            "give it an empty place of its own",
+        )
     if present != marker:
         raise ConfigError(
             f"{provider.name}: belongs to store {present.store.hex()} as {present.provider!r}",

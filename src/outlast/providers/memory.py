@@ -6,19 +6,26 @@ a turn before and after the deed, which is where a real provider lets others in 
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 from outlast.base.clock import Clock
-from outlast.base.errors import Exists, NotFound, Unsupported
+from outlast.base.errors import Estranged, Exists, NotFound, ProviderError, Unsupported
+from outlast.providers import trouble
+from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
 from outlast.providers.names import check_key, check_prefix, check_span
-from outlast.providers.protocol import Data, Entry, Stat, joined
+from outlast.providers.protocol import Data, Entry, Stat, joined, refuse_under
 
 
 class MemoryProvider:
-    """Objects in a dict. Several stores may share one instance, as gateways share a provider."""
+    """Objects in a dict. Several stores may share one instance, as gateways share a provider.
 
-    def __init__(self, name: str, clock: Clock | None = None) -> None:
+    Without `attests` it is as a provider on a network, whose marker has to be read.
+    """
+
+    def __init__(self, name: str, clock: Clock | None = None, attests: bool = True) -> None:
         self._name = name
+        self._attests = attests
         self._clock = clock
         self._objects: dict[str, bytes] = {}
         self._sorted: list[str] = []
@@ -27,35 +34,44 @@ class MemoryProvider:
     def name(self) -> str:
         return self._name
 
+    @property
+    def attests(self) -> bool:
+        return self._attests
+
     def wipe(self) -> None:
         """Forget everything, as a disk does that was formatted."""
         self._objects.clear()
         self._sorted.clear()
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         check_key(key)
-        await self._turn()
-        data = self._find("get", key)
-        await self._turn()
+        with self._attested("get", under):
+            await self._turn()
+            data = self._find("get", key)
+            await self._turn()
         if span is None:
             return data
         check_span(span)
         return data[span[0] : span[1]]
 
-    async def put(self, key: str, data: Data) -> None:
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
         check_key(key)
-        await self._turn()
-        self._store("put", key, joined(data))
-        await self._turn()
+        with self._attested("put", under):
+            await self._turn()
+            self._look("put", under)
+            self._store("put", key, joined(data))
+            await self._turn()
 
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         check_key(key)
         content = joined(data)
-        await self._turn()
-        if key in self._objects:
-            raise Exists(self._name, "create", key)
-        self._store("create", key, content)
-        await self._turn()
+        with self._attested("create", under):
+            await self._turn()
+            self._look("create", under)
+            if key in self._objects:
+                raise Exists(self._name, "create", key)
+            self._store("create", key, content)
+            await self._turn()
 
     async def head(self, key: str) -> Stat:
         check_key(key)
@@ -89,6 +105,26 @@ class MemoryProvider:
     async def _turn(self) -> None:
         if self._clock is not None:
             await self._clock.sleep(0)
+
+    @contextmanager
+    def _attested(self, verb: str, under: Marker | None) -> Iterator[None]:
+        """Have what the block finds count only if the marker is then the one that it is done under."""
+        if not self._attests:
+            refuse_under(under)
+        try:
+            yield
+        except ProviderError:
+            self._look(verb, under)
+            raise
+        self._look(verb, under)
+
+    def _look(self, verb: str, under: Marker | None) -> None:
+        if under is None:
+            return
+        content = self._objects.get(MARKER_KEY)
+        stranger = trouble.of_marker(under, None if content is None else decode_marker(content))
+        if stranger is not None:
+            raise Estranged(self._name, verb, stranger.what)
 
     def _find(self, verb: str, key: str) -> bytes:
         data = self._objects.get(key)

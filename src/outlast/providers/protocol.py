@@ -15,11 +15,21 @@ happen a little later. Callers put something of their own into the value (a writ
 back when it matters. No provider emulates a condition by looking first and writing then.
 
 Cancelling a call gives up the answer, not the deed.
+
+Attestation. A provider that was erased, or in whose place another one is, answers politely that there is
+nothing, and takes writes that nobody will find again. The marker (`providers.marker`) tells. Where looking at
+it costs next to nothing (`attests`), it can be made part of a call: `under` a marker, whatever a call answers
+counts only if the place's own marker, looked at after the deed, names the same store, provider and
+incarnation. Otherwise the call raises `Estranged`, instead of returning, and instead of `NotFound` and
+`Exists`; a write that finds the wrong marker before the deed leaves nothing behind. Where `attests` is False,
+`under` must be None: who needs attestation reads the marker (`wrap.attest`).
 """
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from outlast.providers.marker import Marker
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Data: TypeAlias = bytes | Sequence[Buffer]
@@ -49,7 +59,12 @@ class Provider(Protocol):
         """The provider's name in this store, for messages and metrics."""
         ...
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+    @property
+    def attests(self) -> bool:
+        """Whether `get`, `put` and `create` can look at the marker themselves; see the module's docstring."""
+        ...
+
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         """The object's bytes, or those in [start, stop) of it; short where the object ends before `stop`.
 
         One `get` sees one write: never a mixture of two. After a write has been acknowledged to anyone,
@@ -57,14 +72,14 @@ class Provider(Protocol):
         """
         ...
 
-    async def put(self, key: str, data: Data) -> None:
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
         """Write the object whole, whether or not there is one. Atomic, durable on return, idempotent.
 
         Raises `Full`.
         """
         ...
 
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         """Write the object if there is none, in one atomic step, durable on return.
 
         Of any number of creators at once exactly one succeeds. Raises `Exists`, `Full`, and
@@ -103,3 +118,14 @@ def chunks_of(data: Data) -> Sequence[Buffer]:
 def joined(data: Data) -> bytes:
     """`data` as one bytes object."""
     return data if isinstance(data, bytes) else b"".join(data)
+
+
+def data_size(data: Data) -> int:
+    """How many bytes `data` has."""
+    return len(data) if isinstance(data, bytes) else sum(map(len, data))
+
+
+def refuse_under(under: Marker | None) -> None:
+    """For providers that cannot attest. Raises ValueError if a call asks them to."""
+    if under is not None:
+        raise ValueError("this provider cannot look at its marker as part of a call")

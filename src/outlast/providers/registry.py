@@ -32,8 +32,9 @@ from outlast.providers.quota import Quota, read_quota
 from outlast.providers.quota import options as quota_options
 from outlast.providers.wrap.guard import marker_period_s, network_quiet_period_s
 from outlast.providers.wrap.layers import innermost
-from outlast.providers.wrap.limit import Limit
 from outlast.providers.wrap.meter import Meter
+from outlast.providers.wrap.name_interval import NameInterval
+from outlast.providers.wrap.rate_limit import RateLimit
 from outlast.providers.wrap.retry import Retry
 
 Role: TypeAlias = Literal["full", "witness", "data"]
@@ -228,7 +229,9 @@ def _open_share(name: str, parts: SplitResult, options: Mapping[str, str], means
 
 
 def _wrapped(provider: Provider, means: Means, name_interval_s: float = 0.0) -> Provider:
-    limited = Limit(Meter(provider, means.clock), means.clock, name_interval_s)
+    limited: Provider = RateLimit(Meter(provider, means.clock), means.clock, bool(name_interval_s))
+    if name_interval_s:
+        limited = NameInterval(limited, means.clock, name_interval_s)
     return Retry(limited, means.clock, means.entropy)
 
 

@@ -20,7 +20,7 @@ from outlast.base.errors import (
     ProviderError,
     Unavailable,
 )
-from outlast.providers.marker import MARKER_KEY, Marker
+from outlast.providers.marker import MARKER_KEY, Damaged, Marker
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,12 @@ versioned = Trouble(
 )
 
 
-def of_marker(expected: Marker, present: Marker | None) -> Trouble | None:
+def of_marker(expected: Marker, present: Marker | Damaged | None) -> Trouble | None:
     """What it means that a provider has this marker; None if it is the one expected."""
     if present is None:
         return emptied
+    if isinstance(present, Damaged):
+        return of_damaged(present)
     if present.store != expected.store:
         return Trouble(
             "other-store",
@@ -73,6 +75,26 @@ def of_marker(expected: Marker, present: Marker | None) -> Trouble | None:
             "mend its URL or mount the right place; if this is all there is, take it back: outlast repair",
         )
     return None
+
+
+def of_lost_log(detail: str) -> Trouble:
+    """What it means that a voter's marker is there without the log that goes with it."""
+    return Trouble("lost-log", detail, "give it back what it lost: outlast repair")
+
+
+def of_damaged(marker: Damaged) -> Trouble:
+    """What it means that a marker cannot be read."""
+    if marker.later:
+        return Trouble(
+            "later-version",
+            f"its marker ({MARKER_KEY}) is {marker.reason}",
+            "use that version, or a later one; nothing there is touched",
+        )
+    return Trouble(
+        "damaged-marker",
+        f"its marker ({MARKER_KEY}) is {marker.reason}, so that nobody can tell what it has forgotten",
+        "see that its URL leads to its own place; then give it a new marker and what it lost: outlast repair",
+    )
 
 
 def of_error(error: ProviderError) -> Trouble:

@@ -16,8 +16,6 @@ first phase could find.
 
 from collections.abc import Iterable
 
-import msgspec
-
 from outlast.base.wire import Struct
 
 
@@ -29,23 +27,30 @@ class Ballot(Struct, frozen=True, order=True):
 
 
 class SlotState(Struct, frozen=True):
-    """What a voter holds for one slot: the highest ballot promised, and what was accepted last."""
+    """What a voter holds for one slot: the highest ballot promised, and what was accepted last.
+
+    `announced` plays no part in the agreement: it is what the proposer that was promised `promised` would
+    like to see in the slot, whoever gets to decide it (`quorum.announcement`).
+    """
 
     promised: Ballot
     accepted: Ballot | None = None
     value: bytes | None = None
+    announced: bytes | None = None
 
 
-def promise(state: SlotState | None, ballot: Ballot) -> SlotState | None:
+def promise(state: SlotState | None, ballot: Ballot, announced: bytes | None = None) -> SlotState | None:
     """Phase 1: the state after promising `ballot`; None if a higher one is promised already.
 
-    Who has promised it already is in that state already, so that a lost answer does no harm.
+    A voter that has promised this very ballot is in that state already, so a lost answer does no harm.
     """
     if state is None:
-        return SlotState(ballot)
+        return SlotState(ballot, announced=announced)
     if state.promised > ballot:
         return None
-    return state if state.promised == ballot else SlotState(ballot, state.accepted, state.value)
+    if state.promised == ballot:
+        return state
+    return SlotState(ballot, state.accepted, state.value, announced)
 
 
 def accept(state: SlotState | None, ballot: Ballot, value: bytes) -> SlotState | None:
@@ -69,31 +74,3 @@ def adopted(states: Iterable[SlotState | None]) -> bytes | None:
 def majority(voters: int) -> int:
     """How many of `voters` make a majority: any two majorities have a voter in common."""
     return voters // 2 + 1
-
-
-ROUND_MAX = 2**32
-"""No slot needs so many. Far below what the format can hold, so that there is always a next one."""
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(SlotState)
-
-
-def encode_state(state: SlotState) -> bytes:
-    """The slot object's bytes (docs/formats/log.md)."""
-    return _encoder.encode(state)
-
-
-def decode_state(data: bytes) -> SlotState:
-    """The state in a slot object. Raises `msgspec.DecodeError` (a `ValueError`) for anything else.
-
-    Only states that an acceptor can be in: a damaged or lying voter must not have others go on from one that
-    it cannot (an accepted ballot without its value; a round after which there is none).
-    """
-    state = _decoder.decode(data)
-    if (state.accepted is None) != (state.value is None):
-        raise msgspec.ValidationError("a value and its ballot belong together")
-    if state.accepted is not None and not Ballot(0, b"") <= state.accepted <= state.promised:
-        raise msgspec.ValidationError("what is accepted was promised before")
-    if not 0 <= state.promised.round <= ROUND_MAX:
-        raise msgspec.ValidationError("there is no such round")
-    return state

@@ -1,9 +1,12 @@
 """What a slot's value is: a batch of opaque records, chained to the one before, and sealed.
 
 The chain: each batch carries the hash of the sealed value before it. One accepted value at slot s+1
-therefore proves which value was decided at slot s, and a history cannot be changed, cut in the middle or
+therefore proves which value was decided at slot s, and a history cannot be changed, cut in the middle, or
 reordered without every later value showing it. The seal (a store key, bound to the slot's number)
 proves that a gateway of this store wrote it, and hides it from the providers.
+
+Records come in *submissions*: those that one gateway submits as a unit. A batch holds its proposer's
+own and those that others have announced (`quorum.announcement`). A submission is decided at most once.
 """
 
 import hashlib
@@ -12,7 +15,7 @@ from typing import Protocol
 import msgspec
 
 from outlast.base import limits
-from outlast.base.wire import Struct
+from outlast.base.wire import Struct, not_known
 
 GENESIS_HASH = bytes(32)
 """What slot 0 names as the hash before it."""
@@ -22,13 +25,34 @@ KEPT_BYTES_MAX = 16 * limits.MIB
 KEPT_BYTES_EACH = limits.KIB
 
 
-class Batch(Struct, frozen=True):
-    """`sequence` counts a gateway's batches: (gateway, sequence) names a batch wherever it is decided."""
+class Submission(Struct, frozen=True):
+    """Records of one gateway. (gateway, sequence) names the submission wherever it is decided."""
 
-    previous: bytes
     gateway: bytes
     sequence: int
     records: tuple[bytes, ...]
+
+    @property
+    def name(self) -> tuple[bytes, int]:
+        return self.gateway, self.sequence
+
+    @property
+    def size(self) -> int:
+        """Bytes of all records."""
+        return sum(map(len, self.records))
+
+
+class Batch(Struct, frozen=True):
+    """`previous`: the hash before. `proposer`: the gateway that owns round 0 of the next slot (16 bytes)."""
+
+    previous: bytes
+    proposer: bytes
+    submissions: tuple[Submission, ...]
+
+    @property
+    def records(self) -> tuple[bytes, ...]:
+        """The records of all submissions, in order."""
+        return tuple(record for submission in self.submissions for record in submission.records)
 
 
 class Seal(Protocol):
@@ -53,8 +77,14 @@ def seal_batch(seal: Seal, slot: int, batch: Batch) -> bytes:
 
 
 def open_batch(seal: Seal, slot: int, value: bytes) -> Batch:
-    """The batch in `value`. Raises `Tampered` if it was not sealed for this slot by this store."""
-    return _decoder.decode(seal.open(value, _bound_to(slot)))
+    """The batch in `value`.
+
+    Raises `Tampered` if it was not sealed for this slot by this store, `ConfigError` if a later version did.
+    """
+    try:
+        return _decoder.decode(seal.open(value, _bound_to(slot)))
+    except msgspec.ValidationError as error:
+        raise not_known("a batch", error) from error
 
 
 def value_hash(value: bytes) -> bytes:

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 from outlast.base import limits
 from outlast.base.histogram import Histogram, latencies
 
-Round: TypeAlias = Literal["fast", "ballot", "question"]
-"""`Slot.fast`: one round trip; `Slot.attempt`: two; `Slot.ask`: one that changes nothing."""
+Round: TypeAlias = Literal["fast", "ballot", "announcement", "question"]
+"""`Slot.fast`, `Slot.announce`: one round trip; `Slot.attempt`: two; `Slot.ask`: one that changes nothing."""
 
 _records = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 # Above the last are records that alone are larger than a batch.

@@ -11,17 +11,19 @@ import msgspec
 
 from outlast.base.errors import Cause, NotFound, ProviderError, QuorumError, Unavailable
 from outlast.providers.protocol import Provider
-from outlast.quorum.ballot import Ballot, SlotState, decode_state, encode_state
-from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, open_batch, seal_batch
-from outlast.quorum.voter import state_key
+from outlast.quorum.ballot import Ballot, SlotState
+from outlast.quorum.batch import GENESIS_HASH, Batch, Seal, Submission, open_batch, seal_batch
+from outlast.quorum.state import StateCodec, decode_state, state_key
 
 
 async def write_genesis(voters: Sequence[Provider], seal: Seal, gateway: bytes, record: bytes) -> None:
     """Decide slot 0 at all `voters`. Raises `Exists` if one of them has one already, or `ProviderError`."""
     ballot = Ballot(0, gateway)
-    value = seal_batch(seal, 0, Batch(GENESIS_HASH, gateway, 0, (record,)))
-    data = encode_state(SlotState(ballot, ballot, value))
+    submission = Submission(gateway, 0, (record,))
+    value = seal_batch(seal, 0, Batch(GENESIS_HASH, gateway, (submission,)))
+    state = SlotState(ballot, ballot, value)
     for voter in voters:
+        _, data = StateCodec(seal, voter.name).encode(0, None, state)
         await voter.create(state_key(0, 0), data)
 
 

@@ -1,62 +1,42 @@
 """Voters that fell behind: which slots they may miss, and giving them back once they answer again."""
 
-from collections.abc import Callable, Sequence
-
-from outlast.base.clock import Clock
-from outlast.base.concurrency import Background
 from outlast.base.errors import ProviderError
 from outlast.providers.protocol import Provider
-from outlast.quorum.ballot import SlotState
 from outlast.quorum.batch import GENESIS_HASH
+from outlast.quorum.context import LogContext
+from outlast.quorum.history import History
 from outlast.quorum.refill import refill, settle
-from outlast.quorum.replay import Open
+from outlast.quorum.state import StateCodec
 from outlast.quorum.voter import Voter
 
 # After a refill that failed, the next one not before this: each asks all voters.
 PAUSE_S = 5.0
 
-End = tuple[int, SlotState | None]
-"""The newest decided slot, and its state if this process has seen it."""
-
 
 class Laggards:
-    """`end` tells where the log ends now."""
+    """Voters of one log that miss slots of its `history`."""
 
-    def __init__(
-        self,
-        voters: Sequence[Voter],
-        open_value: Open,
-        background: Background,
-        clock: Clock,
-        end: Callable[[], End],
-    ) -> None:
-        self._voters = voters
-        self._open = open_value
-        self._background = background
-        self._clock = clock
-        self._end = end
+    def __init__(self, context: LogContext, history: History) -> None:
+        self._context = context
+        self._history = history
         self._behind: dict[str, tuple[int, bytes]] = {}
         self._refilling: set[str] = set()
 
     @property
     def slots(self) -> dict[str, int]:
         """Voters known to miss slots, and the first that each misses."""
-        end, _ = self._end()
+        end = self._history.slot
         return {voter: slot for voter, (slot, _) in self._behind.items() if slot <= end}
 
-    def watch(self, slot: int, previous: bytes) -> Callable[[Voter, bool], None]:
-        """To be told of a voter whether it answered. Who did not may miss what is decided from `slot` on.
+    def heard(self, voter: Voter, error: Exception | None, slot: int, previous: bytes) -> None:
+        """A voter was asked about `slot` or a later one. One that failed may lack every decision from it on.
 
         `previous` is the hash before `slot`.
         """
-
-        def heard(voter: Voter, answered: bool) -> None:
-            if answered:
-                self._catch_up(voter)
-            else:
-                self._note(voter, slot, previous)
-
-        return heard
+        if error is None:
+            self._catch_up(voter)
+        else:
+            self._note(voter, slot, previous)
 
     def _note(self, voter: Voter, slot: int, previous: bytes) -> None:
         known = self._behind.get(voter.name)
@@ -66,13 +46,13 @@ class Laggards:
     def _catch_up(self, voter: Voter) -> None:
         """The voter votes: give it what is decided and it may miss."""
         gap = self._behind.get(voter.name)
-        if gap is not None and gap[0] <= self._end()[0] and voter.name not in self._refilling:
+        if gap is not None and gap[0] <= self._history.slot and voter.name not in self._refilling:
             self._refilling.add(voter.name)
-            self._background.spawn(self._refill_behind(voter))
+            self._context.background.spawn(self._refill_behind(voter))
 
     async def refill(self, name: str, target: Provider | None = None) -> int:
         """Give the voter `name` every decided slot that it lacks; how many. Raises `ProviderError`."""
-        voter = next(voter for voter in self._voters if voter.name == name)
+        voter = next(voter for voter in self._context.voters if voter.name == name)
         gap = self._behind.pop(name, None)
         try:
             return await self._refill(target or voter.provider, 0, GENESIS_HASH)
@@ -87,13 +67,14 @@ class Laggards:
             await self._refill(voter.provider, *gap)
         except ProviderError:
             self._note(voter, *gap)
-            await self._clock.sleep(PAUSE_S)  # away again; a vote of it after that tries anew
+            await self._context.clock.sleep(PAUSE_S)  # away again; a vote of it after that tries anew
         finally:
             self._refilling.discard(voter.name)
 
     async def _refill(self, target: Provider, slot: int, previous: bytes) -> int:
-        until, newest = self._end()
-        written = await refill(target, self._voters, self._open, slot, previous, until)
+        context, until, newest = self._context, self._history.slot, self._history.newest
+        codec = StateCodec(context.seal, target.name)
+        written = await refill(target, context.voters, context.open_value, codec, slot, previous, until)
         if newest is not None:  # which no later slot proves yet
-            written += await settle(target, until, newest)
+            written += await settle(target, codec, until, newest)
         return written

@@ -33,7 +33,8 @@ class Pace:
         self._entropy = entropy
         self.last_s = BACKOFF_S_MIN
         """How long the last round took, in which a majority answered or did not."""
-        self._quickest_s = BACKOFF_S_MAX
+        self.quickest_s = BACKOFF_S_MAX
+        """The quickest of the last few rounds: about a round trip to the nearest majority."""
         self._asked_at = float("-inf")
 
     async def timed(self, work: Awaitable[T]) -> T:
@@ -41,14 +42,14 @@ class Pace:
         begun = self._clock.monotonic()
         result = await work
         self.last_s = self._clock.monotonic() - begun
-        self._quickest_s = min(self.last_s, FORGETTING * self._quickest_s)
+        self.quickest_s = min(self.last_s, FORGETTING * self.quickest_s)
         return result
 
     def backoff_s(self, losses: int) -> float:
         """How long to wait, at random, after so many losses of one slot."""
         longest = max(
             BACKOFF_S_MIN,
-            min(BACKOFF_S_MAX, self._quickest_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
+            min(BACKOFF_S_MAX, self.quickest_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
         )
         return self._entropy.uniform(longest / 4, longest)
 

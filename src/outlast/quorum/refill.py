@@ -9,13 +9,12 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 
-import msgspec
-
-from outlast.base.errors import Cause, Exists, NotFound, Unavailable
+from outlast.base.errors import Cause, Exists, NotFound, Tampered, Unavailable
 from outlast.providers.protocol import Provider
-from outlast.quorum.ballot import SlotState, decode_state, encode_state
+from outlast.quorum.ballot import SlotState
 from outlast.quorum.replay import Open, replay
-from outlast.quorum.voter import Voter, state_key
+from outlast.quorum.state import PLACE_MAX, StateCodec, state_key
+from outlast.quorum.voter import Voter
 
 # Slots written at once: as many as hide a cloud's round trip behind the reading of the next ones.
 SETTLED_AT_ONCE = 16
@@ -25,6 +24,7 @@ async def refill(
     target: Provider,
     voters: Sequence[Voter],
     open_value: Open,
+    codec: StateCodec,
     slot: int,
     previous: bytes,
     until: int,
@@ -51,19 +51,19 @@ async def refill(
             if held.holder != target.name:
                 waiting.append((held.slot, held.state))
             if len(waiting) == SETTLED_AT_ONCE:
-                written += await _settle_all(target, waiting)
+                written += await _settle_all(target, codec, waiting)
                 waiting.clear()
-    written += await _settle_all(target, waiting)
+    written += await _settle_all(target, codec, waiting)
     if reached < until - 1:
-        told = f"nobody told what slot {reached + 1} holds"
-        raise Unavailable(target.name, "refill", told, Cause.TIMEOUT)
+        detail = f"no voter that answered holds slot {reached + 1}"
+        raise Unavailable(target.name, "refill", detail, Cause.TIMEOUT)
     return written
 
 
-async def _settle_all(target: Provider, decided: Sequence[tuple[int, SlotState]]) -> int:
+async def _settle_all(target: Provider, codec: StateCodec, decided: Sequence[tuple[int, SlotState]]) -> int:
     """`settle` of all at once; how many had to be written. Raises one of the errors when all have ended."""
     settled = await asyncio.gather(
-        *(settle(target, slot, state) for slot, state in decided), return_exceptions=True
+        *(settle(target, codec, slot, state) for slot, state in decided), return_exceptions=True
     )
     for outcome in settled:
         if isinstance(outcome, BaseException):
@@ -71,24 +71,30 @@ async def _settle_all(target: Provider, decided: Sequence[tuple[int, SlotState]]
     return sum(map(bool, settled))
 
 
-async def settle(target: Provider, slot: int, decided: SlotState) -> bool:
+async def settle(target: Provider, codec: StateCodec, slot: int, decided: SlotState) -> bool:
     """Make `target` hold the decided value in one of the slot's states; whether it had to be written."""
     assert decided.accepted is not None
-    promised, place = decided.accepted, 0
-    while True:
-        key = state_key(slot, place)
+    promised, held, hidden = decided.accepted, None, False
+    for _ in range(2 * PLACE_MAX):
+        next_state = SlotState(promised, decided.accepted, decided.value)
+        placed, data = codec.encode(slot, held, next_state)
+        key = state_key(slot, placed.place)
         try:
-            held = decode_state(await target.get(key))
-        except msgspec.DecodeError:
+            found = codec.decode(slot, held, await target.get(key))
+        except Tampered:
             # What it may have promised is of no use any more: every higher ballot carries this value.
-            await target.put(key, encode_state(SlotState(promised, decided.accepted, decided.value)))
+            await target.put(key, data)
             return True
         except NotFound:
+            if hidden:
+                break
             try:
-                await target.create(key, encode_state(SlotState(promised, decided.accepted, decided.value)))
+                await target.create(key, data)
             except Exists:
+                hidden = True  # it may show it now; if it does not, it never will
                 continue
             return True
-        if held.value == decided.value:
+        if found.state.value == decided.value:
             return False
-        promised, place = max(promised, held.promised), place + 1
+        promised, held, hidden = max(promised, found.state.promised), found, False
+    raise Unavailable(target.name, "refill", f"slot {slot}: a state exists and is not shown", Cause.CORRUPT)

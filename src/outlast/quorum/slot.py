@@ -6,15 +6,19 @@ Ways to deal with a slot, by what the caller knows:
   voters at once; a majority of successes decides it.
 - `attempt`: two round trips. Phase 1 promises a ballot at a majority and hears what was accepted; phase 2
   has the adopted value (or, if there is none, the caller's) accepted by a majority.
-- `reserve`, `attempt_reserved`: the same two, with any time in between.
+- `announce`: one round trip. A promise ahead of time that carries what its maker would like to see decided.
 - `ask`: one round trip, changes nothing: what do the voters hold?
 
 None of them waits for more voters than it needs. Voters that are late keep working in the background: in
 `fast` and phase 2 since their copy is durability, in `ask` since breaking off costs a connection and teaches
-nothing. In phase 1 they are given up.
+nothing. In phase 1 they are cancelled.
+
+A slot is seen under one view: the incarnations that its voters had when it was begun. A vote of another
+incarnation is a failed vote, so nothing that a voter said before it was erased is combined with what it says
+afterwards.
 
 `ask` goes to the majority that is expected to be fastest, and to the others only when one of those fails, is
-late, or tells something else than the rest. A far voter is not asked in vain, at every read, for an answer
+late, or answers something else than the rest. A far voter is not asked in vain, at every read, for an answer
 that nobody waits for.
 """
 
@@ -23,19 +27,34 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from outlast.base.concurrency import Background, wait_first
-from outlast.base.errors import Exists, OutlastError, ProviderError, Tampered
+from outlast.base.errors import (
+    Cause,
+    ConfigError,
+    Estranged,
+    Exists,
+    OutlastError,
+    ProviderError,
+    Tampered,
+    Unavailable,
+)
+from outlast.base.marks import reached
 from outlast.quorum.ballot import Ballot, SlotState, accept, adopted, promise
 from outlast.quorum.figures import Round
 from outlast.quorum.tally import Tally
-from outlast.quorum.voter import Held, Voter
+from outlast.quorum.voter import Vote, Voter
 
 # `ask`: beyond this multiple of what was expected of it a voter is late; and of what a majority took, this
 # is how long others are waited for when the majority's answers were inconclusive.
 PATIENCE_FACTOR = 2.0
 PATIENCE_S_MIN = 0.005
+# In one phase a voter that others keep ahead of is given up after this many states. The next round pauses
+# first.
+RAISES_MAX = 8
 
 Step = Callable[[SlotState | None], SlotState | None]
 """The acceptor's rule to apply: the present state to the next one, or None if outvoted."""
+Heard = Callable[[Voter, Exception | None], None]
+"""Called with each voter and why it did not answer, if it did not, also long after the decision."""
 
 
 class OutvotedError(OutlastError):
@@ -47,27 +66,55 @@ class OutvotedError(OutlastError):
 
 
 class Slot:
-    """What one gateway knows of one slot. `tally` gathers the answers over all attempts.
-
-    `heard` is told of every voter whether it answered, also long after the decision. `rounds` counts.
-    """
+    """What one gateway knows of one slot. `tally` gathers the answers over all attempts."""
 
     def __init__(
         self,
         number: int,
         voters: Sequence[Voter],
         background: Background,
-        heard: Callable[[Voter, bool], None] = lambda voter, answered: None,
+        heard: Heard = lambda voter, error: None,
         rounds: Counter[Round] | None = None,
     ) -> None:
+        """`rounds` counts."""
         self.number = number
         self.tally = Tally(len(voters))
-        self.heard = heard
+        self.announced: dict[bytes, None] = {}
+        """What the states seen so far announce, sealed, in the order in which it was seen."""
+        self._heard = heard
         self._rounds: Counter[Round] = Counter() if rounds is None else rounds
         self._voters = voters
+        self._view = {voter.name: voter.incarnation for voter in voters}
         self._background = background
-        self._held: dict[str, Held | None] = {}
-        self._reserved: tuple[Ballot, list[SlotState | None]] | None = None
+        self._votes: dict[str, Vote | None] = {}
+
+    def is_current(self) -> bool:
+        """Whether no voter was taken back since the slot was begun."""
+        return all(voter.incarnation == self._view[voter.name] for voter in self._voters)
+
+    # ------------------------------------------------------------ asking
+
+    async def glance(self, contended: bool = False) -> None:
+        """As `ask`, without asking on where the nearest majority's answers are inconclusive: a slot in
+        flight.
+
+        Of a slot that is known to be `contended` for, all voters are asked at once: which of them an attempt
+        has reached is chance.
+        """
+
+        async def look(voter: Voter) -> None:
+            await self._look(voter, contended=contended)
+
+        self._rounds["question"] += 1
+        tally = self.tally = Tally(len(self._voters))
+        ranked = sorted(self._voters, key=lambda voter: voter.rank)
+        tasks = self._start(look, ranked if contended else ranked[: tally.majority])
+        await wait_first(tasks, lambda: bool(tally.failures) or len(tally.states) >= tally.majority)
+        if contended and not tally.conclusive():
+            await wait_first(tasks, tally.conclusive, PATIENCE_S_MIN)
+        self._leave(tasks)
+        if tally.failures:
+            await self.ask()
 
     async def ask(self) -> None:
         """Fill the tally with the voters' present states, as many as a conclusion needs."""
@@ -91,7 +138,7 @@ class Slot:
         await wait_first(tasks, lambda: len(self.tally.states) >= enough or self.tally.hopeless())
         patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * (loop.time() - begun))
         await wait_first(tasks, lambda: self.tally.conclusive() or self.tally.hopeless(), patience)
-        tasks += await self._ask_on()
+        tasks += await self._ask_last_states()
         self._leave(tasks)
 
     async def _ask_others(
@@ -105,7 +152,7 @@ class Slot:
         begun = loop.time()
         for voter, task in zip(ranked, tasks, strict=False):  # the quickest first
             patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * voter.expected_s)
-            await self._hear(task, beside, begun + patience - loop.time())
+            await self._wait_voter(task, beside, begun + patience - loop.time())
             if self.tally.conclusive():
                 return []
             if not task.done() and not self.tally.failures:
@@ -114,24 +161,27 @@ class Slot:
                 break
         return self._start(self._look, ranked[len(tasks) :])
 
-    async def _hear(
+    async def _wait_voter(
         self, task: "asyncio.Task[None]", beside: Sequence["asyncio.Task[None]"], patience_s: float
     ) -> None:
-        """Wait for one voter, unless those beside it make that needless or somebody fails."""
+        """Wait for one voter, unless those beside it make that needless or one fails."""
 
         def enough() -> bool:
             return task.done() or bool(self.tally.failures) or self.tally.conclusive()
 
         await wait_first([task, *beside], enough, patience_s)
 
-    async def _ask_on(self) -> list["asyncio.Task[None]"]:
-        """Where voters tell different values, ask what they hold last: one may have gone on to another's."""
+    async def _ask_last_states(self) -> list["asyncio.Task[None]"]:
+        """Where voters hold different values, ask what they hold last: one may have gone on to another's."""
         accepted = [voter for voter in self._voters if self.tally.has_accepted(voter.name)]
         if self.tally.conclusive() or len(accepted) < self.tally.majority:
             return []
+        reached("slot: last states asked for")
         tasks = self._start(self._look_on, accepted)
         await wait_first(tasks, lambda: self.tally.conclusive() or self.tally.hopeless())
         return tasks
+
+    # ------------------------------------------------------------ deciding
 
     async def fast(self, ballot: Ballot, value: bytes) -> SlotState | None:
         """Create the slot with `value` accepted; the decided state, or None if somebody came between."""
@@ -142,58 +192,57 @@ class Slot:
         async def create(voter: Voter) -> None:
             nonlocal lost
             try:
-                self._remember(voter, await voter.create(self.number, 0, state))
+                self._remember(voter, await voter.create(self.number, None, state))
             except Exists:
+                await self._look_beyond(voter, None)
                 lost += 1
-                await self._look(voter)
 
         tasks = self._start_all(create)
         return await self._decision(tasks, lambda: lost > len(self._voters) - self.tally.majority)
 
-    async def attempt(self, ballot: Ballot, value: bytes | None) -> SlotState | None:
+    async def attempt(
+        self, ballot: Ballot, propose: Callable[[], bytes | None], announced: bytes | None = None
+    ) -> SlotState | None:
         """Both phases under `ballot`; the decided state (of whatever value), or None.
 
-        None means outvoted, too few answers (`tally.hopeless()`), or, with no `value` to propose, that a
-        majority holds nothing accepted.
+        `announced` is left in the promises, for a proposer that outvotes this one.
+        `propose` gives the value for a slot in which nothing was accepted; it is called after phase 1, when
+        `announced` has all that a majority was told. None means outvoted, too few answers
+        (`tally.hopeless()`), or, with nothing to propose, that a majority holds nothing accepted.
         """
         self._rounds["ballot"] += 1
-        promised = await self._promise(ballot)
+        promised = await self._promise(lambda state: promise(state, ballot, announced))
         if (state := self.tally.decided()) is not None:
             return state
         if promised is None:
             return None
         chosen = adopted(promised)
         if chosen is None:
-            chosen = value
+            chosen = propose()
+        else:
+            reached("slot: a value was adopted")
         if chosen is None:
             return None
         return await self._accept(ballot, chosen)
 
-    async def reserve(self, ballot: Ballot) -> bool:
-        """Phase 1 ahead of time, when the slot's value cannot be known yet; whether a majority has promised.
+    async def announce(self, ballot: Ballot, announced: bytes) -> bool:
+        """Leave `announced` at a majority; False if the slot is taken or outvotes the ballot."""
+        self._rounds["announcement"] += 1
+        promised = await self._promise(lambda state: promise(state, ballot, announced), keep=True)
+        return promised is not None and adopted(promised) is None
 
-        Who comes there with round 0 is turned away, and phase 2 (`attempt_reserved`) has a head start.
+    async def _promise(self, rule: Step, keep: bool = False) -> list[SlotState | None] | None:
+        """Phase 1: the states that a majority held when it promised; None without a majority.
+
+        `keep`: have the other voters go on in the background.
         """
-        promised = await self._promise(ballot)
-        self._reserved = None if promised is None else (ballot, promised)
-        return self._reserved is not None
-
-    async def attempt_reserved(self, value: bytes) -> SlotState | None:
-        """Phase 2 of what was reserved, once; as `attempt`."""
-        assert self._reserved is not None
-        (ballot, promised), self._reserved = self._reserved, None
-        chosen = adopted(promised)
-        return await self._accept(ballot, value if chosen is None else chosen)
-
-    async def _promise(self, ballot: Ballot) -> list[SlotState | None] | None:
-        """Phase 1: the states that a majority held when it promised; None without a majority."""
         promised: list[SlotState | None] = []
         outvoted = 0
 
         async def raise_promise(voter: Voter) -> None:
             nonlocal outvoted
             try:
-                promised.append(await self._raise(voter, lambda state: promise(state, ballot)))
+                promised.append(await self._raise(voter, rule))
             except OutvotedError:
                 outvoted += 1
 
@@ -212,8 +261,8 @@ class Slot:
         first = [voter for voter in self._voters if voter.refuses]
         tasks: list[asyncio.Task[None]] = []
         if len(first) > spare:
-            # There is no majority without some of these. As long as there is none, who keeps trying must not
-            # leave one state after another at the rest.
+            # There is no majority without some of these. As long as there is none, a gateway that keeps
+            # trying must not leave one state after another at the rest.
             tasks += self._start(raise_promise, first)
             enough = len(first) - spare
             await wait_first(tasks, lambda: len(promised) + outvoted >= enough or over())
@@ -221,7 +270,11 @@ class Slot:
             asked = first if tasks else []
             tasks += self._start(raise_promise, [voter for voter in self._voters if voter not in asked])
             await wait_first(tasks, over)
-        _give_up(tasks)
+        if keep:
+            self._leave(tasks)
+        else:
+            for task in tasks:
+                task.cancel()
         return promised if len(promised) >= needed else None
 
     async def _accept(self, ballot: Ballot, value: bytes) -> SlotState | None:
@@ -241,7 +294,9 @@ class Slot:
     async def _decision(
         self, tasks: Sequence["asyncio.Task[None]"], lost: Callable[[], bool]
     ) -> SlotState | None:
-        """Wait until the slot is decided or cannot be in this attempt; late voters go on behind our back."""
+        """Wait until the slot is decided, or cannot be in this attempt. Late voters finish in the
+        background.
+        """
         await wait_first(tasks, lambda: self.tally.decided() is not None or self.tally.hopeless() or lost())
         self._leave(tasks)
         return self.tally.decided()
@@ -252,40 +307,67 @@ class Slot:
             if not task.done():
                 self._background.spawn(task)
 
+    # ------------------------------------------------------------ one voter
+
     async def _raise(self, voter: Voter, rule: Step) -> SlotState | None:
         """Take one voter to its next state; the state before. Raises `OutvotedError`.
 
         Begins from what is known of the voter (at first: nothing), and reads on only where somebody else
         has made the next state meanwhile.
         """
-        while True:
-            held = self._held.get(voter.name)
-            before, place = (None, 0) if held is None else (held[0], held[1] + 1)
+        for _ in range(RAISES_MAX):
+            vote = self._votes.get(voter.name)
+            before = _state(vote)
             after = rule(before)
             if after is None:
                 raise OutvotedError(before)
             if after is before:
                 return before
             try:
-                self._remember(voter, await voter.create(self.number, place, after))
+                self._remember(voter, await voter.create(self.number, vote, after))
                 return before
             except Exists:
-                await self._look(voter, held)
+                await self._look_beyond(voter, vote)
+        raise Unavailable(voter.name, "vote", f"slot {self.number} is contended for", Cause.CONFLICT)
 
-    async def _look(self, voter: Voter, after: Held | None = None, last: bool = False) -> None:
+    async def _look(
+        self, voter: Voter, after: Vote | None = None, last: bool = False, contended: bool = False
+    ) -> None:
         tally = self.tally
-        self._held[voter.name] = held = await voter.read(self.number, after, last)
-        tally.heard(voter.name, _state(held))  # which is of the past when another question was asked since
+        vote = await voter.read(self.number, after, last, contended)
+        self._check_view(voter)
+        self._votes[voter.name] = vote
+        self._note_announced(vote)
+        tally.heard(voter.name, _state(vote))  # of the past when another question was asked since
+
+    async def _look_beyond(self, voter: Voter, vote: Vote | None) -> None:
+        """Read the state that another has created after `vote`. One that cannot be read is a failed vote."""
+        await self._look(voter, vote, contended=True)
+        if self._votes[voter.name] is vote:
+            reached("slot: a state exists and is not shown")
+            detail = f"slot {self.number}: it has a next state, and does not show it"
+            raise Unavailable(voter.name, "vote", detail, Cause.CORRUPT)
 
     async def _look_on(self, voter: Voter) -> None:
-        await self._look(voter, self._held[voter.name], last=True)
+        await self._look(voter, self._votes[voter.name], last=True)
 
-    def _remember(self, voter: Voter, held: Held) -> None:
-        self._held[voter.name] = held
-        self.tally.heard(voter.name, _state(held))
+    def _remember(self, voter: Voter, vote: Vote) -> None:
+        self._check_view(voter)
+        self._votes[voter.name] = vote
+        self.tally.heard(voter.name, vote.held.state)
+
+    def _note_announced(self, vote: Vote | None) -> None:
+        if vote is not None:
+            self.announced.update(dict.fromkeys(vote.announced))
+
+    def _check_view(self, voter: Voter) -> None:
+        """See the module's docstring."""
+        if voter.incarnation != self._view[voter.name]:
+            reached("slot: a voter was taken back while its slot was open")
+            raise Estranged(voter.name, "vote", "it was taken back since the slot was begun")
 
     def _start_all(self, work: Callable[[Voter], Awaitable[object]]) -> list["asyncio.Task[None]"]:
-        """A new attempt at all voters: who failed before may have come back."""
+        """A new attempt at all voters: those that failed before may have come back."""
         self.tally.failures.clear()
         return self._start(work, self._voters)
 
@@ -298,19 +380,14 @@ class Slot:
         async def vote(voter: Voter) -> None:
             try:
                 await work(voter)
-            except (ProviderError, Tampered) as error:
+            except (ProviderError, Tampered, ConfigError) as error:
                 tally.failed(voter.name, error)
-                self.heard(voter, False)
+                self._heard(voter, error)
             else:
-                self.heard(voter, True)
+                self._heard(voter, None)
 
         return [asyncio.ensure_future(vote(voter)) for voter in voters]
 
 
-def _state(held: Held | None) -> SlotState | None:
-    return None if held is None else held[0]
-
-
-def _give_up(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
+def _state(vote: Vote | None) -> SlotState | None:
+    return None if vote is None else vote.held.state

@@ -11,6 +11,7 @@ Everything else (one of two answers accepted, the third voter silent) is inconcl
 
 from dataclasses import dataclass, field
 
+from outlast.base.errors import ConfigError, NoMajority, OutlastError
 from outlast.quorum.ballot import Ballot, SlotState, majority
 
 
@@ -64,10 +65,20 @@ class Tally:
         """Whether so many voters failed that no majority can answer."""
         return len(self.failures) > self.voters - self.majority
 
-    def highest_round(self) -> int:
-        """The highest round seen in any answer; 0 if none."""
-        return max((state.promised.round for state in self.states.values() if state is not None), default=0)
+    def round_to_beat(self) -> int:
+        """The round above which a ballot is not outvoted by a majority, as far as it was heard; 0 if nothing
+        was.
 
-    def reasons(self) -> str:
-        """Why voters did not answer, for an error message."""
-        return "; ".join(f"{voter}: {error}" for voter, error in sorted(self.failures.items()))
+        One voter alone does not raise it: a voter that reports the last round of all must not have others
+        go on from there.
+        """
+        rounds = sorted(0 if state is None else state.promised.round for state in self.states.values())
+        return rounds[min(len(rounds), self.majority) - 1] if rounds else 0
+
+    def no_majority(self, slot: int) -> OutlastError:
+        """What to raise where it is hopeless: `NoMajority`, or `ConfigError` if this version is too old."""
+        for error in self.failures.values():
+            if isinstance(error, ConfigError):
+                return error
+        reasons = "; ".join(f"{voter}: {error}" for voter, error in sorted(self.failures.items()))
+        return NoMajority(f"slot {slot}: {reasons}")

@@ -1,83 +1,104 @@
 """One provider as a passive acceptor, and the proof that it has not forgotten its promises.
 
 Paxos rests on acceptors that remember. A provider that was erased answers "nothing there" about slots
-that it has voted in; counting such an answer could decide a slot twice. So every answer is *attested*:
-together with the operation the voter's marker is read, and the answer counts only if the marker is there
-with the incarnation that the catalog expects. An erased, emptied, swapped or re-mounted provider has no
-marker or an old one, and its answers are errors (`Estranged`) until it is reattached, which gives it a
-new incarnation through the log (docs/decisions/0003-amnesia.md).
+that it has voted in; counting such an answer could decide a slot twice. So every answer is *attested*
+(`providers.wrap.attest`): it counts only if the provider's marker, which any erasure takes along, was there
+with the incarnation that the catalog expects. An erased, emptied, swapped, or re-mounted provider is
+`Estranged` until it is reattached, which gives it a new incarnation through the log
+(docs/decisions/0003-amnesia.md).
 
-Where a round trip is long the marker is read beside the operation: a provider erased between the two reads,
-within that round trip, is not noticed in that operation. The alternative costs every commit a round trip.
-Where it is short (`near`), the marker is read after the operation, and nothing is missed.
+A `Vote` names the incarnation under which it was given. Nothing that was learned from a voter outlives
+its incarnation: `quorum.slot` counts only votes of the present one.
+
+On a disk the marker is part of the operation. Over a network it is read beside the operation: a provider
+that is erased between the two reads, within that operation, is not noticed in it. `in_doubt` names the slot
+of such a vote until a later look at the marker confirms it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-import msgspec
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from outlast.base import limits
+from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Estranged, Exists, NotFound, ProviderError, Unavailable
 from outlast.providers.latency import Latency
-from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.protocol import Provider
-from outlast.quorum.ballot import SlotState, decode_state, encode_state
+from outlast.providers.wrap.attest import Attested
+from outlast.quorum.ballot import SlotState
+from outlast.quorum.state import PLACE_MAX, Placed, StateCodec, state_key
 
 T = TypeVar("T")
 
-Held = tuple[SlotState, int]
-"""A state of a slot, and the how-manieth of its states it is, from 0."""
-
-
 # A voter that is slower than the others works off their decisions in the background; this many at a time.
-OPERATIONS_MAX = 32
+OPERATIONS_MAX = 128
+# States of one row that are read at once, after the first.
+ROW_READ_AHEAD = 3
 # Before anything is known of a voter. Short, so that each is tried early.
 EXPECTED_S_GUESS = 0.01
 # A voter that was late is asked again after this, whoever else suffices: so its guard hears of a silence.
 OVERDUE_S = 0.5
 
 
-def state_key(slot: int, place: int) -> str:
-    """The name of a slot's first state (`place` 0) and of the later ones at every voter."""
-    return f"log/main/{slot:016x}.{place}" if place else f"log/main/{slot:016x}"
+class AttestedProvider(Attested, Protocol):
+    """A provider that knows its marker, and when it was last seen (`Attest`, or a guard)."""
+
+    @property
+    def attested_at(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What a voter holds for a slot, and the incarnation under which it said so."""
+
+    held: Placed
+    incarnation: bytes
+    announced: tuple[bytes, ...] = ()
+    """What the states read on the way to this one announce, its own included."""
 
 
 class Voter:
-    """The acceptor at one provider.
-
-    `check(slot, value)` raises `Tampered` for a value that no gateway of this store sealed; such an
-    answer is the voter's failure. Every method raises `ProviderError` or `Tampered`.
-    """
+    """The acceptor at one provider. Every method raises `ProviderError` or `Tampered`."""
 
     def __init__(
-        self, provider: Provider, incarnation: bytes, source: Provider | None = None, near: bool = False
+        self,
+        provider: AttestedProvider,
+        codec: StateCodec,
+        clock: Clock,
+        check: Callable[[int, bytes], object],
+        source: Provider | None = None,
     ) -> None:
-        """`source`: where to read without attestation, past a guard that refuses an estranged provider.
+        """`check(slot, value)` raises `Tampered` for a value that no gateway of this store sealed: such an
+        answer is the voter's failure.
 
-        `near`: another round trip costs next to nothing, as on a disk.
+        `source`: where to read without attestation, past a guard that refuses an estranged provider.
         """
         self.name = provider.name
         self.provider = provider
-        self._source = source or provider
-        self.incarnation = incarnation
-        self._near = near
-        self._under_way = 0
-        self._pace = Latency()
-        self._late = False
+        self.check = check
         self.refuses = False
         """Whether the last `create` was refused or not answered."""
+        self.codec = codec
+        self._source = source or provider
+        self._clock = clock
+        self._in_flight = 0
+        self._pace = Latency()
+        self._late = False
         self._asked_at = float("-inf")
-        self._marker: Marker | None = None
-        self._marker_content = b""
-        self.check: Callable[[int, bytes], object] = lambda slot, value: None
+        self._unconfirmed: tuple[int, float] | None = None
+
+    @property
+    def incarnation(self) -> bytes:
+        """The incarnation under which its votes count now."""
+        return self.provider.incarnation
+
+    # ------------------------------------------------------------ how near it is
 
     @property
     def expected_s(self) -> float:
         """How long an operation will take; a guess before the first."""
-        known = self._pace.known
-        return self._pace.expected_s(asyncio.get_running_loop().time()) if known else EXPECTED_S_GUESS
+        return self._pace.expected_s(self._clock.monotonic()) if self._pace.known else EXPECTED_S_GUESS
 
     @property
     def rank(self) -> tuple[bool, float]:
@@ -91,98 +112,128 @@ class Voter:
     @property
     def overdue(self) -> bool:
         """Whether it was late, and should be asked beside others to find out whether it still is."""
-        return self._late and asyncio.get_running_loop().time() - self._asked_at >= OVERDUE_S
+        return self._late and self._clock.monotonic() - self._asked_at >= OVERDUE_S
 
-    async def read(self, slot: int, after: Held | None = None, last: bool = False) -> Held | None:
+    # ------------------------------------------------------------ votes
+
+    @property
+    def in_doubt(self) -> int | None:
+        """A slot in which it voted in an operation that no later look at the marker has confirmed."""
+        if self._unconfirmed is None:
+            return None
+        slot, voted_at = self._unconfirmed
+        return slot if self.provider.attested_at < voted_at else None
+
+    def doubt_settled(self) -> None:
+        """The slot in doubt is being settled without this voter."""
+        self._unconfirmed = None
+
+    async def read(
+        self, slot: int, after: Vote | None = None, last: bool = False, contended: bool = False
+    ) -> Vote | None:
         """The slot's first state with a value, or its last state; `after`: of those later than this one.
 
         That a value was accepted stays true, whatever came later. So one request tells enough of a slot for
-        which nobody contended, which is nearly all; who needs the `last` one takes a request more.
+        which nobody contended, which is nearly all; finding the `last` one takes a request more. Of a slot
+        that is known to be `contended`, several states are read at once.
         """
-
-        async def state_at(place: int) -> Held | None:
-            return await self._attested(lambda: self._read(self.provider, slot, place))
-
-        return await _walk(state_at, after, last)
+        width = ROW_READ_AHEAD if contended else 1
+        held = None if after is None else after.held
+        states, incarnation = await self._attested(lambda: self._walk(self.provider, slot, held, last, width))
+        if not states:
+            return after
+        announced = (placed.state.announced for placed in states)
+        return Vote(states[-1], incarnation, tuple(one for one in announced if one is not None))
 
     async def peek(self, slot: int, last: bool = False) -> SlotState | None:
         """As `read`, without attestation: proves nothing by what is missing."""
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
-                held = await _walk(lambda place: self._read(self._source, slot, place), None, last)
+                states = await self._walk(self._source, slot, None, last, 1)
         except TimeoutError as error:
             raise Unavailable(self.name, "get", "no answer in time", Cause.TIMEOUT) from error
-        return None if held is None else held[0]
+        return states[-1].state if states else None
 
-    async def create(self, slot: int, place: int, state: SlotState) -> Held:
-        """Give the slot this state after the one at `place` - 1. Raises `Exists` if somebody else has."""
-        data = encode_state(state)
+    async def create(self, slot: int, after: Vote | None, state: SlotState) -> Vote:
+        """Give the slot this state after the one that it is known to hold. Raises `Exists`."""
+        placed, data = self.codec.encode(slot, None if after is None else after.held, state)
+        key = state_key(slot, placed.place)
         try:
-            await self._attested(lambda: self.provider.create(state_key(slot, place), data))
+            _, incarnation = await self._attested(lambda: self.provider.create(key, data))
         except ProviderError as error:
             self.refuses = not isinstance(error, Exists)
             raise
         self.refuses = False
-        return state, place
+        if not self.provider.attests:
+            self._unconfirmed = slot, self._clock.monotonic()
+        return Vote(placed, incarnation)
 
-    async def _read(self, source: Provider, slot: int, place: int) -> Held | None:
-        try:
-            data = await source.get(state_key(slot, place))
-        except NotFound:
-            return None
-        try:
-            state = decode_state(data)
-        except msgspec.DecodeError as error:
-            raise Unavailable(self.name, "get", f"slot {slot} is damaged: {error}", Cause.CORRUPT) from error
-        if state.value is not None:
-            self.check(slot, state.value)
-        return state, place
+    # ------------------------------------------------------------ pieces
 
-    async def _attested(self, operation: Callable[[], Awaitable[T]]) -> T:
-        if self._under_way >= OPERATIONS_MAX:
-            raise Unavailable(self.name, "vote", "too many votes under way", Cause.SATURATED)
-        self._under_way += 1
-        loop = asyncio.get_running_loop()
-        self._asked_at = began = loop.time()
-        marker = None if self._near else asyncio.ensure_future(self._attest())
+    async def _walk(
+        self, source: Provider, slot: int, after: Placed | None, last: bool, width: int
+    ) -> list[Placed]:
+        """The states behind `after`, up to the first one with a value, or to the last one.
+
+        `width` are read at once. Most rows have one state; of those that have more, several are.
+        """
+        states: list[Placed] = []
+        first = 0 if after is None else after.place + 1
+        while first + len(states) <= PLACE_MAX:
+            place = first + len(states)
+            contents = await asyncio.gather(
+                *(_content(source, state_key(slot, place + ahead)) for ahead in range(width))
+            )
+            for content in contents:
+                if content is None:
+                    return states
+                after = self.codec.decode(slot, after, content)
+                if after.state.value is not None:
+                    self.check(slot, after.state.value)
+                states.append(after)
+                if after.state.value is not None and not last:
+                    return states
+            width = ROW_READ_AHEAD
+        raise Unavailable(self.name, "get", f"slot {slot} has no last state", Cause.CORRUPT)
+
+    async def _attested(self, operation: Callable[[], Awaitable[T]]) -> tuple[T, bytes]:
+        """What the operation gives, and the incarnation under which it did."""
+        if self._in_flight >= OPERATIONS_MAX:
+            raise Unavailable(self.name, "vote", "too many votes in flight", Cause.SATURATED)
+        self._in_flight += 1
+        self._asked_at = began = self._clock.monotonic()
+        incarnation = self.provider.incarnation
+        looking = None if self.provider.attests else asyncio.ensure_future(self.provider.attest())
         try:
             async with asyncio.timeout(limits.log_operation_s_max):
                 result = await operation()
-                await (marker or self._attest())
+                if looking is not None:
+                    await looking
         except TimeoutError as error:
             raise Unavailable(self.name, "vote", "no answer in time", Cause.TIMEOUT) from error
         finally:
-            self._under_way -= 1
-            if marker is not None and not marker.done():
-                marker.cancel()
-            elif marker is not None and not marker.cancelled():
-                marker.exception()  # seen: the operation's own error is the one to raise
-        self._pace.add(loop.time() - began, loop.time())
+            self._in_flight -= 1
+            _let_go(looking)
+        if self.provider.incarnation != incarnation:
+            raise Estranged(self.name, "vote", "it was taken back while it was asked")
+        now = self._clock.monotonic()
+        self._pace.add(now - began, now)
         self._late = False
-        return result
-
-    async def _attest(self) -> None:
-        """The same marker is seen at every operation: it is decoded once."""
-        try:
-            content = await self.provider.get(MARKER_KEY)
-            if content != self._marker_content:
-                self._marker = Marker.decode(content)
-                self._marker_content = content
-        except NotFound as error:
-            raise Estranged(self.name, "vote", "its marker is gone: erased or not mounted") from error
-        except ValueError as error:
-            raise Unavailable(self.name, "vote", f"its marker: {error}", Cause.CORRUPT) from error
-        assert self._marker is not None
-        if self._marker.incarnation != self.incarnation:
-            raise Estranged(self.name, "vote", "its marker is not the one expected: swapped or an old copy")
+        return result, incarnation
 
 
-async def _walk(
-    state_at: Callable[[int], Awaitable[Held | None]], held: Held | None, last: bool
-) -> Held | None:
-    """Go on from `held` to the first state with a value, or to the last; to `held` if that is the last."""
-    while (later := await state_at(0 if held is None else held[1] + 1)) is not None:
-        held = later
-        if held[0].value is not None and not last:
-            break
-    return held
+async def _content(source: Provider, key: str) -> bytes | None:
+    try:
+        return await source.get(key)
+    except NotFound:
+        return None
+
+
+def _let_go(looking: "asyncio.Task[None] | None") -> None:
+    """The operation's own error is the one to raise, not that of the look at the marker beside it."""
+    if looking is None or looking.cancelled():
+        return
+    if looking.done():
+        looking.exception()
+    else:
+        looking.cancel()

@@ -1,14 +1,16 @@
-"""Those who wait for the log: writers for their record's outcome, readers for the proof of being current."""
+"""Callers that wait for the log: writers for an outcome, readers for the proof of being current."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.errors import NoMajority
+from outlast.quorum.batch import Submission
 
-# For how long there must have been no majority before those who wait are told so.
+# For how long there must have been no majority before the callers that wait are given `NoMajority`.
 NO_MAJORITY_PATIENCE_S = 2.0
 
 
@@ -17,7 +19,7 @@ class Waiter:
     """One caller that waits since `since` (monotonic seconds)."""
 
     since: float
-    heard: NoMajority | None = field(default=None, kw_only=True)
+    last_error: NoMajority | None = field(default=None, kw_only=True)
     """Why the last try had no majority, if that was so."""
     future: "asyncio.Future[object]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
@@ -28,7 +30,7 @@ class Waiter:
         """False once it was answered, or gave up."""
         return not self.future.done()
 
-    def tell(self, outcome: object) -> None:
+    def resolve(self, outcome: object) -> None:
         """Answer, if it still waits."""
         if not self.future.done():
             self.future.set_result(outcome)
@@ -38,14 +40,14 @@ class Waiter:
         if not self.future.done():
             self.future.set_exception(error)
 
-    async def answer(self) -> object:
-        """Wait for the answer. Raises `NoMajority` when that takes longer than a request may."""
+    async def wait_outcome(self) -> object:
+        """The answer. Raises `NoMajority` when that takes longer than a request may."""
         try:
             async with asyncio.timeout(limits.request_wait_s_max):
                 return await self.future
         except TimeoutError as error:
-            told = f"no agreement within {limits.request_wait_s_max:.0f} s"
-            raise NoMajority(told if self.heard is None else f"{told}; {self.heard}") from error
+            reason = f"no agreement within {limits.request_wait_s_max:.0f} s"
+            raise NoMajority(f"{reason}; {self.last_error}" if self.last_error else reason) from error
 
 
 @dataclass(slots=True, eq=False)
@@ -55,16 +57,67 @@ class Writer(Waiter):
     record: bytes = b""
 
 
-@dataclass(slots=True)
-class Pinned:
-    """The value that a gateway proposes for `slot`: who wrote its records, who reads on its decision."""
+@dataclass(slots=True, eq=False)
+class Reader(Waiter):
+    """A caller that waits to be current. Those that came before have lower tickets."""
 
-    slot: int
-    value: bytes
-    writers: list[Writer]
-    riders: list[Waiter]
-    shown: bool = False
-    """Whether a voter may have seen it, or another value of ours for the slot."""
+    ticket: int = 0
+
+
+class Readers:
+    """The readers that wait, first come first.
+
+    Each draws a ticket, so that of a reader and a question, or a submission, at the same time on the clock
+    it is known which came first.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.ticket = 0
+        """The last reader's."""
+        self._clock = clock
+        self._waiting: deque[Reader] = deque()
+
+    def add(self) -> Reader:
+        """A caller that waits to be current."""
+        self.ticket += 1
+        reader = Reader(self._clock.monotonic(), ticket=self.ticket)
+        self._waiting.append(reader)
+        return reader
+
+    def resolve(self, ticket: int) -> int:
+        """Everything acknowledged before the reader after `ticket` came is applied; how many waited for
+        that.
+        """
+        count = 0
+        while self._waiting and self._waiting[0].ticket <= ticket:
+            reader = self._waiting.popleft()
+            count += reader.waits
+            reader.resolve(None)
+        return count
+
+    @property
+    def last(self) -> Reader | None:
+        """The last that waits."""
+        while self._waiting and not self._waiting[-1].waits:
+            self._waiting.pop()
+        return self._waiting[-1] if self._waiting else None
+
+    def __iter__(self) -> Iterator[Reader]:
+        return iter(self._waiting)
+
+    def fail_all(self, error: Exception) -> None:
+        """Give all that wait this error."""
+        while self._waiting:
+            self._waiting.popleft().fail(error)
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A submission of this gateway that is not known to be decided. `ticket`: the last reader before it."""
+
+    submission: Submission
+    writers: Sequence[Writer]
+    ticket: int
 
     @property
     def waits(self) -> bool:
@@ -72,11 +125,11 @@ class Pinned:
         return any(writer.waits for writer in self.writers)
 
 
-class Silence:
-    """A time in which no majority answered, time and again, and those who wait for one.
+class Outage:
+    """A time in which no majority answered, time and again, and the callers that wait for one.
 
-    How long they have waited before it began does not count: behind a large batch, or beside busy gateways,
-    a moment in which too few voters are asked is no reason to give up.
+    How long they had waited before it began does not count: behind a large batch, or beside busy gateways,
+    a moment in which too few voters answer is no reason to give up.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -84,22 +137,22 @@ class Silence:
         self._since: float | None = None
 
     @property
-    def lasts(self) -> bool:
+    def active(self) -> bool:
         """Whether the last try found no majority."""
         return self._since is not None
 
-    def ends(self) -> None:
+    def clear(self) -> None:
         """A majority has answered, or nobody asks any more."""
         self._since = None
 
-    def goes_on(self, waiters: Sequence[Waiter], error: NoMajority, waited_s: float) -> None:
-        """No majority has answered, for which the last round waited so long.
+    def extend(self, waiters: Iterable[Waiter], error: NoMajority, waited_s: float) -> None:
+        """No majority has answered; the last round waited for one for `waited_s`.
 
-        Who has had enough is told; its record may be decided all the same.
+        Callers out of patience get `NoMajority`; their records may still be decided.
         """
         now = self._clock.monotonic()
         since = self._since = now - waited_s if self._since is None else self._since
         for waiter in waiters:
-            waiter.heard = error
+            waiter.last_error = error
             if now - max(waiter.since, since) >= NO_MAJORITY_PATIENCE_S:
                 waiter.fail(error)

@@ -7,7 +7,8 @@ Top to bottom, as a request goes:
 - `objects`, `multipart`: the records that make bodies objects and parts.
 - `write`: bytes to bodies.  `outgoing`: chunks to stripes to extents.  `packing`: extents begun and sent off.
   `shipment`: one extent's fragments to their providers.  `digests`, `budget`: hashing beside, bounded memory.
-- `read`: versions to bytes.  `windows`: which stretches.  `reading`: fetched ahead of the consumer.
+- `read`: versions to bytes.  `reading`: what the caller has.  `windows`: which stretches.
+  `feed`: fetched ahead of the consumer.  `read_memory`: within the memory of all readers.
   `gather`: any k fragments of an extent.  `hedge`: how often a late one may be replaced.
 - `fleet`: the providers, and who is there.  `notes`: what was found out about fragments.
 """
@@ -18,7 +19,7 @@ from outlast.store.digests import Digest
 from outlast.store.figures import Figures
 from outlast.store.fleet import Fleet
 from outlast.store.multipart import part_span
-from outlast.store.reading import Reading
+from outlast.store.reading import PendingReading, Reading
 from outlast.store.status import ProviderStatus, Status
 from outlast.store.store import Check, Store
 from outlast.store.write import Source
@@ -30,6 +31,7 @@ __all__ = [
     "Figures",
     "Fleet",
     "Listing",
+    "PendingReading",
     "ProviderStatus",
     "Reading",
     "Source",

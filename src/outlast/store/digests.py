@@ -10,7 +10,7 @@ Invariant: every digest sees every buffer once, in the order of `feed`. At most 
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from outlast.base.concurrency import offload
@@ -34,9 +34,9 @@ class Digest(Protocol):
 class Digests:
     """MD5 and further digests over one stream of buffers."""
 
-    def __init__(self, further: Sequence[Digest], hashed: Callable[[int], None]) -> None:
-        """`hashed(bytes)` is called as the digests get on; together it is told of every byte once."""
-        self._hashed = hashed
+    def __init__(self, further: Sequence[Digest]) -> None:
+        self.fed = 0
+        """Bytes taken so far."""
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._all: tuple[Digest, ...] = (self._md5, *further)
         self._queue: deque[Buffer] = deque()
@@ -46,18 +46,26 @@ class Digests:
 
     def feed(self, buffer: Buffer) -> None:
         """Take the next buffer, which must not be changed any more. Never waits."""
+        self.fed += len(buffer)
         if self._job is None and len(buffer) <= inline_hash_bytes_max:
             self._update(buffer)
-            self._hashed(len(buffer))
             return
         self._queue.append(buffer)
         self._backlog += len(buffer)
         if self._job is None:
             self._job = asyncio.ensure_future(self._work())
 
-    async def room(self) -> None:
+    async def wait_room(self) -> None:
         """Return when little enough is waiting for more to be fed. Raises what a digest raised."""
-        while self._backlog > backlog_bytes_max:
+        await self._wait_backlog(backlog_bytes_max)
+
+    async def wait_hashed(self, count: int) -> None:
+        """Return when the first `count` bytes are hashed. Raises what a digest raised."""
+        while self.fed - self._backlog < count:
+            await self._wait_backlog(self.fed - count)
+
+    async def _wait_backlog(self, least: int) -> None:
+        while self._backlog > least:
             self._raise_failure()
             self._moved.clear()
             await self._moved.wait()
@@ -104,7 +112,6 @@ class Digests:
     def _progress(self, count: int) -> None:
         self._backlog -= count
         self._moved.set()
-        self._hashed(count)
 
     def _update(self, buffer: Buffer) -> None:
         for digest in self._all:

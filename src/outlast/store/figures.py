@@ -67,7 +67,7 @@ def figures_of(
         hedges=reader.hedges,
         memory=(
             Memory("write", budget.used, budget.total),
-            Memory("read", reader.ahead.total - reader.ahead.free, reader.ahead.total),
+            Memory("read", reader.memory.used, reader.memory.total),
         ),
         waiting_writers=budget.waiting,
         noted_lost=notes.noted_lost,

@@ -24,6 +24,8 @@ shortage_look_s = 0.05
 # again. If it is not, it is late for as long again as it has been silent, but no longer than this: its guard
 # knows by then.
 late_s_min = 1.0
+# A provider is slow beside the others when it is expected to take this many times as long as half of them.
+slow_factor = 4.0
 late_s_max = 4.0
 
 
@@ -64,6 +66,14 @@ class Fleet:
     def down(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of `names` that are not available."""
         return tuple(name for name in names if not self.available(name))
+
+    def slow(self, names: Sequence[str], size: int) -> tuple[str, ...]:
+        """Those of `names` that take a fragment of `size` bytes much more slowly than most do."""
+        expected = {name: self._guards[name].health.expected_s("put", size) for name in names if name in self}
+        if not expected:
+            return ()
+        usual = sorted(expected.values())[(len(expected) - 1) // 2]
+        return tuple(name for name, seconds in expected.items() if seconds > slow_factor * usual)
 
     def was_late(self, name: str, silent_s: float) -> None:
         """A call to this provider is later than is usual, for it or beside the others: it took `silent_s`."""

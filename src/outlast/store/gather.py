@@ -1,16 +1,19 @@
 """Any k of an extent's fragments, from whoever answers first.
 
-The way: the k providers expected to be fastest are asked. One that fails is replaced by another at once.
-When one is later than it usually is, another is asked as well (within the hedges' budget) and the first k
-answers win. What turns out to be damaged is left out, noted, and replaced like a failure. When nobody is
-left to be asked, those that failed are tried again as long as that may help (`Fleet.wait_available`).
+The way: the k providers expected to be fastest are asked. One that fails, or is found to be down while it is
+asked, is replaced by another at once. When one is later than it usually is, another is asked as well (a
+hedge) and the first k answers win. A hedge is paid from a budget that all readers share (`Hedges`), but
+nobody waits for more than twice a provider's usual time while another one is on time: then it is free. What
+turns out to be damaged is left out, noted, and replaced like a failure. When nobody is left to be asked,
+those that failed are tried again as long as that may help (`Fleet.wait_available`).
 
 Invariant: `decoded` returns what was written, or raises. Nothing that it started runs on after `close`.
 """
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
+from enum import Enum, auto
 
 from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait
@@ -36,6 +39,60 @@ round_pause_s = 0.1
 # Another is asked because one is late only when it may be expected to answer within so many times what the
 # late one has taken: one that is ten times as far away does not help yet.
 hedge_reach = 4.0
+# Who has waited for so many times a provider's usual time (95 of 100 are faster) need not be granted a hedge.
+free_hedge_factor = 2.0
+# One that is late is looked at again after as long again, and at least this often.
+look_s_max = 0.25
+
+
+class ReadStage(Enum):
+    """What has become of a fragment in one gathering."""
+
+    UNTRIED = auto()
+    ASKED = auto()
+    """Its provider has been asked and has not answered."""
+    LATE = auto()
+    """The same, and another one has been asked for in its place. Whichever comes first is taken."""
+    HERE = auto()
+    FAILED = auto()
+    """Its provider could not give it; that may pass."""
+    USELESS = auto()
+    """Absent or damaged: asking again gives the same."""
+
+
+class FragmentRead:
+    """One fragment of the extent: where it is, and how far this gathering has come with it."""
+
+    __slots__ = ("asked_at", "hedges", "index", "late_at", "part", "place", "reason", "stage", "task", "won")
+
+    def __init__(self, index: int, place: str) -> None:
+        self.index = index
+        self.place = place
+        self.stage = ReadStage.UNTRIED
+        self.task: asyncio.Task[Buffer] | None = None
+        self.asked_at = 0.0
+        self.late_at = math.inf
+        """When to look at it again if it has not been answered by then."""
+        self.hedges: FragmentRead | None = None
+        """The late fragment because of which this one was asked for."""
+        self.won = False
+        """Whether it came before the one that it hedges."""
+        self.part: Buffer = b""
+        self.reason = ""
+        """Why it is not here, once that is known."""
+
+    def ask(self, task: "asyncio.Task[Buffer]", now: float, late_s: float) -> None:
+        """`task` asks for it."""
+        self.stage, self.task, self.asked_at, self.late_at = ReadStage.ASKED, task, now, now + late_s
+
+    def arrive(self, part: Buffer) -> None:
+        """It is here."""
+        self.stage, self.part = ReadStage.HERE, part
+        self.won = self.hedges is not None and self.hedges.stage is not ReadStage.HERE
+
+    def end(self, stage: ReadStage, reason: str) -> None:
+        """It is not to be had: `FAILED` or `USELESS`."""
+        self.stage, self.part, self.reason = stage, b"", reason
 
 
 class Gathering:
@@ -61,66 +118,64 @@ class Gathering:
         self._notes = notes
         self._clock = clock
         self._began = clock.monotonic()
-        self._parts: dict[int, Buffer] = {}
-        self._asked: dict[int, asyncio.Task[Buffer]] = {}
-        self._late_at: dict[int, float] = {}
-        self._hedged: list[tuple[int, int]] = []  # (the fragment asked for, the one that was late)
-        self._came: list[int] = []  # in the order in which they came
-        self._asked_at: dict[int, float] = {}
-        self._failed: dict[int, ProviderError] = {}
-        self._useless: dict[int, str] = {}  # absent or damaged: asking again gives the same
+        self._fragments = [FragmentRead(index, place) for index, place in enumerate(extent.places)]
 
     async def decoded(self) -> list[bytes]:
         """The plaintext of the stripes. Raises `StoreUnavailable`, `StoreCorrupt`."""
         count = self._extent.k
         while True:
             await self._have(count)
+            here = self._in(ReadStage.HERE)
             try:
-                return self._decoder.decode(self._stripes, self._parts)
+                return self._decoder.decode(self._stripes, {one.index: one.part for one in here})
             except BadShares as error:
-                self._leave_out(sorted(error.bad))
+                self._leave_out(error.bad)
             except Tampered as error:
-                if len(self._parts) == len(self._extent.places):
+                if len(here) == len(self._fragments):
                     raise StoreCorrupt(f"extent {self._extent.id.hex()}: {error}") from error
-                count = len(self._parts) + 1  # one more fragment shows which of these was forged
+                count = len(here) + 1  # one more fragment shows which of these was forged
 
     async def close(self) -> None:
         """Give up what is still asked for."""
-        await cancel_and_wait(tuple(self._asked.values()))
-        for hedge, late in self._hedged:
-            self._hedges.ended(hedge in self._came and late not in self._came[: self._came.index(hedge)])
+        await self._give_up(self._pending())
+        for one in self._fragments:
+            if one.hedges is not None:
+                self._hedges.ended(one.won)
+
+    def _in(self, *stages: ReadStage) -> list[FragmentRead]:
+        return [one for one in self._fragments if one.stage in stages]
+
+    def _pending(self) -> list[FragmentRead]:
+        return self._in(ReadStage.ASKED, ReadStage.LATE)
+
+    async def _give_up(self, pending: Sequence[FragmentRead]) -> None:
+        await cancel_and_wait([one.task for one in pending if one.task is not None])
 
     # ------------------------------------------------------------ asking
 
     async def _have(self, count: int) -> None:
         """Return when `count` parts are here."""
-        while len(self._parts) < count:
-            for _ in range(count - len(self._parts) - len(self._asked)):
-                if self._ask_next() is not None:
+        while (lacking := count - len(self._in(ReadStage.HERE))) > 0:
+            for _ in range(lacking - len(self._in(ReadStage.ASKED))):
+                if (best := self._best()) is not None:
+                    self._ask(best)
                     self._hedges.earn()
-            if self._asked:
-                await self._wait()
+            pending = self._pending()
+            if any(one.stage is ReadStage.ASKED or self._fleet.available(one.place) for one in pending):
+                await self._wait(pending)
             else:
-                await self._hope(count)
+                await self._hope(lacking)
 
-    def _ask_next(self) -> int | None:
-        """Ask the best of those that have not been asked; which it is. None if there is none."""
-        index = min(self._candidates(), key=self._rank, default=None)
-        if index is None:
-            return None
-        place = self._extent.places[index]
-        self._asked[index] = asyncio.ensure_future(self._get(index, place))
-        self._asked_at[index] = self._clock.monotonic()
-        self._late_at[index] = self._asked_at[index] + self._late_s(index)
-        return index
+    def _best(self) -> FragmentRead | None:
+        """The best of those that have not been asked for and may be; None if there is none."""
+        untried = [one for one in self._in(ReadStage.UNTRIED) if self._fleet.available(one.place)]
+        return min(untried, key=self._rank, default=None)
 
-    def _candidates(self) -> Iterable[int]:
-        for index, place in enumerate(self._extent.places):
-            tried = any(index in those for those in (self._parts, self._asked, self._failed, self._useless))
-            if not tried and self._fleet.available(place):
-                yield index
+    def _ask(self, one: FragmentRead) -> None:
+        task = asyncio.ensure_future(self._get(one))
+        one.ask(task, self._clock.monotonic(), self._late_s(one))
 
-    def _rank(self, index: int) -> tuple[bool, bool, int, float, int]:
+    def _rank(self, one: FragmentRead) -> tuple[bool, bool, int, float, int]:
         """First what is known to be there, of providers whose month is not used up; then the fastest.
 
         Who is late is as slow as it is silent.
@@ -128,96 +183,98 @@ class Gathering:
         Providers within half an octave count as equally fast: then those that were not late, and then the
         fragments that need no decoding, win.
         """
-        place = self._extent.places[index]
-        missing = bool(self._extent.missing >> index & 1)
-        expected = max(1e-6, self._expected_s(index), self._fleet.silent_s(place))
-        spent = place in self._fleet.spent
-        return missing, spent, round(2 * math.log2(expected)), self._fleet.late_until(place), index
+        missing = bool(self._extent.missing >> one.index & 1)
+        expected = max(1e-6, self._expected_s(one), self._fleet.silent_s(one.place))
+        spent = one.place in self._fleet.spent
+        return missing, spent, round(2 * math.log2(expected)), self._fleet.late_until(one.place), one.index
 
-    def _expected_s(self, index: int) -> float:
-        return self._fleet[self._extent.places[index]].health.expected_s("get", self._size)
+    def _expected_s(self, one: FragmentRead) -> float:
+        return self._fleet[one.place].health.expected_s("get", self._size)
 
-    def _late_s(self, index: int) -> float:
-        return self._fleet[self._extent.places[index]].health.late_s("get", self._size)
+    def _late_s(self, one: FragmentRead) -> float:
+        return self._fleet[one.place].health.late_s("get", self._size)
 
-    async def _get(self, index: int, place: str) -> Buffer:
-        return await self._fleet[place].get(fragment_key(self._extent.id, index), self._span)
+    async def _get(self, one: FragmentRead) -> Buffer:
+        return await self._fleet[one.place].get(fragment_key(self._extent.id, one.index), self._span)
 
-    async def _wait(self) -> None:
-        """Until somebody answers; when somebody is late instead, hedge."""
-        soonest = min(self._late_at[index] for index in self._asked)
-        timeout = None if soonest == math.inf else max(0.0, soonest - self._clock.monotonic())
-        await asyncio.wait(self._asked.values(), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        for index in [index for index, task in self._asked.items() if task.done()]:
-            self._take(index, self._asked.pop(index))
+    async def _wait(self, pending: Sequence[FragmentRead]) -> None:
+        """Until somebody answers, or it is time to look at one that is late."""
+        tasks = {one.task: one for one in pending if one.task is not None}
+        soonest = min(one.late_at for one in pending)
+        timeout = max(0.0, soonest - self._clock.monotonic())
+        await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        # One that was late has been asked for before its hedge, and is looked at before it.
+        for task, one in sorted(tasks.items(), key=lambda each: each[1].asked_at):
+            if task.done():
+                self._take(one, task)
         now = self._clock.monotonic()
-        for index in [index for index in self._asked if self._late_at[index] <= now]:
-            self._hedge(index, now)
+        for one in self._pending():
+            if one.late_at <= now:
+                one.late_at = now + min(now - one.asked_at, look_s_max)
+                if one.stage is ReadStage.ASKED:
+                    self._hedge(one, now - one.asked_at)
 
-    def _hedge(self, index: int, now: float) -> None:
-        """Ask somebody else too; if that is not possible now, look again after as long a wait."""
-        silent_s = now - self._asked_at[index]
-        self._fleet.was_late(self._extent.places[index], silent_s)
-        best = min(self._candidates(), key=self._rank, default=None)
-        helps = best is not None and self._expected_s(best) <= hedge_reach * silent_s
-        if helps and self._hedges.spend():
+    def _hedge(self, late: FragmentRead, silent_s: float) -> None:
+        """Ask somebody else too, if that helps and may be."""
+        self._fleet.was_late(late.place, silent_s)
+        if not self._fleet.available(late.place):
+            late.stage = ReadStage.LATE  # it has failed, but for its deadline: `_have` replaces it
+            return
+        best = self._best()
+        if best is None or self._expected_s(best) > hedge_reach * silent_s:
+            return
+        patient = silent_s >= free_hedge_factor * self._late_s(late)
+        if self._hedges.spend(free=patient and not self._fleet.late_until(best.place)):
             reached("gather: hedged")
-            hedge = self._ask_next()
-            assert hedge is not None, "there was somebody in this same turn"
-            self._hedged.append((hedge, index))
-            self._late_at[index] = math.inf
-        else:
-            self._late_at[index] = now + self._late_s(index)
+            late.stage = ReadStage.LATE
+            self._ask(best)
+            best.hedges = late
 
-    def _take(self, index: int, task: "asyncio.Task[Buffer]") -> None:
+    def _take(self, one: FragmentRead, task: "asyncio.Task[Buffer]") -> None:
         try:
             part = task.result()
         except NotFound:
             reached("gather: a fragment was absent")
-            self._notes.lost(self._extent, index)
-            self._useless[index] = "absent"
+            self._fleet.answered(one.place)
+            self._notes.lost(self._extent, one.index)
+            one.end(ReadStage.USELESS, "absent")
         except ProviderError as error:
-            self._failed[index] = error
+            one.end(ReadStage.FAILED, str(error))
         else:
-            self._fleet.answered(self._extent.places[index])
-            self._parts[index] = part
-            self._came.append(index)
+            self._fleet.answered(one.place)
+            one.arrive(part)
 
-    def _leave_out(self, bad: Iterable[int]) -> None:
-        reached("gather: a fragment was damaged")
-        for index in bad:
-            del self._parts[index]
-            self._useless[index] = "damaged"
-            self._notes.lost(self._extent, index)
-            self._fleet[self._extent.places[index]].health.report_corrupt()
+    def _leave_out(self, bad: Collection[int]) -> None:
+        for one in self._fragments:
+            if one.index in bad:
+                reached("gather: a fragment was damaged")
+                one.end(ReadStage.USELESS, "damaged")
+                self._notes.lost(self._extent, one.index)
+                self._fleet[one.place].health.report_corrupt()
 
     # ------------------------------------------------------------ when nobody is left
 
-    async def _hope(self, count: int) -> None:
+    async def _hope(self, lacking: int) -> None:
         """Wait until enough of those that failed can be asked again. Raises if that is of no use."""
-        wanting = [
-            place
-            for index, place in enumerate(self._extent.places)
-            if index not in self._parts and index not in self._useless
-        ]
+        reached("gather: nobody was left to be asked")
+        hanging = self._in(ReadStage.LATE)
+        await self._give_up(hanging)
+        for one in hanging:
+            one.end(ReadStage.FAILED, "no answer, and it is down")
+        wanting = [one.place for one in self._in(ReadStage.UNTRIED, ReadStage.FAILED)]
         if not wanting:
             raise StoreCorrupt(self._complaint())
         if self._clock.monotonic() - self._began > rounds_s_max:
             raise StoreUnavailable(self._complaint())
-        reached("gather: nobody was left to be asked")
         await self._clock.sleep(round_pause_s)
-        if not await self._fleet.wait_available(wanting, count - len(self._parts)):
+        if not await self._fleet.wait_available(wanting, lacking):
             raise StoreUnavailable(self._complaint())
-        self._failed.clear()
+        for one in self._in(ReadStage.FAILED):
+            one.stage, one.reason = ReadStage.UNTRIED, ""
 
     def _complaint(self) -> str:
         """Who did not give what."""
-        reasons = [
-            self._useless.get(index) or str(self._failed.get(index, "down"))
-            for index in range(len(self._extent.places))
-            if index not in self._parts
-        ]
-        places = [place for index, place in enumerate(self._extent.places) if index not in self._parts]
-        told = "; ".join(f"{place}: {reason}" for place, reason in zip(places, reasons, strict=True))
-        have, want = len(self._parts), self._extent.k
+        absent = [one for one in self._fragments if one.stage is not ReadStage.HERE]
+        told = "; ".join(f"{one.place}: {one.reason or 'down'}" for one in absent)
+        have, want = len(self._fragments) - len(absent), self._extent.k
         return f"extent {self._extent.id.hex()}: {have} of the {want} fragments needed; {told}"

@@ -14,7 +14,6 @@ from outlast.catalog.catalog import Catalog
 from outlast.catalog.listing import UploadListing
 from outlast.catalog.records import (
     Attributes,
-    Body,
     Checksum,
     Condition,
     PartCopied,
@@ -28,6 +27,7 @@ from outlast.catalog.uploads import Part, Upload
 from outlast.store.digests import Digest, Digests
 from outlast.store.names import check_key
 from outlast.store.reading import Reading
+from outlast.store.write import Writer, Written
 
 UPLOAD_ID_BYTES = 16
 
@@ -35,8 +35,9 @@ UPLOAD_ID_BYTES = 16
 class Multipart:
     """The records about uploads, and the looks into the catalog that belong to them."""
 
-    def __init__(self, catalog: Catalog, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, catalog: Catalog, writer: Writer, clock: Clock, entropy: Entropy) -> None:
         self._catalog = catalog
+        self._writer = writer
         self._clock = clock
         self._entropy = entropy
 
@@ -71,13 +72,14 @@ class Multipart:
             await self.find(bucket, key, upload)
 
     async def commit_part(
-        self, bucket: str, key: str, upload: str, number: int, body: Body, checksum: Checksum | None
+        self, bucket: str, key: str, upload: str, number: int, written: Written, checksum: Checksum | None
     ) -> str:
-        """Make the body a part, in place of an earlier one of its number; its ETag. Raises `NoSuchUpload`."""
-        await self._catalog.commit(
-            PartPut(bucket, key, _id(upload), number, unix_ms(self._clock), body, checksum)
+        """Make it a part, in place of an earlier one of its number; its ETag. Raises `NoSuchUpload`."""
+        at = unix_ms(self._clock)
+        await self._writer.commit(
+            written, lambda body: PartPut(bucket, key, _id(upload), number, at, body, checksum)
         )
-        return body.md5.hex()
+        return written.body.md5.hex()
 
     async def copy_part(
         self,
@@ -177,12 +179,11 @@ def _id(upload: str) -> bytes:
 
 
 async def _md5(reading: Reading, further: Sequence[Digest]) -> bytes:
-    digests = Digests(further, lambda count: None)
+    digests = Digests(further)
     try:
-        async with reading:
-            async for chunk in reading:
-                digests.feed(chunk)
-                await digests.room()
+        async for chunk in reading:
+            digests.feed(chunk)
+            await digests.wait_room()
         return await digests.finish()
     except BaseException:
         await digests.cancel()

@@ -2,7 +2,7 @@
 
 A reader that meets a damaged or absent fragment, and a straggler that arrived after its object was
 committed, leave a note. Notes are gathered for a moment, so that the same thing is said once however many
-readers meet it, and committed as `FragmentsLost` and `FragmentRestored` records, at a rate that does not
+readers meet it, and committed as `FragmentsLost` and `FragmentsRestored` records, at a rate that does not
 crowd out anybody's writes. The catalog's `missing` bits are hints: readers and repair verify what they read.
 
 Notes are not promises. One that cannot be kept (the log is away, too many at once, the process ends) is
@@ -10,6 +10,7 @@ dropped: whoever meets the fragment next will note it again, and `repair` looks 
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable
 
 from outlast.base.clock import Clock
@@ -18,7 +19,7 @@ from outlast.base.errors import StoreError
 from outlast.base.marks import reached
 from outlast.base.points import point
 from outlast.catalog.catalog import Catalog
-from outlast.catalog.records import Extent, FragmentRestored, FragmentsLost
+from outlast.catalog.records import Extent, Fragment, FragmentsLost, FragmentsRestored
 
 # Notes wait for so long, to be said once and to let the object's own commit go first.
 gather_s = 1.0
@@ -37,8 +38,8 @@ class Notes:
         self._catalog = catalog
         self._clock = clock
         self._background = background
-        self._lost: dict[tuple[bytes, int], str] = {}
-        self._restored: dict[tuple[bytes, int], str] = {}
+        self._lost: dict[tuple[bytes, int], Fragment] = {}
+        self._restored: dict[tuple[bytes, int], Fragment] = {}
         self._at_work = False
 
     def lost(self, extent: Extent, index: int) -> None:
@@ -46,16 +47,16 @@ class Notes:
         known = extent.missing >> index & 1
         if not known and len(self._lost) < notes_max:
             self.noted_lost += (extent.id, index) not in self._lost
-            self._lost[extent.id, index] = extent.places[index]
+            self._lost[extent.id, index] = extent.fragment(index)
             self._restored.pop((extent.id, index), None)
             self._begin()
 
-    def restored(self, extent: bytes, index: int, place: str) -> None:
-        """Fragment `index` of the extent is at `place` now."""
+    def restored(self, extent: bytes, fragment: Fragment) -> None:
+        """This fragment of the extent is where it says now."""
         if len(self._restored) < notes_max:
-            self.noted_restored += (extent, index) not in self._restored
-            self._restored[extent, index] = place
-            self._lost.pop((extent, index), None)
+            self.noted_restored += (extent, fragment.index) not in self._restored
+            self._restored[extent, fragment.index] = fragment
+            self._lost.pop((extent, fragment.index), None)
             self._begin()
 
     def _begin(self) -> None:
@@ -81,16 +82,21 @@ class Notes:
         """Commits of the next few notes."""
         commits: list[Awaitable[object]] = []
         for extent, index in list(self._restored)[:notes_a_round_max]:
-            place = self._restored.pop((extent, index))
-            commits.append(self._catalog.commit(FragmentRestored(extent, index, place)))
-        lost: dict[bytes, int] = {}
+            fragment = self._restored.pop((extent, index))
+            commits.append(self._catalog.commit(FragmentsRestored(extent, (fragment,))))
+        lost: defaultdict[bytes, list[Fragment]] = defaultdict(list)
         for extent, index in list(self._lost)[:notes_a_round_max]:
-            if self._still_there(extent, index, self._lost.pop((extent, index))):
-                lost[extent] = lost.get(extent, 0) | 1 << index
-        commits.extend(self._catalog.commit(FragmentsLost(extent, bits)) for extent, bits in lost.items())
+            fragment = self._lost.pop((extent, index))
+            if self._still_there(extent, fragment):
+                lost[extent].append(fragment)
+        commits.extend(
+            self._catalog.commit(FragmentsLost(extent, tuple(fragments)))
+            for extent, fragments in lost.items()
+        )
         return commits
 
-    def _still_there(self, extent: bytes, index: int, place: str) -> bool:
+    def _still_there(self, extent: bytes, fragment: Fragment) -> bool:
         """Whether the catalog still says that the fragment is at the place where it was not found."""
         now = self._catalog.state.extent(extent)
-        return now is not None and now.places[index] == place and not now.missing >> index & 1
+        index = fragment.index
+        return now is not None and now.places[index] == fragment.place and not now.missing >> index & 1

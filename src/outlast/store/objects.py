@@ -13,7 +13,6 @@ from outlast.base.errors import NoSuchBucket, NoSuchKey, StoreUnavailable
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.records import (
     Attributes,
-    Body,
     Checksum,
     Condition,
     ObjectCopied,
@@ -23,6 +22,7 @@ from outlast.catalog.records import (
     Version,
 )
 from outlast.store.names import check_key
+from outlast.store.write import Writer, Written
 
 VERSION_ID_BYTES = 16
 # Whoever overwrites an object as fast as it is copied wins in the end.
@@ -32,8 +32,9 @@ copy_attempts_max = 8
 class Objects:
     """The records about objects."""
 
-    def __init__(self, catalog: Catalog, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, catalog: Catalog, writer: Writer, clock: Clock, entropy: Entropy) -> None:
         self._catalog = catalog
+        self._writer = writer
         self._clock = clock
         self._entropy = entropy
 
@@ -53,21 +54,23 @@ class Objects:
         self,
         bucket: str,
         key: str,
-        body: Body,
+        written: Written,
         attributes: Attributes,
         checksum: Checksum | None,
         condition: Condition | None,
     ) -> Version:
-        """Make the body the newest version. Raises `PreconditionFailed`, `NoSuchKey`, `NoSuchBucket`."""
+        """Make it the newest version. Raises `PreconditionFailed`, `NoSuchKey`, `NoSuchBucket`."""
         version = Version(
             id=self._entropy.bytes(VERSION_ID_BYTES),
-            etag=body.md5.hex(),
-            size=body.size,
+            etag=written.body.md5.hex(),
+            size=written.body.size,
             modified=unix_ms(self._clock),
             attributes=attributes,
             checksum=checksum,
         )
-        committed: Version = await self._catalog.commit(ObjectPut(bucket, key, version, body, condition))
+        committed: Version = await self._writer.commit(
+            written, lambda body: ObjectPut(bucket, key, version, body, condition)
+        )
         return committed
 
     async def delete(self, bucket: str, key: str, condition: Condition | None) -> bool:

@@ -3,7 +3,7 @@
     sync        everything acknowledged before the call is in the local catalog
     find        the version, and the pieces that its content consists of
     select      the span that the caller wants of it (or its refusal)
-    fetch       windows of at most `limits.read_window_bytes`, some ahead of the consumer (`Reading`)
+    fetch       windows of at most `limits.read_window_bytes`, some ahead of the consumer (`Feed`)
 
 The first window is fetched before `get` returns, so that what cannot be read is an error and not a broken
 body. Sync to find happen in one turn of the loop: a reading shows one version, whatever comes after it.
@@ -22,12 +22,14 @@ from outlast.catalog.records import Extent, Version
 from outlast.coding.extent import ExtentDecoder
 from outlast.coding.keys import Keyring
 from outlast.coding.seal import Box, unwrap_key
+from outlast.store.feed import Feed
 from outlast.store.fleet import Fleet
 from outlast.store.gather import Gathering
 from outlast.store.hedge import Hedges
 from outlast.store.names import check_key
 from outlast.store.notes import Notes
-from outlast.store.reading import ReadAhead, Reading
+from outlast.store.read_memory import ReadMemory
+from outlast.store.reading import Reading
 from outlast.store.windows import Stretch, Window, stretches
 
 Span: TypeAlias = tuple[int, int]
@@ -36,7 +38,7 @@ Select: TypeAlias = Callable[[Version], Span | None]
 
 
 class Reader:
-    """Reads objects. One for a store: all reads share its hedges and its memory for reading ahead."""
+    """Reads objects. One for a store: all reads share its hedges and its memory."""
 
     def __init__(
         self,
@@ -53,7 +55,7 @@ class Reader:
         self._clock = clock
         self._notes = notes
         self.hedges = Hedges()
-        self.ahead = ReadAhead(limits.read_ahead_bytes_max)
+        self.memory = ReadMemory(limits.read_ahead_bytes_max, clock)
 
     async def head(self, bucket: str, key: str) -> Version:
         """The newest version. Raises `NoSuchBucket`, `NoSuchKey`, `StoreUnavailable`."""
@@ -62,7 +64,7 @@ class Reader:
         return self._version(bucket, key)
 
     async def get(self, bucket: str, key: str, select: Select) -> Reading:
-        """The newest version's bytes. Raises as `head`, what `select` raises, and `StoreCorrupt`."""
+        """The newest version's bytes. Raises as `head`, what `select` raises, `StoreCorrupt`, `StoreBusy`."""
         check_key(key)
         await self._catalog.sync_to_read()
         version = self._version(bucket, key)
@@ -77,9 +79,9 @@ class Reader:
 
     async def open(self, found: Found, start: int, stop: int) -> Reading:
         """The bytes [start, stop) of what was found, the first window fetched."""
-        reading = Reading(found.version, start, stop, None)
-        await reading.begin(stretches(found, start, stop), self.fetch, self.ahead, self._clock)
-        return reading
+        feed = Feed(stretches(found, start, stop), self.fetch, self.memory, self._clock)
+        await feed.begin()
+        return Reading(found.version, start, stop, None, feed)
 
     async def fetch(self, window: Window) -> list[memoryview]:
         """The window's plaintext, in order. Raises `StoreUnavailable`, `StoreCorrupt`."""

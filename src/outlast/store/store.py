@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TypeAlias
 
+from outlast.base import limits
 from outlast.base.clock import Clock, unix_ms
 from outlast.base.concurrency import Background
 from outlast.base.entropy import Entropy
 from outlast.base.errors import NoSuchBucket, StoreUnavailable
-from outlast.base.points import point
 from outlast.catalog.buckets import Bucket
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.listing import Listing, UploadListing
@@ -34,6 +34,8 @@ from outlast.coding.keys import Keyring
 from outlast.providers.quota import Quota
 from outlast.quorum.log import Log
 from outlast.store.access import Access, AccessKey
+from outlast.store.budget import Budget
+from outlast.store.context import StoreContext
 from outlast.store.digests import Digest
 from outlast.store.figures import Figures, figures_of
 from outlast.store.fleet import Fleet
@@ -41,12 +43,13 @@ from outlast.store.multipart import Multipart
 from outlast.store.names import check_bucket_name
 from outlast.store.notes import Notes
 from outlast.store.objects import Objects
-from outlast.store.packing import Packer
 from outlast.store.quotas import Quotas
 from outlast.store.read import Reader, Select, Span
-from outlast.store.reading import Reading
+from outlast.store.reading import PendingReading
+from outlast.store.redundancy import Redundancy
+from outlast.store.restore import Restorer
 from outlast.store.status import Status, status_of
-from outlast.store.write import Source, Writer
+from outlast.store.write import Source, Writer, Written
 
 Check: TypeAlias = Callable[[Body], Checksum | None]
 """Looks at a body that is complete and not yet committed; gives the checksum to be stored, or raises."""
@@ -86,15 +89,27 @@ class Store:
         self.entropy = entropy
         self.fleet = fleet
         self.clock = clock
+        self.report = report
         self._let_go = let_go
         self._background = Background(report)
         self.quotas = Quotas(quotas or {}, catalog, fleet, clock, entropy.bytes(reporter_id_bytes))
         notes = self._notes = Notes(catalog, clock, self._background)
-        packer = Packer(catalog, fleet, self.quotas, keyring, clock, entropy, notes)
-        self.writer = Writer(packer, fleet, clock, self._background)
+        context = self.context = StoreContext(
+            catalog=catalog,
+            fleet=fleet,
+            quotas=self.quotas,
+            keyring=keyring,
+            clock=clock,
+            entropy=entropy,
+            notes=notes,
+            budget=Budget(limits.write_buffer_bytes_max),
+            background=self._background,
+        )
         self.reader = Reader(catalog, fleet, keyring, clock, entropy, notes)
-        self._objects = Objects(catalog, clock, entropy)
-        self._multipart = Multipart(catalog, clock, entropy)
+        self.restorer = Restorer(context, self.reader.decoder)
+        self.writer = Writer(context, Redundancy(context, self.restorer))
+        self._objects = Objects(catalog, self.writer, clock, entropy)
+        self._multipart = Multipart(catalog, self.writer, clock, entropy)
         self._access = Access(catalog, keyring, clock, entropy)
 
     # ------------------------------------------------------------ life
@@ -116,6 +131,7 @@ class Store:
 
     async def close(self) -> None:
         """End what runs in the background and let go of everything. No method may be called afterwards."""
+        await self.writer.close()
         await self._background.close()
         await self.quotas.close()
         await self._let_go()
@@ -141,7 +157,7 @@ class Store:
     def figures(self) -> Figures:
         """What this process has done with the store so far. Asks nobody and waits for nothing."""
         return figures_of(
-            self.catalog.state, self.fleet, self.log, self.reader, self.writer.budget, self._notes
+            self.catalog.state, self.fleet, self.log, self.reader, self.context.budget, self._notes
         )
 
     # ------------------------------------------------------------ buckets
@@ -170,28 +186,28 @@ class Store:
 
     # ------------------------------------------------------------ objects
 
-    async def write(self, source: Source, digests: Sequence[Digest] = ()) -> Body:
+    async def write(self, source: Source, digests: Sequence[Digest] = ()) -> Written:
         """Make bytes durable without giving them a name yet. See `Writer.write`."""
         return await self.writer.write(source, digests)
 
-    def discard(self, body: Body) -> None:
-        """Take back a body that will not be committed."""
-        self.writer.discard(body)
+    def discard(self, written: Written) -> None:
+        """Take back what will not be committed."""
+        self.writer.discard(written)
 
     async def commit_object(
         self,
         bucket: str,
         key: str,
-        body: Body,
+        written: Written,
         attributes: Attributes = _plain,
         checksum: Checksum | None = None,
         condition: Condition | None = None,
     ) -> Version:
-        """Make the body the newest version. Raises `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey`.
+        """Make it the newest version. Raises `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey`.
 
-        Whatever happens, the body must not be used again.
+        Whatever happens, what was written must not be used again.
         """
-        return await self._objects.commit(bucket, key, body, attributes, checksum, condition)
+        return await self._objects.commit(bucket, key, written, attributes, checksum, condition)
 
     async def put(
         self,
@@ -209,32 +225,30 @@ class Store:
         Then: what `source` raises, `EntityTooLarge`, what `check` raises, `PreconditionFailed`, `NoSuchKey`.
         """
         await self._objects.check_target(bucket, key)
-        body = await self.writer.write(source, digests)
-        checksum = self._checked(body, check)
-        await point("store: fragments durable, not committed")
-        version = await self._objects.commit(bucket, key, body, attributes, checksum, condition)
-        await point("store: committed, not answered")
-        return version
+        written = await self.writer.write(source, digests)
+        checksum = self._checked(written, check)
+        return await self._objects.commit(bucket, key, written, attributes, checksum, condition)
 
-    def _checked(self, body: Body, check: Check | None) -> Checksum | None:
+    def _checked(self, written: Written, check: Check | None) -> Checksum | None:
         try:
-            return None if check is None else check(body)
+            return None if check is None else check(written.body)
         except BaseException:
-            self.writer.discard(body)
+            self.writer.discard(written)
             raise
 
     async def head(self, bucket: str, key: str) -> Version:
         """The newest version. Raises `NoSuchBucket`, `NoSuchKey`."""
         return await self.reader.head(bucket, key)
 
-    async def get(
+    def get(
         self, bucket: str, key: str, span: Span | None = None, *, select: Select | None = None
-    ) -> Reading:
+    ) -> PendingReading:
         """The newest version's bytes: all, those in `span` ([start, stop)), or what `select(version)` says.
 
-        Raises `NoSuchBucket`, `NoSuchKey`, `StoreCorrupt`, and what `select` raises.
+        `async with` closes the reading, `await` leaves that to the caller. Raises `NoSuchBucket`,
+        `NoSuchKey`, `StoreCorrupt`, `StoreBusy`, and what `select` raises.
         """
-        return await self.reader.get(bucket, key, select or (lambda version: span))
+        return PendingReading(self.reader.get(bucket, key, select or (lambda version: span)))
 
     async def delete(self, bucket: str, key: str, condition: Condition | None = None) -> bool:
         """Whether there was one. Raises `NoSuchBucket`; conditional: `PreconditionFailed`, `NoSuchKey`."""
@@ -298,10 +312,9 @@ class Store:
     ) -> str:
         """Write a part; its ETag. `NoSuchUpload` and `InvalidPart` are raised before `source` is touched."""
         await self._multipart.check(bucket, key, upload, number)
-        body = await self.writer.write(source, digests)
-        checksum = self._checked(body, check)
-        await point("store: part durable, not committed")
-        return await self._multipart.commit_part(bucket, key, upload, number, body, checksum)
+        written = await self.writer.write(source, digests)
+        checksum = self._checked(written, check)
+        return await self._multipart.commit_part(bucket, key, upload, number, written, checksum)
 
     async def copy_part(
         self,
@@ -321,9 +334,9 @@ class Store:
         Raises as `get` does, `NoSuchUpload`, `InvalidPart`.
         """
         await self._multipart.check(bucket, key, upload, number)
-        reading = await self.get(source_bucket, source_key, span, select=select)
         source = source_bucket, source_key
-        etag = await self._multipart.copy_part(bucket, key, upload, number, source, reading, digests)
+        async with self.get(source_bucket, source_key, span, select=select) as reading:
+            etag = await self._multipart.copy_part(bucket, key, upload, number, source, reading, digests)
         return etag, reading.version
 
     async def parts(

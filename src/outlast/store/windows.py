@@ -53,3 +53,25 @@ def first_window(stretch: Stretch, window_bytes: int) -> tuple[Stretch, Stretch 
     if end >= stretch.stop:
         return stretch, None
     return Stretch(stretch.extent, stretch.start, end), Stretch(stretch.extent, end, stretch.stop)
+
+
+def split(window: Window, count: int) -> tuple[Window, Window]:
+    """The window's first `count` bytes, and the rest."""
+    if isinstance(window, bytes):
+        return window[:count], window[count:]
+    middle = window.start + count
+    return window._replace(stop=middle), window._replace(start=middle)
+
+
+def is_empty(window: Window) -> bool:
+    """Whether there are no bytes in it."""
+    return not window if isinstance(window, bytes) else window.size == 0
+
+
+def memory_bytes(window: Window) -> int:
+    """What the window takes in memory while it is fetched: the plaintext of all stripes that it touches."""
+    if isinstance(window, bytes):
+        return len(window)
+    stripe = limits.stripe_bytes
+    stop = min(-(-window.stop // stripe) * stripe, window.extent.size)
+    return stop - window.start // stripe * stripe

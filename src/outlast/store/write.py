@@ -1,33 +1,35 @@
-"""The way of a write: bytes come in, and a `Body` says where they are safe.
+"""The way of a write: bytes come in, and a record in the log makes them an object.
 
-    small (<= limits.inline_bytes_max)   the bytes themselves; they will travel in the log
-    larger                               extents, each sealed, coded and placed, its fragments durable at
-                                         as many providers as the policy wants
+    small (<= limits.inline_bytes_max)   the bytes themselves travel in the record
+    larger                               extents, each sealed, coded, and placed (`extent_writer`), and durable
+                                         at every provider that is available (`delivery`)
 
-A body is not an object yet: that is what the commit in the log makes of it (`objects`, `multipart`). A body
-that will never be committed is `discard`ed. What a crash leaves between the two is fragments that
-nothing refers to: space, no harm.
+`Writer.write` ends there: what it returns is safe and has no name yet. `Writer.commit` gives it one: the
+record is decided, and meanwhile each place is looked at once more. What turns out to be missing although its
+provider is available (it was erased and taken back since) is restored before the writer is answered
+(`redundancy`).
+
+What will never be committed is `discard`ed. A crash before the commit leaves fragments that nothing refers
+to: space, until somebody sweeps (`maintenance.sweep`), and no harm.
 """
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterable, Sequence
-from typing import TypeAlias
+from collections.abc import AsyncIterable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from outlast.base import limits
-from outlast.base.clock import Clock
-from outlast.base.concurrency import Background
 from outlast.base.errors import ProviderError
-from outlast.base.marks import reached
 from outlast.base.points import point
-from outlast.catalog.records import Body, Extent
+from outlast.catalog.records import AnyRecord, Body, Extent
 from outlast.coding.extent import fragment_key
 from outlast.providers.protocol import Buffer
-from outlast.store.budget import Budget
+from outlast.store.context import StoreContext
+from outlast.store.delivery import Delivery
 from outlast.store.digests import Digest
-from outlast.store.fleet import Fleet
-from outlast.store.outgoing import Outgoing, slices
-from outlast.store.packing import Packer
+from outlast.store.extent_writer import ExtentWriter, slices
+from outlast.store.redundancy import Redundancy
 
 Source: TypeAlias = bytes | AsyncIterable[Buffer]
 """Where an object's bytes come from. Whatever it raises ends the write and comes out unchanged."""
@@ -36,66 +38,92 @@ Source: TypeAlias = bytes | AsyncIterable[Buffer]
 discard_after_s = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What `Writer.write` has made durable, to be committed or discarded, once."""
+
+    body: Body
+    deliveries: tuple[Delivery, ...] = ()
+
+
 class Writer:
-    """Writes bodies. One for a store: all writes share its memory budget."""
+    """Writes bodies and commits them. One for a store: all writes share its memory budget."""
 
-    def __init__(self, packer: Packer, fleet: Fleet, clock: Clock, background: Background) -> None:
-        self._packer = packer
-        self._fleet = fleet
-        self._clock = clock
-        self._background = background
-        self.budget = Budget(limits.write_buffer_bytes_max)
+    def __init__(self, context: StoreContext, redundancy: Redundancy) -> None:
+        self._context = context
+        self._redundancy = redundancy
+        self._discarding: set[asyncio.Task[None]] = set()
 
-    async def write(self, source: Source, digests: Sequence[Digest] = ()) -> Body:
-        """Read `source` to its end; its body, safe as the policy says, and with all `digests` complete.
+    async def write(self, source: Source, digests: Sequence[Digest] = ()) -> Written:
+        """Read `source` to its end and make it durable, as the policy says, with all `digests` complete.
 
         Raises `StoreUnavailable`, `EntityTooLarge`, and what the source and the digests raise. Nothing is
-        under way then, and what was written is being deleted.
+        in flight then, and what was written is being deleted.
         """
         if isinstance(source, bytes):
             if len(source) <= limits.inline_bytes_max:
                 return _inline(source, digests)
             source = slices(source)
-        outgoing = Outgoing(self._packer, self.budget, self._clock, digests)
+        extents = ExtentWriter(self._context, digests)
         try:
             async for chunk in source:
-                await outgoing.add(chunk)
-            body = await outgoing.finish()
+                await extents.add(chunk)
+            body, deliveries = await extents.finish()
         except BaseException:
-            self._discard(await outgoing.abandon())
+            self._discard(await extents.abandon())
             raise
-        for shipment in outgoing.stragglers():
-            self._background.spawn(shipment.finished())
-        return body
+        return Written(body, deliveries)
 
-    def discard(self, body: Body) -> None:
-        """Delete, in the background, the fragments of a body that will not be committed."""
-        self._discard(body.extents)
+    async def commit(self, written: Written, record: Callable[[Body], AnyRecord]) -> Any:
+        """Have the record decided that makes `written` an object or a part; its outcome.
+
+        Raises what the record's docstring says, and `StoreUnavailable`: then it may be decided all the same.
+        """
+        await point("write: fragments durable, not committed")
+        if not written.deliveries:
+            return await self._context.catalog.commit(record(written.body))
+        attesting = asyncio.ensure_future(self._redundancy.attest(written.deliveries))
+        try:
+            outcome = await self._context.catalog.commit(record(written.body))
+            await point("write: committed, not attested")
+            await self._redundancy.ensure(written.body.extents, await attesting)
+        finally:
+            attesting.cancel()
+        return outcome
+
+    def discard(self, written: Written) -> None:
+        """Delete, in the background, the fragments of what will not be committed."""
+        self._discard(written.body.extents)
+
+    async def close(self) -> None:
+        """Finish what is being discarded: nobody else knows of it."""
+        if self._discarding:
+            await asyncio.wait(self._discarding)
 
     def _discard(self, extents: Sequence[Extent]) -> None:
         if extents:
-            self._background.spawn(self._delete(extents))
+            task = asyncio.ensure_future(self._delete(extents))
+            self._discarding.add(task)
+            task.add_done_callback(self._discarding.discard)
 
     async def _delete(self, extents: Sequence[Extent]) -> None:
-        await self._clock.sleep(discard_after_s)
-        reached("write: a body was discarded")
-        await point("write: given up, fragments not deleted")
+        await self._context.clock.sleep(discard_after_s)
         for extent in extents:
             await asyncio.gather(*(self._delete_one(extent, index) for index in range(len(extent.places))))
-            self._packer.deleted(extent)
+            self._context.quotas.deleted(extent)
 
     async def _delete_one(self, extent: Extent, index: int) -> None:
         place = extent.places[index]
-        if place not in self._fleet:  # the settings do not name it: nothing was written there
+        if place not in self._context.fleet:  # the settings do not name it: nothing was written there
             return
         try:
-            await self._fleet[place].delete(fragment_key(extent.id, index))
+            await self._context.fleet[place].delete(fragment_key(extent.id, index))
         except ProviderError:
-            pass  # nothing refers to it: it takes space until somebody sweeps, and does no harm
+            pass  # nothing refers to it: it takes space until a sweep, and does no harm
 
 
-def _inline(data: bytes, digests: Sequence[Digest]) -> Body:
-    """The body of a small object. No task, no thread: this is the hottest way of all."""
+def _inline(data: bytes, digests: Sequence[Digest]) -> Written:
+    """A small object's body. No task, no thread: this is the hottest way of all."""
     for digest in digests:
         digest.update(data)
-    return Body(len(data), hashlib.md5(data, usedforsecurity=False).digest(), data)
+    return Written(Body(len(data), hashlib.md5(data, usedforsecurity=False).digest(), data))

@@ -7,4 +7,5 @@
   saw is linearizable.
 - `installation`: a store on directories, its commands and gateways, as processes.  `s3_client`: a fast client
   of one.  `http_connection`: its connections.
+- `siege`: gateways, clients, and everything that can go wrong, as processes.
 """

@@ -12,7 +12,8 @@ run ends at the write that was wrong, long before anybody would have noticed, an
 - *promise*: when a value is first accepted under a ballot that needed promises, the voters that count and
   hold no trace of such a promise are no majority. (They could decide for a lower ballot, unheard.)
 - *chain*: a value is accepted only over the decided value of the slot before.
-- *no gap*: a voter that counts gets its n-th state of a slot only over its (n-1)th.
+- *no gap*: a voter that counts gets its n-th state of a slot only over its (n-1)th. (Slots up to the record
+  that took it back excepted.)
 - *barrier*: a voter's marker with a new incarnation is written only when a decided record names it, and the
   voter holds every slot up to that record.
 - *held* (`check_held`, at quiet moments): every decided slot is at more voters than may be lost.
@@ -34,11 +35,11 @@ from typing import TypeAlias
 from outlast.base import limits
 from outlast.base.errors import Tampered
 from outlast.base.marks import reached
-from outlast.providers.marker import MARKER_KEY, Marker
+from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
 from outlast.quorum.ballot import majority
 from outlast.quorum.batch import Batch, Seal, open_batch, value_hash
 from outlast.testing.places import Change, Place
-from outlast.testing.states import Ballot, SlotState, decoded, position
+from outlast.testing.states import Ballot, Position, Row, SlotState, position
 
 Named: TypeAlias = Callable[[bytes], tuple[str, bytes] | None]
 """(voter, its new incarnation) that a record names, if it names one."""
@@ -60,8 +61,8 @@ class _Voter:
     """What one voter really holds."""
 
     def __init__(self, incarnation: bytes) -> None:
-        self.rows: defaultdict[int, dict[int, SlotState | None]] = defaultdict(dict)
-        """States by slot and place; None for bytes that are no state."""
+        self.rows: dict[int, Row] = {}
+        """By slot."""
         self.newest = incarnation
         """The incarnation that was written last."""
         self.barrier = -1
@@ -70,6 +71,14 @@ class _Voter:
         self.vote_s_max = 0.0
         """For how long a vote that is under way when the marker goes may be taken for one."""
         self.gone_at = float("-inf")
+
+    def states(self, slot: int) -> list[SlotState]:
+        """The states of a slot that it holds."""
+        return self.rows[slot].states if slot in self.rows else []
+
+    def holds(self, slot: int, value: bytes | None) -> bool:
+        """Whether one of these has accepted this value."""
+        return any(state.value == value for state in self.states(slot))
 
     def may_vote(self, now: float) -> bool:
         """Whether somebody may count what is accepted here now."""
@@ -123,22 +132,26 @@ class LogCheckers:
         if change.key == MARKER_KEY:
             self._marker_changed(change, voter)
         elif (at := position(change.key)) is not None:
+            if at.slot not in voter.rows:
+                voter.rows[at.slot] = Row(self._seal, change.place, at.slot)
             if change.after is None:
-                voter.rows[at.slot].pop(at.place, None)
+                voter.rows[at.slot].remove(at.place)
             else:
-                self._state_written(change.place, voter, at.slot, at.place, decoded(change.after))
+                self._written(change.place, voter, at, change.after)
 
     # ------------------------------------------------------------ states
 
-    def _state_written(
-        self, name: str, voter: _Voter, slot: int, place: int, state: SlotState | None
-    ) -> None:
-        self._wrote(f"{name} slot {slot}.{place}: {_told(state)}{'' if voter.counts else ' (estranged)'}")
-        if place > 0 and place - 1 not in voter.rows[slot] and voter.counts and slot > voter.barrier:
-            self._violated("no gap", f"{name} got state {place} of slot {slot} without state {place - 1}")
-        voter.rows[slot][place] = state
-        if state is not None and voter.may_vote(self._now()):
-            self._count(name, slot, state)
+    def _written(self, name: str, voter: _Voter, at: Position, content: bytes) -> None:
+        row = voter.rows[at.slot]
+        if at.place > 0 and not row.holds(at.place - 1) and voter.counts and at.slot > voter.barrier:
+            told = f"{name} got state {at.place} of slot {at.slot} without state {at.place - 1}"
+            self._violated("no gap", told)
+        states = row.write(at.place, content)
+        told = "; ".join(map(_told, states)) or "no state that counts"
+        self._wrote(f"{name} slot {at.slot}.{at.place}: {told}{'' if voter.counts else ' (estranged)'}")
+        if voter.may_vote(self._now()):
+            for state in states:
+                self._count(name, at.slot, state)
 
     def _count(self, name: str, slot: int, state: SlotState) -> None:
         """A voter's state may be counted as a vote from now on."""
@@ -180,8 +193,7 @@ class LogCheckers:
         unaware = [
             name
             for name, voter in self._voters.items()
-            if voter.counts
-            and not any(state and state.promised >= ballot for state in voter.rows[slot].values())
+            if voter.counts and not any(state.promised >= ballot for state in voter.states(slot))
         ]
         reached("checkers: a value was accepted under a ballot with promises")
         if len(unaware) >= self._majority:
@@ -219,9 +231,8 @@ class LogCheckers:
         voter.newest = marker.incarnation
         self._forget_votes(change.place)
         for slot, row in sorted(voter.rows.items()):
-            for state in row.values():
-                if state is not None:
-                    self._count(change.place, slot, state)
+            for state in row.states:
+                self._count(change.place, slot, state)
         self._check_barrier(change.place, voter)
 
     def _forget_votes(self, name: str) -> None:
@@ -236,13 +247,7 @@ class LogCheckers:
             self._violated("barrier", f"{name} has a marker that no decided record names")
             return
         voter.barrier = record
-        lacking = [
-            slot
-            for slot in range(record + 1)
-            if all(
-                state is None or state.value != self.decided.get(slot) for state in voter.rows[slot].values()
-            )
-        ]
+        lacking = [slot for slot in range(record + 1) if not voter.holds(slot, self.decided.get(slot, b""))]
         if lacking:
             told = f"{name} has the marker of slot {record} and lacks slots {lacking[:10]}"
             self._violated("barrier", told)
@@ -253,10 +258,7 @@ class LogCheckers:
         """Every decided slot is held by more voters that count than may be lost."""
         counting = [voter for voter in self._voters.values() if voter.counts]
         for slot, value in self.decided.items():
-            holders = sum(
-                any(state is not None and state.value == value for state in voter.rows[slot].values())
-                for voter in counting
-            )
+            holders = sum(voter.holds(slot, value) for voter in counting)
             if holders <= tolerate:
                 self._violated("held", f"slot {slot} is held by {holders}, and {tolerate} may be lost")
 
@@ -269,19 +271,15 @@ class LogCheckers:
 
 
 def _marker(content: bytes | None) -> Marker | None:
-    try:
-        return None if content is None else Marker.decode(content)
-    except ValueError:
-        return None
+    present = None if content is None else decode_marker(content)
+    return present if isinstance(present, Marker) else None
 
 
 def _short(ballot: Ballot) -> str:
     return f"{ballot.round}/{ballot.gateway.hex()[-4:]}"
 
 
-def _told(state: SlotState | None) -> str:
-    if state is None:
-        return "no state"
+def _told(state: SlotState) -> str:
     value = "" if state.value is None else f" = {value_hash(state.value).hex()[:6]}"
     accepted = "" if state.accepted is None else f", accepted {_short(state.accepted)}{value}"
     return f"promised {_short(state.promised)}{accepted}"

@@ -20,7 +20,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import pytest
 
 from outlast.base import limits
-from outlast.base.errors import Exists, NotFound, ProviderError, Unsupported
+from outlast.base.errors import Estranged, Exists, NotFound, ProviderError, Unsupported
+from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.protocol import Buffer, Provider
 
 bad_names = (
@@ -63,6 +64,18 @@ tricky_names = (
 )
 
 racers = 32
+
+ours = Marker(b"s" * 16, "p", b"i" * 16)
+strangers = (
+    None,
+    b"",
+    b"{}",
+    ours.encode()[:-20],
+    Marker(b"t" * 16, "p", b"i" * 16).encode(),
+    Marker(b"s" * 16, "q", b"i" * 16).encode(),
+    Marker(b"s" * 16, "p", b"j" * 16).encode(),
+)
+"""Contents of a marker that is not `ours`; None is no marker."""
 
 
 class ProviderConformance:
@@ -196,6 +209,55 @@ class ProviderConformance:
         with pytest.raises(Unsupported):
             await provider.create("one", b"")
 
+    # ------------------------------------------------------------ attestation
+
+    async def test_under_the_marker_that_is_there_everything_is_as_without(self, provider: Provider) -> None:
+        self._needs_attestation(provider)
+        await provider.put(MARKER_KEY, ours.encode())
+        await provider.put("a/b", b"put", ours)
+        assert await provider.get("a/b", None, ours) == b"put"
+        assert await provider.get("a/b", (1, 2), ours) == b"u"
+        await provider.put("a/b", b"over", ours)
+        assert await provider.get("a/b", None, ours) == b"over"
+        await provider.create("a/c", b"created", ours)
+        with pytest.raises(Exists):
+            await provider.create("a/c", b"again", ours)
+        with pytest.raises(NotFound):
+            await provider.get("a/d", None, ours)
+
+    @pytest.mark.parametrize("content", strangers)
+    async def test_under_a_marker_that_is_not_there_nothing_is_done_or_told(
+        self, provider: Provider, content: bytes | None
+    ) -> None:
+        self._needs_attestation(provider)
+        if content is not None:
+            await provider.put(MARKER_KEY, content)
+        await provider.put("a/b", b"old")
+        before = await _names(provider, "")
+        for call in (
+            provider.get("a/b", None, ours),
+            provider.get("no/such", None, ours),
+            provider.put("a/b", b"new", ours),
+            provider.put("new/put", b"new", ours),
+            provider.create("a/b", b"new", ours),
+            provider.create("new/create", b"new", ours),
+        ):
+            with pytest.raises(Estranged):
+                await call
+        assert await _names(provider, "") == before
+        assert await provider.get("a/b") == b"old"
+
+    async def test_a_provider_that_cannot_attest_says_so(self, provider: Provider) -> None:
+        if provider.attests:
+            return
+        for call in (
+            provider.get("a", None, ours),
+            provider.put("a", b"", ours),
+            provider.create("a", b"", ours),
+        ):
+            with pytest.raises(ValueError, match="marker"):
+                await call
+
     # ------------------------------------------------------------ listing
 
     async def test_names_are_listed_in_their_order_with_sizes(self, provider: Provider) -> None:
@@ -280,6 +342,10 @@ class ProviderConformance:
             assert await provider.get(key) in (b"old", b"new" * 1000)
 
     # ------------------------------------------------------------ pieces
+
+    def _needs_attestation(self, provider: Provider) -> None:
+        if not provider.attests:
+            pytest.skip("the provider does not look at its marker itself")
 
     def _needs_conditions(self) -> None:
         if not self.conditional:

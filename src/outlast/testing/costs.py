@@ -123,7 +123,7 @@ class _Scene:
 
 
 class _NoHedges(Hedges):
-    def spend(self) -> bool:
+    def spend(self, *, free: bool = False) -> bool:
         return False
 
 

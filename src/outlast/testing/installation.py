@@ -11,23 +11,42 @@ that must see what a person would. It blocks; drivers with an event loop call it
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 # A gateway that needs longer than this to finish what is under way has a fault that should be seen.
 stop_s_max = 40.0
 metrics_s_max = 10.0
+# Far beyond what they take on a busy machine: whoever waits for them must not wait forever.
+ready_s_max = 120.0
+command_s_max = 600.0
+
+_unwell = re.compile(
+    r'^outlast_provider_state\{provider="([^"]+)",state="(?:down|estranged)"\} 1', re.MULTILINE
+)
 
 
 class CommandFailed(Exception):
     """A command ended with an error; what it complained of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A command that has ended: its exit status, and what it wrote to each output."""
+
+    status: int
+    output: str
+    errors: str
 
 
 class Installation:
@@ -72,31 +91,40 @@ class Installation:
 
     def run(self, *arguments: str, state: str = "cli", statuses: Container[int] = (0,)) -> Any:
         """Run a command to its end; what it printed, from JSON. Raises `CommandFailed`."""
-        command = [*self._through, sys.executable, "-m", "outlast", *arguments, "--json"]
-        done = subprocess.run(command, env=self.environment(state), capture_output=True, check=False)
-        if done.returncode not in statuses or not done.stdout:
+        done = self.attempt(*arguments, state=state)
+        if done.status not in statuses or not done.output:
             # A command that has found something wrong tells it on standard output, as it would tell success.
-            said = (done.stderr + done.stdout).decode(errors="replace").strip()
-            raise CommandFailed(f"outlast {' '.join(arguments)}: {said}")
-        return json.loads(done.stdout)
+            raise CommandFailed(f"outlast {' '.join(arguments)}: {(done.errors + done.output).strip()}")
+        return json.loads(done.output)
+
+    def attempt(self, *arguments: str, state: str = "cli", within_s: float = command_s_max) -> Ended:
+        """Run a command to its end, however it ends. Raises `CommandFailed` if that is not `within_s`."""
+        process = self.start(*arguments, state=state)
+        try:
+            output, errors = process.communicate(timeout=within_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, errors = process.communicate()
+            said = errors.decode(errors="replace").strip()
+            raise CommandFailed(f"outlast {' '.join(arguments)}: not within {within_s} s: {said}") from None
+        return Ended(process.returncode, output.decode(errors="replace"), errors.decode(errors="replace"))
+
+    def start(self, *arguments: str, state: str = "cli") -> subprocess.Popen[bytes]:
+        """Start a command, with its outputs in pipes."""
+        return self._start(arguments, state, subprocess.PIPE)
 
     def serve(self, state: str = "gateway", *options: str) -> "GatewayProcess":
         """Start a gateway on a free port, with its local state in `folder/state/<state>`; it is ready."""
-        command = [
-            *self._through,
-            sys.executable,
-            "-m",
-            "outlast",
-            "serve",
-            "--port",
-            "0",
-            "--json",
-            *options,
-        ]
-        log = (self.folder / f"{state}.log").open("ab")
-        process = subprocess.Popen(command, env=self.environment(state), stdout=subprocess.PIPE, stderr=log)
-        log.close()
+        with (self.folder / f"{state}.log").open("ab") as log:
+            process = self._start(("serve", "--port", "0", *options), state, log)
         return GatewayProcess(process, self.folder / f"{state}.log")
+
+    def _start(
+        self, arguments: Sequence[str], state: str, errors: IO[bytes] | int
+    ) -> subprocess.Popen[bytes]:
+        command = [*self._through, sys.executable, "-m", "outlast", *arguments, "--json"]
+        environment = self.environment(state)
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
 
     def environment(self, state: str) -> dict[str, str]:
         """What the environment of a command says."""
@@ -112,7 +140,10 @@ class GatewayProcess:
         self._process = process
         self._log = log
         assert process.stdout is not None
+        watch = threading.Timer(ready_s_max, process.kill)
+        watch.start()
         line = process.stdout.readline()
+        watch.cancel()
         if not line:
             process.wait()
             raise CommandFailed(f"the gateway ended before it was ready: {self.said()}")
@@ -144,6 +175,10 @@ class GatewayProcess:
         with urllib.request.urlopen(f"{self.endpoint}/metrics", timeout=metrics_s_max) as answer:
             text: str = answer.read().decode()
         return text
+
+    def unwell(self) -> list[str]:
+        """The providers that it takes for down or estranged."""
+        return _unwell.findall(self.metrics())
 
     def is_running(self) -> bool:
         """Whether it has not ended."""

@@ -16,11 +16,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from outlast.assembly.providers import obey
+from outlast.assembly.wire import wire_store
 from outlast.base.clock import Clock, SystemClock, unix_ms
 from outlast.base.entropy import Entropy, SeededEntropy
-from outlast.catalog.catalog import Catalog
-from outlast.catalog.judgement import Outcome
-from outlast.catalog.records import AnyRecord, DrillSet, Genesis, ProviderReattached
+from outlast.catalog.records import DrillSet, Genesis
 from outlast.catalog.state import State
 from outlast.catalog.wire import encode
 from outlast.coding.keys import Keyring, MasterKey
@@ -36,9 +35,8 @@ from outlast.providers.wrap.fault import FaultProvider
 from outlast.providers.wrap.guard import Guard, marker_period_s
 from outlast.providers.wrap.meter import Meter
 from outlast.quorum.genesis import write_genesis
-from outlast.quorum.log import Log
-from outlast.quorum.voter import Voter
-from outlast.store import Fleet, Store
+from outlast.quorum.log import VoterPlace
+from outlast.store import Store
 
 
 class Gateway:
@@ -47,63 +45,43 @@ class Gateway:
     def __init__(
         self,
         world: "World",
+        path: Path | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
-        path: Path | str = ":memory:",
         reach: Callable[[Provider], Provider] = lambda provider: provider,
         errors: list[BaseException] | None = None,
     ) -> None:
-        """`clock` is this gateway's own. `path`: of its local catalog, which may be there from before.
-
-        `reach` is how it reaches a provider: the network between. `errors`: where background errors go.
+        """`path`: of the local catalog, if it is in a file. `clock`, `entropy`: this computer's, if not the
+        world's. `reach`: how it reaches a provider. `errors`: where errors in the background go.
         """
-        clock, entropy = clock or world.clock, entropy or world.entropy
+        entropy = entropy or world.entropy
+        clock = self._clock = clock or world.clock
         self.errors: list[BaseException] = [] if errors is None else errors
         self.drilled = {name: FaultProvider(reach(one), clock, entropy) for name, one in world.faults.items()}
         self.guards = {name: world.guard(name, one) for name, one in self.drilled.items()}
-        self._clock = clock
-        self.state = State(path, boot="simulated")
-        self.state.on_applied(self._applied)
-        known = {} if self.state.genesis is None else {m.name: m.incarnation for m in self.state.members()}
-        for name, incarnation in known.items():
-            self.guards[name].expect(incarnation)
-        self.log = Log(
-            [
-                Voter(self.guards[name], known.get(name, world.incarnation(name)), self.drilled[name])
-                for name in world.voters
-            ],
-            Box(world.keyring.log, entropy),
-            entropy.bytes(16),
-            clock,
-            entropy,
-            self.state.apply,
-            self.state.position,
-            self.errors.append,
-        )
-        self.catalog = Catalog(self.log, self.state, clock)
-        self.fleet = Fleet(self.guards, clock)
-        self.store = Store(
-            self.catalog,
-            self.fleet,
+        self.state = State(":memory:") if path is None else State(path)
+        voters = [VoterPlace(self.guards[name], self.drilled[name]) for name in world.voters]
+        for name in self.guards:
+            self.guards[name].expect(world.incarnation(name))
+        self.store = wire_store(
+            self.state,
+            self.guards,
+            voters,
             world.keyring,
             clock,
             entropy,
             self.errors.append,
-            self._let_go,
-            self.log,
+            self._drill,
             world.quotas,
         )
+        self.catalog = self.store.catalog
+        self.fleet = self.store.fleet
+        assert self.store.log is not None
+        self.log = self.store.log
 
-    def _applied(self, record: AnyRecord, outcome: Outcome) -> None:
-        if isinstance(record, ProviderReattached):
-            self.guards[record.provider].expect(record.incarnation)
-            self.log.expect(record.provider, record.incarnation)
-        elif isinstance(record, DrillSet) and record.provider in self.drilled:
-            obey(self.drilled[record.provider], record, self._clock)
-
-    async def _let_go(self) -> None:
-        await self.log.close()
-        self.state.close()
+    def _drill(self, drill: DrillSet) -> None:
+        if drill.provider in self.drilled:
+            obey(self.drilled[drill.provider], drill, self._clock)
 
 
 class World:
@@ -178,14 +156,14 @@ class World:
 
     async def gateway(
         self,
+        path: Path | None = None,
         clock: Clock | None = None,
         entropy: Entropy | None = None,
-        path: Path | str = ":memory:",
         reach: Callable[[Provider], Provider] = lambda provider: provider,
         errors: list[BaseException] | None = None,
     ) -> Gateway:
         """One more gateway, opened. Parameters as `Gateway`'s."""
-        gateway = Gateway(self, clock, entropy, path, reach, errors)
+        gateway = Gateway(self, path, clock, entropy, reach, errors)
         self.gateways.append(gateway)
         await gateway.store.open()
         return gateway
@@ -203,9 +181,10 @@ async def memory_store(
     clock: Clock | None = None,
     entropy: Entropy | None = None,
     quotas: Mapping[str, Quota] | None = None,
+    policy: Policy | None = None,
 ) -> AsyncIterator[World]:
     """A world with one gateway. Closed at the end; background errors are raised then."""
-    world = World(providers, tolerate, clock, entropy, quotas=quotas)
+    world = World(providers, tolerate, clock, entropy, policy=policy, quotas=quotas)
     await world.create()
     await world.gateway()
     try:

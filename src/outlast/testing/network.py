@@ -12,7 +12,7 @@ It is not the fault wrapper: `providers.wrap.fault` is how a provider misbehaves
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,8 @@ from typing import Literal, TypeVar
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Unavailable
-from outlast.providers.protocol import Data, Entry, Provider, Stat
+from outlast.providers.protocol import Entry, Provider
+from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
@@ -48,11 +49,20 @@ class _Unheard(Exception):
     """The end of a call of which the caller never hears."""
 
 
-class Link:
+class Link(Wrapper):
     """A provider at the other end of a network. `weather` and `cut` may be changed at any time."""
 
-    def __init__(self, inner: Provider, clock: Clock, entropy: Entropy, weather: Weather = FAIR) -> None:
-        self.inner = inner
+    def __init__(
+        self,
+        inner: Provider,
+        clock: Clock,
+        entropy: Entropy,
+        weather: Weather = FAIR,
+        attests: bool = False,
+    ) -> None:
+        """`attests`: calls may still be attested as at `inner`. No provider on a real network can."""
+        super().__init__(inner)
+        self._attests = attests and inner.attests
         self.weather = weather
         self.cut: Literal["", "requests", "answers"] = ""
         """What does not get through: requests (nothing is done), or answers (it is done, unheard)."""
@@ -61,49 +71,32 @@ class Link:
         self._context = copy_context()
 
     @property
-    def name(self) -> str:
-        return self.inner.name
+    def attests(self) -> bool:
+        return self._attests
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        return await self._call("get", lambda: self.inner.get(key, span))
-
-    async def put(self, key: str, data: Data) -> None:
-        await self._call("put", lambda: self.inner.put(key, data))
-
-    async def create(self, key: str, data: Data) -> None:
-        await self._call("create", lambda: self.inner.create(key, data))
-
-    async def head(self, key: str) -> Stat:
-        return await self._call("head", lambda: self.inner.head(key))
-
-    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
-        for entry in await self._call("list", lambda: self._listed(prefix, start_after)):
-            yield entry
-
-    async def delete(self, key: str) -> None:
-        await self._call("delete", lambda: self.inner.delete(key))
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-    async def _listed(self, prefix: str, start_after: str) -> tuple[Entry, ...]:
-        return tuple([entry async for entry in self.inner.list(prefix, start_after)])
-
-    async def _call(self, verb: str, deed: Callable[[], Awaitable[T]]) -> T:
+    async def around(self, call: Call, perform: Perform[T]) -> T:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        travel = loop.create_task(self._travel(deed), context=self._context.copy())
+        travel = loop.create_task(self._travel(perform), context=self._context.copy())
         # In the network's context: it arrives also when the caller's host has crashed.
         travel.add_done_callback(partial(_arrive, answer), context=self._context)
         patience = loop.call_later(self.weather.patience_s, _give_up, answer)
         try:
             return await answer
         except _Unheard:
-            raise Unavailable(self.name, verb, "no answer came", Cause.TIMEOUT) from None
+            raise Unavailable(self.name, call.verb, "no answer came", Cause.TIMEOUT) from None
         finally:
             patience.cancel()
 
-    async def _travel(self, deed: Callable[[], Awaitable[T]]) -> T:
+    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
+        call = Call("list", prefix, 0)
+        for entry in await self.around(call, lambda: self._listed(prefix, start_after)):
+            yield entry
+
+    async def _listed(self, prefix: str, start_after: str) -> tuple[Entry, ...]:
+        return tuple([entry async for entry in self.inner.list(prefix, start_after)])
+
+    async def _travel(self, perform: Perform[T]) -> T:
         await self._clock.sleep(self._entropy.uniform(*self.weather.delay_s))
         lost = self.cut == "requests" or self._happens(self.weather.lost_request)
         stray = self._happens(self.weather.stray_request)
@@ -112,7 +105,7 @@ class Link:
         elif lost:
             await self._wait_unheard()
         try:
-            return await deed()
+            return await perform()
         finally:
             if stray or self.cut == "answers" or self._happens(self.weather.lost_answer):
                 await self._wait_unheard()

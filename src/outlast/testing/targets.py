@@ -14,11 +14,11 @@ from html import unescape
 from typing import Protocol, TypeVar
 
 from outlast.base.errors import NoSuchKey, PreconditionFailed, StoreError, StoreUnavailable
-from outlast.catalog.records import Attributes, Condition
+from outlast.catalog.records import Attributes, Condition, Version
 from outlast.store import Store
 from outlast.store.reading import Reading
 from outlast.store.write import Source
-from outlast.testing.s3_client import NoAnswer, Response, S3Client
+from outlast.testing.s3_client import Body, NoAnswer, Response, S3Client
 
 LABEL = "label"
 
@@ -53,8 +53,11 @@ class Target(Protocol):
         """The new ETag. Raises `Refused`, `Rejected`, `Unanswered`."""
         ...
 
-    async def get(self, key: str) -> Seen | None:
-        """The object, or None if there is none. Raises `Rejected`, `Unanswered`."""
+    async def get(self, key: str, part: slice | None = None) -> Seen | None:
+        """The object, or None if there is none. Raises `Rejected`, `Unanswered`.
+
+        With a `part`, `content` is `content[part]`: slice(a, b) with 0 <= a < b, or the end, slice(-n, None).
+        """
         ...
 
     async def delete(self, key: str, condition: Condition | None = None) -> None:
@@ -66,20 +69,28 @@ class Target(Protocol):
         ...
 
 
-class S3Target:
-    """A bucket behind a gateway."""
+def at_once(content: bytes) -> Body:
+    """How a content is sent by default."""
+    return content
 
-    def __init__(self, client: S3Client, bucket: str) -> None:
+
+class S3Target:
+    """A bucket behind a gateway. `upload` turns a content into the body that is sent."""
+
+    def __init__(self, client: S3Client, bucket: str, upload: Callable[[bytes], Body] = at_once) -> None:
         self._client = client
         self._bucket = bucket
+        self._upload = upload
 
     async def put(self, key: str, label: str, content: bytes, condition: Condition | None = None) -> str:
         headers = {f"x-amz-meta-{LABEL}": label} | _headers(condition)
-        request = self._client.put(self._bucket, key, content, headers, payload="unsigned")
+        body = self._upload(content)
+        request = self._client.put(self._bucket, key, body, headers, payload="unsigned", length=len(content))
         return (await _answer(request)).etag
 
-    async def get(self, key: str) -> Seen | None:
-        response = await _answer(self._client.get(self._bucket, key), absent=404)
+    async def get(self, key: str, part: slice | None = None) -> Seen | None:
+        headers = {} if part is None else {"range": _range_of(part)}
+        response = await _answer(self._client.get(self._bucket, key, headers), absent=404)
         if response.status == 404:
             return None
         return Seen(response.header(f"x-amz-meta-{LABEL}") or "", response.etag, response.body)
@@ -97,6 +108,14 @@ def _headers(condition: Condition | None) -> dict[str, str]:
     if condition is None:
         return {}
     return {"if-none-match": "*"} if condition.kind == "absent" else {"if-match": f'"{condition.etag}"'}
+
+
+def _range_of(part: slice) -> str:
+    """`part` as the header `range` has it, whose last byte is included."""
+    if part.start < 0:
+        assert part.stop is None
+        return f"bytes={part.start}"
+    return f"bytes={part.start}-{part.stop - 1}"
 
 
 def _field(entry: str, name: str) -> str:
@@ -143,14 +162,18 @@ class StoreTarget:
 
         return await _outcome(put)
 
-    async def get(self, key: str) -> Seen | None:
+    async def get(self, key: str, part: slice | None = None) -> Seen | None:
+        def span(version: Version) -> tuple[int, int] | None:
+            return None if part is None else part.indices(version.size)[:2]
+
         async def get() -> Seen | None:
             try:
-                reading = await self._store.get(self._bucket, key)
+                async with self._store.get(self._bucket, key, select=span) as reading:
+                    content = await self.read(reading)
             except NoSuchKey:
                 return None
             version = reading.version
-            return Seen(version.attributes.metadata.get(LABEL, ""), version.etag, await self.read(reading))
+            return Seen(version.attributes.metadata.get(LABEL, ""), version.etag, content)
 
         return await _outcome(get)
 

@@ -73,6 +73,7 @@ class Mix:
     prefix: str = "load/"
     sizes: Sequence[tuple[float, int]] = SIZES
     operations: Sequence[tuple[float, Kind | str]] = OPERATIONS
+    """Those of `OPERATIONS`, and `range`, which reads a part and needs `sizes` above 0."""
     rest_s: float = 0.0
     """How long a client rests after a request, on average."""
 
@@ -143,19 +144,20 @@ class Load:
     async def read_all(self, target: Target) -> Report:
         """Read every key once from `target`, when all is calm: nothing acknowledged may be missing."""
         for number in range(self._mix.keys):
-            await self._do("get", self._key(number), "reader", target)
+            await self.do("get", self.key(number), "reader", target)
         return self.report
+
+    def key(self, number: int) -> str:
+        """The key of that number, from 0."""
+        return f"{self._mix.prefix}{number:05}"
 
     async def _client(self, client: str, target: Target, until: Callable[[], bool]) -> None:
         while not until():
             operation = self._chosen(self._mix.operations)
-            key = self._key(min(self._mix.keys - 1, int(self._entropy.uniform(0, self._mix.keys))))
-            await self._do(operation, key, client, target)
+            key = self.key(min(self._mix.keys - 1, int(self._entropy.uniform(0, self._mix.keys))))
+            await self.do(operation, key, client, target)
             if self._mix.rest_s:
                 await self._clock.sleep(self._entropy.uniform(0, 2 * self._mix.rest_s))
-
-    def _key(self, number: int) -> str:
-        return f"{self._mix.prefix}{number:05}"
 
     def _chosen(self, weighted: Sequence[tuple[float, T]]) -> T:
         left = self._entropy.uniform(0, sum(weight for weight, _ in weighted))
@@ -165,11 +167,14 @@ class Load:
                 return value
         return weighted[-1][1]
 
-    async def _do(self, operation: str, key: str, client: str, target: Target) -> None:
+    async def do(self, operation: str, key: str, client: str, target: Target) -> None:
+        """One request of `client`, written down and checked as those of `run`."""
         began = self._clock.monotonic()
         try:
             if operation == "get":
                 await self._get(key, client, target)
+            elif operation == "range":
+                await self._get(key, client, target, self._part())
             elif operation == "list":
                 await self._list(client, target)
             elif operation in ("delete", "delete-match"):
@@ -233,9 +238,16 @@ class Load:
             operation.unknown()
             raise
 
-    async def _get(self, key: str, client: str, target: Target) -> None:
+    def _part(self) -> slice:
+        """A part that every content has: from a place in the smallest one on, or the end."""
+        sizes = [size for _, size in self._mix.sizes]
+        start = int(self._entropy.uniform(0, min(sizes) - 1))
+        length = 1 + int(self._entropy.uniform(0, max(sizes)))
+        return self._chosen(((1, slice(start, start + length)), (1, slice(-length, None))))
+
+    async def _get(self, key: str, client: str, target: Target, part: slice | None = None) -> None:
         operation = self.history.begin(key, "get", client=client)
-        seen = await target.get(key)
+        seen = await target.get(key, part)
         operation.ok(None if seen is None else seen.etag)
         if seen is None:
             return
@@ -244,11 +256,12 @@ class Load:
         size = int(seen.label.rpartition(".")[2] or -1)
         if self._etags.get(seen.label) != seen.etag:
             self.report.wrong.append(f"{client} get {key}: {seen.label} has the ETag {seen.etag}")
-        elif seen.content != await offload(content_of, seen.label, size):
-            self.report.wrong.append(f"{client} get {key}: not the {size} bytes of {seen.label}")
+        elif seen.content != (await offload(content_of, seen.label, size))[part or slice(None)]:
+            what = "" if part is None else f" in {part}"
+            self.report.wrong.append(f"{client} get {key}: not the {size} bytes of {seen.label}{what}")
 
     async def _list(self, client: str, target: Target) -> None:
-        listing = self.history.begin_list(map(self._key, range(self._mix.keys)), client)
+        listing = self.history.begin_list(map(self.key, range(self._mix.keys)), client)
         listing.ok(await target.list(self._mix.prefix))
 
 

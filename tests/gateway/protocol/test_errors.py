@@ -45,7 +45,11 @@ CLIENT_ERRORS = {
     "PartTooSmall": ("EntityTooSmall", 400),
     "EntityTooLarge": ("EntityTooLarge", 400),
     "StoreUnavailable": ("ServiceUnavailable", 503),
+    "StoreBusy": ("SlowDown", 503),
+    "WriteExpired": ("ServiceUnavailable", 503),
+    "WriteLost": ("ServiceUnavailable", 503),
     "StoreCorrupt": ("InternalError", 500),
+    "LocalStateCorrupt": ("ServiceUnavailable", 503),
     "StoreFull": ("QuotaExceeded", 403),
     # An S3 client cannot meet these two: access keys are not made through S3.
     "NoSuchAccessKey": ("InternalError", 500),
@@ -65,11 +69,19 @@ def test_every_error_of_the_store_has_its_code(kind):
 
 
 @pytest.mark.parametrize(
-    "error", [base.NoMajority("x"), base.Unavailable("disk-a", "get"), base.StoreUnavailable("x")]
+    ("error", "code"),
+    [
+        (base.NoMajority("x"), "ServiceUnavailable"),
+        (base.Unavailable("disk-a", "get"), "ServiceUnavailable"),
+        (base.StoreUnavailable("x"), "ServiceUnavailable"),
+        (base.StoreBusy("x"), "SlowDown"),
+        (base.WriteLost("x"), "ServiceUnavailable"),
+        (base.LocalStateCorrupt("x"), "ServiceUnavailable"),
+    ],
 )
-def test_what_passes_is_told_with_when_to_ask_again(error):
+def test_what_passes_is_told_with_when_to_ask_again(error, code):
     told = from_store_error(error)
-    assert (told.code, told.headers) == ("ServiceUnavailable", {"Retry-After": "1"})
+    assert (told.code, told.headers) == (code, {"Retry-After": "1"})
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ async def _rewrite(
     def checksum(body: Body) -> Checksum:
         return Checksum(algorithm, digest.value)
 
-    async with await call.store.get(bucket, key, select=check_source) as reading:
+    async with call.store.get(bucket, key, select=check_source) as reading:
         return await call.store.put(
             call.bucket,
             call.key,

@@ -187,18 +187,28 @@ _STORE_CODES: Mapping[type[base.OutlastError], str] = MappingProxyType(
 )
 
 
+def busy(message: str = "") -> S3Error:
+    """More is asked of this gateway at once than it may hold: `SlowDown`, after which SDKs try again."""
+    return S3Error("SlowDown", message, headers={"Retry-After": _RETRY_AFTER_S})
+
+
 def from_store_error(error: base.OutlastError) -> S3Error:
     """What a client is told about an error of the store.
 
-    The store being unable (providers down, no majority) is 503 with Retry-After, so that SDKs try again.
+    The store being unable (providers down, no majority) is 503 with Retry-After, so that SDKs try again; so
+    is a gateway that has too much to do.
     What a client cannot help (corruption, a forked log, a bug) is 500 and says no more than its class:
     the details belong in the log.
     """
     if (code := _STORE_CODES.get(type(error))) is not None:
         return S3Error(code)
+    if isinstance(error, base.StoreBusy):
+        return busy(str(error))
     if isinstance(error, base.StoreUnavailable | base.NoMajority | base.ProviderError):
         message = str(error) if isinstance(error, base.StoreUnavailable) else ""
         return S3Error("ServiceUnavailable", message, headers={"Retry-After": _RETRY_AFTER_S})
+    if isinstance(error, base.LocalStateCorrupt):  # it is built anew meanwhile; other gateways have theirs
+        return S3Error("ServiceUnavailable", headers={"Retry-After": _RETRY_AFTER_S})
     if isinstance(error, base.StoreFull):
         return S3Error("QuotaExceeded")
     if isinstance(error, base.StoreCorrupt):

@@ -1,7 +1,8 @@
 """GetObject and HeadObject: an object, a range of it, or a part; and what is known of it.
 
 The answer's length is promised before the first byte. If reading fails after that, the connection is cut:
-a client must never take a part for the whole.
+a client must never take a part for the whole. One block owns the reading, from before anything is fetched to
+the end of the answer: however that comes, nothing is left of it.
 """
 
 import asyncio
@@ -17,10 +18,8 @@ from outlast.gateway.s3.attributes import override, version_headers
 from outlast.gateway.s3.call import STALL_S_MAX, Call, told_always
 from outlast.gateway.s3.conditions import check_read, read_span
 from outlast.gateway.s3.errors import S3Error
+from outlast.providers.protocol import Buffer
 from outlast.store import Reading, part_span
-
-# A client has `STALL_S_MAX` for each so many bytes.
-_SLICE_BYTES = 256 * 1024
 
 
 class BodyCutError(ConnectionError):
@@ -73,19 +72,18 @@ async def head_object(call: Call) -> web.StreamResponse:
 
 async def get_object(call: Call) -> web.StreamResponse:
     """Ranges, `partNumber`, `If-*` conditions, `response-*` overrides, `x-amz-checksum-mode`."""
-    chosen: list[tuple[int, int] | None] = []
+    status, headers = 200, {}
 
     def select(version: Version) -> tuple[int, int] | None:
+        """Whatever there is to refuse is refused here: before anything is fetched."""
+        nonlocal status, headers
         span = _select(call, version)
-        chosen.append(span)
+        status, headers = _status(span), _headers(call, version, span)
         return span
 
-    reading = await call.store.get(call.bucket, call.key, select=select)
-    span = chosen[-1]
-    status, headers = _status(span), _headers(call, reading.version, span)
-    if reading.data is not None:
-        return call.answer(status, headers, reading.data)
-    async with reading:
+    async with call.store.get(call.bucket, call.key, select=select) as reading:
+        if reading.data is not None:
+            return call.answer(status, headers, reading.data)
         return await _stream(call, reading, status, headers)
 
 
@@ -100,9 +98,9 @@ async def _stream(
     await response.prepare(call.request)
     left = reading.stop - reading.start
     try:
-        async for chunk in reading:
-            left -= len(chunk)
-            await _send(call, response, memoryview(chunk))
+        async for piece in reading:
+            left -= len(piece)
+            await _send(call, response, piece)
         if left:
             raise BodyCutError(f"{left} bytes are missing")
         await response.write_eof()
@@ -116,12 +114,10 @@ async def _stream(
     return response
 
 
-async def _send(call: Call, response: web.StreamResponse, chunk: memoryview) -> None:
-    for at in range(0, len(chunk), _SLICE_BYTES):
-        piece = chunk[at : at + _SLICE_BYTES]
-        try:
-            async with asyncio.timeout(STALL_S_MAX):
-                await response.write(piece)
-        except TimeoutError as error:
-            raise ConnectionResetError("the client takes nothing") from error
-        call.sent += len(piece)
+async def _send(call: Call, response: web.StreamResponse, piece: Buffer) -> None:
+    try:
+        async with asyncio.timeout(STALL_S_MAX):
+            await response.write(piece)
+    except TimeoutError as error:
+        raise ConnectionResetError("the client takes nothing") from error
+    call.sent += len(piece)

@@ -75,8 +75,7 @@ async def _copy_checksummed(call: Call, bucket: str, key: str, name: str) -> web
     def checksum(body: Body) -> Checksum:
         return Checksum(digest.algorithm, digest.value)
 
-    reading = await call.store.get(bucket, key, select=lambda version: _span(call, version))
-    async with reading:
+    async with call.store.get(bucket, key, select=lambda version: _span(call, version)) as reading:
         etag = await call.store.put_part(
             call.bucket,
             call.key,

@@ -149,8 +149,8 @@ class Canary:
         window, began = self.window, self._clock.monotonic()
         try:
             async with asyncio.timeout(answer_s_max):
-                reading = await self._store.get(self._bucket, it.key)
-                content = await reading.read()
+                async with self._store.get(self._bucket, it.key) as reading:
+                    content = await reading.read()
         except (StoreError, TimeoutError) as error:
             window.failed["read"] += 1
             self._failed("read", _is_wrong(error), f"read of {it.key}: {_text(error)}")

@@ -21,8 +21,9 @@ import obstore
 from outlast.base import limits
 from outlast.base.errors import Cause, NotFound, ProviderError, Unavailable, Unsupported
 from outlast.providers.cloud.failures import failure, read_error
+from outlast.providers.marker import Marker
 from outlast.providers.names import check_key, check_prefix, check_span
-from outlast.providers.protocol import Data, Entry, Stat, joined
+from outlast.providers.protocol import Data, Entry, Stat, joined, refuse_under
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -68,8 +69,13 @@ class CloudProvider:
     def name(self) -> str:
         return self._name
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+    @property
+    def attests(self) -> bool:
+        return False
+
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         check_key(key)
+        refuse_under(under)
         if span is None:
             return await self._call("get", key, 8 * limits.MIB, lambda: self._whole(key))
         check_span(span)
@@ -78,10 +84,12 @@ class CloudProvider:
             return b""
         return await self._call("get", key, span[1] - span[0], lambda: self._part(key, span))
 
-    async def put(self, key: str, data: Data) -> None:
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
+        refuse_under(under)
         await self._write("put", key, data, "overwrite")
 
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
+        refuse_under(under)
         await self._write("create", key, data, "create")
 
     async def head(self, key: str) -> Stat:

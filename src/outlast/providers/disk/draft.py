@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from outlast.base.clock import Clock
 from outlast.providers.disk import files
+from outlast.providers.disk.place import Traces
 from outlast.providers.protocol import Data
 
 # Temporary names older than this belong to nobody: they live for microseconds, or while a file is written.
@@ -31,6 +32,7 @@ class Draft(NamedTuple):
 
     file: int
     path: str | None
+    traces: Traces
 
     def link(self, path: str) -> None:
         """Give it the final name `path`. Raises FileExistsError if that is taken."""
@@ -38,6 +40,7 @@ class Draft(NamedTuple):
             files.link(self.file, path)
         else:
             os.link(self.path, path)
+        self.traces.files.append((path, os.fstat(self.file).st_ino))
 
 
 class Drafts:
@@ -52,9 +55,12 @@ class Drafts:
         self._swept = False
 
     @contextmanager
-    def written(self, folder: str, data: Data) -> Iterator[Draft]:
-        """`data` in a durable file, to be named in `folder` by the block; then that name is durable too."""
-        draft = self._open(folder)
+    def written(self, folder: str, data: Data, traces: Traces) -> Iterator[Draft]:
+        """`data` in a durable file, to be named in `folder` by the block; then that name is durable too.
+
+        `traces` gets what is created on the way.
+        """
+        draft = Draft(*self._open(folder, traces), traces)
         try:
             files.write(draft.file, data)
             files.mark_unsettled(draft.file)
@@ -65,33 +71,34 @@ class Drafts:
             if draft.path is not None:
                 _unlink_if_there(draft.path)
 
-    def _open(self, folder: str) -> Draft:
+    def _open(self, folder: str, traces: Traces) -> tuple[int, str | None]:
+        """A new file for `folder`, and its temporary name if it has one."""
         if folder not in self._settled:
-            self._settle(folder)
+            self._settle(folder, traces)
         for _ in range(settle_attempts_max):
             try:
                 return self._open_in(folder)
             except (FileNotFoundError, PermissionError):
                 # The folder is gone since: the directory is being emptied, or was, by other means than ours.
                 # (While that goes on ext4 says EPERM. Where it is meant, it is said again.)
-                self._settle(folder)
+                self._settle(folder, traces)
         return self._open_in(folder)
 
-    def _open_in(self, folder: str) -> Draft:
+    def _open_in(self, folder: str) -> tuple[int, str | None]:
         if self._nameless:
             try:
-                return Draft(os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600), None)
+                return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o600), None
             except OSError as error:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
                     raise
                 self._nameless = False  # this file system cannot
         return self._open_named()
 
-    def _open_named(self) -> Draft:
+    def _open_named(self) -> tuple[int, str]:
         while True:
             path = self._temporary_path()
             try:
-                return Draft(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), path)
+                return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), path
             except FileExistsError:
                 continue  # another process counts in the same way; the next number may be free
 
@@ -120,12 +127,13 @@ class Drafts:
             sweep(folder, self._clock.now() - leftover_s_min)
         return f"{folder}/{os.getpid():x}-{next(self._numbers):x}"
 
-    def _settle(self, folder: str) -> None:
+    def _settle(self, folder: str, traces: Traces) -> None:
         """See to it that `folder`, below the root, is there and durable, whoever made it."""
         if folder != self._root:
             parent = folder.rpartition("/")[0]
-            self._settle(parent)
-            _make_folder(folder)
+            self._settle(parent, traces)
+            if _make_folder(folder):
+                traces.folders.append(folder)
             files.fsync_folder(parent)
         if len(self._settled) >= settled_folders_max:
             self._settled.clear()
@@ -151,11 +159,13 @@ def sweep(folder: str, before: float) -> None:
                 continue  # somebody else sweeps as well
 
 
-def _make_folder(path: str) -> None:
+def _make_folder(path: str) -> bool:
+    """See to it that there is a folder; whether it was made here."""
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
-        pass  # somebody else was faster, or it was there all the time
+        return False  # somebody else was faster, or it was there all the time
+    return True
 
 
 def _unlink_if_there(path: str) -> None:

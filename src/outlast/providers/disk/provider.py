@@ -16,8 +16,9 @@ from outlast.base.errors import Cause, Unavailable
 from outlast.providers.disk.failures import failure
 from outlast.providers.disk.lane import Lane, Saturated
 from outlast.providers.disk.tree import Tree
+from outlast.providers.marker import Marker
 from outlast.providers.names import check_key, check_prefix, check_span
-from outlast.providers.protocol import Data, Entry, Stat
+from outlast.providers.protocol import Data, Entry, Stat, data_size
 
 T = TypeVar("T")
 
@@ -47,6 +48,10 @@ class DiskProvider:
         return self._name
 
     @property
+    def attests(self) -> bool:
+        return True
+
+    @property
     def root(self) -> Path:
         return Path(self._root)
 
@@ -54,21 +59,21 @@ class DiskProvider:
         """Create the root directory if it is not there yet. For making a store, or taking a disk back."""
         await self._run(self._small, "prepare", "", self._tree.prepare)
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         check_key(key)
         lane = self._small
         if span is not None:
             check_span(span)
             lane = self._lane(span[1] - span[0])
-        return await self._run(lane, "get", key, self._tree.get, key, span)
+        return await self._run(lane, "get", key, self._tree.get, key, span, under)
 
-    async def put(self, key: str, data: Data) -> None:
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
         check_key(key)
-        await self._run(self._lane_for(data), "put", key, self._tree.put, key, data)
+        await self._run(self._lane_for(data), "put", key, self._tree.put, key, data, under)
 
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         check_key(key)
-        await self._run(self._lane_for(data), "create", key, self._tree.create, key, data)
+        await self._run(self._lane_for(data), "create", key, self._tree.create, key, data, under)
 
     async def head(self, key: str) -> Stat:
         check_key(key)
@@ -93,7 +98,7 @@ class DiskProvider:
         return self._large if size >= large_bytes_min else self._small
 
     def _lane_for(self, data: Data) -> Lane:
-        return self._lane(len(data) if isinstance(data, bytes) else sum(map(len, data)))
+        return self._lane(data_size(data))
 
     async def _run(
         self, lane: Lane, verb: str, key: str, function: Callable[..., T], *arguments: object

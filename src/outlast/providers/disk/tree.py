@@ -25,7 +25,9 @@ from outlast.base.clock import Clock
 from outlast.base.errors import Exists
 from outlast.providers.disk import files
 from outlast.providers.disk.draft import Drafts
+from outlast.providers.disk.place import Place
 from outlast.providers.disk.walk import walk
+from outlast.providers.marker import Marker
 from outlast.providers.protocol import Data, Entry, Stat
 
 
@@ -35,6 +37,7 @@ class Tree:
     def __init__(self, name: str, root: str, clock: Clock) -> None:
         self._name = name
         self._root = root
+        self._place = Place(name, root)
         self._drafts = Drafts(root, clock)
 
     def prepare(self) -> None:
@@ -43,7 +46,11 @@ class Tree:
         files.fsync_folder(os.path.dirname(self._root))
         files.fsync_folder(self._root)
 
-    def get(self, key: str, span: tuple[int, int] | None) -> bytes:
+    def get(self, key: str, span: tuple[int, int] | None, under: Marker | None) -> bytes:
+        with self._place.under("get", under):
+            return self._read(key, span)
+
+    def _read(self, key: str, span: tuple[int, int] | None) -> bytes:
         file, size = files.open_object(self._path(key))
         try:
             if span is not None:
@@ -60,18 +67,22 @@ class Tree:
             raise IsADirectoryError(errno.EISDIR, key)
         return Stat(found.st_size)
 
-    def create(self, key: str, data: Data) -> None:
-        if self._is_taken(key):
-            # Only spares the write: what decides between creators is the link below.
-            raise Exists(self._name, "create", key)
-        with self._drafts.written(self._folder(key), data) as draft:
-            try:
-                draft.link(self._path(key))
-            except FileExistsError:
-                raise Exists(self._name, "create", key) from None
+    def create(self, key: str, data: Data, under: Marker | None) -> None:
+        with self._place.under("create", under) as traces:
+            if self._is_taken(key):
+                # Only spares the write: what decides between creators is the link below.
+                raise Exists(self._name, "create", key)
+            with self._drafts.written(self._folder(key), data, traces) as draft:
+                try:
+                    draft.link(self._path(key))
+                except FileExistsError:
+                    raise Exists(self._name, "create", key) from None
 
-    def put(self, key: str, data: Data) -> None:
-        with self._drafts.written(self._folder(key), data) as draft:
+    def put(self, key: str, data: Data, under: Marker | None) -> None:
+        with (
+            self._place.under("put", under) as traces,
+            self._drafts.written(self._folder(key), data, traces) as draft,
+        ):
             try:
                 draft.link(self._path(key))
             except FileExistsError:

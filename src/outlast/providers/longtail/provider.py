@@ -25,8 +25,9 @@ from outlast.base.concurrency import Background
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, NotFound, ProviderError, Unavailable, Unsupported
 from outlast.providers.longtail.failures import failure, status_of
+from outlast.providers.marker import Marker
 from outlast.providers.names import check_key, check_prefix, check_span
-from outlast.providers.protocol import Data, Entry, Stat, joined
+from outlast.providers.protocol import Data, Entry, Stat, joined, refuse_under
 
 if TYPE_CHECKING:
     from weakref import WeakValueDictionary
@@ -69,22 +70,29 @@ class LongTailProvider:
     def name(self) -> str:
         return self._name
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+    @property
+    def attests(self) -> bool:
+        return False
+
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         check_key(key)
+        refuse_under(under)
         if span is not None:
             check_span(span)
         size = 8 * limits.MIB if span is None else span[1] - span[0]
         return await self._placed(key, lambda: self._call("get", key, size, lambda: self._read(key, span)))
 
-    async def put(self, key: str, data: Data) -> None:
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
         check_key(key)
+        refuse_under(under)
         content = joined(data)
         # One at a time for each name: servers stumble over two that move to one name at once.
         async with self._placing.setdefault(key, asyncio.Lock()):
             await self._call("put", key, len(content), lambda: self._place(key, content))
 
-    async def create(self, key: str, data: Data) -> None:
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         check_key(key)
+        refuse_under(under)
         raise Unsupported(self._name, "create", "a place of this kind has no conditional writes")
 
     async def head(self, key: str) -> Stat:

@@ -19,7 +19,9 @@ from typing import NoReturn, TypeVar
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Denied, NotFound, ProviderError, Unavailable
-from outlast.providers.protocol import Data, Entry, Provider, Stat
+from outlast.providers.marker import Marker
+from outlast.providers.protocol import Entry, Provider, Stat
+from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
@@ -73,12 +75,11 @@ _immediate: dict[Shape, tuple[type[ProviderError], Cause, str]] = {
 }
 
 
-class FaultProvider:
+class FaultProvider(Wrapper):
     """`inner`, failing while faults are in force."""
 
     def __init__(self, inner: Provider, clock: Clock, entropy: Entropy) -> None:
-        self.inner = inner
-        self._name = inner.name
+        super().__init__(inner)
         self._clock = clock
         self._entropy = entropy
         self._faults: tuple[Fault, ...] = ()
@@ -88,10 +89,6 @@ class FaultProvider:
         self._age = 0
         # What keys held before the shape `stale` was set, as far as they were written since; None is nothing.
         self._before: dict[str, bytes | None] = {}
-
-    @property
-    def name(self) -> str:
-        return self._name
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -121,41 +118,31 @@ class FaultProvider:
         else:
             self._set(tuple(faults), deadline)
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        return await self._do("get", key, lambda shape: self._read(shape, key, span), writes=False)
+    async def around(self, call: Call, perform: Perform[T]) -> T:
+        return await self._do(call, lambda shape: perform())
 
-    async def put(self, key: str, data: Data) -> None:
-        await self._do("put", key, lambda _: self.inner.put(key, data), writes=True)
-
-    async def create(self, key: str, data: Data) -> None:
-        await self._do("create", key, lambda _: self.inner.create(key, data), writes=True)
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
+        return await self._do(Call("get", key, None), lambda shape: self._read(shape, key, span, under))
 
     async def head(self, key: str) -> Stat:
-        return await self._do("head", key, lambda shape: self._stat(shape, key), writes=False)
-
-    async def delete(self, key: str) -> None:
-        await self._do("delete", key, lambda _: self.inner.delete(key), writes=True)
+        return await self._do(Call("head", key, 0), lambda shape: self._stat(shape, key))
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
-        age = self._age
-        shape = await self._before_deed("list", prefix, writes=False)
-        if shape is Shape.EMPTY:
+        call, age = Call("list", prefix, 0), self._age
+        if await self._before_deed(call) is Shape.EMPTY:
             return
         async for entry in self.inner.list(prefix, start_after):
             if self._changed_since(age):
-                await self._after_deed("list", prefix, writes=False)
+                await self._after_deed(call)
                 age = self._age
             yield entry
 
-    async def close(self) -> None:
-        await self.inner.close()
-
-    async def _do(self, verb: str, key: str, deed: Callable[[Shape | None], Awaitable[T]], writes: bool) -> T:
+    async def _do(self, call: Call, deed: Callable[[Shape | None], Awaitable[T]]) -> T:
         age = self._age
-        shape = await self._before_deed(verb, key, writes, deed) if self._faults else None
+        shape = await self._before_deed(call, deed) if self._faults else None
         answer = await deed(shape)
         if self._changed_since(age):
-            await self._after_deed(verb, key, writes)
+            await self._after_deed(call)
         return answer
 
     def _drawn(self, writes: bool) -> Shape | None:
@@ -170,38 +157,35 @@ class FaultProvider:
         return bool(self.faults) and self._age != age
 
     async def _before_deed(
-        self,
-        verb: str,
-        key: str,
-        writes: bool,
-        deed: Callable[[Shape | None], Awaitable[object]] | None = None,
+        self, call: Call, deed: Callable[[Shape | None], Awaitable[object]] | None = None
     ) -> Shape | None:
-        """Fail, or wait, as the shape says that the call meets; that shape, for the deed itself."""
+        """Fail, or wait, as the shape that the call meets says; that shape, for the deed itself."""
+        key, writes = call.key, call.writes
         shape = self._drawn(writes)
         if writes and any(fault.shape is Shape.STALE for fault in self._faults) and key not in self._before:
             self._before[key] = await self._present(key)
         if shape is Shape.ERR and writes and deed is not None and self._entropy.uniform(0, 1) < 0.5:
             await self._done_all_the_same(deed)
         if shape in _immediate:
-            self._fail(shape, verb)
+            self._fail(shape, call.verb)
         if shape is Shape.SLOW:
             await self._clock.sleep(self._entropy.uniform(slow_s_min, slow_s_max))
         if _hangs(shape, writes):
-            await self._hang(verb, writes)
+            await self._hang(call)
         return shape
 
-    async def _after_deed(self, verb: str, key: str, writes: bool) -> None:
+    async def _after_deed(self, call: Call) -> None:
         """The deed is done, and faults came up meanwhile: whether its answer gets through is open."""
-        shape = self._drawn(writes)
+        shape = self._drawn(call.writes)
         if shape is Shape.REFUSE:
-            raise Unavailable(self._name, verb, f"{key}: connection reset", Cause.RESET)
-        if _hangs(shape, writes):
-            await self._hang(verb, writes)
+            raise Unavailable(self.name, call.verb, f"{call.key}: connection reset", Cause.RESET)
+        if _hangs(shape, call.writes):
+            await self._hang(call)
 
-    async def _hang(self, verb: str, writes: bool) -> NoReturn:
+    async def _hang(self, call: Call) -> NoReturn:
         """Wait until a call like this one would hang no more; then fail."""
         age = self._age
-        while self.faults and (self._age == age or _hangs(self._drawn(writes), writes)):
+        while self.faults and (self._age == age or _hangs(self._drawn(call.writes), call.writes)):
             age = self._age
             left = None if self._deadline is None else max(0.0, self._deadline - self._clock.monotonic())
             try:
@@ -209,12 +193,14 @@ class FaultProvider:
                     await self._changed.wait()
             except TimeoutError:
                 pass  # the faults' own end, unless it was moved; the loop looks
-        raise Unavailable(self._name, verb, "no answer", Cause.TIMEOUT)
+        raise Unavailable(self.name, call.verb, "no answer", Cause.TIMEOUT)
 
-    async def _read(self, shape: Shape | None, key: str, span: tuple[int, int] | None) -> bytes:
+    async def _read(
+        self, shape: Shape | None, key: str, span: tuple[int, int] | None, under: Marker | None
+    ) -> bytes:
         if shape is Shape.STALE and key in self._before:
             return self._past(key, span)
-        data = await self.inner.get(key, span)
+        data = await self.inner.get(key, span, under=under)
         if shape is Shape.CORRUPT and data:
             return self._flipped(data)
         if shape is Shape.TRUNCATED and data:
@@ -229,7 +215,7 @@ class FaultProvider:
     def _past(self, key: str, span: tuple[int, int] | None) -> bytes:
         data = self._before[key]
         if data is None:
-            raise NotFound(self._name, "get", key)
+            raise NotFound(self.name, "get", key)
         return data if span is None else data[span[0] : span[1]]
 
     async def _present(self, key: str) -> bytes | None:
@@ -251,7 +237,7 @@ class FaultProvider:
 
     def _fail(self, shape: Shape, verb: str) -> NoReturn:
         kind, cause, detail = _immediate[shape]
-        raise kind(self._name, verb, detail, cause)
+        raise kind(self.name, verb, detail, cause)
 
     def _set(self, faults: tuple[Fault, ...], deadline: float | None) -> None:
         self._faults, self._deadline = faults, deadline

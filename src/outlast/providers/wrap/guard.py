@@ -4,16 +4,15 @@ While the provider is well the guard only measures. While it is down or estrange
 and `watch` finds out when that is over: a down provider is probed with a real write, read and delete,
 an estranged one is asked for its marker. Neither costs a client's request anything.
 
-The marker is read every few seconds while the provider is used, and soon after a `NotFound`, which is how an
-erasure shows first. Between, `quiet_period_s` apart: where each request is paid for, an idle gateway keeps
-quiet, and the first call after a pause has the marker read beside it. That is for health, so that an erased
-provider is not asked for what it no longer has. It is no proof: votes are attested one by one
-(`quorum.voter`).
+That a call counts only under the marker is the rule of `wrap.attest`, which stands inside of the guard and
+tells it what each look at the marker has shown. Beyond what calls need, the marker is read every few seconds
+while the provider is used, and soon after a `NotFound`, which is how an erasure shows first. Between,
+`quiet_period_s` apart: where each request is paid for, an idle gateway keeps quiet, and the first call after
+a pause has the marker read beside it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from outlast.base import limits
@@ -21,11 +20,13 @@ from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Denied, Estranged, Full, NotFound, ProviderError, Unavailable
 from outlast.base.marks import reached
 from outlast.providers import trouble
-from outlast.providers.health import Health
-from outlast.providers.marker import Marker, read_marker
-from outlast.providers.protocol import Data, Entry, Provider, Stat
+from outlast.providers.health import Health, silence_s_max
+from outlast.providers.marker import Marker
+from outlast.providers.protocol import Provider
 from outlast.providers.trouble import Trouble
+from outlast.providers.wrap.attest import Attest
 from outlast.providers.wrap.layers import keeps_versions
+from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
@@ -49,8 +50,11 @@ first_marker_deadline_s = 4.0
 suspect_deadline_s = 2.0
 
 
-class Guard:
-    """`inner`, with a deadline, `health` and the `marker` that it should have (None: it is not looked at)."""
+class Guard(Wrapper):
+    """`inner`, with a deadline, `health` and the `marker` that it should have (None: it is not looked at).
+
+    `inner` is also for those who must reach the provider although it is estranged.
+    """
 
     def __init__(
         self,
@@ -60,74 +64,77 @@ class Guard:
         marker: Marker | None = None,
         quiet_period_s: float = marker_period_s,
     ) -> None:
-        self.inner = inner
-        """The provider itself, for those who must reach it although it is estranged."""
+        super().__init__(inner)
         self.health = health
         self._name = inner.name
         self._clock = clock
-        self._marker = marker
+        self._attest = None if marker is None else Attest(inner, marker, clock)
+        if self._attest is not None:
+            self._through = self._attest
+            self._attest.seen = self._marker_seen
         self.quiet_period_s = quiet_period_s
         """How often the marker is read while nobody uses the provider."""
         self._marker_read_at = float("-inf")
         self._marker_wanted = True
         self._suspected = False
+        self._in_flight = 0
+        self._silence: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
         health.changed = self._wake.set
 
+    # ------------------------------------------------------------ the marker
+
     @property
-    def name(self) -> str:
-        return self._name
+    def incarnation(self) -> bytes:
+        return self._marked().incarnation
+
+    @property
+    def attested_at(self) -> float:
+        """A moment (clock's monotonic s) at or after which the place was ours."""
+        return self._marked().attested_at
 
     def expect(self, incarnation: bytes) -> None:
         """From now on the marker should say `incarnation`: the provider was taken back."""
-        assert self._marker is not None, "a guard without a marker expects nothing"
-        self._marker = replace(self._marker, incarnation=incarnation)
+        self._marked().expect(incarnation)
         self._want_marker()
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        size = whole_bytes_guess if span is None else span[1] - span[0]
-        return await self._call("get", size, self.inner.get, key, span)
-
-    async def put(self, key: str, data: Data) -> None:
-        await self._call("put", _size(data), self.inner.put, key, data)
-
-    async def create(self, key: str, data: Data) -> None:
-        await self._call("create", _size(data), self.inner.create, key, data)
-
-    async def head(self, key: str) -> Stat:
-        return await self._call("head", 0, self.inner.head, key)
-
-    async def delete(self, key: str) -> None:
-        await self._call("delete", 0, self.inner.delete, key)
-
-    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
-        entries = self.inner.list(prefix, start_after)
-        while (entry := await self._call("list", 0, _next, entries)) is not None:
-            yield entry
-
-    async def close(self) -> None:
-        await self.inner.close()
+    async def attest(self, since: float | None = None) -> None:
+        """See `wrap.attest`."""
+        if not self.health.available:
+            raise self._refusal("attest")
+        try:
+            async with asyncio.timeout(deadline_s_base):
+                await self._marked().attest(since)
+        except TimeoutError:
+            raise self._timeout("attest") from None
 
     async def check(self) -> ProviderError | None:
-        """Read the marker now, and tell health what it says. What went wrong is returned."""
+        """Read the marker now, and report to health what it says. What went wrong is returned."""
         self._marker_wanted = False
         self._marker_read_at = began = self._clock.monotonic()
-        if self._marker is None:
+        if self._attest is None:
             return None
         try:
             async with asyncio.timeout(self._patience_s(marker_deadline_s, 1)):
-                present = await read_marker(self.inner)
+                await self._attest.attest()
         except TimeoutError:
-            failure: ProviderError = self._timeout("get")
+            failure = self._timeout("get")
+            self._failed(began, failure)
+            return failure
+        except Estranged:
+            return None  # health knows by now, and that is an answer
         except ProviderError as error:
-            failure = error
-        else:
-            self.health.report("get", self._clock.monotonic() - began)
-            stranger = trouble.of_marker(self._marker, present)
+            return error
+        return None
+
+    def _marker_seen(self, seconds: float, error: ProviderError | None, stranger: Trouble | None) -> None:
+        self.health.report("get", seconds, error)
+        if error is None:
             self.health.report_marker(stranger is None, stranger or trouble.emptied)
-            return None
-        self._failed(began, failure)
-        return failure
+
+    def _marked(self) -> Attest:
+        assert self._attest is not None, "a guard without a marker expects nothing"
+        return self._attest
 
     def troubles(self) -> tuple[Trouble, ...]:
         """What somebody should mend, as far as it has shown."""
@@ -137,7 +144,8 @@ class Guard:
     async def examine(self) -> ProviderError | None:
         """Read the marker, and write, read and delete something small. What went wrong is returned.
 
-        Who has only just begun finds out so what others know from their traffic (`health.findings`).
+        A process that has just begun learns in this way what others know from their traffic
+        (`health.findings`).
         """
         failure = await self.check()
         if failure is None and self.health.state != "estranged":
@@ -145,6 +153,11 @@ class Guard:
         if failure is not None:
             self.health.report_examined(failure)
         return failure
+
+    async def close(self) -> None:
+        if self._silence is not None:
+            self._silence.cancel()
+        await self._through.close()
 
     async def watch(self) -> None:
         """Until cancelled, find out when the provider is no longer well, and when it is again."""
@@ -159,19 +172,22 @@ class Guard:
 
     # ------------------------------------------------------------ calls
 
-    async def _call(self, verb: str, size: int, method: Callable[..., Awaitable[T]], *arguments: object) -> T:
-        health = self.health
+    async def around(self, call: Call, perform: Perform[T]) -> T:
+        health, verb = self.health, call.verb
+        size = whole_bytes_guess if call.size is None else call.size
         if not health.available:
             raise self._refusal(verb)
         began = self._clock.monotonic()
         if not self._marker_wanted and began - self._marker_read_at >= marker_period_s:
             self._want_marker()
         if health.started(verb, began):
-            self._suspected = True
-            self._wake.set()
+            self._suspect()
+        self._in_flight += 1
+        if self._silence is None:
+            self._listen()
         try:
             async with asyncio.timeout(deadline_s_base + size / deadline_bytes_per_s):
-                answer = await method(*arguments)
+                answer = await perform()
         except ProviderError as error:
             self._failed(began, error)
             raise
@@ -183,6 +199,8 @@ class Guard:
         except asyncio.CancelledError:
             health.report_given_up(verb, self._clock.monotonic() - began, size)
             raise
+        finally:
+            self._in_flight -= 1
         moved = len(answer) if isinstance(answer, bytes) else size
         health.report(verb, self._clock.monotonic() - began, None, moved)
         return answer
@@ -190,7 +208,11 @@ class Guard:
     def _failed(self, began: float, error: ProviderError) -> None:
         now = self._clock.monotonic()
         self.health.report(error.verb, now - began, error)
-        if isinstance(error, NotFound) and now - self._marker_read_at > not_found_period_s:
+        if isinstance(error, Estranged) and self._attest is not None:
+            # At once, so that nothing more is sent there; the look at the marker says what has happened.
+            self.health.report_marker(False, trouble.of_error(error))
+            self._want_marker()
+        elif isinstance(error, NotFound) and now - self._marker_read_at > not_found_period_s:
             self._want_marker()
 
     def _timeout(self, verb: str) -> Unavailable:
@@ -202,6 +224,21 @@ class Guard:
             return Estranged(self._name, verb, "its marker is gone or another's")
         reached("guard: a call to a provider that is down was refused")
         return Unavailable(self._name, verb, "it is down", Cause.BREAKER)
+
+    def _listen(self) -> None:
+        """Look in a while whether calls under way are answered: nobody may begin another one meanwhile."""
+        self._silence = asyncio.get_running_loop().call_later(silence_s_max, self._look_at_silence)
+
+    def _look_at_silence(self) -> None:
+        self._silence = None
+        if self._in_flight:
+            if self.health.silent(self._clock.monotonic()):
+                self._suspect()
+            self._listen()
+
+    def _suspect(self) -> None:
+        self._suspected = True
+        self._wake.set()
 
     def _want_marker(self) -> None:
         self._marker_wanted = True
@@ -260,17 +297,21 @@ class Guard:
         """Write, read, compare and delete within the deadline. What went wrong; None if nothing did."""
         key, content = f"probe/{self.health.entropy.bytes(8).hex()}", self.health.entropy.bytes(64)
         verb = "put"
+        began = self._clock.monotonic()
         try:
             async with asyncio.timeout(deadline_s):
-                await self._timed(verb, self.inner.put, key, content)
+                await self._timed(verb, self._through.put, key, content)
                 verb = "get"
-                read = await self._timed(verb, self.inner.get, key)
+                read = await self._timed(verb, self._through.get, key)
                 verb = "delete"
-                await self._timed(verb, self.inner.delete, key)
+                await self._timed(verb, self._through.delete, key)
         except TimeoutError:
             return self._timeout(verb)
         except Full:
             return None  # it answers, and reads work
+        except Estranged as error:
+            self._failed(began, error)
+            return None  # it answers
         except Denied as error:
             return error if verb == "get" else None  # a refused write is an answer; see `health`
         except NotFound:
@@ -291,11 +332,3 @@ class Guard:
             raise
         self.health.report(verb, self._clock.monotonic() - began)
         return answer
-
-
-def _size(data: Data) -> int:
-    return len(data) if isinstance(data, bytes) else sum(map(len, data))
-
-
-async def _next(entries: AsyncIterator[Entry]) -> Entry | None:
-    return await anext(entries, None)

@@ -7,19 +7,16 @@ of this process since it began; who needs a month's adds them up elsewhere.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from outlast.base.clock import Clock
 from outlast.base.errors import ProviderError
 from outlast.base.histogram import Histogram, latencies
-from outlast.providers.protocol import Data, Entry, Provider, Stat
+from outlast.providers.protocol import Provider
+from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
-
-# Providers answer a listing in pages of this many names, each a request.
-list_page_entries = 1000
 
 
 @dataclass(slots=True)
@@ -36,66 +33,25 @@ class Usage:
     took_s: Histogram = field(default_factory=latencies)
 
 
-class Meter:
+class Meter(Wrapper):
     """`inner`, counted. `usage` is live: read it, do not keep it."""
 
     def __init__(self, inner: Provider, clock: Clock) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.usage: dict[str, Usage] = {}
         """By verb, for the verbs that have been used."""
         self._clock = clock
 
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        data = await self._count("get", 0, self.inner.get, key, span)
-        self._of("get").received_bytes += len(data)
-        return data
-
-    async def put(self, key: str, data: Data) -> None:
-        await self._count("put", _size(data), self.inner.put, key, data)
-
-    async def create(self, key: str, data: Data) -> None:
-        await self._count("create", _size(data), self.inner.create, key, data)
-
-    async def head(self, key: str) -> Stat:
-        return await self._count("head", 0, self.inner.head, key)
-
-    async def delete(self, key: str) -> None:
-        await self._count("delete", 0, self.inner.delete, key)
-
-    async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
-        entries = self.inner.list(prefix, start_after)
-        entry = await self._count("list", 0, _next, entries)
-        listed = 0
-        while entry is not None:
-            yield entry
-            listed += 1
-            if listed % list_page_entries == 0:
-                entry = await self._count("list", 0, _next, entries)
-            else:
-                entry = await _next(entries)
-
-    async def close(self) -> None:
-        await self.inner.close()
-
-    # ------------------------------------------------------------ pieces
-
-    def _of(self, verb: str) -> Usage:
-        usage = self.usage.get(verb)
-        if usage is None:
-            usage = self.usage[verb] = Usage()
-        return usage
-
-    async def _count(self, verb: str, size: int, ask: Callable[..., Awaitable[T]], *arguments: object) -> T:
-        usage = self._of(verb)
+    async def around(self, call: Call, perform: Perform[T]) -> T:
+        if not call.request:
+            return await perform()
+        usage = self._of(call.verb)
         usage.requests += 1
-        usage.sent_bytes += size
+        if call.writes:
+            usage.sent_bytes += call.size or 0
         began = self._clock.monotonic()
         try:
-            return await ask(*arguments)
+            answer = await perform()
         except ProviderError as error:
             usage.failures[error.cause] += 1
             raise
@@ -104,11 +60,12 @@ class Meter:
             raise
         finally:
             usage.took_s.add(self._clock.monotonic() - began)
+        if isinstance(answer, bytes):
+            usage.received_bytes += len(answer)
+        return answer
 
-
-def _size(data: Data) -> int:
-    return len(data) if isinstance(data, bytes) else sum(map(len, data))
-
-
-async def _next(entries: AsyncIterator[Entry]) -> Entry | None:
-    return await anext(entries, None)
+    def _of(self, verb: str) -> Usage:
+        usage = self.usage.get(verb)
+        if usage is None:
+            usage = self.usage[verb] = Usage()
+        return usage

@@ -13,14 +13,16 @@ A condition is never emulated by looking first, and nothing is ever undone.
 A listing goes on after the last name that it gave.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import TypeVar
 
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Exists, NotFound, ProviderError, Unavailable
 from outlast.base.marks import reached
-from outlast.providers.protocol import Data, Entry, Provider, Stat, joined
+from outlast.providers.marker import Marker
+from outlast.providers.protocol import Data, Entry, Provider, joined
+from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
@@ -36,29 +38,27 @@ retry_s_max = 4.0
 passing = frozenset({Cause.THROTTLED, Cause.SERVER, Cause.RESET, Cause.CONFLICT})
 
 
-class Retry:
+class Retry(Wrapper):
     """`inner`, asked again where that helps."""
 
     def __init__(self, inner: Provider, clock: Clock, entropy: Entropy) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self._clock = clock
         self._entropy = entropy
 
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
-        return await self._again(lambda: self.inner.get(key, span))
-
-    async def put(self, key: str, data: Data) -> None:
-        await self._again(lambda: self.inner.put(key, data))
-
-    async def create(self, key: str, data: Data) -> None:
+    async def around(self, call: Call, perform: Perform[T]) -> T:
         attempts = _Attempts(self._clock, self._entropy)
         while True:
             try:
-                await self.inner.create(key, data)
+                return await perform()
+            except ProviderError as error:
+                await attempts.pause(error)
+
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
+        attempts = _Attempts(self._clock, self._entropy)
+        while True:
+            try:
+                await self.inner.create(key, data, under=under)
             except Exists:
                 if attempts.maybe_done and await self._is_there(key, joined(data)):
                     reached("retry: an earlier attempt had created it")
@@ -68,12 +68,6 @@ class Retry:
                 await attempts.pause(error)
             else:
                 return
-
-    async def head(self, key: str) -> Stat:
-        return await self._again(lambda: self.inner.head(key))
-
-    async def delete(self, key: str) -> None:
-        await self._again(lambda: self.inner.delete(key))
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
         attempts = _Attempts(self._clock, self._entropy)
@@ -91,22 +85,9 @@ class Retry:
             yield entry
             attempts = _Attempts(self._clock, self._entropy)
 
-    async def close(self) -> None:
-        await self.inner.close()
-
-    # ------------------------------------------------------------ pieces
-
-    async def _again(self, ask: Callable[[], Awaitable[T]]) -> T:
-        attempts = _Attempts(self._clock, self._entropy)
-        while True:
-            try:
-                return await ask()
-            except ProviderError as error:
-                await attempts.pause(error)
-
     async def _is_there(self, key: str, content: bytes) -> bool:
         try:
-            return await self._again(lambda: self.inner.get(key)) == content
+            return await self.get(key) == content
         except NotFound:
             return False
 

@@ -8,9 +8,9 @@ states, with ballots beyond all others, with values that another proposer's ball
 from collections.abc import Callable, Mapping
 
 from outlast.providers.marker import MARKER_KEY
-from outlast.quorum.ballot import ROUND_MAX
+from outlast.quorum.state import ROUND_MAX
 from outlast.testing.places import Lie
-from outlast.testing.states import Ballot, SlotState, decoded, encoded, position
+from outlast.testing.states import Ballot, SlotState, forged, position, unproven
 from outlast.testing.swarm.chance import Chance
 
 # A provider that answers nonsense does so now and then, or its guard would soon leave it alone.
@@ -54,18 +54,23 @@ def _elsewhere(key: str, real: bytes | None, held: Mapping[str, bytes], chance: 
 
 
 def _highest(key: str, real: bytes | None, held: Mapping[str, bytes], chance: Chance) -> bytes | None:
-    return encoded(SlotState(Ballot(ROUND_MAX, b"\xff" * 16)))
+    return _seemingly(real, SlotState(Ballot(ROUND_MAX, b"\xff" * 16)))
 
 
 def _raised(key: str, real: bytes | None, held: Mapping[str, bytes], chance: Chance) -> bytes | None:
     """What is there, under a ballot that nobody has used."""
-    state = None if real is None else decoded(real)
+    state = None if real is None else unproven(real)
     if state is None:
         return real
     ballot = Ballot(min(ROUND_MAX, state.promised.round + chance.whole(1, 3)), b"\x00" * 16)
-    return encoded(SlotState(ballot, None if state.value is None else ballot, state.value))
+    return _seemingly(real, SlotState(ballot, None if state.value is None else ballot, state.value))
 
 
 def _forged(key: str, real: bytes | None, held: Mapping[str, bytes], chance: Chance) -> bytes | None:
     ballot = Ballot(chance.whole(0, 5), chance.entropy.bytes(16))
-    return encoded(SlotState(ballot, ballot, chance.entropy.bytes(chance.whole(0, 60))))
+    return _seemingly(real, SlotState(ballot, ballot, chance.entropy.bytes(chance.whole(0, 60))))
+
+
+def _seemingly(real: bytes | None, state: SlotState) -> bytes:
+    """A state with the proof of the one that is really there."""
+    return forged(state, b"" if real is None else real)

@@ -17,10 +17,10 @@ from itertools import count
 from outlast.base.errors import NoMajority, ProviderError
 from outlast.base.marks import reached
 from outlast.providers.marker import MARKER_KEY, Marker
+from outlast.providers.wrap.attest import Attest
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.genesis import write_genesis
-from outlast.quorum.log import Log
-from outlast.quorum.voter import Voter
+from outlast.quorum.log import Log, VoterPlace
 from outlast.testing.checkers import LogCheckers
 from outlast.testing.loop import Host
 from outlast.testing.network import FAIR, STORMY, Link, Weather
@@ -78,12 +78,14 @@ class Gateway:
         self.memory = memory
         self._world = world
         sim = world.sim
-        voters = [
-            Voter(link, memory.incarnations.get(link.name, FIRST), near=place.kind == "disk")
-            for link, place in zip(links, world.places, strict=True)
-        ]
+        self.voters = {
+            link.name: Attest(
+                link, Marker(STORE, link.name, memory.incarnations.get(link.name, FIRST)), sim.clock
+            )
+            for link in links
+        }
         self.log = Log(
-            voters,
+            [VoterPlace(voter) for voter in self.voters.values()],
             PlainSeal(),
             sim.entropy_of(f"{name}/id").bytes(16),
             sim.clock,
@@ -101,7 +103,7 @@ class Gateway:
         for record in records:
             if (named := taken_back(record)) is not None:
                 self.memory.incarnations[named[0]] = named[1]
-                self.log.expect(*named)
+                self.voters[named[0]].expect(named[1])
         return list(range(first, len(self.memory.applied)))
 
 
@@ -223,7 +225,8 @@ class LogWorld(Scenario):
 
     def link(self, place: Place, gateway: str, weather: Weather) -> Link:
         """The way from one gateway to one provider."""
-        link = Link(place, self.sim.clock, self.sim.entropy_of(f"{gateway}/{place.name}"), weather)
+        entropy = self.sim.entropy_of(f"{gateway}/{place.name}")
+        link = Link(place, self.sim.clock, entropy, weather, attests=True)
         self._links.append((link, weather))
         self._set_weather(link, weather)
         return link

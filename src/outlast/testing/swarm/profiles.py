@@ -7,12 +7,21 @@ from outlast.testing.swarm.assume import Assume
 from outlast.testing.swarm.options import Profile
 
 LOG_KNOBS: dict[str, tuple[Any, ...]] = {
-    "outlast.quorum.log.ASKED_AT_ONCE": (1, 2, 8),
-    "outlast.quorum.log.GRACE_ROUNDS": (0, 1, 3),
-    "outlast.quorum.log.AHEAD_MIN": (1, 2, 8),
+    "outlast.quorum.announcement.AHEAD_MIN": (1, 4),
+    "outlast.quorum.announcement.MARGIN": (0.5, 3.0),
+    "outlast.quorum.commit.LOST_MAX": (0, 1, 8),
+    "outlast.quorum.commit.PENDING_MAX": (1, 2),
+    "outlast.quorum.commit.ANNOUNCED_BYTES_MAX": (1, 30),
+    "outlast.quorum.laggards.PAUSE_S": (0.1, 60.0),
+    "outlast.quorum.learn.ASKED_AT_ONCE": (1, 2),
+    "outlast.quorum.learn.GRACE_ROUNDS": (0, 1, 5),
+    "outlast.quorum.learn.PROBES": (2, 3),
+    "outlast.quorum.proposer.WATCHED_SLOTS": (1, 4),
+    "outlast.quorum.proposer.SHARED_SLOTS_AHEAD": (1, 8),
     "outlast.quorum.refill.SETTLED_AT_ONCE": (1, 3),
     "outlast.quorum.replay.WINDOW_SLOTS_MAX": (2, 4),
-    "outlast.quorum.tail.PROBES": (2, 3),
+    "outlast.quorum.slot.RAISES_MAX": (1, 2),
+    "outlast.quorum.voter.ROW_READ_AHEAD": (1, 2),
     "outlast.base.limits.batch_bytes_max": (1, 100),
 }
 
@@ -39,6 +48,9 @@ STORE_KNOBS: dict[str, tuple[Any, ...]] = {
     "outlast.maintenance.follow.period_s": (1.0, 15.0),
     "outlast.maintenance.collect.batch_extents": (1, 2),
     "outlast.maintenance.repair.page_extents": (1, 3),
+    "outlast.maintenance.mender.batch_extents": (1, 2),
+    "outlast.maintenance.mender.claim_s": (1.0, 10.0),
+    "outlast.store.redundancy.ensure_s_max": (0.01, 1.0),
 }
 
 STORE_LINKS = {"cut": 1.0, "away": 4.0, "full": 1.0}

@@ -20,8 +20,8 @@ from outlast.catalog.records import Condition, Extent, ProviderReattached
 from outlast.catalog.wire import decode
 from outlast.coding.seal import Box
 from outlast.maintenance.collect import collect
-from outlast.maintenance.follow import follow
 from outlast.maintenance.repair import RepairReport, repair
+from outlast.maintenance.upkeep import upkeep
 from outlast.placement.members import Domains, Member
 from outlast.providers.marker import MARKER_KEY
 from outlast.providers.protocol import Buffer, Provider
@@ -133,23 +133,24 @@ class Machine:
     async def start(self) -> None:
         """A process is started. Raises `HostDied`."""
         self.host = self._world.new_host(f"g{self.number}")
-        path = self._world.folder / f"g{self.number}.sqlite" if self.seat.on_disk else ":memory:"
+        path = self._world.folder / f"g{self.number}.sqlite" if self.seat.on_disk else None
         self.gateway = await self._world.on_host(self.host, self.open(self.host, path))
-        self.host.spawn(follow(self.gateway.store, self._clock))
+        entropy = self._world.sim.entropy_of(f"{self.host.name}/upkeep")
+        self.host.spawn(upkeep(self.gateway.store, self._clock, entropy))
 
-    async def open(self, host: Host, path: Path | str = ":memory:") -> Gateway:
+    async def open(self, host: Host, path: Path | None = None) -> Gateway:
         """A gateway on this machine, with its local catalog at `path`."""
         world = self._world
         self.links = []
 
         def reach(provider: Provider) -> Provider:
             entropy = world.sim.entropy_of(f"{host.name}/{provider.name}")
-            link = Link(provider, world.sim.clock, entropy, world.weather(self.seat))
+            link = Link(provider, world.sim.clock, entropy, world.weather(self.seat), attests=True)
             self.links.append(link)
             return link
 
         entropy = world.sim.entropy_of(host.name)
-        return await world.world.gateway(self._clock, entropy, path, reach, world.errors)
+        return await world.world.gateway(path, self._clock, entropy, reach, world.errors)
 
     # ------------------------------------------------------------ as a target
 
@@ -161,8 +162,8 @@ class Machine:
 
         return await self._request(put)
 
-    async def get(self, key: str) -> Seen | None:
-        return await self._request(lambda target, _: target.get(key))
+    async def get(self, key: str, part: slice | None = None) -> Seen | None:
+        return await self._request(lambda target, _: target.get(key, part))
 
     async def delete(self, key: str, condition: Condition | None = None) -> None:
         await self._request(lambda target, _: target.delete(key, condition))
@@ -232,9 +233,9 @@ class SeatLoad(Load):
         pace = Chance(world.sim.entropy_of(f"client {name}"))
         for count in range(machine.seat.operations):
             await world.sim.clock.sleep(world.rest_s(machine.seat, pace, count))
-            operation, key = self._chosen(self._mix.operations), self._key(pace.whole(0, KEYS - 1))
+            operation, key = self._chosen(self._mix.operations), self.key(pace.whole(0, KEYS - 1))
             began, failures = world.sim.clock.monotonic(), len(self.report.failures)
-            await self._do(operation, key, name, machine)
+            await self.do(operation, key, name, machine)
             failed = [told for told in self.report.failures[failures:] if told.startswith(name)]
             if failed and not world.excuses(machine, began):
                 world.violated("failed", failed[0])

@@ -1,4 +1,4 @@
-"""A provider is asked no faster than it bears, and a name is written no more often than it may be."""
+"""A provider is asked no faster than it bears."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from outlast.base.clock import Clock
-from outlast.base.errors import Cause, Exists, Unavailable
+from outlast.base.errors import Cause, Unavailable
+from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
-from outlast.providers.protocol import Data, Stat
-from outlast.providers.wrap.limit import Limit, rate_min
+from outlast.providers.protocol import Stat
+from outlast.providers.wrap.rate_limit import RateLimit, rate_min
 from outlast.testing.simulation import Simulation, simulate
 
 
@@ -35,7 +36,7 @@ class Weak(MemoryProvider):
         self.answered += 1
         return Stat(0)
 
-    async def get(self, key: str, span: tuple[int, int] | None = None) -> bytes:
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         raise Unavailable("p", "get", "503", Cause.THROTTLED)
 
 
@@ -45,7 +46,7 @@ def run(main: Callable[[Simulation], Awaitable[None]]) -> None:
 
 def test_without_a_complaint_nothing_waits() -> None:
     async def main(sim: Simulation) -> None:
-        limit = Limit(MemoryProvider("p"), sim.clock)
+        limit = RateLimit(MemoryProvider("p"), sim.clock)
         for number in range(1000):
             await limit.put(f"a{number % 3}", b"")
         assert sim.clock.monotonic() == 0
@@ -57,7 +58,7 @@ def test_without_a_complaint_nothing_waits() -> None:
 def test_under_steady_pressure_few_requests_are_refused_and_most_of_what_it_bears_is_used() -> None:
     async def main(sim: Simulation) -> None:
         weak = Weak(sim.clock, 100)
-        limit = Limit(weak, sim.clock)
+        limit = RateLimit(weak, sim.clock)
 
         async def client() -> None:
             while sim.clock.monotonic() < 60:
@@ -76,7 +77,7 @@ def test_under_steady_pressure_few_requests_are_refused_and_most_of_what_it_bear
 def test_a_limit_is_forgotten_when_the_provider_bears_all_again() -> None:
     async def main(sim: Simulation) -> None:
         weak = Weak(sim.clock, 1e9)
-        limit = Limit(weak, sim.clock)
+        limit = RateLimit(weak, sim.clock)
         with pytest.raises(Unavailable):
             await limit.get("a")
         assert limit.rate is not None
@@ -94,7 +95,7 @@ def test_a_limit_is_forgotten_when_the_provider_bears_all_again() -> None:
 
 def test_complaints_of_one_moment_are_one() -> None:
     async def main(sim: Simulation) -> None:
-        limit = Limit(Weak(sim.clock, 1), sim.clock)
+        limit = RateLimit(Weak(sim.clock, 1), sim.clock)
         await asyncio.gather(*(limit.get("a") for _ in range(30)), return_exceptions=True)
         assert limit.rate is not None
         assert limit.rate > rate_min
@@ -104,7 +105,7 @@ def test_complaints_of_one_moment_are_one() -> None:
 
 def test_who_would_wait_too_long_is_told_at_once() -> None:
     async def main(sim: Simulation) -> None:
-        limit = Limit(MemoryProvider("p"), sim.clock)
+        limit = RateLimit(MemoryProvider("p"), sim.clock)
         limit.rate = rate_min
         calls = [asyncio.ensure_future(limit.delete(f"a{number}")) for number in range(10)]
         await sim.clock.sleep(0)
@@ -118,59 +119,13 @@ def test_who_would_wait_too_long_is_told_at_once() -> None:
     run(main)
 
 
-def test_one_name_is_written_once_in_its_interval_and_others_do_not_wait() -> None:
-    async def main(sim: Simulation) -> None:
-        limit = Limit(MemoryProvider("p"), sim.clock, name_interval_s=1.0)
-        await limit.create("a", b"1")
-        await limit.put("b", b"")
-        await limit.get("a")
-        assert sim.clock.monotonic() == 0
-        await limit.put("a", b"2")
-        assert sim.clock.monotonic() == pytest.approx(1)
-        await limit.put("a", b"3")
-        assert sim.clock.monotonic() == pytest.approx(2)
-        await limit.delete("a")
-        assert sim.clock.monotonic() == pytest.approx(3)
-        await sim.clock.sleep(5)
-        await limit.put("a", b"4")
-        assert sim.clock.monotonic() == pytest.approx(8)
-
-    run(main)
-
-
-def test_racers_do_not_queue_up_to_be_told_that_another_won() -> None:
-    async def main(sim: Simulation) -> None:
-        limit = Limit(MemoryProvider("p", sim.clock), sim.clock, name_interval_s=1.0)
-        racers = [limit.create("a", b"%d" % number) for number in range(32)]
-        results = await asyncio.gather(*racers, return_exceptions=True)
-        assert sum(isinstance(result, Exists) for result in results) == 31
-        assert sim.clock.monotonic() == 0
-
-    run(main)
-
-
-def test_a_write_without_an_answer_may_have_happened_and_counts() -> None:
-    class Silent(MemoryProvider):
-        async def put(self, key: str, data: object) -> None:
-            raise Unavailable("p", "put", "", Cause.TIMEOUT)
-
-    async def main(sim: Simulation) -> None:
-        limit = Limit(Silent("p"), sim.clock, name_interval_s=1.0)
-        for _ in range(2):
-            with pytest.raises(Unavailable):
-                await limit.put("a", b"")
-        assert sim.clock.monotonic() == pytest.approx(1)
-
-    run(main)
-
-
 def test_a_complaint_about_one_name_slows_down_nothing_else() -> None:
     class Touchy(MemoryProvider):
-        async def put(self, key: str, data: object) -> None:
+        async def put(self, key: str, data: object, under: Marker | None = None) -> None:
             raise Unavailable("p", "put", "429", Cause.THROTTLED)
 
     async def main(sim: Simulation) -> None:
-        limit = Limit(Touchy("p"), sim.clock, name_interval_s=1.0)
+        limit = RateLimit(Touchy("p"), sim.clock, limits_names=True)
 
         async def refused(key: str) -> None:
             with pytest.raises(Unavailable):
@@ -183,34 +138,5 @@ def test_a_complaint_about_one_name_slows_down_nothing_else() -> None:
         assert limit.rate is None
         await refused("c")
         assert limit.rate is not None, "names in plenty: it means all of them"
-
-    run(main)
-
-
-def test_a_write_that_was_given_up_may_have_happened_and_counts() -> None:
-    class Silent(MemoryProvider):
-        async def put(self, key: str, data: Data) -> None:
-            await super().put(key, data)
-            await asyncio.Event().wait()
-
-    async def main(sim: Simulation) -> None:
-        silent = Silent("p")
-        limit = Limit(silent, sim.clock, name_interval_s=1.0)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5):
-                await limit.put("a", b"1")
-        await limit.delete("a")
-        assert sim.clock.monotonic() == 1.5
-
-    run(main)
-
-
-def test_names_written_long_ago_are_forgotten() -> None:
-    async def main(sim: Simulation) -> None:
-        limit = Limit(MemoryProvider("p"), sim.clock, name_interval_s=1.0)
-        for number in range(50):
-            await limit.put(f"a{number}", b"")
-            await sim.clock.sleep(0.1)
-        assert len(limit._written_at) <= 12
 
     run(main)

@@ -1,0 +1,50 @@
+"""What lies long enough in the past: graces that have passed, and writes that have expired.
+
+No machine's clock decides what may be deleted: a wrong one would delete too early, or never. A process
+measures by its own elapsed time how long it has had a slot applied, and writes what follows into the log:
+`GracePassed`, that some seconds have passed since a slot; `WritesExpired`, that no write that began by a
+slot will be accepted any more. Both only ever grow.
+"""
+
+from outlast.base import limits
+from outlast.catalog.database import Database
+
+
+class Expiry:
+    """The table of graces, and `expired_by`: bodies begun by this slot are refused."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.reload()
+
+    def reload(self) -> None:
+        """Forget what memory says, after a batch was rolled back."""
+        row = self._database.row("SELECT expired FROM position")
+        self.expired_by: int | None = None if row is None else row[0]
+
+    def expire(self, slot: int) -> None:
+        """Refuse from now on what was begun at `slot` or before."""
+        if self.expired_by is None or slot > self.expired_by:
+            self._database.run("UPDATE position SET expired = ?", slot)
+            self.expired_by = slot
+
+    def has_expired(self, begun: int) -> bool:
+        """Whether a write that began at slot `begun` is refused."""
+        return self.expired_by is not None and begun <= self.expired_by
+
+    def passed(self, slot: int, seconds: int) -> None:
+        """`seconds` have passed since `slot` was applied somewhere. What says no more than others goes."""
+        if slot <= self.grace(seconds):
+            return
+        self._database.run("DELETE FROM graces WHERE seconds <= ? AND slot <= ?", seconds, slot)
+        self._database.run("INSERT INTO graces VALUES (?, ?)", seconds, slot)
+        self._database.run(
+            "DELETE FROM graces WHERE seconds NOT IN"
+            " (SELECT seconds FROM graces ORDER BY seconds DESC LIMIT ?)",
+            limits.grace_marks_max,
+        )
+
+    def grace(self, seconds: float) -> int:
+        """The newest slot since which at least `seconds` have passed; -1 if none is known."""
+        row = self._database.row("SELECT max(slot) FROM graces WHERE seconds >= ?", seconds)
+        return -1 if row is None or row[0] is None else row[0]

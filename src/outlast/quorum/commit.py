@@ -1,0 +1,290 @@
+"""Writing: records wait in a queue, go into submissions, and each slot is proposed with all that wait.
+
+`_commit_one` is the story of a slot:
+
+    1. learn what others have decided, where they decide slots faster than this gateway hears of them;
+    2. where that is so, announce what waits for a slot ahead, and follow the log until it is in
+       (`quorum.announcement`);
+    3. else propose the next slot: what waits here, and what others have announced for it. The owner of the
+       last slot needs one round trip (round 0), anybody else two (`quorum.proposer`);
+    4. apply what was decided (`quorum.history`). What of ours is not in it waits for the next slot.
+
+Two rules keep a submission from being decided twice. A gateway proposes for a slot only when it knows every
+slot before it. And a submission that was shown for a slot is in no other proposal until that slot is known.
+
+A submission that nobody waits for any more (all its writers were given `NoMajority`) is not proposed again.
+The first phase of the next one finds what a voter may have accepted of it and carries that on; what nobody
+took (all disks were full) does not come up hours later.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from outlast.base import limits
+from outlast.base.errors import NoMajority, Tampered
+from outlast.base.marks import reached
+from outlast.base.points import point
+from outlast.quorum.announcement import (
+    Announcement,
+    included,
+    open_announcement,
+    seal_announcement,
+)
+from outlast.quorum.ballot import SlotState
+from outlast.quorum.batch import Batch, Submission, seal_batch
+from outlast.quorum.context import LogContext
+from outlast.quorum.history import History
+from outlast.quorum.learn import Learner
+from outlast.quorum.proposer import Proposer
+from outlast.quorum.read_index import ReadIndex
+from outlast.quorum.slot import Slot
+from outlast.quorum.waiting import Outage, Pending, Writer
+
+# The rest between two tries without a majority: providers that refuse at once are not asked in a tight loop.
+NO_MAJORITY_PAUSE_S = 0.2
+# Submissions of ours that wait to be decided. Further records stay in the queue.
+PENDING_MAX = 4
+# Others are too fast when they decide more slots than this in a round trip of this gateway's, or when it has
+# lost this many slots in a row.
+SLOTS_PER_ROUND_TRIP_MAX = 0.8
+LOST_MAX = 3
+# After this many rounds in which nothing was decided, nobody is on the way to an announced slot. That slot
+# itself takes whoever finds the announcement there up to four round trips.
+IDLE_ROUNDS = 2
+LAST_IDLE_ROUNDS = 4
+# What was asked for this many round trips ago is fresh enough to go on from: the answer took one of them.
+FRESH_ROUNDS = 2.5
+# An attempt carries what waits twice, in case that it is outvoted; not where that would be much.
+ANNOUNCED_BYTES_MAX = 256 * limits.KIB
+
+
+class Committer:
+    """Has records decided, one slot at a time."""
+
+    def __init__(
+        self, context: LogContext, history: History, proposer: Proposer, learner: Learner, reads: ReadIndex
+    ) -> None:
+        self.outage = Outage(context.clock)
+        self._context = context
+        self._history = history
+        self._proposer = proposer
+        self._learner = learner
+        self._reads = reads
+        self._queue: deque[Writer] = deque()
+        self._pending: list[Pending] = []
+        self._sequence = 0
+        self._lost = 0
+        self._misses = 0
+        self._proposed: tuple[int, tuple[Submission, ...], bytes] = -1, (), b""
+        self._task: asyncio.Task[None] | None = None
+
+    # ------------------------------------------------------------ for the log
+
+    def add(self, record: bytes) -> Writer:
+        """A caller that waits for the record's outcome."""
+        writer = Writer(self._context.clock.monotonic(), record=record)
+        self._queue.append(writer)
+        return writer
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None
+
+    def wake(self) -> None:
+        """Commit what waits, if it is not being done already."""
+        if self._task is None and self._work_waits():
+            self._task = asyncio.ensure_future(self._run())
+
+    def decided(self, number: int, state: SlotState, batch: Batch, outcomes: Sequence[object]) -> None:
+        """A slot was applied, whoever proposed it: answer those whose records are in it."""
+        self._proposer.forget(number)
+        mine = {pending.submission.name: pending for pending in self._pending}
+        first, ours = 0, False
+        for submission in batch.submissions:
+            part = outcomes[first : first + len(submission.records)]
+            first += len(submission.records)
+            if (pending := mine.get(submission.name)) is not None:
+                ours = True
+                self._answer(pending, part)
+        if ours and batch.proposer == self._context.gateway:
+            assert state.value is not None
+            self._context.figures.batch_bytes.add(len(state.value))
+        elif ours:
+            reached("commit: another gateway included our submission")
+        self._lost = 0 if ours or not self._pending else self._lost + 1
+
+    def fail_all(self, error: Exception) -> None:
+        """Give all that wait this error."""
+        for writer in self._writers():
+            writer.fail(error)
+        self._queue.clear()
+        self._pending.clear()
+
+    async def close(self) -> None:
+        """End what runs."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    # ------------------------------------------------------------ one slot after the other
+
+    async def _run(self) -> None:
+        """Settle slot after slot until nobody waits."""
+        try:
+            while self._work_waits():
+                await self._commit_or_pause()
+        finally:
+            self._task = None
+            self._lost = 0
+            self.outage.clear()
+        self._reads.wake()
+
+    async def _commit_or_pause(self) -> None:
+        context = self._context
+        try:
+            async with context.turn:
+                if self._work_waits():
+                    await self._commit_one()
+            self.outage.clear()
+            self._reads.majority_answered()
+        except NoMajority as error:
+            context.figures.no_majority += 1
+            self.outage.extend(self._writers(), error, context.pace.last_s)
+            self._reads.wake()
+            pause_s = context.entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S)
+            await context.clock.sleep(pause_s)
+        except Exception as error:  # whatever it is, those who wait must hear of it
+            self.fail_all(error)
+            self._context.readers.fail_all(error)
+
+    async def _commit_one(self) -> None:
+        """Settle the next slot with what waits now. See the module's docstring."""
+        self._submit()
+        if self._too_slow():
+            if self._learner.age_s > FRESH_ROUNDS * self._context.pace.quickest_s:
+                await self._learner.look()
+            if self._work_waits() and self._too_slow():
+                await self._announce()
+            if not self._work_waits():
+                return
+        number = self._history.slot + 1
+        await point("commit: about to propose")
+        state = await self._proposer.decide(number, self)
+        await point("commit: decided and not applied")
+        self._history.learn(number, state)
+        if self._lost:
+            await self._learner.learn_ahead()
+
+    def _submit(self) -> None:
+        """Make a submission of what is in the queue."""
+        writers: list[Writer] = []
+        size = 0
+        while self._queue and (not writers or size + len(self._queue[0].record) <= limits.batch_bytes_max):
+            if len(self._pending) >= PENDING_MAX:
+                return
+            writer = self._queue.popleft()
+            if writer.waits:
+                writers.append(writer)
+                size += len(writer.record)
+        if writers:
+            self._sequence += 1
+            records = tuple(writer.record for writer in writers)
+            submission = Submission(self._context.gateway, self._sequence, records)
+            self._pending.append(Pending(submission, writers, self._context.readers.ticket))
+
+    def value(self, slot: Slot) -> bytes:
+        """The value for the next slot: ours, and what others have announced for it. Made anew if that
+        changed.
+        """
+        self._submit()
+        context = self._context
+        ours = included((), [pending.submission for pending in self._pending], limits.batch_bytes_max)
+        submissions = tuple(included(ours, self._announced(slot), limits.batch_bytes_max))
+        if self._proposed[:2] != (slot.number, submissions):
+            batch = Batch(self._history.hash, context.gateway, submissions)
+            value = seal_batch(context.seal, slot.number, batch)
+            context.open_value.keep(slot.number, value, batch)
+            self._proposed = slot.number, submissions, value
+        return self._proposed[2]
+
+    def _answer(self, pending: Pending, outcomes: Iterable[object]) -> None:
+        """One of ours was decided."""
+        self._pending.remove(pending)
+        figures, now = self._context.figures, self._context.clock.monotonic()
+        figures.batch_records.add(len(pending.writers))
+        for writer, outcome in zip(pending.writers, outcomes, strict=True):
+            figures.commit_s.add(now - writer.since)
+            writer.resolve(outcome)
+        figures.reads_rode += self._context.readers.resolve(pending.ticket)
+
+    # ------------------------------------------------------------ announcements
+
+    def _too_slow(self) -> bool:
+        """Whether others decide slots faster than this gateway learns of them."""
+        if self._history.owner == self._context.gateway:
+            return False
+        slots = self._learner.speed.slots_per_s * self._context.pace.quickest_s
+        return slots > SLOTS_PER_ROUND_TRIP_MAX or self._lost >= LOST_MAX
+
+    def announcement(self, slot: int) -> bytes | None:
+        """What waits, for a proposer of `slot` that outvotes this one."""
+        submissions = tuple(pending.submission for pending in self._pending)
+        if sum(one.size for one in submissions) > ANNOUNCED_BYTES_MAX:
+            return None
+        return seal_announcement(self._context.seal, slot, Announcement(self._history.slot, submissions))
+
+    async def _announce(self) -> None:
+        """Announce what waits, and follow until it is in, the slot has passed, or nobody is on the way there.
+
+        What comes meanwhile is announced for a slot of its own.
+        """
+        announced: tuple[Pending, ...] = ()
+        until = idle = 0
+        while True:
+            if any(pending not in announced for pending in self._pending):
+                announced, until = tuple(self._pending), max(until, self._announce_pending())
+            if not self._work_waits() or self._history.slot >= until:
+                break
+            idle = 0 if await self._learner.follow(until) else idle + 1
+            if idle >= (LAST_IDLE_ROUNDS if self._history.slot == until - 1 else IDLE_ROUNDS):
+                break
+            self._submit()
+        missed = any(pending in self._pending for pending in announced)
+        if self._history.slot >= until:
+            reached("commit: announced too late" if missed else "commit: announced and included")
+            self._misses = self._misses + 1 if missed else max(0, self._misses - 1)
+
+    def _announce_pending(self) -> int:
+        """Announce all submissions that wait; the slot for which that was done."""
+        context, known = self._context, self._history.slot
+        number = self._learner.speed.slot_to_announce(known, context.clock.monotonic(), self._misses)
+        slot = self._proposer.slot_at(number)
+        announcement = Announcement(known, tuple(pending.submission for pending in self._pending))
+        sealed = seal_announcement(context.seal, number, announcement)
+        context.background.spawn(slot.announce(self._proposer.next_ballot(slot), sealed))
+        return number
+
+    def _announced(self, slot: Slot) -> list[Submission]:
+        """What others have announced for the slot and no slot before it holds."""
+        found: list[Submission] = []
+        for sealed in slot.announced:
+            try:
+                announcement = open_announcement(self._context.seal, slot.number, sealed)
+            except Tampered:
+                continue  # a voter made it up: the state that it came with is as good without it
+            found.extend(self._history.recent.undecided(announcement))
+        if found:
+            reached("commit: includes what another gateway announced")
+        return found
+
+    # ------------------------------------------------------------ who waits
+
+    def _work_waits(self) -> bool:
+        while self._queue and not self._queue[0].waits:
+            self._queue.popleft()
+        self._pending = [pending for pending in self._pending if pending.waits]
+        return bool(self._queue or self._pending)
+
+    def _writers(self) -> list[Writer]:
+        return [*(writer for pending in self._pending for writer in pending.writers), *self._queue]

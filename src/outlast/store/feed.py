@@ -1,0 +1,334 @@
+"""The windows of one reading: fetched ahead of its consumer, and dropped when others need the memory more.
+
+Intuition: while one window is consumed the next are fetched, so that providers and consumer work at once,
+and a slow consumer makes the providers wait and not memory grow. How many is Little's law: as many as the
+consumer takes in the time that one is fetched. Near, these are two; far away, what fills a round trip. A
+slow consumer gets one stripe at a time.
+
+All that a feed holds is counted in `ReadMemory`, from before it is fetched until its consumer is done with
+it. The memory may take it away at any time while the consumer is elsewhere (`spare`): then it is fetched
+again.
+
+Invariant: pieces come in order, each byte once, whatever was dropped meanwhile. After `close` nothing is
+held and no task is left.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TypeAlias
+
+from outlast.base import limits
+from outlast.base.clock import Clock
+from outlast.base.concurrency import cancel_and_wait
+from outlast.base.errors import StoreBusy
+from outlast.providers.protocol import Buffer
+from outlast.store.read_memory import ReadMemory, first_sitting_s_max, sitting_s_max
+from outlast.store.windows import Window, first_window, is_empty, memory_bytes, split
+
+# Fetched beside the one that is consumed, at least: one that is being decoded, and one on its way.
+windows_ahead_min = 2
+# A consumer that takes less than so much of a window while one is fetched is slow: two stripes are enough
+# for it.
+slow_windows_max = 0.1
+# What the consumer is given at a time: a view of what was fetched, or a copy where many consumers have views.
+view_bytes_max = 256 * limits.KIB
+copy_bytes_max = 32 * limits.KIB
+
+Fetch: TypeAlias = Callable[[Window], Coroutine[None, None, list[memoryview]]]
+
+
+class _Pace:
+    """How fast the consumer is, beside the providers, and how much to have ahead of it.
+
+    By the quickest fetch, since others may have waited for one another: the more that are ahead, the longer
+    each takes, and that is no reason for even more.
+    """
+
+    def __init__(self) -> None:
+        self.known = False
+        """Whether the consumer has taken a stripe yet."""
+        self.stripe_s = 0.0
+        """How long the last stripe was enough for."""
+        self._fetch_s = math.inf
+        self._seconds, self._bytes = 0.0, 0  # of the present stripe
+
+    def fetched(self, seconds: float) -> None:
+        self._fetch_s = min(self._fetch_s, seconds)
+
+    def consumed(self, count: int, seconds: float) -> None:
+        self._bytes += count
+        self._seconds += seconds
+        if self._bytes >= limits.stripe_bytes:
+            self.known, self.stripe_s = True, self._seconds / self._bytes * limits.stripe_bytes
+            self._seconds, self._bytes = 0.0, 0
+
+    @property
+    def windows(self) -> float:
+        """How many are consumed while one is fetched."""
+        if not self.known:
+            return 1.0
+        window_s = self.stripe_s * limits.read_window_bytes / limits.stripe_bytes
+        return self._fetch_s / window_s if window_s else math.inf
+
+    @property
+    def slow(self) -> bool:
+        return self.windows < slow_windows_max
+
+
+class _Load:
+    """A window on its way, or here: what is left of it, and how much memory is counted for it."""
+
+    __slots__ = ("charge", "chunks", "task", "window")
+
+    def __init__(self, window: Window, charge: int) -> None:
+        self.window = window
+        """What is left of it, as long as it can be fetched again."""
+        self.charge = charge
+        self.chunks: deque[memoryview] = deque()
+        self.task: asyncio.Task[None]
+
+
+class Feed:
+    """See the module's docstring. `begin`, then `next` until it gives None; `close` in any case."""
+
+    def __init__(self, windows: Iterator[Window], fetch: Fetch, memory: ReadMemory, clock: Clock) -> None:
+        self.held = 0
+        self._fetch = fetch
+        self._memory = memory
+        self._clock = clock
+        self._rest = windows
+        self._todo: deque[Window] = deque()  # before `_rest`: cut, or dropped
+        self._ahead: deque[_Load] = deque()
+        self._current: _Load | None = None
+        self._at = 0  # in the first chunk of `_current`
+        self._given = 0  # bytes in the consumer's hands
+        self._lent = 0  # what a view in the consumer's hands pins
+        self._sitting_since: float | None = None
+        self._pace = _Pace()
+        self._ending: list[asyncio.Task[None]] = []  # cancelled, and perhaps not ended yet
+        self._closed = False
+
+    # ------------------------------------------------------------ for the reading
+
+    async def begin(self) -> None:
+        """Fetch the first window. Raises what `fetch` raises, and `StoreBusy`."""
+        try:
+            try:
+                async with asyncio.timeout(limits.request_wait_s_max):
+                    await self._begin_next()
+            except TimeoutError as error:
+                raise StoreBusy(f"no memory for reading within {limits.request_wait_s_max:.0f} s") from error
+            self._fetch_ahead()
+            if self._ahead:
+                await self._ahead[0].task
+        except BaseException:
+            await self.close()
+            raise
+        self._sitting_since = self._clock.monotonic()
+
+    async def next(self) -> Buffer | None:
+        """The next piece; None after the last. Raises what `fetch` raises."""
+        if self._closed:
+            raise ValueError("the reading is closed, or has been read to its end")
+        if self._come_back():
+            self._fetch_ahead()
+        while self._current is None or not self._current.chunks:
+            self._current = None
+            if not self._ahead and not await self._begin_next():
+                return None
+            await self._ahead[0].task
+            self._current = self._ahead.popleft()
+            self._fetch_ahead()
+        return self._hand_out(self._current)
+
+    async def close(self) -> None:
+        """Give up what is being fetched, and all memory."""
+        self.abandon()
+        await cancel_and_wait(self._ending)
+
+    def abandon(self) -> None:
+        """As `close`, without waiting until the tasks have ended."""
+        self._closed = True
+        self._take_back_view()
+        self._sitting_since = None
+        for load in self._ahead:
+            self._end(load)
+        self._ahead.clear()
+        if self._current is not None:
+            self._end(self._current)
+            self._current = None
+        assert self.held == 0, "what is held belongs to a window"
+
+    # ------------------------------------------------------------ for the memory
+
+    @property
+    def slow(self) -> bool:
+        return self._pace.slow or self.overdue_s(self._clock.monotonic()) >= 0
+
+    def overdue_s(self, now: float) -> float:
+        if self._sitting_since is None:
+            return -math.inf
+        return now - self._sitting_since - (sitting_s_max if self._pace.known else first_sitting_s_max)
+
+    def spare(self, keep: int) -> None:
+        """Drop what was fetched ahead, the last first, until `keep` bytes are held; see `Holder`."""
+        waited_for = self._sitting_since is None and self._current is None
+        while self.held > keep and len(self._ahead) > waited_for:
+            load = self._ahead.pop()
+            self._todo.appendleft(load.window)
+            self._end(load)
+        if self.held > keep and self._sitting_since is not None and self._current is not None:
+            self._drop_rest(self._current)
+
+    def _drop_rest(self, load: _Load) -> None:
+        """Drop what is left of the window that is being consumed, but for the chunk that is lent."""
+        lent = load.chunks.popleft() if self._lent else None
+        freed = sum(map(_pinned_bytes, load.chunks))
+        load.chunks.clear()
+        head, rest = split(load.window, self._at + self._given if lent is None else len(lent))
+        if lent is None:
+            self._at = self._given = 0
+            load.window = rest
+        else:
+            load.chunks.append(lent)
+            load.window = head
+        if not is_empty(rest):
+            self._todo.appendleft(rest)
+        load.charge -= freed
+        self._memory.give_back(self, freed)
+
+    # ------------------------------------------------------------ fetching
+
+    def _peek(self, size: int) -> tuple[Window, Window | None] | None:
+        """The next window, of `size` bytes if possible, and what is left after it. It is not taken yet."""
+        if not self._todo:
+            following = next(self._rest, None)
+            if following is None:
+                return None
+            self._todo.append(following)
+        first = self._todo[0]
+        # Inline bytes are not cut: they are in memory anyway.
+        return (first, None) if isinstance(first, bytes) else first_window(first, size)
+
+    def _window_bytes(self) -> int:
+        """How large windows are: so large that several fit this reading's share of the memory."""
+        share = 0 if self._pace.slow else self._memory.share(self) // (1 + windows_ahead_min)
+        return min(limits.read_window_bytes, max(share, limits.stripe_bytes))
+
+    async def _begin_next(self) -> bool:
+        """Begin to fetch the next window, when there is memory for it. False: there is none left."""
+        if (found := self._peek(self._window_bytes())) is None:
+            return False
+        charge = memory_bytes(found[0])
+        if not self._memory.take_now(self, charge):
+            found = self._peek(limits.stripe_bytes)
+            assert found is not None
+            charge = memory_bytes(found[0])
+            await self._memory.take(self, charge)
+        self._start(*found, charge)
+        return True
+
+    def _fetch_ahead(self) -> None:
+        """Begin to fetch further windows, as far as the consumer's pace and the memory allow."""
+        while self._pace.stripe_s < sitting_s_max:
+            size = self._window_bytes()
+            if (found := self._peek(size)) is None:
+                return
+            charge = memory_bytes(found[0])
+            if self.held + charge > self._most(size) or not self._memory.take_now(self, charge):
+                return
+            self._start(*found, charge)
+
+    def _most(self, window_bytes: int) -> float:
+        """How much to hold, in bytes."""
+        if self._pace.slow:
+            return 2 * limits.stripe_bytes
+        windows = 1 + max(windows_ahead_min, 1 + self._pace.windows)
+        return min(self._memory.share(self), windows * window_bytes)
+
+    def _start(self, window: Window, rest: Window | None, charge: int) -> None:
+        self._todo.popleft()
+        if rest is not None:
+            self._todo.appendleft(rest)
+        load = _Load(window, charge)
+        load.task = asyncio.ensure_future(self._load(load))
+        self._ahead.append(load)
+
+    async def _load(self, load: _Load) -> None:
+        began = self._clock.monotonic()
+        load.chunks.extend(_kept(chunk) for chunk in await self._fetch(load.window))
+        self._pace.fetched(self._clock.monotonic() - began)
+        surplus = load.charge - sum(map(_pinned_bytes, load.chunks))
+        load.charge -= surplus
+        self._memory.give_back(self, surplus)
+
+    def _end(self, load: _Load) -> None:
+        """Drop a window; its memory is free at once."""
+        if not load.task.done():
+            load.task.cancel()
+            load.task.add_done_callback(_look_at)
+            self._ending = [task for task in self._ending if not task.done()]
+            self._ending.append(load.task)
+        elif not load.task.cancelled():
+            load.task.exception()  # nobody else asks
+        load.chunks.clear()
+        self._memory.give_back(self, load.charge)
+
+    # ------------------------------------------------------------ consuming
+
+    def _hand_out(self, load: _Load) -> Buffer:
+        chunk = load.chunks[0]
+        pinned = _pinned_bytes(chunk)
+        lent = not self.slow and self._memory.lend(pinned)
+        size = view_bytes_max if lent else copy_bytes_max
+        piece = chunk[self._at : self._at + size]
+        self._given = len(piece)
+        self._lent = pinned if lent else 0
+        self._sitting_since = self._clock.monotonic()
+        return piece if lent else bytes(piece)
+
+    def _come_back(self) -> bool:
+        """The consumer is done with its last piece. Whether it has so come to the end of a stripe."""
+        if self._sitting_since is None:
+            return False
+        self._pace.consumed(self._given, self._clock.monotonic() - self._sitting_since)
+        self._sitting_since = None
+        self._take_back_view()
+        self._at += self._given
+        self._given = 0
+        load = self._current
+        if load is None or not load.chunks or self._at < len(load.chunks[0]):
+            return False
+        self._finish_chunk(load)
+        return True
+
+    def _take_back_view(self) -> None:
+        lent, self._lent = self._lent, 0
+        self._memory.returned(lent)
+
+    def _finish_chunk(self, load: _Load) -> None:
+        chunk = load.chunks.popleft()
+        self._at = 0
+        _, load.window = split(load.window, len(chunk))
+        freed = _pinned_bytes(chunk)
+        load.charge -= freed
+        self._memory.give_back(self, freed)
+
+
+def _pinned_bytes(chunk: memoryview) -> int:
+    """What a chunk keeps in memory: the stripe that it is a view of."""
+    assert isinstance(chunk.obj, bytes), "stripes and inline bytes are bytes"
+    return len(chunk.obj)
+
+
+def _kept(chunk: memoryview) -> memoryview:
+    """The chunk, without the rest of its stripe if that is most of it."""
+    return memoryview(bytes(chunk)) if 2 * len(chunk) < _pinned_bytes(chunk) else chunk
+
+
+def _look_at(task: "asyncio.Task[None]") -> None:
+    """It was dropped: how it ended is of no interest."""
+    if not task.cancelled():
+        task.exception()

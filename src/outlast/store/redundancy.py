@@ -1,0 +1,84 @@
+"""What is done so that a write that is answered has the redundancy that its policy wants.
+
+Two things may have gone wrong unnoticed while a large object was written: a place was not its provider (a
+disk was unmounted for a moment), or a provider was erased and taken back, and what it held of the first
+extents is gone. The first shows in the provider's marker after the put, the second in the catalog, which
+knows each fragment's incarnation. What is missing then and can be restored at once is restored before the
+answer; the rest leaves the object degraded, for the gateways to restore.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from outlast.base.concurrency import cancel_and_wait
+from outlast.base.errors import StoreError
+from outlast.base.marks import reached
+from outlast.catalog.records import Extent, Fragment, FragmentsLost
+from outlast.store.context import StoreContext
+from outlast.store.delivery import Delivery
+from outlast.store.restore import Restorer
+
+# What cannot be restored in this time leaves the object degraded. A client has a timeout, too.
+ensure_s_max = 10.0
+
+Doubtful = tuple[bytes, Fragment]
+"""(extent id, a fragment that may not be where it was put)."""
+
+
+class Redundancy:
+    """See the module's docstring."""
+
+    def __init__(self, context: StoreContext, restorer: Restorer) -> None:
+        self._context = context
+        self._restorer = restorer
+
+    async def attest(self, deliveries: Sequence[Delivery]) -> list[Doubtful]:
+        """See that every place was its provider once its fragment was there; those that may not have been."""
+        found = await asyncio.gather(*(delivery.attest() for delivery in deliveries))
+        return [
+            (delivery.extent.id, fragment)
+            for delivery, fragments in zip(deliveries, found, strict=True)
+            for fragment in fragments
+        ]
+
+    async def ensure(self, extents: Iterable[Extent], doubtful: Sequence[Doubtful]) -> None:
+        """Record what is doubtful, and restore what can be restored now of extents that were just committed.
+
+        Raises `StoreUnavailable` where a doubt could not be recorded: the write must not be acknowledged
+        then.
+        """
+        by_extent: dict[bytes, list[Fragment]] = {}
+        for id, fragment in doubtful:
+            by_extent.setdefault(id, []).append(fragment)
+        for id, fragments in by_extent.items():
+            await self._context.catalog.commit(FragmentsLost(id, tuple(fragments)))
+        lacking = [
+            extent for extent in map(self._known, extents) if extent is not None and self._can_restore(extent)
+        ]
+        if lacking and self._context.catalog.state.policy().acknowledge == "all":
+            reached("redundancy: a fragment was missing when its object was committed")
+            await self._restore(lacking)
+
+    def _known(self, extent: Extent) -> Extent | None:
+        return self._context.catalog.state.extent(extent.id)
+
+    def _can_restore(self, extent: Extent) -> bool:
+        return any(
+            extent.missing >> index & 1 and self._context.fleet.available(place)
+            for index, place in enumerate(extent.places)
+        )
+
+    async def _restore(self, extents: Sequence[Extent]) -> None:
+        """What fails leaves the extent degraded: the catalog knows, and the gateways go on."""
+        work = asyncio.ensure_future(self._restore_all(extents))
+        try:
+            await asyncio.wait((work,), timeout=ensure_s_max)
+        finally:
+            await cancel_and_wait((work,))
+
+    async def _restore_all(self, extents: Sequence[Extent]) -> None:
+        for extent in extents:
+            try:
+                await self._restorer.restore(extent)
+            except StoreError:
+                continue

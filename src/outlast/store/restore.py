@@ -1,0 +1,206 @@
+"""One extent: is each fragment where it should be, and right? What is not is made anew from the others.
+
+Looking is thorough (every fragment is read whole, checked, and compared with what it must be, so that forgery
+is found as well as decay) or quick: sizes only, but for fragments that the catalog calls missing. Somebody
+has noted these, perhaps as damaged at their full size, and only a whole reading that verifies, or a new
+fragment in its place, answers the note. Making anew always reads and verifies k fragments: nothing that was
+not proved right is ever written.
+
+A fragment is made anew in its own place, or at a spare provider while that one is unavailable. With neither
+it stays missing.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from outlast.base.errors import BadShares, NotFound, ProviderError, Tampered
+from outlast.base.marks import reached
+from outlast.base.points import point
+from outlast.catalog.records import Extent, Fragment, FragmentsLost, FragmentsRestored
+from outlast.coding.extent import ExtentDecoder, fragment_key
+from outlast.placement.plan import spare_place
+from outlast.store.context import StoreContext
+
+
+@dataclass(slots=True)
+class Finding:
+    """How an extent was found, and what was done. Sets of fragment indices."""
+
+    missing: set[int] = field(default_factory=set)
+    bad: set[int] = field(default_factory=set)
+    unreachable: set[int] = field(default_factory=set)
+    right: set[int] = field(default_factory=set)
+    """Read whole, and verified against the others."""
+    restored: set[int] = field(default_factory=set)
+    bytes: int = 0
+    """Written."""
+    readable: bool = True
+    """False when even all providers together do not have k fragments that are right."""
+
+    @property
+    def wrong(self) -> set[int]:
+        """What is to be made anew."""
+        return (self.missing | self.bad) - self.restored
+
+
+class Restorer:
+    """Looks after extents, one at a time. `decoder` opens an extent, or raises `StoreCorrupt`."""
+
+    def __init__(self, context: StoreContext, decoder: Callable[[Extent], ExtentDecoder]) -> None:
+        self._context = context
+        self._decoder = decoder
+
+    async def restore(self, extent: Extent, thorough: bool = False) -> Finding:
+        """Look at the extent, make anew what is not right, and record both in the catalog.
+
+        Raises `StoreCorrupt` if the extent's key does not open, `StoreUnavailable` if the log is not
+        available.
+        """
+        work = _Work(self._context, extent, self._decoder(extent))
+        if not thorough:
+            await work.measure_all()
+        if thorough or work.found.wrong or extent.missing:
+            await work.read_all()
+            work.judge()
+            await work.make_anew()
+            await point("restore: fragments made anew, not recorded")
+        await work.record()
+        return work.found
+
+
+class _Work:
+    """One extent. `whole` has the fragments that were read and not found wrong yet."""
+
+    def __init__(self, context: StoreContext, extent: Extent, decoder: ExtentDecoder) -> None:
+        self.found = Finding()
+        self._context = context
+        self._extent = extent
+        self._decoder = decoder
+        self._indices = range(len(extent.places))
+        self._whole: dict[int, bytes] = {}
+        self._moved: dict[int, str] = {}
+        # What is found or written from now on is there under these, or the record of it will not count.
+        self._incarnations = context.catalog.state.incarnations()
+
+    async def measure_all(self) -> None:
+        """Compare sizes."""
+        await asyncio.gather(*(self._measure(index) for index in self._indices))
+
+    async def read_all(self) -> None:
+        """Read every fragment that is not known to be wrong or out of reach."""
+        known = self.found.wrong | self.found.unreachable
+        await asyncio.gather(*(self._read(index) for index in self._indices if index not in known))
+
+    def judge(self) -> None:
+        """Find out which of the fragments that were read are wrong, as far as k of them are right."""
+        found = self.found
+        damaged = {i for i, part in self._whole.items() if not self._decoder.intact(i, part)}
+        self._convict(damaged)
+        while len(self._whole) >= self._extent.k:
+            try:
+                self._decoder.verify(self._whole)
+                found.right = set(self._whole)
+                return
+            except BadShares as error:
+                reached("restore: a fragment was damaged")
+                self._convict(set(error.bad))
+            except Tampered:
+                break  # no choice of k verifies; more fragments might show which are forged
+        self._whole.clear()
+        candidates = len(self._indices) - len(found.missing) - len(found.bad)
+        reached("restore: too few fragments were right")
+        found.readable = bool(found.unreachable) and candidates >= self._extent.k
+
+    async def make_anew(self) -> None:
+        """Write what is wrong, or out of reach and missing anyway, from what is right."""
+        if not self._whole:
+            return
+        absent = {index for index in self.found.unreachable if self._extent.missing >> index & 1}
+        for index in sorted(self.found.wrong | absent):
+            await self._write(index)
+
+    async def record(self) -> None:
+        """Bring the catalog in line with what was proved: restored what is right, lost what is not."""
+        found, catalog, id = self.found, self._context.catalog, self._extent.id
+        noted = {index for index in self._indices if self._extent.missing >> index & 1}
+        proved = sorted((found.right & noted) | found.restored)
+        if proved and not await catalog.commit(
+            FragmentsRestored(id, tuple(self._fragment(index) for index in proved))
+        ):
+            for index in sorted(found.restored):
+                await self._take_back(index)
+        lost = sorted(found.wrong - noted)
+        if lost:
+            await catalog.commit(FragmentsLost(id, tuple(map(self._extent.fragment, lost))))
+
+    # ------------------------------------------------------------ one fragment
+
+    async def _measure(self, index: int) -> None:
+        try:
+            stat = await self._context.fleet[self._extent.places[index]].head(self._key(index))
+        except NotFound:
+            self.found.missing.add(index)
+        except (ProviderError, KeyError):  # KeyError: a provider that the settings do not name
+            self.found.unreachable.add(index)
+        else:
+            if stat.size != self._decoder.fragment_bytes():
+                self.found.bad.add(index)
+
+    async def _read(self, index: int) -> None:
+        try:
+            fragment = await self._context.fleet[self._extent.places[index]].get(self._key(index))
+        except NotFound:
+            self.found.missing.add(index)
+        except (ProviderError, KeyError):
+            self.found.unreachable.add(index)
+        else:
+            self._whole[index] = fragment
+
+    async def _write(self, index: int) -> None:
+        place = self._place_for(index)
+        if place is None:
+            return
+        fragment = self._decoder.rebuild_fragment(index, self._whole)
+        guard = self._context.fleet[place]
+        try:
+            await guard.put(self._key(index), fragment)
+            if not guard.attests:
+                await guard.attest()
+        except ProviderError:
+            reached("restore: a fragment could not be rewritten")
+            self.found.unreachable.add(index)
+        else:
+            reached("restore: a fragment was made anew")
+            self._moved[index] = place
+            self.found.restored.add(index)
+            self.found.bytes += sum(map(len, fragment))
+
+    def _place_for(self, index: int) -> str | None:
+        """Its own place if that is available, or else a spare one."""
+        own, fleet, state = self._extent.places[index], self._context.fleet, self._context.catalog.state
+        if fleet.available(own):
+            return own
+        unfit = fleet.down(member.name for member in state.members())
+        places = [self._moved.get(i, place) for i, place in enumerate(self._extent.places)]
+        return spare_place(self._extent.id, index, places, state.members(), state.policy(), unfit)
+
+    async def _take_back(self, index: int) -> None:
+        """The extent is not known any more: its object was deleted and collected meanwhile."""
+        reached("restore: an extent was collected meanwhile")
+        try:
+            await self._context.fleet[self._moved[index]].delete(self._key(index))
+        except ProviderError:
+            pass  # space until a sweep, no harm
+
+    def _convict(self, bad: set[int]) -> None:
+        self.found.bad |= bad
+        for index in bad:
+            del self._whole[index]
+
+    def _fragment(self, index: int) -> Fragment:
+        place = self._moved.get(index, self._extent.places[index])
+        return Fragment(index, place, self._incarnations.get(place, b""))
+
+    def _key(self, index: int) -> str:
+        return fragment_key(self._extent.id, index)

@@ -1,0 +1,96 @@
+"""Emptying a directory as people and programs do it: in some order, fast or slowly, while it is written to.
+
+One pass, as `rm -rf *` makes: what is created behind it stays, and a folder that is not empty by then stays
+too. What has vanished before its turn is passed over.
+"""
+
+import os
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from outlast.testing.siege.dice import Dice
+
+MARKER = "0-outlast"
+LOG = "log"
+
+
+class Order(StrEnum):
+    """In which order files go."""
+
+    DIRECTORY = "directory"
+    """As the directories list them, which is what `rm -rf` does."""
+    LOG_FIRST = "log-first"
+    """The log, then the rest, and the marker last."""
+    MARKER_FIRST = "marker-first"
+    """The marker, then the rest; as `rm -rf *` in a shell, and a bucket that is emptied by name."""
+    RANDOM = "random"
+    """Any order of the files that are there in the beginning."""
+    LOG_ONLY = "log-only"
+    """The log alone."""
+
+
+class Pace(StrEnum):
+    """How fast files go."""
+
+    FAST = "fast"
+    """Without a rest."""
+    EVENLY = "evenly"
+    """Spread over some seconds."""
+    IN_STEPS = "in steps"
+    """With a rest after each file or folder of the uppermost level, as where each holds very much."""
+
+
+ORDERS = tuple(order for order in Order if order is not Order.LOG_ONLY)
+"""Those in which everything goes."""
+
+
+def removal(root: Path, order: Order, dice: Dice) -> Iterator[Path]:
+    """Remove what is in `root`, a file or folder at each step, and yield its path."""
+    match order:
+        case Order.DIRECTORY:
+            yield from _emptied(root)
+        case Order.RANDOM:
+            for path in dice.shuffled(sorted(path for path in root.rglob("*") if path.is_file())):
+                yield from _removed(path)
+            yield from _emptied(root)
+        case _:
+            for path in _entries(root, order):
+                yield from _removed(path)
+
+
+def count(root: Path) -> int:
+    """How many files and folders there are, about; others write there."""
+    return sum(len(folders) + len(files) for _, folders, files in os.walk(root))
+
+
+def _entries(root: Path, order: Order) -> list[Path]:
+    """What lies in `root`, in the order in which it goes; the log alone if only that goes."""
+    if order is Order.LOG_ONLY:
+        return [root / LOG]
+    first, last = (LOG, MARKER) if order is Order.LOG_FIRST else (MARKER, "")
+    rank = {first: 0, last: 2}
+    return sorted(root.iterdir(), key=lambda path: (rank.get(path.name, 1), path.name))
+
+
+def _removed(path: Path) -> Iterator[Path]:
+    """Remove a file, or a folder with what is in it."""
+    try:
+        if path.is_dir():
+            yield from _emptied(path)
+            path.rmdir()
+        else:
+            path.unlink()
+    except OSError:
+        pass  # gone already, or written to meanwhile: `rm` complains and goes on
+    yield path
+
+
+def _emptied(folder: Path) -> Iterator[Path]:
+    """Remove what is in a folder, in its own order."""
+    try:
+        with os.scandir(folder) as listed:
+            for entry in listed:
+                yield from _removed(Path(entry.path))
+    except OSError:
+        pass  # the folder itself is gone

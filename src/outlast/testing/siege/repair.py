@@ -1,0 +1,103 @@
+"""What whoever runs the store does after a loss: `outlast repair`, until it says that all is restored.
+
+Its success is the store's own word that the next provider may be lost. A siege takes it at that word.
+"""
+
+import json
+from typing import Any
+
+from outlast.testing.installation import Ended
+from outlast.testing.siege.dice import Dice
+from outlast.testing.siege.system import System
+
+REPAIRED_S_MAX = 120.0
+"""A store of a few hundred objects is repaired before that, also while it is written to."""
+
+WHOLE_S_MAX = 90.0
+"""By then the gateways have noticed that a provider is back, and have mended what was written without it."""
+
+AGAIN_S_MIN, AGAIN_S_MAX = 1.0, 16.0
+"""The rest before a repair that has not succeeded is run again, longer each time."""
+
+KILLED_SHARE = 0.3
+KILLED_AFTER_S = (0.3, 3.0)
+
+
+async def repair(system: System, dice: Dice) -> bool:
+    """Repair until it succeeds; whether it did. That it does not is a finding."""
+    arguments = ("repair", "--quick") if dice.chance(0.5) else ("repair",)
+    deadline = system.clock.monotonic() + REPAIRED_S_MAX
+    rest_s = AGAIN_S_MIN
+    while True:
+        if "kill-repair" in system.options.nemeses and dice.chance(KILLED_SHARE):
+            await _begin_and_kill(system, arguments, dice.uniform(*KILLED_AFTER_S))
+        began = system.timeline.now_s()
+        ended = await system.attempt(*arguments)
+        report = _report(ended)
+        said = f"{' '.join(arguments)}: status {ended.status}; {_told(report)} {ended.errors}".strip()
+        system.timeline.event(said)
+        if ended.status == 0:
+            return True
+        if report.get("unreadable"):
+            system.timeline.find("repair finds lost data", said, began)
+            system.timeline.hopeless = True
+            return False
+        if system.clock.monotonic() > deadline:
+            system.timeline.find("repair does not succeed", f"not in {REPAIRED_S_MAX:.0f} s: {said}", began)
+            system.timeline.hopeless = True
+            return False
+        await system.clock.sleep(rest_s)
+        rest_s = min(2 * rest_s, AGAIN_S_MAX)
+
+
+async def wait_whole(system: System, dice: Dice) -> bool:
+    """Wait until all gateways call all providers healthy, and `status` reports nothing missing."""
+    if not await system.wait_noticed(WHOLE_S_MAX):
+        system.timeline.find("a gateway does not notice that all providers are back", _states(system))
+
+    async def is_whole() -> bool:
+        return not await missing(system)
+
+    if await system.holds(is_whole, WHOLE_S_MAX):
+        return True
+    left = await missing(system)
+    system.timeline.find("the gateways do not mend what is missing", f"not in {WHOLE_S_MAX:.0f} s: {left}")
+    return await repair(system, dice)
+
+
+async def missing(system: System) -> str:
+    """What `outlast status` finds wrong with the store; "" if nothing."""
+    ended = await system.attempt("status")
+    if ended.status != 0:
+        return ended.errors + ended.output
+    status = json.loads(ended.output)
+    wrong = [f"{one['name']} is {one['state']}" for one in status["providers"] if one["state"] != "healthy"]
+    if status["extents_degraded"]:
+        wrong.append(f"{status['extents_degraded']} extents are degraded")
+    return ", ".join(wrong)
+
+
+async def _begin_and_kill(system: System, arguments: tuple[str, ...], after_s: float) -> None:
+    with system.timeline.strike("kill-repair", how=f"after {after_s:.1f} s"):
+        process = system.installation.start(*arguments)
+        await system.clock.sleep(after_s)
+        process.kill()
+        process.communicate()
+
+
+def _report(ended: Ended) -> dict[str, Any]:
+    """What a repair reports; nothing if it ended before it had anything to report."""
+    try:
+        report: dict[str, Any] = json.loads(ended.output)
+    except ValueError:
+        return {}
+    return report
+
+
+def _told(report: dict[str, Any]) -> str:
+    """The report's fields that are neither 0 nor empty."""
+    return ", ".join(f"{name} {value}" for name, value in report.items() if value)
+
+
+def _states(system: System) -> str:
+    return ", ".join(gateway.name for gateway in system.gateways)
