@@ -16,6 +16,7 @@ It has no I/O: sockets raise `NotImplementedError`. Thread work runs at once, in
 import asyncio
 import gc
 import heapq
+import math
 import struct
 import threading
 import zlib
@@ -171,10 +172,11 @@ class SimulatedLoop(BaseEventLoop):
     _ready: deque[_Handle]  # from BaseEventLoop, unknown to the stubs
     _stopping: bool
 
-    def __init__(self, limit_s: float = virtual_s_max) -> None:
+    def __init__(self, limit_s: float = virtual_s_max, steps_max: float = math.inf) -> None:
         super().__init__()
         self._time_s = 0.0
         self._limit_s = limit_s
+        self._steps_max = steps_max
         self.over = False
         """Whether the run has ended, and all that is left is cancelled."""
         self.steps = 0
@@ -225,6 +227,8 @@ class SimulatedLoop(BaseEventLoop):
         self._callbacks_at_once += len(ready)
         if self._callbacks_at_once > callbacks_at_once_max and not self.over:
             raise Overrun("somebody runs without ever waiting: " + ", ".join(self.waiting()))
+        if self.steps > self._steps_max and not self.over:
+            raise Overrun(f"{self._steps_max} callbacks; waiting: " + ", ".join(self.waiting()))
         for _ in range(len(ready)):
             handle = ready.popleft()
             if handle._cancelled:

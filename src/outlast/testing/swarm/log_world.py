@@ -348,7 +348,8 @@ class LogWorld(Scenario):
         incarnation = b"%016d" % self._incarnations
         await gateway.log.append(b"reattach %s %s" % (place.name.encode(), incarnation))
         await self.visit_point("log world: incarnation decided, log not refilled")
-        await gateway.log.refill(place.name)
+        way = next(link for link in links if link.name == place.name)
+        await gateway.log.refill(place.name, way)
         await self.visit_point("log world: log refilled, marker not written")
         await place.put(MARKER_KEY, Marker(STORE, place.name, incarnation).encode())
         await self.visit_point("log world: marker written, not followed by a record")

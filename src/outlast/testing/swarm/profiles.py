@@ -20,9 +20,9 @@ LOG_KNOBS: dict[str, tuple[Any, ...]] = {
     "outlast.quorum.proposer.SHARED_SLOTS_AHEAD": (1, 8),
     "outlast.quorum.refill.SETTLED_AT_ONCE": (1, 3),
     "outlast.quorum.replay.WINDOW_SLOTS_MAX": (2, 4),
-    "outlast.quorum.slot.RAISES_MAX": (1, 2),
+    "outlast.quorum.slot.RAISES_MAX": (4, 32),
     "outlast.quorum.voter.ROW_READ_AHEAD": (1, 2),
-    "outlast.base.limits.batch_bytes_max": (1, 100),
+    "outlast.base.limits.batch_bytes_max": (40, 100),
 }
 
 MACHINES = {"crash": 2.0, "close": 1.0, "stop": 2.0}

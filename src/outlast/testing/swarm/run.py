@@ -11,10 +11,13 @@ from tempfile import TemporaryDirectory
 from outlast.base.marks import counting
 from outlast.base.points import visiting
 from outlast.testing.checkers import Violation
-from outlast.testing.simulation import Simulation, simulate
+from outlast.testing.simulation import Overrun, Simulation, simulate
 from outlast.testing.swarm.log_world import LogWorld
 from outlast.testing.swarm.options import Options, turned
 from outlast.testing.swarm.store_world import StoreWorld
+
+# A run with more callbacks than this does not come to an end, or costs more than it is worth.
+steps_max = 3_000_000
 
 
 @dataclass(slots=True)
@@ -58,9 +61,11 @@ def run(options: Options) -> Outcome:
         TemporaryDirectory(prefix="simulated-") as folder,
     ):
         try:
-            simulate(options.seed, main)
+            simulate(options.seed, main, steps_max=steps_max)
         except Violation as violation:
             outcome.violation, outcome.detail = violation.kind, str(violation)
+        except Overrun as error:
+            outcome.violation, outcome.detail = "overrun", str(error)
         except BaseException as error:
             outcome.violation, outcome.detail = "error", repr(error)
             outcome.traceback = "".join(traceback.format_exception(error))
