@@ -83,6 +83,16 @@ def test_the_kind_of_domain_that_may_be_lost_can_be_chosen(empty: Any) -> None:
     assert empty.json("status")["domain"] == "region"
 
 
+@pytest.mark.parametrize("acknowledge", ["all", "early"])
+def test_every_answer_about_a_store_that_acknowledges_early_says_so(empty: Any, acknowledge: str) -> None:
+    names = providers(empty.folder, "a", "b", "c")
+    assert empty.json("init", "--acknowledge", acknowledge, *names)["acknowledge"] == acknowledge
+    assert empty.json("status")["acknowledge"] == acknowledge
+    for command in (["status"], ["what-if"], ["what-if", "a"], ["report"]):
+        said = " ".join(empty.ok(*command).split())
+        assert ("acknowledges early" in said) is (acknowledge == "early"), command
+
+
 def test_tolerance_nought_needs_one_provider(empty: Any) -> None:
     empty.ok("init", *providers(empty.folder, "a"), "--tolerate", "0")
     empty.ok("bucket", "create", "bucket")

@@ -14,7 +14,7 @@ from outlast.placement.domains import by_domain
 from outlast.placement.members import DomainKind, Domains, Member, Policy
 from outlast.placement.policy import data_layout, problems
 from outlast.providers.wrap.fault import Shape
-from outlast.store import Store, packing
+from outlast.store import Store, extent_writer
 from outlast.testing.memory_store import World
 from outlast.testing.simulation import Simulation
 
@@ -115,11 +115,11 @@ class RandomStore:
         holders = by_domain((m for m in self.members if m.holds_data), self.policy.domain)
         k = self.chance.randint(1, min(4, len(holders)))
         m = min(self.chance.choice([0, 1, 1, 1, 2, 2, 3]), len(holders) - k)
-        packing.data_layout = lambda policy, members: (k, m)
+        extent_writer.data_layout = lambda policy, members: (k, m)
         try:
             yield
         finally:
-            packing.data_layout = data_layout
+            extent_writer.data_layout = data_layout
 
     async def lose_fragments(self) -> None:
         """Delete some fragments, and have the catalog know of it."""

@@ -232,7 +232,7 @@ def test_a_silent_provider_is_not_questioned_when_no_call_waits_for_it() -> None
     async def main(scene: Scene) -> None:
         probed = 0
 
-        async def put(key: str, data: Data) -> None:
+        async def put(key: str, data: Data, under: object = None) -> None:
             nonlocal probed
             probed += 1
 

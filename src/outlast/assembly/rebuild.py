@@ -50,12 +50,19 @@ class Rebuilder:
         if self._task is None:
             self._report(error)
             self._catalog.refuse("the local catalog is being built anew")
-            self._task = asyncio.ensure_future(self._rebuild())
+            self._task = asyncio.ensure_future(self._run())
 
     async def close(self) -> None:
         """End what runs."""
         if self._task is not None:
             await cancel_and_wait((self._task,))
+
+    async def _run(self) -> None:
+        try:
+            await self._rebuild()
+        except Exception as error:  # nobody waits for this task
+            self._catalog.refuse(f"the local catalog could not be built anew: {error}. Restart this gateway")
+            self._report(error)
 
     async def _rebuild(self) -> None:
         state = self._catalog.state

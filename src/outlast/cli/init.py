@@ -20,7 +20,7 @@ from outlast.cli.options import DEFAULT_CONFIG, Config, Json
 from outlast.cli.output import print_json, print_line, print_table
 from outlast.cli.session import run
 from outlast.coding.keys import MasterKey
-from outlast.placement.members import DomainKind, Policy
+from outlast.placement.members import Acknowledge, DomainKind, Policy
 from outlast.providers.registry import parse_url
 
 
@@ -39,6 +39,13 @@ def init(
         DomainKind,
         typer.Option(help="Of what so many may be lost at once. Two providers in one of these count once."),
     ] = "operator",
+    acknowledge: Annotated[
+        Acknowledge,
+        typer.Option(
+            help="When a large write is answered: once all of its fragments are durable, or early, once it "
+            "can be read. Early is quicker, and such an object may be lost with the next provider."
+        ),
+    ] = "all",
     key_file: Annotated[
         Path | None,
         typer.Option(help="Where the master key goes.", show_default="outlast.key beside the config"),
@@ -62,7 +69,7 @@ def init(
         _refuse_memory(urls)
         surveyed = await survey(urls, clock, entropy)
         try:
-            plan = plan_store(surveyed, Policy(tolerate, domain), entropy)
+            plan = plan_store(surveyed, Policy(tolerate, domain, acknowledge), entropy)
             if not json:
                 _tell_survey(surveyed)
             _refuse_problems(plan)
@@ -142,6 +149,7 @@ def _told(
         "key_id": master.id,
         "tolerate": plan.policy.tolerate,
         "domain": plan.policy.domain,
+        "acknowledge": plan.policy.acknowledge,
         "voters": list(plan.voters),
         "layout": {"data": plan.layout[0], "parity": plan.layout[1]},
         "providers": [

@@ -1,14 +1,12 @@
 """`outlast repair`: give providers back what they lost.
 
-It can be stopped at any time and repeated: what has been restored is recorded piece by piece. While a
-provider is being taken back, gateways go on writing, and what they write before they take it up again
-misses a fragment too; so it looks again at what is known to be missing, until nothing is.
+It can be stopped at any time and repeated: what has been restored is recorded piece by piece.
 """
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -19,10 +17,6 @@ from outlast.cli.session import FAILED, run, store_at
 from outlast.maintenance.repair import Progress as Told
 from outlast.maintenance.repair import RepairReport
 from outlast.maintenance.repair import repair as repair_store
-from outlast.store import Store
-
-# Further looks at what went missing meanwhile. Each is quick; more would only chase a provider that fails.
-passes_max = 10
 
 
 def repair(
@@ -42,32 +36,13 @@ def repair(
         async with store_at(config, state_dir) as store:
             with _shown(quiet=json) as told:
                 report = await repair_store(store, verify=not quick, progress=told)
-                await _look_again(store, report, told)
-            degraded = store.catalog.state.counts().degraded
         if json:
-            print_json({**asdict(report), "degraded": degraded})
+            print_json(asdict(report))
         else:
-            _tell(report, degraded)
-        return FAILED if degraded or report.unreadable or report.problems else 0
+            _tell(report)
+        return FAILED if report.degraded or report.unreadable or report.problems else 0
 
     run(work(), json)
-
-
-async def _look_again(store: Store, report: RepairReport, told: Told) -> None:
-    """Mend what is known to be missing, as long as that is something and it gets less."""
-    before = sys.maxsize
-    for _ in range(passes_max):
-        await store.catalog.sync()
-        degraded = store.catalog.state.counts().degraded
-        if not degraded or degraded >= before:
-            return
-        before = degraded
-        _add(report, await repair_store(store, verify=False, only_degraded=True, progress=told))
-
-
-def _add(report: RepairReport, more: RepairReport) -> None:
-    for field in fields(report):
-        setattr(report, field.name, getattr(report, field.name) + getattr(more, field.name))
 
 
 @contextmanager
@@ -85,7 +60,7 @@ def _shown(quiet: bool) -> Iterator[Told]:
         yield lambda report: display.update(task, total=report.total or None, completed=report.extents)
 
 
-def _tell(report: RepairReport, degraded: int) -> None:
+def _tell(report: RepairReport) -> None:
     lines: list[tuple[str, Any]] = [
         (
             "looked at",
@@ -99,10 +74,9 @@ def _tell(report: RepairReport, degraded: int) -> None:
         lines.append(("taken back", ", ".join(report.reattached)))
     if report.unreachable:
         lines.append(("out of reach", count_text(report.unreachable, "fragment")))
-    if degraded:
-        lines.append(
-            ("still degraded", f"{count_text(degraded, 'extent')}: repeat when all providers answer")
-        )
+    if report.degraded:
+        told = f"{count_text(report.degraded, 'extent')}: repeat when all providers answer"
+        lines.append(("still degraded", told))
     if report.unreadable:
         lines.append(("LOST", f"{count_text(report.unreadable, 'extent')}: too few fragments are left"))
     for name, value in lines:

@@ -8,6 +8,7 @@ from typing import Any
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, print_json, print_line, print_table
 from outlast.cli.session import run, store_at
+from outlast.placement.members import EARLY
 from outlast.store import ProviderStatus, Status, Store
 from outlast.store.quotas import QuotaUse
 
@@ -35,6 +36,7 @@ def told(found: Status) -> dict[str, Any]:
     return {
         "tolerate": found.tolerate,
         "domain": found.domain,
+        "acknowledge": found.acknowledge,
         "voters": list(found.voters),
         "slot": found.slot,
         "buckets": counts.buckets,
@@ -107,6 +109,8 @@ def _tell(found: Status) -> None:
         f" the log is at slot {found.slot}"
     )
     print_line(verdict(found))
+    if found.acknowledge == "early":
+        print_line(EARLY)
 
 
 def _role(one: ProviderStatus, voters: tuple[str, ...]) -> str:

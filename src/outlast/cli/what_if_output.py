@@ -19,6 +19,7 @@ from outlast.outages.answer import (
 from outlast.outages.holdings import Amount, Holdings
 from outlast.outages.outcome import Effect, Outcome
 from outlast.outages.what_if import Manner
+from outlast.placement.members import EARLY
 
 columns_max = 80
 
@@ -56,6 +57,7 @@ def print_legend(store: Holdings, manner: Manner | None, now: Mapping[str, str])
         f" what was promised did not hold).",
         *([MANNERS[manner]] if manner else []),
         *([_now_text(now)] if now else []),
+        *([f"{EARLY}."] if store.policy.acknowledge == "early" else []),
     ):
         print_wrapped(line)
 

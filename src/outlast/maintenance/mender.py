@@ -5,8 +5,9 @@ provider is available again, or a spare one is. It claims a few through the log,
 work among themselves, restores them one by one, and rests after each for as long as that took, so that
 mending is polite to those who use the store.
 
-A claim only divides the work, and lasts for a while of each gateway's own time since it heard of it. Two
-gateways that restore the same extent do the same work twice, and no harm.
+Of two claims for one extent the first in the log holds, for a while of each gateway's own time since it
+heard of it. A claim only divides the work: two gateways that restore the same extent do the same work twice,
+and no harm.
 """
 
 import math
@@ -17,19 +18,18 @@ from outlast.base.errors import StoreCorrupt, StoreUnavailable
 from outlast.base.marks import reached
 from outlast.catalog.judgement import Outcome
 from outlast.catalog.records import AnyRecord, Extent, MendClaimed
-from outlast.placement.plan import spare_place
 from outlast.store import Store
 
 # How often the catalog is looked at. That asks no provider for anything.
 look_s = 2.0
 # Extents that are claimed, and so restored, at once.
 batch_extents = 16
-# How long others leave alone what a gateway has claimed: it restores a batch in less, unless it died.
+# How long a claim holds: a batch is restored in less, unless its gateway died.
 claim_s = 60.0
 # How long an extent is left alone that could not be restored, doubled with each failure up to the longest.
 retry_s_min = 10.0
 retry_s_max = 600.0
-# Claims of others and failures of our own that are remembered; of more, the oldest are forgotten.
+# Claims, and failures of our own, that are remembered; of more, the oldest are forgotten.
 remembered_max = 10_000
 
 
@@ -40,10 +40,11 @@ class Mender:
         self._store = store
         self._clock = clock
         self._gateway = gateway
-        self._claimed: OrderedDict[bytes, float] = OrderedDict()
+        self._claims: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
+        """Which gateway has claimed an extent, and when (monotonic s) that was heard of."""
         self._failed: OrderedDict[bytes, tuple[int, float]] = OrderedDict()
         self.restored = 0
-        """Fragments made anew or found right after all."""
+        """Fragments that are not missing any more, made anew or found right after all."""
         store.catalog.state.on_applied(self._observe, store.report)
 
     async def run(self) -> None:
@@ -62,38 +63,32 @@ class Mender:
         """The next extents that could be restored and that nobody else is at."""
         after, batch = b"", list[Extent]()
         while len(batch) < batch_extents:
-            page = self._store.catalog.state.degraded_extents(after, 100, self._can_restore)
+            page = self._store.catalog.state.degraded_extents(after, 100, self._store.restorer.can_restore)
             if not page:
                 return batch
             batch += [extent for extent in page if self._is_free(extent.id)]
             after = page[-1].id
         return batch[:batch_extents]
 
-    def _can_restore(self, places: tuple[str, ...], missing: int) -> bool:
-        """Whether k fragments can be read, and a missing one has a place, as far as is known."""
-        fleet, state = self._store.fleet, self._store.catalog.state
-        unfit = fleet.down(member.name for member in state.members())
-        for index, place in enumerate(places):
-            if missing >> index & 1 and (
-                place not in unfit
-                or spare_place(b"", index, places, state.members(), state.policy(), unfit) is not None
-            ):
-                return True
-        return False
-
     def _is_free(self, id: bytes) -> bool:
-        now = self._clock.monotonic()
         _, retry_at = self._failed.get(id, (0, -math.inf))
-        return now >= retry_at and now - self._claimed.get(id, -math.inf) >= claim_s
+        claim = self._claim(id)
+        return self._clock.monotonic() >= retry_at and (claim is None or claim == self._gateway)
+
+    def _claim(self, id: bytes) -> bytes | None:
+        """The gateway whose claim holds now."""
+        gateway, heard_at = self._claims.get(id, (None, -math.inf))
+        return gateway if self._clock.monotonic() - heard_at < claim_s else None
 
     def _observe(self, record: AnyRecord, outcome: Outcome) -> None:
-        """Hear of what other gateways have claimed."""
-        if isinstance(record, MendClaimed) and record.gateway != self._gateway:
+        """Hear of claims, in the order of the log."""
+        if isinstance(record, MendClaimed):
             for id in record.extents:
-                self._claimed[id] = self._clock.monotonic()
-                self._claimed.move_to_end(id)
-            while len(self._claimed) > remembered_max:
-                self._claimed.popitem(last=False)
+                if self._claim(id) in (None, record.gateway):
+                    self._claims[id] = record.gateway, self._clock.monotonic()
+                    self._claims.move_to_end(id)
+            while len(self._claims) > remembered_max:
+                self._claims.popitem(last=False)
 
     # ------------------------------------------------------------ restoring
 
@@ -102,7 +97,7 @@ class Mender:
         await self._store.catalog.commit(MendClaimed(self._gateway, ids))
         for id in ids:
             extent = self._store.catalog.state.extent(id)
-            # Another's claim may have come first, and the extent may be whole or dead by now.
+            # Another's claim may have come first, or the extent is whole or dead by now.
             if extent is None or not extent.missing or not self._is_free(id):
                 continue
             began = self._clock.monotonic()
@@ -120,7 +115,7 @@ class Mender:
             self._note_failure(extent.id)
         else:
             self._failed.pop(extent.id, None)
-        self.restored += len(found.restored | found.right)
+        self.restored += len(found.cleared)
         reached("mender: an extent was restored")
 
     def _note_failure(self, id: bytes) -> None:

@@ -3,8 +3,11 @@
 First the providers themselves: those that lost their marker are taken back (`reattach`), and voters get
 the slots that they lack. Then the extents, several at a time, each looked at and restored (`store.restore`).
 
+While a provider is taken back, gateways go on writing, and what they write before they hear of it misses a
+fragment as well. So what is degraded in the end is looked at again, as long as it can be restored.
+
 It can be stopped anywhere and begun again: every step leaves the store as good as before or better, and what
-has been mended is found right the next time. Memory is bounded: `extents_at_once` extents with their parity.
+has been restored is found right the next time. Memory is bounded by `extents_at_once` extents with parity.
 """
 
 import asyncio
@@ -22,6 +25,10 @@ from outlast.store.restore import Finding
 # Enough to keep providers and CPU busy at once; 4 extents with parity are about 100 MiB.
 extents_at_once = 4
 page_extents = 100
+# Further looks at what is degraded; more would only chase a provider that fails. Each begins a moment after
+# the one before: gateways restore as well.
+further_looks_max = 10
+look_pause_s = 0.5
 
 
 @dataclass(slots=True)
@@ -43,6 +50,8 @@ class RepairReport:
     """Extents of which too few fragments are left: their data is lost."""
     bytes: int = 0
     """Written in fragments."""
+    degraded: int = 0
+    """Extents that still miss a fragment in the end."""
     slots: int = 0
     """Slots of the log given back to voters."""
     reattached: list[str] = field(default_factory=list)
@@ -66,21 +75,45 @@ async def repair(
     `only_degraded`: look only at extents of which the catalog knows that something is missing.
     `progress` is called with the report, which is always the same one, after each step.
     """
-    report = RepairReport()
-    told = progress or (lambda report: None)
+    work = _Repair(store, verify, progress or (lambda report: None))
     await store.catalog.sync()
-    counts = store.catalog.state.counts()
-    report.total = counts.degraded if only_degraded else counts.extents
     for name in store.fleet.names:
-        await _repair_provider(store, name, verify, report)
-        told(report)
-    await _repair_extents(store, verify, only_degraded, report, told)
-    return report
+        await work.repair_provider(name)
+    await work.repair_extents(only_degraded)
+    for _ in range(further_looks_max):
+        await store.catalog.sync()
+        if not work.can_go_on():
+            break
+        await work.repair_again()
+        await store.clock.sleep(look_pause_s)
+    work.report.degraded = store.catalog.state.counts().degraded
+    return work.report
 
 
-async def _repair_provider(store: Store, name: str, verify: bool, report: RepairReport) -> None:
-    guard = store.fleet[name]
-    try:
+class _Repair:
+    """One run. An extent whose data is lost is said once, however often it is looked at."""
+
+    def __init__(self, store: Store, verify: bool, progress: Progress) -> None:
+        self.report = RepairReport()
+        self._store = store
+        self._verify = verify
+        self._progress = progress
+        self._further = False
+        self._lost: set[bytes] = set()
+
+    # ------------------------------------------------------------ providers
+
+    async def repair_provider(self, name: str) -> None:
+        """Take a provider back that lost its marker, and give a voter the slots that it lacks."""
+        try:
+            await self._repair_provider(name)
+        except (ConfigError, ProviderError, QuorumError) as error:
+            self.report.problems.append(str(error))
+        self._progress(self.report)
+
+    async def _repair_provider(self, name: str) -> None:
+        store, report = self._store, self.report
+        guard = store.fleet[name]
         failure = await guard.check()
         if failure is not None:
             report.problems.append(str(failure))
@@ -88,65 +121,81 @@ async def _repair_provider(store: Store, name: str, verify: bool, report: Repair
             reached("repair: a provider is taken back")
             report.slots += await reattach(store, name)
             report.reattached.append(name)
-        elif verify and guard.health.available and name in store.catalog.state.voters():
+        elif self._verify and guard.health.available and name in store.catalog.state.voters():
             assert store.log is not None, "upkeep needs the log"
             report.slots += await store.log.refill(name)
-    except (ConfigError, ProviderError, QuorumError) as error:
-        report.problems.append(str(error))
 
+    # ------------------------------------------------------------ extents
 
-async def _repair_extents(
-    store: Store, verify: bool, only_degraded: bool, report: RepairReport, told: Progress
-) -> None:
-    at_work: set[asyncio.Task[None]] = set()
+    def can_go_on(self) -> bool:
+        """Whether an extent is degraded that could be restored now and is not lost."""
+        state, wanted = self._store.catalog.state, self._store.restorer.can_restore
+        found = state.degraded_extents(limit=len(self._lost) + 1, wanted=wanted)
+        return any(extent.id not in self._lost for extent in found)
 
-    async def one(extent: Extent) -> None:
+    async def repair_extents(self, only_degraded: bool) -> None:
+        """Look at the extents, several at a time, and restore what is wrong."""
+        counts = self._store.catalog.state.counts()
+        if not self._further:
+            self.report.total = counts.degraded if only_degraded else counts.extents
+        at_work: set[asyncio.Task[None]] = set()
         try:
-            _count(report, extent, await store.restorer.restore(extent, verify))
-        except StoreCorrupt as error:
-            report.unreadable += 1
-            report.problems.append(str(error))
-        told(report)
-
-    try:
-        async for extent in _extents(store, only_degraded):
-            if len(at_work) >= extents_at_once:
+            async for extent in self._extents(only_degraded):
+                if len(at_work) >= extents_at_once:
+                    done, at_work = await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
+                    _raise_first(done)
+                at_work.add(asyncio.ensure_future(self._repair_extent(extent)))
+            while at_work:
                 done, at_work = await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
                 _raise_first(done)
-            at_work.add(asyncio.ensure_future(one(extent)))
-        while at_work:
-            done, at_work = await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
-            _raise_first(done)
-    finally:
-        await cancel_and_wait(tuple(at_work))
+        finally:
+            await cancel_and_wait(tuple(at_work))
 
+    async def repair_again(self) -> None:
+        """Look at what is degraded once more. What is found has been counted, or was written meanwhile."""
+        self._further = True
+        await self.repair_extents(only_degraded=True)
 
-async def _extents(store: Store, only_degraded: bool) -> AsyncIterator[Extent]:
-    """The extents in the order of their ids, looked up page by page."""
-    state = store.catalog.state
-    look = state.degraded_extents if only_degraded else state.extents
-    after = b""
-    while page := look(after, page_extents):
-        for extent in page:
-            now = state.extent(extent.id)  # a page is minutes old by its end
-            if now is not None:
-                yield now
-        after = page[-1].id
+    async def _extents(self, only_degraded: bool) -> AsyncIterator[Extent]:
+        """The extents in the order of their ids, looked up page by page."""
+        state = self._store.catalog.state
+        look = state.degraded_extents if only_degraded else state.extents
+        after = b""
+        while page := look(after, page_extents):
+            for extent in page:
+                now = state.extent(extent.id)  # a page is minutes old by its end
+                if now is not None and extent.id not in self._lost:
+                    yield now
+            after = page[-1].id
+
+    async def _repair_extent(self, extent: Extent) -> None:
+        try:
+            found = await self._store.restorer.restore(extent, self._verify and not self._further)
+        except StoreCorrupt as error:
+            self._note_lost(extent, str(error))
+        else:
+            self._count(extent, found)
+            if not found.readable:
+                self._note_lost(extent, f"extent {extent.id.hex()}: too few fragments are left")
+        self._progress(self.report)
+
+    def _count(self, extent: Extent, found: Finding) -> None:
+        report = self.report
+        if not self._further:
+            report.extents += 1
+            report.fragments += len(extent.places)
+            report.missing += len(found.missing)
+            report.bad += len(found.bad)
+            report.unreachable += len(found.unreachable)
+        report.restored += len(found.restored)
+        report.bytes += found.bytes
+
+    def _note_lost(self, extent: Extent, problem: str) -> None:
+        self._lost.add(extent.id)
+        self.report.unreadable += 1
+        self.report.problems.append(problem)
 
 
 def _raise_first(done: set[asyncio.Task[None]]) -> None:
     for task in done:
         task.result()
-
-
-def _count(report: RepairReport, extent: Extent, found: Finding) -> None:
-    report.extents += 1
-    report.fragments += len(extent.places)
-    report.missing += len(found.missing)
-    report.bad += len(found.bad)
-    report.restored += len(found.restored)
-    report.unreachable += len(found.unreachable)
-    report.bytes += found.bytes
-    if not found.readable:
-        report.unreadable += 1
-        report.problems.append(f"extent {extent.id.hex()}: too few fragments are left")

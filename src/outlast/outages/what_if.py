@@ -16,7 +16,7 @@ from outlast.outages.holdings import Holdings
 from outlast.outages.incidents import ERASED, Incident
 from outlast.outages.model import Domain
 from outlast.outages.outcome import SUMMARIES, Effect, Outcome, Summary, outcome
-from outlast.placement.members import Member
+from outlast.placement.members import EARLY, Member
 from outlast.providers.wrap.fault import Shape
 
 Manner: TypeAlias = Literal["unreachable", "lost", "lost-perhaps"]
@@ -130,7 +130,7 @@ def what_if(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
         outage,
         outcome(store, sure, lost, careful=False),
         outcome(store, sure | outage.maybe, at_most | estranged, careful=True),
-        _notes(outage, now),
+        _notes(store, outage, now),
     )
 
 
@@ -145,9 +145,9 @@ def _without_key(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Ver
     )
 
 
-def _notes(outage: Outage, now: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(store: Holdings, outage: Outage, now: Mapping[str, str]) -> tuple[str, ...]:
     """What the numbers do not say."""
-    notes = []
+    notes = [EARLY] if store.policy.acknowledge == "early" else []
     if outage.maybe and INCIDENT in outage.kinds:
         notes.append(f"whether it would hit {_listed(outage.maybe)} is not known")
     elif outage.maybe:

@@ -27,13 +27,22 @@ class Member(Struct, frozen=True):
     incarnation: bytes
 
 
+Acknowledge: TypeAlias = Literal["all", "early"]
+
+EARLY = (
+    "this store acknowledges early: a large object that was written in the last moments may be lost with the "
+    "next provider"
+)
+
+
 class Policy(Struct, frozen=True):
     """How much may be lost: `tolerate` failure domains of the kind `domain`.
 
-    `acknowledge`: a write is acknowledged when all its fragments are durable at every provider that is not
-    known to be unavailable ("all"), or as soon as enough of them are to survive that loss ("early").
+    `acknowledge`: a large object is acknowledged when all its fragments are durable at every provider that
+    is not known to be unavailable ("all"), or as soon as it can be read ("early"): until the others have
+    arrived, the next loss may be that of the object.
     """
 
     tolerate: int
     domain: DomainKind = "operator"
-    acknowledge: Literal["all", "early"] = "all"
+    acknowledge: Acknowledge = "all"

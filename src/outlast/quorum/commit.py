@@ -252,8 +252,12 @@ class Committer:
             self._submit()
         missed = any(pending in self._pending for pending in announced)
         if self._history.slot >= until:
-            reached("commit: announced too late" if missed else "commit: announced and included")
-            self._misses = self._misses + 1 if missed else max(0, self._misses - 1)
+            if missed:
+                reached("commit: announced too late")
+                self._misses += 1
+            else:
+                reached("commit: announced and included")
+                self._misses = max(0, self._misses - 1)
 
     def _announce_pending(self) -> int:
         """Announce all submissions that wait; the slot for which that was done."""

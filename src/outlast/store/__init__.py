@@ -5,12 +5,14 @@ Top to bottom, as a request goes:
 - `store`: the face.  `names`: which names are allowed.  `access`: S3 access keys.
 - `status`: how things are.  `figures`: what has been done, for metrics.
 - `objects`, `multipart`: the records that make bodies objects and parts.
-- `write`: bytes to bodies.  `outgoing`: chunks to stripes to extents.  `packing`: extents begun and sent off.
-  `shipment`: one extent's fragments to their providers.  `digests`, `budget`: hashing beside, bounded memory.
+- `write`: bytes to bodies, and their commit.  `extent_writer`: chunks to stripes to extents.
+  `delivery`: one extent's fragments to their providers.  `digests`, `budget`: hashing beside, bounded memory.
+  `redundancy`: what is done when fragments were lost on the way.  `restore`: fragments made anew.
 - `read`: versions to bytes.  `reading`: what the caller has.  `windows`: which stretches.
   `feed`: fetched ahead of the consumer.  `read_memory`: within the memory of all readers.
   `gather`: any k fragments of an extent.  `hedge`: how often a late one may be replaced.
-- `fleet`: the providers, and who is there.  `notes`: what was found out about fragments.
+- `fleet`: the providers, and who is there.  `quotas`: who has room.  `notes`: what was found out about
+  fragments.  `context`: what the parts share.
 """
 
 from outlast.catalog.listing import Listing

@@ -52,21 +52,14 @@ class Redundancy:
             by_extent.setdefault(id, []).append(fragment)
         for id, fragments in by_extent.items():
             await self._context.catalog.commit(FragmentsLost(id, tuple(fragments)))
-        lacking = [
-            extent for extent in map(self._known, extents) if extent is not None and self._can_restore(extent)
-        ]
+        known = [extent for extent in map(self._known, extents) if extent is not None]
+        lacking = [extent for extent in known if self._restorer.can_restore(extent.places, extent.missing)]
         if lacking and self._context.catalog.state.policy().acknowledge == "all":
             reached("redundancy: a fragment was missing when its object was committed")
             await self._restore(lacking)
 
     def _known(self, extent: Extent) -> Extent | None:
         return self._context.catalog.state.extent(extent.id)
-
-    def _can_restore(self, extent: Extent) -> bool:
-        return any(
-            extent.missing >> index & 1 and self._context.fleet.available(place)
-            for index, place in enumerate(extent.places)
-        )
 
     async def _restore(self, extents: Sequence[Extent]) -> None:
         """What fails leaves the extent degraded: the catalog knows, and the gateways go on."""

@@ -11,7 +11,7 @@ it stays missing.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from outlast.base.errors import BadShares, NotFound, ProviderError, Tampered
@@ -33,6 +33,9 @@ class Finding:
     right: set[int] = field(default_factory=set)
     """Read whole, and verified against the others."""
     restored: set[int] = field(default_factory=set)
+    """Made anew."""
+    cleared: set[int] = field(default_factory=set)
+    """Noted as missing in the catalog, and proved to be right now, made anew or not."""
     bytes: int = 0
     """Written."""
     readable: bool = True
@@ -50,6 +53,19 @@ class Restorer:
     def __init__(self, context: StoreContext, decoder: Callable[[Extent], ExtentDecoder]) -> None:
         self._context = context
         self._decoder = decoder
+
+    def can_restore(self, places: Sequence[str], missing: int) -> bool:
+        """Whether one of the fragments that are `missing` (bits) has a place now: its own, or a spare one."""
+        fleet, state = self._context.fleet, self._context.catalog.state
+        unfit = fleet.down(member.name for member in state.members())
+        return any(
+            missing >> index & 1
+            and (
+                fleet.available(place)
+                or spare_place(b"", index, places, state.members(), state.policy(), unfit) is not None
+            )
+            for index, place in enumerate(places)
+        )
 
     async def restore(self, extent: Extent, thorough: bool = False) -> Finding:
         """Look at the extent, make anew what is not right, and record both in the catalog.
@@ -125,6 +141,7 @@ class _Work:
         found, catalog, id = self.found, self._context.catalog, self._extent.id
         noted = {index for index in self._indices if self._extent.missing >> index & 1}
         proved = sorted((found.right & noted) | found.restored)
+        found.cleared = noted.intersection(proved)
         if proved and not await catalog.commit(
             FragmentsRestored(id, tuple(self._fragment(index) for index in proved))
         ):

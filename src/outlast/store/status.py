@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from outlast.catalog.state import Counts, State
-from outlast.placement.members import Domains, Member
+from outlast.placement.members import Acknowledge, Domains, Member
 from outlast.providers.trouble import Trouble
 from outlast.store.fleet import Fleet
 from outlast.store.quotas import Quotas, QuotaUse
@@ -42,6 +42,7 @@ class Status:
     voters: tuple[str, ...]
     tolerate: int
     domain: str
+    acknowledge: Acknowledge
     slot: int
     counts: Counts
 
@@ -54,6 +55,7 @@ def status_of(state: State, fleet: Fleet, quotas: Quotas | None = None) -> Statu
         voters=state.voters(),
         tolerate=policy.tolerate,
         domain=policy.domain,
+        acknowledge=policy.acknowledge,
         slot=state.position.slot,
         counts=state.counts(),
     )

@@ -1,7 +1,7 @@
 """The way of a write: bytes come in, and a record in the log makes them an object.
 
     small (<= limits.inline_bytes_max)   the bytes themselves travel in the record
-    larger                               extents, each sealed, coded, and placed (`extent_writer`), and durable
+    larger                               extents, each sealed, coded, placed (`extent_writer`), and durable
                                          at every provider that is available (`delivery`)
 
 `Writer.write` ends there: what it returns is safe and has no name yet. `Writer.commit` gives it one: the

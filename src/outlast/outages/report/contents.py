@@ -15,7 +15,7 @@ from outlast.outages.incidents import Incident
 from outlast.outages.outcome import SUMMARIES, Summary, outcome
 from outlast.outages.remedy import Fix
 from outlast.placement.domains import one_spelling
-from outlast.placement.members import Member
+from outlast.placement.members import EARLY, Member
 
 # As many names as a sentence bears.
 named_max = 4
@@ -173,7 +173,14 @@ def headline(report: Report) -> str:
 
 
 def caveat(report: Report) -> str:
-    """What the short answer leaves out: other causes that would be noticed, by name; "" if there are none."""
+    """What the short answer leaves out: other causes that would be noticed, by name, and what a fast
+    acknowledgement costs; "" if there is nothing.
+    """
+    early = f"{EARLY.capitalize()}." if report.store.policy.acknowledge == "early" else ""
+    return " ".join(sentence for sentence in (_other_causes(report), early) if sentence)
+
+
+def _other_causes(report: Report) -> str:
     other = [answer for answer in report.answers if answer.verdict.bad and answer not in report.promised]
     names = [answer.verdict.outage.name for answer in other]
     if not names:
