@@ -85,7 +85,7 @@ class Gateway:
             for link in links
         }
         self.log = Log(
-            [VoterPlace(voter) for voter in self.voters.values()],
+            [VoterPlace(voter, link) for voter, link in zip(self.voters.values(), links, strict=True)],
             PlainSeal(),
             sim.entropy_of(f"{name}/id").bytes(16),
             sim.clock,
@@ -329,15 +329,20 @@ class LogWorld(Scenario):
 
     async def repair(self, number: int) -> None:
         """Take the voter back: record, then refill, then marker. The order is the whole point (amnesia)."""
+        last = ""
         for _ in range(repair_attempts_max):
             host = self.new_host(f"repair-{self.places[number].name}")
-            with contextlib.suppress(HostDied, NoMajority, ProviderError):
+            try:
                 await self.on_host(host, self._take_back(host, self.places[number]))
+            except (HostDied, NoMajority, ProviderError) as error:
+                last = repr(error)
+                self.sim.note("repair failed", host.name, last)
+            else:
                 reached("log world: a voter was erased and taken back")
                 return
             host.crash()
             await self.sim.clock.sleep(repair_pause_s)
-        self.violated("liveness", f"{self.places[number].name} cannot be taken back")
+        self.violated("liveness", f"{self.places[number].name} cannot be taken back: {last}")
 
     async def _take_back(self, host: Host, place: Place) -> None:
         near = Weather((self.options.delay_s / 2, self.options.delay_s))
