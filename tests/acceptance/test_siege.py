@@ -31,7 +31,7 @@ async def test_two_minutes_of_siege_find_nothing() -> None:
 
 async def test_a_client_that_lies_is_found_and_the_evidence_kept(tmp_path: Path) -> None:
     options = Options.draw(
-        SEED, 3.0, nemeses=(), providers=3, tolerate=1, gateways=2, small=True, canary=True
+        SEED, 3.0, nemeses=(), providers=3, tolerate=1, gateways=2, contents="small", canary=True
     )
     timeline = await held(options, tmp_path)
     assert timeline.found == {"a key is not linearizable": 1}

@@ -217,7 +217,7 @@ def test_requests_with_a_byte_changed(gateway: RunningGateway, bucket: str, data
 def test_full_disks(
     gateway: RunningGateway, s3: Client, bucket: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(self: object, *arguments: object) -> None:
+    async def full(self: object, *arguments: object, **options: object) -> None:
         raise Full("p", "create", "no space")
 
     provider = type(gateway.world.memories["p0"])

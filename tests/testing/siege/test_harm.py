@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,14 @@ def test_no_more_are_harmed_at_once_than_tolerated(tmp_path: Path, tolerate: int
     for nemesis in PROVIDER_NEMESES:
         assert system.timeline.counts[f"nemesis {nemesis}"] > 10
     assert not system.timeline.found
+
+
+def test_mostly_another_provider_is_harmed_than_before(tmp_path: Path) -> None:
+    system = besieged(tmp_path, 1, Ended(0, "{}", ""), nemeses=("erase",), providers=3, tolerate=1)
+    victims = [strike.name.split()[1] for strike in system.timeline.strikes]
+    again = sum(one == other for one, other in pairwise(victims)) / len(victims)
+    assert 0.05 < again < 0.2
+    assert set(victims) == {"p0", "p1", "p2"}
 
 
 def test_after_a_repair_that_does_not_succeed_nobody_is_harmed_any_more(tmp_path: Path) -> None:

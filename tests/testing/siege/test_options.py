@@ -53,8 +53,8 @@ def test_all_choices_are_made_and_no_others() -> None:
     [
         ({}, "make siege SEED=7 MINUTES=2"),
         (
-            {"nemeses": ("slow", "erase"), "small": True},
-            'make siege SEED=7 MINUTES=2 OPTIONS="--nemeses slow erase --small"',
+            {"nemeses": ("slow", "erase"), "contents": "small"},
+            'make siege SEED=7 MINUTES=2 OPTIONS="--nemeses slow erase --contents small"',
         ),
     ],
 )

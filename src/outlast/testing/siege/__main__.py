@@ -13,7 +13,7 @@ from pathlib import Path
 from outlast.base.clock import Clock, SystemClock
 from outlast.base.entropy import Entropy, SystemEntropy
 from outlast.testing.siege.evidence import summary
-from outlast.testing.siege.options import NEMESES, Options
+from outlast.testing.siege.options import CONTENTS, NEMESES, Options
 from outlast.testing.siege.siege import besiege
 
 SIEGE_S_MAX = 240.0
@@ -22,7 +22,7 @@ SIEGE_S_MAX = 240.0
 SIEGE_S_MIN = 30.0
 """No other siege begins with less than this left."""
 
-INSTEAD = ("nemeses", "providers", "tolerate", "gateways", "clients", "small", "canary")
+INSTEAD = ("nemeses", "providers", "tolerate", "gateways", "clients", "rest_s", "contents", "canary")
 """Options that may be given instead of what the seed says."""
 
 MINUTES = 10.0
@@ -73,7 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("providers", "tolerate", "gateways", "clients"):
         parser.add_argument(f"--{name}", type=int, help="instead of what the seed says")
     parser.add_argument("--folder", type=Path, default=Path("build/siege"), help="where evidence is kept")
-    parser.add_argument("--small", action="store_true", help="only contents that travel in the log")
+    parser.add_argument("--rest_s", type=float, help="instead of what the seed says")
+    parser.add_argument("--contents", choices=CONTENTS, help=", ".join(CONTENTS))
     parser.add_argument("--canary", action="store_true", help="let a client lie: a siege must find it")
     return parser
 

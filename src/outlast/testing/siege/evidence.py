@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
-from outlast.testing.siege.options import NEMESES, Options
+from outlast.testing.siege.options import Options
 from outlast.testing.siege.system import System
 from outlast.testing.siege.timeline import Finding, TimedHistory, Timeline
 
@@ -80,9 +80,3 @@ def write_history(path: Path, history: TimedHistory) -> None:
                 ],
             }
             file.write(json.dumps(told) + "\n")
-
-
-def without_faketime(options: Options) -> tuple[Options, str]:
-    """The options without wrong clocks, and that this is so."""
-    assert "clock" in NEMESES
-    return options.without("clock"), "faketime is not installed: no gateway's clock is put off"

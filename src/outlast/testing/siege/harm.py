@@ -26,6 +26,8 @@ TICK_S = 0.02
 STEP_S = (0.5, 3.0)
 """The rests of a removal in steps."""
 
+PACES = (Pace.FAST, Pace.EVENLY, Pace.IN_STEPS, Pace.IN_STEPS)
+
 UNNOTICED_S = (0.0, 8.0)
 """How long after a removal it takes until somebody runs a repair."""
 
@@ -34,7 +36,14 @@ DRILL_S = (2.0, 12.0)
 DRILL_ENDS_S = 120
 """When a drill ends by itself, should the command that ends it fail."""
 
+REST_SHARE = 0.3
 REST_S = (0.0, 10.0)
+
+PATIENT_SHARE = 0.3
+"""After so many of the repairs the next round waits until all gateways have noticed, too."""
+
+ANOTHER_SHARE = 0.7
+"""So many of the rounds strike another provider than the one before: what one has lost, only others have."""
 
 
 class Harm:
@@ -43,6 +52,7 @@ class Harm:
     def __init__(self, system: System) -> None:
         self._system = system
         self._rounds = 0
+        self._last: list[str] = []
         self._strikes: dict[str, Callable[[str, Dice], Awaitable[None]]] = {
             "erase": self._erase,
             "forget-log": self._forget_log,
@@ -62,10 +72,10 @@ class Harm:
         """Strike, repair, rest; whether the store has said that it is whole."""
         self._rounds += 1
         system, dice = self._system, self._dice_of("")
-        victims = dice.shuffled(system.providers)[: dice.integer(1, system.options.tolerate)]
+        self._last = victims = self._victims(dice)
         struck = [(dice.pick(nemeses), victim) for victim in victims]
         await asyncio.gather(*(self._strike(nemesis, victim) for nemesis, victim in struck))
-        patient, rests, rest_s = dice.chance(0.3), dice.chance(0.5), dice.uniform(*REST_S)
+        patient, rests, rest_s = dice.chance(PATIENT_SHARE), dice.chance(REST_SHARE), dice.uniform(*REST_S)
         if any(nemesis not in HARMLESS for nemesis, _ in struck):
             if not await repair(system, self._dice_of("repair")):
                 return False
@@ -74,6 +84,13 @@ class Harm:
         if rests:
             await system.clock.sleep(rest_s)
         return True
+
+    def _victims(self, dice: Dice) -> list[str]:
+        """Whom to strike: up to as many as the store tolerates."""
+        names = dice.shuffled(self._system.providers)
+        if dice.chance(ANOTHER_SHARE):
+            names.sort(key=self._last.__contains__)
+        return names[: dice.integer(1, self._system.options.tolerate)]
 
     def _dice_of(self, subject: str) -> Dice:
         """The choices of this round about `subject`, the same however long other things take."""
@@ -84,7 +101,7 @@ class Harm:
         await (self._drill(nemesis, victim, dice) if strike is None else strike(victim, dice))
 
     async def _erase(self, victim: str, dice: Dice) -> None:
-        order, pace = dice.pick(ORDERS), dice.pick([*Pace])
+        order, pace = dice.pick(ORDERS), dice.pick(PACES)
         with self._system.timeline.strike("erase", victim, f"{order}, {pace}"):
             await self._remove(victim, order, pace, dice)
             await self._go_unnoticed(dice)
@@ -148,7 +165,8 @@ class Harm:
         with system.timeline.strike(shape, victim):
             await system.run("drill", victim, *order)
             await system.clock.sleep(seconds)
-            await system.run("drill", victim, "--stop")
+            if not await system.run("drill", victim, "--stop"):
+                await system.clock.sleep(DRILL_ENDS_S)
             await system.wait_answered()
 
 

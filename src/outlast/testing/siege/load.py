@@ -11,7 +11,7 @@ from dataclasses import replace
 from outlast.base.clock import Clock
 from outlast.base.limits import KIB, MIB
 from outlast.testing.siege.dice import Dice
-from outlast.testing.siege.door import SLOWLY_BYTES, Door
+from outlast.testing.siege.door import SLOWLY_BYTES
 from outlast.testing.siege.options import Options
 from outlast.testing.siege.timeline import TimedHistory, Timeline
 from outlast.testing.targets import Target
@@ -33,10 +33,12 @@ HOT = Mix(
         (14, "range"),
         (8, "list"),
     ),
-    rest_s=0.2,
 )
 
 COLD = Mix(prefix="cold/", sizes=((10, MIDDLE), (10, LARGE), (1, SLOWLY_BYTES)), rest_s=1.2)
+LARGEST = {"all": SLOWLY_BYTES, "quick": LARGE, "small": SMALL}
+"""The largest content in bytes, by what `Options.contents` says."""
+
 COLD_CLIENTS = 3
 COLD_READ_SHARE = 0.4
 READERS = 4
@@ -46,7 +48,7 @@ READERS = 4
 class Clients:
     """All clients of a siege, spread over its gateways, with one history."""
 
-    def __init__(self, doors: Sequence[Door], clock: Clock, timeline: Timeline, options: Options) -> None:
+    def __init__(self, doors: Sequence[Target], clock: Clock, timeline: Timeline, options: Options) -> None:
         self.history = TimedHistory(timeline)
         self._doors = doors
         self._clock = clock
@@ -54,10 +56,11 @@ class Clients:
         self._dice = Dice(options.seed, "cold")
 
         def load(mix: Mix, name: str) -> Load:
-            mix = replace(mix, sizes=((1, SMALL),)) if options.small else mix
+            sizes = [one for one in mix.sizes if one[1] <= LARGEST[options.contents]]
+            mix = replace(mix, sizes=sizes or ((1, SMALL),))
             return Load(doors, clock, Dice(options.seed, f"{name} requests").entropy, mix, self.history, name)
 
-        self._hot = load(HOT, "hot")
+        self._hot = load(replace(HOT, rest_s=options.rest_s), "hot")
         self._cold = load(COLD, "cold")
         self._written = 0
 

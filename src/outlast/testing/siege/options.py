@@ -31,6 +31,12 @@ NEMESES = (*PROVIDER_NEMESES, *GATEWAY_NEMESES, *UPKEEP_NEMESES)
 STORES = ((3, 1), (3, 1), (3, 1), (3, 1), (4, 1), (5, 2))
 """(providers, tolerance), from which a seed picks one."""
 
+CONTENTS = ("all", "quick", "small")
+"""`quick`: none that is uploaded slowly. `small`: all travel in the log, so that there are no fragments."""
+
+RESTS_S = (0.03, 0.1, 0.2, 0.3)
+"""Gateways that are in each other's way all the time, and some that are at rest now and then."""
+
 CLIENTS = 12
 NEMESIS_SHARE = 0.6
 ALONE_SHARE = 0.15
@@ -41,7 +47,8 @@ CLOCK_OFFSET_S = 3600.0
 class Options:
     """One siege.
 
-    `small`: all contents travel in the log, so that what is found is not about fragments.
+    `rest_s`: how long a client of hot keys rests between requests, on average.
+    `contents`: which there are, one of `CONTENTS`.
     `canary`: a client lies in the history, which the verdict must notice.
     """
 
@@ -51,8 +58,9 @@ class Options:
     tolerate: int = 1
     gateways: int = 3
     clients: int = CLIENTS
+    rest_s: float = 0.2
     nemeses: tuple[str, ...] = NEMESES
-    small: bool = False
+    contents: str = "all"
     canary: bool = False
 
     @classmethod
@@ -60,7 +68,8 @@ class Options:
         """What the seed says, but for the fields that are given."""
         dice = Dice(seed, "options")
         providers, tolerate = dice.pick(STORES)
-        drawn = cls(seed, seconds, providers, tolerate, dice.integer(2, 4), CLIENTS, _picked(dice))
+        gateways, rest_s = dice.integer(2, 4), dice.pick(RESTS_S)
+        drawn = cls(seed, seconds, providers, tolerate, gateways, CLIENTS, rest_s, _picked(dice))
         return replace(drawn, **instead)
 
     @property
@@ -83,7 +92,8 @@ class Options:
 
     def __str__(self) -> str:
         return (
-            f"seed {self.seed}, {self.seconds:.0f} s: {self.gateways} gateways, {self.clients} clients, "
+            f"seed {self.seed}, {self.seconds:.0f} s: {self.gateways} gateways, {self.clients} clients "
+            f"that rest {self.rest_s:g} s, "
             f"{self.providers} providers of which {self.tolerate} may be lost; {', '.join(self.nemeses)}"
         )
 

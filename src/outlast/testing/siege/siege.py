@@ -6,6 +6,7 @@ the nemeses finish what they have begun, the clients stop, and everything that w
 
 import asyncio
 import shutil
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,14 +15,14 @@ from outlast.base.clock import Clock
 from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.disturb import Disturbance
 from outlast.testing.siege.door import Door
-from outlast.testing.siege.evidence import keep, without_faketime
+from outlast.testing.siege.evidence import keep
 from outlast.testing.siege.gateway import Gateway
 from outlast.testing.siege.harm import Harm
 from outlast.testing.siege.load import Clients
 from outlast.testing.siege.options import Options
 from outlast.testing.siege.repair import repair, wait_whole
 from outlast.testing.siege.system import LOOK_S, System, system_in
-from outlast.testing.siege.timeline import Timeline
+from outlast.testing.siege.timeline import TimedHistory, Timeline
 from outlast.testing.siege.verdict import Verdict
 
 THREADS = 32
@@ -41,11 +42,16 @@ async def besiege(options: Options, folder: Path, clock: Clock, say: Callable[[s
     try:
         async with system_in(store, options, clock, timeline) as system:
             if "clock" in options.nemeses and system.faketime is None:
-                system.options, why = without_faketime(options)
-                say(why)
-            await _Siege(system).hold(folder)
+                say("faketime is not installed: no gateway's clock is put off")
+                system.options = options.without("clock")
+            siege = _Siege(system)
+            await siege.hold()
+        if timeline.found:
+            await asyncio.to_thread(keep, folder, system, siege.history)
+            timeline.event(f"kept in {folder}")
     finally:
         await asyncio.to_thread(shutil.rmtree, store, True)
+    timeline.event("over")
     return timeline
 
 
@@ -63,18 +69,20 @@ class _Siege:
         system = self._system
         return Door(gateway, system.timeline, system.clock, Dice(system.options.seed, gateway.name))
 
-    async def hold(self, folder: Path) -> None:
-        """All of it. Evidence is kept in `folder` if anything is found."""
+    @property
+    def history(self) -> TimedHistory:
+        """What clients did and saw."""
+        return self._clients.history
+
+    async def hold(self) -> None:
+        """All of it. An error of the siege itself is a finding, so that the evidence is kept."""
         system = self._system
         try:
             await self._work()
             await self._calm()
             await Verdict(system, self._clients, self._doors, self._door).reach()
-        finally:
-            if system.timeline.found:
-                await asyncio.to_thread(keep, folder, system, self._clients.history)
-                system.timeline.event(f"kept in {folder}")
-        system.timeline.event("over")
+        except Exception:
+            system.timeline.find("the siege itself fails", traceback.format_exc())
 
     async def _work(self) -> None:
         """Clients and nemeses side by side, until the time is over."""
