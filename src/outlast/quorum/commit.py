@@ -200,7 +200,9 @@ class Committer:
         self._submit()
         context = self._context
         ours = included((), [pending.submission for pending in self._pending], limits.batch_bytes_max)
-        submissions = tuple(included(ours, self._announced(slot), limits.batch_bytes_max))
+        # Others get as much again: where our own work fills every batch, theirs would never be in one.
+        both_bytes_max = sum(one.size for one in ours) + limits.batch_bytes_max
+        submissions = tuple(included(ours, self._announced(slot), both_bytes_max))
         if self._proposed[:2] != (slot.number, submissions):
             batch = Batch(self._history.hash, context.gateway, submissions)
             value = seal_batch(context.seal, slot.number, batch)

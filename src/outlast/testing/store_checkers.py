@@ -1,7 +1,8 @@
 """Checkers of the store: what was acknowledged is really there, as the providers hold it.
 
-- *early*: when a large object is acknowledged, each of its fragments is right at every provider that its
-  gateway does not know to be unavailable, and what the extent calls missing is only at those that it does.
+- *early*: when a large object is acknowledged, each of its fragments is right at every provider that nothing
+  is wrong with, and none of these is called missing.
+- *silent*: at a quiet moment, the catalog knows of each fragment that is not right.
 - *unsafe*: at a quiet moment, every extent can be read with any `tolerate` of its providers taken away.
 - *repair*: after a repair that says that nothing is missing, every fragment is right.
 - *garbage*: what was deleted long ago is gone from the providers.
@@ -11,7 +12,7 @@ writes other bytes under the same name.
 """
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from outlast.catalog.content import Piece
 from outlast.catalog.records import Extent
@@ -45,22 +46,32 @@ class Fragments:
         """The places whose fragment of this extent is absent or not right."""
         return [place for index, place in enumerate(extent.places) if not self.right(extent, index)]
 
-    def early(self, gateway: Gateway, bucket: str, key: str, etag: str) -> str:
-        """What was missing when this gateway acknowledged the object; "" if nothing was."""
+    def early(self, gateway: Gateway, bucket: str, key: str, etag: str, excused: Container[str]) -> str:
+        """What was missing when this gateway acknowledged the object; "" if nothing was.
+
+        `excused`: the places with which something is wrong, or was when the object was written.
+        """
         found = gateway.state.find(bucket, key)
         if found is None or found.version.etag != etag:
             return ""  # overwritten already
-        extents = (piece.extent for piece in found.content if isinstance(piece, Piece))
-        return next((told for extent in extents if (told := self._early(gateway, extent))), "")
-
-    def _early(self, gateway: Gateway, extent: Extent) -> str:
-        for index, place in enumerate(extent.places):
-            if gateway.guards[place].health.available and self.places[place].mounted:
+        for extent in (piece.extent for piece in found.content if isinstance(piece, Piece)):
+            for index, place in enumerate(extent.places):
+                if place in excused or not gateway.guards[place].health.available:
+                    continue
                 if extent.missing >> index & 1:
-                    return f"{place} is available, and the fragment there is called missing"
+                    return f"nothing is wrong with {place}, and the fragment there is called missing"
                 if not self.right(extent, index):
-                    return f"{place} is available, and the fragment there is not"
+                    return f"nothing is wrong with {place}, and the fragment there is not right"
         return ""
+
+    def silent(self, extents: Iterable[Extent], excused: Container[str]) -> list[str]:
+        """The fragments that the catalog takes for present and that are not right, at all but `excused`."""
+        return [
+            f"{extent.id.hex()[:8]} at {place}"
+            for extent in extents
+            for index, place in enumerate(extent.places)
+            if place not in excused and not extent.missing >> index & 1 and not self.right(extent, index)
+        ]
 
     def unsafe(self, extents: Iterable[Extent], tolerate: int) -> list[str]:
         """The extents that could not be read without `tolerate` of their providers."""

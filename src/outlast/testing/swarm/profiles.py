@@ -43,6 +43,7 @@ SMALL_SIZES: dict[str, tuple[Any, ...]] = {
 STORE_KNOBS: dict[str, tuple[Any, ...]] = {
     **SMALL_SIZES,
     **LOG_KNOBS,
+    "outlast.base.limits.batch_bytes_max": (4 * KIB,),  # no record is larger, as in life
     "outlast.store.notes.gather_s": (0.01, 5.0),
     "outlast.store.hedge.hedge_burst_max": (0, 1),
     "outlast.maintenance.follow.period_s": (1.0, 15.0),

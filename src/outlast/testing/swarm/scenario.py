@@ -50,6 +50,10 @@ class Scenario:
         self.places = [Place(f"p{number}", sim.clock, kind) for number, kind in enumerate(options.providers)]
         self.harmed: dict[int, str] = {}
         """What is wrong with providers that are not whole."""
+        self.whole_at: dict[str, float] = {}
+        """When providers with which something was wrong became whole again, by name."""
+        self.was: dict[str, str] = {}
+        """What was wrong with them."""
         self.errors: list[BaseException] = []
         """What failed in the background and had nobody to tell."""
         self.calm = False
@@ -154,7 +158,9 @@ class Scenario:
             yield self.places[fault.target]
             await self.wait_whole(fault)
         finally:
-            del self.harmed[fault.target]
+            name = self.places[fault.target].name
+            self.was[name] = self.harmed.pop(fault.target)
+            self.whole_at[name] = self.sim.clock.monotonic()
             self.sim.note("whole", f"p{fault.target}")
 
     def _may_harm(self, target: int) -> bool:
