@@ -46,19 +46,30 @@ class Fragments:
         """The places whose fragment of this extent is absent or not right."""
         return [place for index, place in enumerate(extent.places) if not self.right(extent, index)]
 
-    def early(self, gateway: Gateway, bucket: str, key: str, etag: str, excused: Container[str]) -> str:
+    def early(
+        self,
+        gateway: Gateway,
+        bucket: str,
+        key: str,
+        etag: str,
+        harmed: Container[str],
+        lately: Container[str],
+    ) -> str:
         """What was missing when this gateway acknowledged the object; "" if nothing was.
 
-        `excused`: the places with which something is wrong, or was when the object was written.
+        `harmed`: the places with which something is wrong; `lately`: with which something was, so that they
+        may have been unavailable to the writer. What is there now must be right at these, or called missing.
         """
         found = gateway.state.find(bucket, key)
         if found is None or found.version.etag != etag:
             return ""  # overwritten already
         for extent in (piece.extent for piece in found.content if isinstance(piece, Piece)):
             for index, place in enumerate(extent.places):
-                if place in excused or not gateway.guards[place].health.available:
+                if place in harmed or not gateway.guards[place].health.available:
                     continue
                 if extent.missing >> index & 1:
+                    if place in lately:
+                        continue
                     return f"nothing is wrong with {place}, and the fragment there is called missing"
                 if not self.right(extent, index):
                     return f"nothing is wrong with {place}, and the fragment there is not right"

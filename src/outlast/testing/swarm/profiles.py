@@ -99,3 +99,8 @@ PROFILES: dict[str, Profile] = {
         ),
     )
 }
+
+SOAKED = tuple(
+    name for name, profile in PROFILES.items() if profile.assume == Assume() or name == "log stale"
+)
+"""The profiles in which nothing may go wrong."""

@@ -52,8 +52,6 @@ class Scenario:
         """What is wrong with providers that are not whole."""
         self.whole_at: dict[str, float] = {}
         """When providers with which something was wrong became whole again, by name."""
-        self.was: dict[str, str] = {}
-        """What was wrong with them."""
         self.errors: list[BaseException] = []
         """What failed in the background and had nobody to tell."""
         self.calm = False
@@ -159,7 +157,7 @@ class Scenario:
             await self.wait_whole(fault)
         finally:
             name = self.places[fault.target].name
-            self.was[name] = self.harmed.pop(fault.target)
+            del self.harmed[fault.target]
             self.whole_at[name] = self.sim.clock.monotonic()
             self.sim.note("whole", f"p{fault.target}")
 

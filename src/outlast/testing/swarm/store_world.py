@@ -54,6 +54,8 @@ request_s_max = 30.0
 mended_s_max = 90.0
 # A machine that was stopped or cut off, or died, is excused for failed requests for so long afterwards.
 excused_s = 40.0
+# A gateway knows of a provider's return within this.
+noticed_s_max = 10.0
 safety_s_max, liveness_s_max = 6_000.0, 60.0
 repair_pause_s, repair_attempts_max = 3.0, 60
 # How long what nobody refers to is left alone: short, so that collections meet readers.
@@ -320,9 +322,9 @@ class StoreWorld(Scenario):
 
     def acknowledged(self, gateway: Gateway, key: str, etag: str, began: float) -> None:
         """A gateway has just acknowledged a write that began then."""
-        excused = {self.places[number].name for number in self.harmed}
-        excused |= {name for name, at in self.whole_at.items() if at > began and self.was[name] != "erase"}
-        if told := self.fragments.early(gateway, BUCKET, key, etag, excused):
+        harmed = {self.places[number].name for number in self.harmed}
+        lately = {name for name, at in self.whole_at.items() if at > began - noticed_s_max}
+        if told := self.fragments.early(gateway, BUCKET, key, etag, harmed, lately):
             self.violated("early", f"{key}: {told}")
 
     # ------------------------------------------------------------ faults
