@@ -86,6 +86,10 @@ class Profile:
     rhythms: tuple[Rhythm, ...] = ("no pause", "now and then", "bursts", "bursts")
     storms: bool = True
     crashes_at_points: bool = True
+    slow_share: float = 0.3
+    """The share of seats whose clients are slow to send and to read (in the store's world)."""
+    distances: tuple[float, ...] = ()
+    """How far away the seats after the first are, if not anything from 1 to `distance_max`."""
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """Values of constants, of which one in three is other than usual; one with a single value always is."""
     ignores: tuple[str, ...] = ()
@@ -162,15 +166,18 @@ def _providers(chance: Chance, profile: Profile, faults: Mapping[str, float]) ->
 def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat:
     operations = int(chance.scaled(4, 60 if profile.world == "log" else 30))
     store = profile.world == "store"
+    distance = 1.0 if number == 0 or chance.happens(0.5) else chance.scaled(1, distance_max)
+    if profile.distances and number > 0:
+        distance = chance.pick(profile.distances)
     return Seat(
-        distance=1.0 if number == 0 or chance.happens(0.5) else chance.scaled(1, distance_max),
+        distance=distance,
         stormy=profile.storms and chance.happens(0.3),
         clock_offset_s=chance.pick(clock_offsets_s),
         rhythm=chance.pick(profile.rhythms),
         rest_s=chance.scaled(delay_s, rest_s_max),
         clients=chance.pick((1, 1, 1, 2, 3)),
         operations=operations,
-        slow_s=chance.scaled(1, 40) if store and chance.happens(0.3) else 0.0,
+        slow_s=chance.scaled(1, 40) if store and chance.happens(profile.slow_share) else 0.0,
         command=store and number > 0 and chance.happens(0.2),
         on_disk=store and chance.happens(0.4),
     )

@@ -88,9 +88,28 @@ PROFILES: dict[str, Profile] = {
             assume=Assume(reads_see_writes=False),
             ignores=("freshness",),
         ),
+        _log(
+            "log distances",
+            {"away": 1.0},
+            providers=(3, 5),
+            seats=(2, 2, 3),
+            rhythms=("no pause",),
+            storms=False,
+            crashes_at_points=False,
+            faults=0,
+            knobs={},
+            distances=(1.0, 4.0, 8.0, 10.0),
+        ),
         _store("store losses", {"erase": 4.0, "rot": 1.0, "collect": 1.0, **STORE_LINKS}),
         _store("store disks", {"erase": 2.0, "unmount": 3.0, "marker": 1.0, "rot": 1.0}, kinds=("disk",)),
         _store("store machines", {**STORE_LINKS, **MACHINES, "collect": 1.0}),
+        _store(
+            "store readers",
+            {"collect": 1.0},
+            storms=False,
+            crashes_at_points=False,
+            slow_share=0.8,
+        ),
         _store(
             "store everything",
             {"erase": 3.0, "unmount": 1.0, "marker": 1.0, "rot": 1.0, "collect": 1.0}
