@@ -1,4 +1,4 @@
-"""`python -m outlast.testing.swarm.mutants`: plants known bugs one by one, and counts the seeds that each needs.
+"""`python -m outlast.testing.swarm.mutants`: plants known bugs, and counts the seeds that each needs.
 
 A bug that the swarm finds needs so many seeds of one profile, from seed 0 on; one that it does not reach is
 found by a test, which must fail with it. Names as arguments: only these. `--table FILE` writes the table of
@@ -23,7 +23,7 @@ BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a planted bug was found. `seeds`: how many were run, the one that found it included; 0: by a test."""
+    """How a planted bug was found. `seeds`: how many were run, with the one that found it; 0: by a test."""
 
     planted: Planted
     found: bool
@@ -56,20 +56,23 @@ def _find_by_test(planted: Planted) -> Verdict:
     """In a process of its own, into which the bug is planted first."""
     program = (
         "import sys, pytest; from outlast.testing.swarm.planted import PLANTED\n"
-        "with PLANTED[sys.argv[1]].plant(): sys.exit(pytest.main([sys.argv[2], '-q', '-x', '-p', 'no:cacheprovider']))"
+        "with PLANTED[sys.argv[1]].plant():\n"
+        "    sys.exit(pytest.main([sys.argv[2], '-q', '-x', '-p', 'no:cacheprovider']))"
     )
     command = [sys.executable, "-c", program, planted.name, planted.test]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
     failed = next((line for line in ended.stdout.splitlines() if line.startswith("FAILED")), "")
-    return Verdict(
-        planted, ended.returncode == 1 and bool(failed), violation=failed.partition("::")[2].split(" ")[0]
-    )
+    test = failed.partition("::")[2].split(" ")[0]
+    return Verdict(planted, ended.returncode == 1 and bool(test), violation=test)
 
 
 def table(verdicts: list[Verdict]) -> str:
     """As Markdown."""
-    head = "| item | name | what is wrong with it | looked for in | seeds | found as |\n|---|---|---|---|---|---|"
-    return "\n".join([head, *(verdict.row for verdict in verdicts)])
+    head = (
+        "| item | name | what is wrong with it | looked for in | seeds | found as |",
+        "|---|---|---|---|---|---|",
+    )
+    return "\n".join([*head, *(verdict.row for verdict in verdicts)])
 
 
 def write_table(page: Path, verdicts: list[Verdict]) -> None:
