@@ -184,7 +184,7 @@ _planted: Sequence[Planted] = (
         "a disk whose log was removed votes on because its marker is still there",
         _replaced((Place, "_look", _look_at_marker_only)),
         "log disks",
-        frozenset({"agreement", "promise", "no gap", "chain", "fork", "lost", "freshness"}),
+        frozenset({"amnesia", "agreement", "promise", "no gap", "chain", "fork", "lost", "freshness"}),
     ),
     Planted(
         "reservation",

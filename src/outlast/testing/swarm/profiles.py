@@ -1,6 +1,6 @@
 """From what options are drawn: the kinds of faults by weight, and which constants may be other than usual."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from outlast.base.limits import KIB
 from outlast.testing.swarm.assume import Assume
@@ -123,3 +123,55 @@ SOAKED = tuple(
     name for name, profile in PROFILES.items() if profile.assume == Assume() or name == "log stale"
 )
 """The profiles in which nothing may go wrong."""
+
+
+class WithoutAssumption(NamedTuple):
+    """Where an assumption does not hold, and what goes wrong then (any of these kinds)."""
+
+    profile: Profile
+    kinds: frozenset[str]
+
+
+_forked = frozenset(
+    {"amnesia", "agreement", "promise", "no gap", "chain", "fork", "lost", "freshness", "twice"}
+)
+_buckets: dict[str, Any] = {"kinds": ("bucket",), "providers": (3,), "seats": (2, 3), "storms": False}
+
+WITHOUT: dict[str, WithoutAssumption] = {
+    "no_more_are_harmed_than_tolerated": WithoutAssumption(
+        _log(
+            "two erased at once",
+            {"erase": 1.0},
+            assume=Assume(no_more_are_harmed_than_tolerated=False),
+            providers=(3,),
+        ),
+        _forked | {"held", "liveness"},
+    ),
+    "erasure_takes_the_marker_first_over_networks": WithoutAssumption(
+        _log(
+            "buckets emptied in any order",
+            {"erase": 1.0},
+            assume=Assume(erasure_takes_the_marker_first_over_networks=False),
+            **_buckets,
+        ),
+        _forked,
+    ),
+    "erasure_over_networks_outlasts_a_vote": WithoutAssumption(
+        _log(
+            "buckets emptied at once",
+            {"erase": 1.0},
+            assume=Assume(erasure_over_networks_outlasts_a_vote=False),
+            **_buckets,
+        ),
+        _forked,
+    ),
+    "no_provider_is_rolled_back": WithoutAssumption(
+        _log("rollbacks", {"rollback": 1.0}, assume=Assume(no_provider_is_rolled_back=False)),
+        _forked | {"error", "liveness"},
+    ),
+    "reads_see_writes": WithoutAssumption(
+        _log("reads of the past", {"stale": 1.0}, assume=Assume(reads_see_writes=False)),
+        frozenset({"freshness"}),
+    ),
+}
+"""By the name of the switch in `Assume`."""
