@@ -10,6 +10,7 @@ erased provider is repaired before the next may be harmed) is the scenario's aff
 """
 
 import importlib
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -119,7 +120,7 @@ class Options:
 
 def draw(seed: int, profile: Profile) -> Options:
     """The options of this seed."""
-    chance = Chance(SeededEntropy(seed))
+    chance = Chance(SeededEntropy(seed << 32 | zlib.crc32(profile.name.encode())))
     kinds = _present(chance, profile)
     providers = _providers(chance, profile, kinds)
     span_s = chance.scaled(span_s_min, span_s_max)
@@ -151,8 +152,15 @@ def draw(seed: int, profile: Profile) -> Options:
 
 
 def _present(chance: Chance, profile: Profile) -> dict[str, float]:
-    """The kinds of faults that there are in this seed: a third of them are left out."""
-    kinds = {kind: weight for kind, weight in profile.weights.items() if weight and chance.happens(2 / 3)}
+    """The kinds of faults that there are in this seed: a third of them are left out.
+
+    Less often the one that weighs most, for which the profile is there.
+    """
+    heaviest = max(profile.weights.values())
+    kinds: dict[str, float] = {}
+    for kind, weight in profile.weights.items():
+        if weight and chance.happens(0.9 if weight == heaviest else 2 / 3):
+            kinds[kind] = weight
     return kinds or dict(profile.weights)
 
 

@@ -14,7 +14,9 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from unittest import mock
+from weakref import WeakKeyDictionary
 
+from outlast.base.concurrency import Background
 from outlast.base.errors import Tampered
 from outlast.catalog import database_file, layouts
 from outlast.catalog.catalog import Catalog
@@ -78,19 +80,19 @@ def _look_at_marker_only(self: Place, verb: str, under: Marker | None) -> None:
 def _relied_upon_announcements() -> Iterator[None]:
     """Item 2: what was promised to an announcement is relied upon later, whoever forgot it meanwhile."""
     decide = Proposer.decide
-    reserved: dict[tuple[int, bytes], tuple[Slot, Ballot]] = {}
+    kept: WeakKeyDictionary[Background, dict[int, tuple[Slot, Ballot]]] = WeakKeyDictionary()
 
     async def reserve(self: Slot, ballot: Ballot, announced: bytes) -> bool:
         promised = await self._promise(lambda state: promise(state, ballot, announced), keep=True)
         if promised is None or adopted(promised) is not None:
             return False
-        reserved[self.number, ballot.gateway] = self, ballot
+        kept.setdefault(self._background, {})[self.number] = self, ballot
         return True
 
     async def decide_by_reservation(self: Proposer, number: int, proposal: Proposal) -> SlotState:
-        kept = reserved.pop((number, self._context.gateway), None)
-        if kept is not None:
-            slot, ballot = kept
+        reserved = kept.get(self._context.background, {}).pop(number, None)
+        if reserved is not None:
+            slot, ballot = reserved
             state = await slot._accept(ballot, proposal.value(slot))
             if state is not None:
                 return state
