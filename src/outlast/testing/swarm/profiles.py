@@ -126,10 +126,11 @@ SOAKED = tuple(
 
 
 class WithoutAssumption(NamedTuple):
-    """Where an assumption does not hold, and what goes wrong then (any of these kinds)."""
+    """Where an assumption does not hold, what goes wrong then (one of these kinds); `seed` shows it."""
 
     profile: Profile
     kinds: frozenset[str]
+    seed: int = 0
 
 
 _forked = frozenset(
