@@ -206,3 +206,15 @@ async def test_what_is_written_into_an_empty_mount_point_is_no_vote(sim: Simulat
     assert scene.places["v0"].mount() != {}
     await scene.write(1, SlotState(Ballot(1, OWNER)), ("v0", "v2"))
     assert (scene.kinds, sorted(scene.checkers.decided)) == ([], [0])
+
+
+@simulated()
+async def test_amnesia_reports_a_voter_that_votes_again_in_a_slot_that_it_has_lost(sim: Simulation) -> None:
+    scene = Scene(sim)
+    await scene.begin()
+    await scene.write(1, SlotState(Ballot(1, OTHER)), ("v2",))
+    scene.places["v2"].remove(state_key(1, 0))
+    await scene.write(2, SlotState(Ballot(1, OTHER)), ("v2",))
+    assert scene.kinds == [], "another slot is another matter"
+    await scene.write(1, SlotState(Ballot(0, OWNER)), ("v2",))
+    assert scene.kinds == ["amnesia"]

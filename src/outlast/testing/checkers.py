@@ -14,7 +14,7 @@ run ends at the write that was wrong, long before anybody would have noticed, an
 - *chain*: a value is accepted only over the decided value of the slot before.
 - *no gap*: a voter that counts gets its n-th state of a slot only over its (n-1)th. (Slots up to the record
   that took it back excepted.)
-- *amnesia*: a voter that shows its marker and has lost a state that it had under it is given no other one.
+- *amnesia*: a voter that has lost a state of a slot under its marker is given no other one in that slot.
 - *barrier*: a voter's marker with a new incarnation is written only when a decided record names it, and the
   voter holds every slot up to that record.
 - *held* (`check_held`, at quiet moments): every decided slot is at more voters than may be lost.
@@ -69,8 +69,8 @@ class _Voter:
         self.barrier = -1
         """The slot whose record names that incarnation: it holds every decided slot up to there."""
         self.counts = False
-        self.forgot = ""
-        """What it has lost while its marker was there, since that was written."""
+        self.forgot: set[int] = set()
+        """The slots of which it has lost a state while its marker was there, since that was written."""
         self.vote_s_max = 0.0
         """For how long a vote that is under way when the marker goes may be taken for one."""
         self.gone_at = float("-inf")
@@ -140,7 +140,7 @@ class LogCheckers:
             if change.after is None:
                 voter.rows[at.slot].remove(at.place)
                 if voter.counts:
-                    voter.forgot = f"state {at.place} of slot {at.slot}"
+                    voter.forgot.add(at.slot)
             else:
                 self._written(change.place, voter, at, change.after)
 
@@ -151,9 +151,8 @@ class LogCheckers:
         if at.place > 0 and not row.holds(at.place - 1) and voter.counts and at.slot > voter.barrier:
             told = f"{name} got state {at.place} of slot {at.slot} without state {at.place - 1}"
             self._violated("no gap", told)
-        if voter.counts and voter.forgot:
-            told = f"{name} has lost {voter.forgot} and took state {at.place} of slot {at.slot}"
-            self._violated("amnesia", told)
+        if voter.counts and at.slot in voter.forgot:
+            self._violated("amnesia", f"{name} has lost states of slot {at.slot} and took state {at.place}")
         states = row.write(at.place, content)
         told = "; ".join(map(_told, states)) or "no state that counts"
         self._wrote(f"{name} slot {at.slot}.{at.place}: {told}{'' if voter.counts else ' (estranged)'}")
@@ -237,7 +236,7 @@ class LogCheckers:
         if marker is None or marker.incarnation == voter.newest:
             return
         voter.newest = marker.incarnation
-        voter.forgot = ""
+        voter.forgot.clear()
         self._forget_votes(change.place)
         for slot, row in sorted(voter.rows.items()):
             for state in row.states:
