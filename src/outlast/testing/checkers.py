@@ -14,7 +14,7 @@ run ends at the write that was wrong, long before anybody would have noticed, an
 - *chain*: a value is accepted only over the decided value of the slot before.
 - *no gap*: a voter that counts gets its n-th state of a slot only over its (n-1)th. (Slots up to the record
   that took it back excepted.)
-- *amnesia*: a voter that has lost a state of a slot under its marker is given no other one in that slot.
+- *amnesia*: a voter that has lost a file of its log under its marker is given no other states there.
 - *barrier*: a voter's marker with a new incarnation is written only when a decided record names it, and the
   voter holds every slot up to that record.
 - *held* (`check_held`, at quiet moments): every decided slot is at more voters than may be lost.
@@ -39,7 +39,7 @@ from outlast.base.marks import reached
 from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
 from outlast.quorum.ballot import majority
 from outlast.quorum.batch import Batch, Seal, open_batch, value_hash
-from outlast.testing.places import Change, Place
+from outlast.testing.places import Change, Place, slots_a_file
 from outlast.testing.states import Ballot, Position, Row, SlotState, position
 
 Named: TypeAlias = Callable[[bytes], tuple[str, bytes] | None]
@@ -70,7 +70,8 @@ class _Voter:
         """The slot whose record names that incarnation: it holds every decided slot up to there."""
         self.counts = False
         self.forgot: set[int] = set()
-        """The slots of which it has lost a state while its marker was there, since that was written."""
+        """The files (by number) that it has lost while its marker was there, since that was written."""
+        self.slots_a_file = 1
         self.vote_s_max = 0.0
         """For how long a vote that is under way when the marker goes may be taken for one."""
         self.gone_at = float("-inf")
@@ -124,6 +125,8 @@ class LogCheckers:
         place.watchers.append(self.changed)
         if place.kind == "bucket":
             self._voters[place.name].vote_s_max = limits.log_operation_s_max
+        else:
+            self._voters[place.name].slots_a_file = slots_a_file
         for key, data in place.contents().items():
             self.changed(Change(place.name, key, None, data))
 
@@ -140,7 +143,7 @@ class LogCheckers:
             if change.after is None:
                 voter.rows[at.slot].remove(at.place)
                 if voter.counts:
-                    voter.forgot.add(at.slot)
+                    voter.forgot.add(at.slot // voter.slots_a_file)
             else:
                 self._written(change.place, voter, at, change.after)
 
@@ -151,8 +154,10 @@ class LogCheckers:
         if at.place > 0 and not row.holds(at.place - 1) and voter.counts and at.slot > voter.barrier:
             told = f"{name} got state {at.place} of slot {at.slot} without state {at.place - 1}"
             self._violated("no gap", told)
-        if voter.counts and at.slot in voter.forgot:
-            self._violated("amnesia", f"{name} has lost states of slot {at.slot} and took state {at.place}")
+        if voter.counts and at.slot // voter.slots_a_file in voter.forgot:
+            self._violated(
+                "amnesia", f"{name} took state {at.place} of slot {at.slot}, and has lost its file"
+            )
         states = row.write(at.place, content)
         told = "; ".join(map(_told, states)) or "no state that counts"
         self._wrote(f"{name} slot {at.slot}.{at.place}: {told}{'' if voter.counts else ' (estranged)'}")

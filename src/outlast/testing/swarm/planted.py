@@ -185,7 +185,7 @@ _planted: Sequence[Planted] = (
         1,
         "a disk whose log was removed votes on because its marker is still there",
         _replaced((Place, "_look", _look_at_marker_only)),
-        "log disks",
+        "log emptied disks",
         frozenset({"amnesia", "agreement", "promise", "no gap", "chain", "fork", "lost", "freshness"}),
     ),
     Planted(

@@ -72,6 +72,15 @@ PROFILES: dict[str, Profile] = {
         _log("log erasures", {"erase": 6.0, **LINKS, **MACHINES}),
         _log("log disks", {"erase": 3.0, "unmount": 3.0, "marker": 1.0, **LINKS}, kinds=("disk",)),
         _log(
+            "log emptied disks",
+            {"erase": 3.0, "cut": 1.0},
+            kinds=("disk",),
+            providers=(3,),
+            seats=(2, 3),
+            rhythms=("no pause", "now and then"),
+            crashes_at_points=False,
+        ),
+        _log(
             "log rests",
             {"erase": 1.0, "away": 1.0},
             providers=(3,),
