@@ -34,6 +34,7 @@ from outlast.quorum.slot import Slot
 from outlast.quorum.state import Placed, StateCodec
 from outlast.quorum.voter import Vote, Voter
 from outlast.store.delivery import Delivery
+from outlast.store.redundancy import Redundancy
 from outlast.store.restore import Finding, Restorer, _Work
 from outlast.testing.places import Place
 from outlast.testing.simulation import EPOCH_S
@@ -141,6 +142,10 @@ async def _wait_for_k(self: Delivery, early: bool = False) -> None:
     await _wait_done(self, early=True)
 
 
+async def _ensure_nothing(self: Redundancy, extents: object, doubtful: object) -> None:
+    """Item 4: what is missing when the object is committed stays missing."""
+
+
 async def _put_anywhere(self: Attest, key: str, data: Data, under: Marker | None = None) -> None:
     """Item 5: wherever a fragment is written, that is its provider."""
     await super(Attest, self).put(key, data, None)
@@ -208,7 +213,7 @@ _planted: Sequence[Planted] = (
         "k are enough",
         4,
         "a write is acknowledged with k fragments, and the rest given up",
-        _replaced((Delivery, "wait_done", _wait_for_k)),
+        _replaced((Delivery, "wait_done", _wait_for_k), (Redundancy, "ensure", _ensure_nothing)),
         "store losses",
         frozenset({"early"}),
     ),
