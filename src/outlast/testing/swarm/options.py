@@ -34,6 +34,8 @@ distance_max = 10.0
 rest_s_max = 5.0
 # A stopped machine stands still for so long.
 stop_s_min, stop_s_max = 1.0, 120.0
+# A gateway that is busy all the time makes so many operations at most.
+busy_operations_max = 1_000
 clock_offsets_s = (0.0, 0.0, 0.0, 3_600.0, -3_600.0, 2 * 3_600.0, 20 * 365 * 86_400.0)
 
 
@@ -89,6 +91,8 @@ class Profile:
     crashes_at_points: bool = True
     slow_share: float = 0.3
     """The share of seats whose clients are slow to send and to read (in the store's world)."""
+    busy_s: float = 0.0
+    """For how long the first seat works without a pause, about; 0: as any other."""
     distances: tuple[float, ...] = ()
     """How far away the seats after the first are, if not anything from 1 to `distance_max`."""
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
@@ -175,6 +179,8 @@ def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat
     operations = int(chance.scaled(4, 60 if profile.world == "log" else 30))
     store = profile.world == "store"
     distance = 1.0 if number == 0 or chance.happens(0.5) else chance.scaled(1, distance_max)
+    if profile.busy_s and number == 0:
+        operations = min(busy_operations_max, int(profile.busy_s / (2 * delay_s)))
     if profile.distances and number > 0:
         distance = chance.pick(profile.distances)
     return Seat(

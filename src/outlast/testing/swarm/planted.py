@@ -12,9 +12,12 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from unittest import mock
 from weakref import WeakKeyDictionary
+
+import apsw
 
 from outlast.base.concurrency import Background
 from outlast.base.errors import Tampered
@@ -184,6 +187,16 @@ def _applied_by_the_clock(self: Catalog, seconds: float) -> int:
     return self._applied.slot_applied_for(max(0.0, seconds - ahead_s), self._clock.monotonic())
 
 
+_connect = database_file._connect
+
+
+def _connect_unverified(path: Path | str, flags: int, query: str = "") -> apsw.Connection:
+    """Item 10: pages of the local catalog are believed."""
+    connection = _connect(path, flags, query)
+    connection.execute("PRAGMA checksum_verification = OFF")
+    return connection
+
+
 _planted: Sequence[Planted] = (
     Planted(
         "lost log votes",
@@ -263,7 +276,7 @@ _planted: Sequence[Planted] = (
         "believed pages",
         10,
         "the local catalog's pages are believed without their checksums",
-        _replaced((database_file, "_checksum_vfs", lambda: "")),
+        _replaced((database_file, "_connect", _connect_unverified)),
         test="tests/catalog/test_damage.py",
     ),
     Planted(
