@@ -3,6 +3,8 @@
 # make fast    the same without the slow tests
 # make incidents  plays every known incident on emulated clouds (make test: one of each form)
 # make siege   gateways, clients, and all that can go wrong, for MINUTES=10; repeats a siege with SEED=
+# make soak    fresh seeds of the simulator for MINUTES=10, from SEED= on; prints how to repeat what fails
+# make mutants reintroduces known bugs, one by one; prints how many seeds of the simulator each needed
 # make bench   measures the store beside the limits of this machine; writes build/bench.json
 # make format  formats and mends what ruff can mend
 # make docs    writes anew the pages that are generated from the code
@@ -20,7 +22,7 @@ UV     := $(BIN)/uv
 PYTEST ?= $(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast incidents siege bench format docs images lock setup clients checks
+.PHONY: help demo test fast incidents siege soak mutants bench format docs images lock setup clients checks
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -41,6 +43,13 @@ incidents: setup
 siege: MINUTES ?= 10
 siege: $(VENV)/.runtime
 	$(BIN)/python -m outlast.testing.siege --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(OPTIONS)
+
+soak: MINUTES ?= 10
+soak: $(VENV)/.runtime
+	$(BIN)/python -m outlast.testing.swarm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+mutants: setup
+	$(BIN)/python -m outlast.testing.swarm.mutants
 
 bench: setup
 	$(BIN)/python -m bench

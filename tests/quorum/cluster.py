@@ -106,7 +106,9 @@ class Cluster:
         self.voters = [Place(f"v{i}", sim.clock) for i in range(voters)]
         names = [voter.name for voter in self.voters]
         incarnations = dict.fromkeys(names, INCARNATION)
-        self.checkers = LogCheckers(names, PlainSeal(), incarnations, sim.fail, taken_back)
+        self.checkers = LogCheckers(
+            names, PlainSeal(), incarnations, sim.fail, taken_back, sim.clock.monotonic
+        )
         self.errors: list[BaseException] = []
         self._gateways = 0
 

@@ -3,9 +3,9 @@
 import pytest
 
 from outlast.providers.marker import MARKER_KEY, Marker
-from outlast.quorum.ballot import Ballot, SlotState, encode_state
-from outlast.quorum.batch import GENESIS_HASH, Batch, seal_batch, value_hash
-from outlast.quorum.voter import state_key
+from outlast.quorum.ballot import Ballot, SlotState
+from outlast.quorum.batch import GENESIS_HASH, Batch, Submission, seal_batch, value_hash
+from outlast.quorum.state import Placed, StateCodec, state_key
 from outlast.testing.checkers import LogCheckers, Violation
 from outlast.testing.places import Place
 from outlast.testing.plain_seal import PlainSeal
@@ -45,7 +45,7 @@ class Scene:
     def value(self, slot: int, record: bytes = b"", previous: bytes | None = None) -> bytes:
         if previous is None:
             previous = value_hash(self.values[slot - 1]) if slot else GENESIS_HASH
-        return seal_batch(PlainSeal(), slot, Batch(previous, OWNER, slot, (record,)))
+        return seal_batch(PlainSeal(), slot, Batch(previous, OWNER, (Submission(OWNER, slot, (record,)),)))
 
     async def decide(self, slot: int, names: tuple[str, ...], record: bytes = b"") -> None:
         self.values[slot] = self.value(slot, record)
@@ -58,7 +58,13 @@ class Scene:
 
     async def write(self, slot: int, state: SlotState, names: tuple[str, ...], place: int = 0) -> None:
         for name in names:
-            await self.places[name].create(state_key(slot, place), encode_state(state))
+            codec = StateCodec(PlainSeal(), name)
+            before: Placed | None = None
+            for number in range(place):
+                content = self.places[name].content(state_key(slot, number))
+                before = codec.decode(slot, before, content) if content else Placed(state, number, b"")
+            _, data = codec.encode(slot, before, state)
+            await self.places[name].create(state_key(slot, place), data)
 
 
 @simulated()
@@ -200,3 +206,15 @@ async def test_what_is_written_into_an_empty_mount_point_is_no_vote(sim: Simulat
     assert scene.places["v0"].mount() != {}
     await scene.write(1, SlotState(Ballot(1, OWNER)), ("v0", "v2"))
     assert (scene.kinds, sorted(scene.checkers.decided)) == ([], [0])
+
+
+@simulated()
+async def test_amnesia_reports_a_voter_that_votes_again_in_a_slot_that_it_has_lost(sim: Simulation) -> None:
+    scene = Scene(sim)
+    await scene.begin()
+    await scene.write(1, SlotState(Ballot(1, OTHER)), ("v2",))
+    scene.places["v2"].remove(state_key(1, 0))
+    await scene.write(2, SlotState(Ballot(1, OTHER)), ("v2",))
+    assert scene.kinds == [], "another slot is another matter"
+    await scene.write(1, SlotState(Ballot(0, OWNER)), ("v2",))
+    assert scene.kinds == ["amnesia"]

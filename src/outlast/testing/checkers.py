@@ -6,43 +6,48 @@
 They look at what is really stored, not at what any gateway believes, in the moment in which it changes. So a
 run ends at the write that was wrong, long before anybody would have noticed, and also if nobody ever does.
 
-- *agreement*: no two values are accepted by majorities in one slot, counted over all that voters ever
-  accepted; and once one is, nothing else is accepted under a higher ballot. What was decided stays decided,
-  whatever is erased later. One ballot stands for one value.
+- *agreement*: no two values are accepted by majorities in one slot; and once one is, nothing else is accepted
+  under a higher ballot. What was decided stays decided, whatever is erased later. One ballot stands for one
+  value.
 - *promise*: when a value is first accepted under a ballot that needed promises, the voters that count and
   hold no trace of such a promise are no majority. (They could decide for a lower ballot, unheard.)
 - *chain*: a value is accepted only over the decided value of the slot before.
-- *no gap*: a voter that counts gets its n-th state of a slot only over its (n-1)th.
+- *no gap*: a voter that counts gets its n-th state of a slot only over its (n-1)th. (Slots up to the record
+  that took it back excepted.)
+- *amnesia*: a voter that has lost a file of its log under its marker is given no other states there.
 - *barrier*: a voter's marker with a new incarnation is written only when a decided record names it, and the
   voter holds every slot up to that record.
 - *held* (`check_held`, at quiet moments): every decided slot is at more voters than may be lost.
 
-A voter *counts* while its marker is there. States that reach a voter that does not count are votes for
-*agreement* all the same: whoever decides without that voter hears of them from the others
-(docs/internals/simulator.md has the argument).
+A voter *counts* while its marker is there. What it accepts is a vote if it counts then; where the marker is
+read beside the vote (in a bucket), also for as long after the marker has gone as an operation may take; and
+what it holds when its marker is written is one from then on. What an erased voter had accepted stays a vote
+until it is taken back: whoever had counted it may go on. From then on every slot up to the record is decided
+without it, so that late requests of before may land in these slots and matter no more.
 
 Invariant: a checker never changes what it looks at. Directed tests that plant what no gateway would write
 name in `off` the checkers that would say so.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+from outlast.base import limits
 from outlast.base.errors import Tampered
 from outlast.base.marks import reached
 from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
 from outlast.quorum.ballot import majority
 from outlast.quorum.batch import Batch, Seal, open_batch, value_hash
-from outlast.testing.places import Change, Place
-from outlast.testing.states import Ballot, SlotState, decoded, position
+from outlast.testing.places import Change, Place, slots_a_file
+from outlast.testing.states import Ballot, Position, Row, SlotState, position
 
 Named: TypeAlias = Callable[[bytes], tuple[str, bytes] | None]
 """(voter, its new incarnation) that a record names, if it names one."""
 Report: TypeAlias = Callable[[BaseException], None]
 
 # The last writes of voters are kept for the report of a violation.
-writes_kept_max = 300
+writes_kept_max = 5_000
 
 
 class Violation(AssertionError):
@@ -57,15 +62,35 @@ class _Voter:
     """What one voter really holds."""
 
     def __init__(self, incarnation: bytes) -> None:
-        self.rows: defaultdict[int, dict[int, SlotState | None]] = defaultdict(dict)
-        """States by slot and place; None for bytes that are no state."""
+        self.rows: dict[int, Row] = {}
+        """By slot."""
         self.newest = incarnation
         """The incarnation that was written last."""
+        self.barrier = -1
+        """The slot whose record names that incarnation: it holds every decided slot up to there."""
         self.counts = False
+        self.forgot: set[int] = set()
+        """The files (by number) that it has lost while its marker was there, since that was written."""
+        self.slots_a_file = 1
+        self.vote_s_max = 0.0
+        """For how long a vote that is under way when the marker goes may be taken for one."""
+        self.gone_at = float("-inf")
+
+    def states(self, slot: int) -> list[SlotState]:
+        """The states of a slot that it holds."""
+        return self.rows[slot].states if slot in self.rows else []
+
+    def holds(self, slot: int, value: bytes | None) -> bool:
+        """Whether one of these has accepted this value."""
+        return any(state.value == value for state in self.states(slot))
+
+    def may_vote(self, now: float) -> bool:
+        """Whether somebody may count what is accepted here now."""
+        return self.counts or now - self.gone_at < self.vote_s_max
 
 
 class LogCheckers:
-    """See the module's docstring. `off`: the checkers that do not check."""
+    """See the module's docstring."""
 
     def __init__(
         self,
@@ -74,18 +99,21 @@ class LogCheckers:
         incarnations: Mapping[str, bytes],
         report: Report,
         named: Named = lambda record: None,
-        off: Collection[str] = (),
+        now: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`incarnations`: those of the beginning. `named`: which records take a voter back."""
-        self.off = set(off)
+        """`incarnations`: those of the beginning. `named`: which records take a voter back. `now`: in s."""
+        self.off: set[str] = set()
+        """Checkers that do not check."""
         self.decided: dict[int, bytes] = {}
         """Values by slot, of the slots that a majority has decided."""
-        self.writes: deque[str] = deque(maxlen=writes_kept_max)
+        self.writes: deque[tuple[float, str]] = deque(maxlen=writes_kept_max)
+        """The last writes of all voters: when, and what."""
         self._voters = {name: _Voter(incarnations[name]) for name in voters}
         self._majority = majority(len(voters))
         self._seal = seal
         self._report = report
         self._named = named
+        self._now = now
         self._values: dict[tuple[int, Ballot], bytes] = {}
         self._votes: defaultdict[tuple[int, Ballot], set[str]] = defaultdict(set)
         self._decided_by: dict[int, Ballot] = {}
@@ -95,6 +123,10 @@ class LogCheckers:
     def watch(self, place: Place) -> None:
         """Check what changes at this voter from now on. What it holds already is taken for right."""
         place.watchers.append(self.changed)
+        if place.kind == "bucket":
+            self._voters[place.name].vote_s_max = limits.log_operation_s_max
+        else:
+            self._voters[place.name].slots_a_file = slots_a_file
         for key, data in place.contents().items():
             self.changed(Change(place.name, key, None, data))
 
@@ -106,26 +138,37 @@ class LogCheckers:
         if change.key == MARKER_KEY:
             self._marker_changed(change, voter)
         elif (at := position(change.key)) is not None:
+            if at.slot not in voter.rows:
+                voter.rows[at.slot] = Row(self._seal, change.place, at.slot)
             if change.after is None:
-                voter.rows[at.slot].pop(at.place, None)
+                voter.rows[at.slot].remove(at.place)
+                if voter.counts:
+                    voter.forgot.add(at.slot // voter.slots_a_file)
             else:
-                self._state_written(change.place, voter, at.slot, at.place, decoded(change.after))
+                self._written(change.place, voter, at, change.after)
 
     # ------------------------------------------------------------ states
 
-    def _state_written(
-        self, name: str, voter: _Voter, slot: int, place: int, state: SlotState | None
-    ) -> None:
-        self.writes.append(
-            f"{name} slot {slot}.{place}: {_told(state)}{'' if voter.counts else ' (estranged)'}"
-        )
-        if place > 0 and place - 1 not in voter.rows[slot] and voter.counts:
-            self._violated("no gap", f"{name} got state {place} of slot {slot} without state {place - 1}")
-        voter.rows[slot][place] = state
-        if state is None or state.accepted is None or state.value is None:
-            return
-        if self._batch(slot, state.value) is None:
-            return  # nobody of this store has sealed it, so that nobody counts it as a vote
+    def _written(self, name: str, voter: _Voter, at: Position, content: bytes) -> None:
+        row = voter.rows[at.slot]
+        if at.place > 0 and not row.holds(at.place - 1) and voter.counts and at.slot > voter.barrier:
+            told = f"{name} got state {at.place} of slot {at.slot} without state {at.place - 1}"
+            self._violated("no gap", told)
+        if voter.counts and at.slot // voter.slots_a_file in voter.forgot:
+            self._violated(
+                "amnesia", f"{name} took state {at.place} of slot {at.slot}, and has lost its file"
+            )
+        states = row.write(at.place, content)
+        told = "; ".join(map(_told, states)) or "no state that counts"
+        self._wrote(f"{name} slot {at.slot}.{at.place}: {told}{'' if voter.counts else ' (estranged)'}")
+        if voter.may_vote(self._now()):
+            for state in states:
+                self._count(name, at.slot, state)
+
+    def _count(self, name: str, slot: int, state: SlotState) -> None:
+        """A voter's state may be counted as a vote from now on."""
+        if state.accepted is None or state.value is None or self._batch(slot, state.value) is None:
+            return  # what nobody of this store has sealed, nobody counts
         first = (slot, state.accepted) not in self._values
         self._check_value(name, slot, state.accepted, state.value)
         if first and state.accepted.round > 0 and slot not in self.decided:
@@ -162,8 +205,7 @@ class LogCheckers:
         unaware = [
             name
             for name, voter in self._voters.items()
-            if voter.counts
-            and not any(state and state.promised >= ballot for state in voter.rows[slot].values())
+            if voter.counts and not any(state.promised >= ballot for state in voter.states(slot))
         ]
         reached("checkers: a value was accepted under a ballot with promises")
         if len(unaware) >= self._majority:
@@ -192,12 +234,24 @@ class LogCheckers:
 
     def _marker_changed(self, change: Change, voter: _Voter) -> None:
         marker = _marker(change.after)
-        self.writes.append(f"{change.place} marker: {marker.incarnation.hex()[-8:] if marker else 'none'}")
-        voter.counts = marker is not None and marker.provider == change.place
+        self._wrote(f"{change.place} marker: {marker.incarnation.hex()[-8:] if marker else 'none'}")
+        counted, voter.counts = voter.counts, marker is not None and marker.provider == change.place
+        if counted and not voter.counts:
+            voter.gone_at = self._now()
         if marker is None or marker.incarnation == voter.newest:
             return
         voter.newest = marker.incarnation
+        voter.forgot.clear()
+        self._forget_votes(change.place)
+        for slot, row in sorted(voter.rows.items()):
+            for state in row.states:
+                self._count(change.place, slot, state)
         self._check_barrier(change.place, voter)
+
+    def _forget_votes(self, name: str) -> None:
+        """What the voter had accepted before it was erased and does not hold any more counts no more."""
+        for votes in self._votes.values():
+            votes.discard(name)
 
     def _check_barrier(self, name: str, voter: _Voter) -> None:
         reached("checkers: a voter was taken back")
@@ -205,13 +259,8 @@ class LogCheckers:
         if record is None:
             self._violated("barrier", f"{name} has a marker that no decided record names")
             return
-        lacking = [
-            slot
-            for slot in range(record + 1)
-            if all(
-                state is None or state.value != self.decided.get(slot) for state in voter.rows[slot].values()
-            )
-        ]
+        voter.barrier = record
+        lacking = [slot for slot in range(record + 1) if not voter.holds(slot, self.decided.get(slot, b""))]
         if lacking:
             told = f"{name} has the marker of slot {record} and lacks slots {lacking[:10]}"
             self._violated("barrier", told)
@@ -222,12 +271,12 @@ class LogCheckers:
         """Every decided slot is held by more voters that count than may be lost."""
         counting = [voter for voter in self._voters.values() if voter.counts]
         for slot, value in self.decided.items():
-            holders = sum(
-                any(state is not None and state.value == value for state in voter.rows[slot].values())
-                for voter in counting
-            )
+            holders = sum(voter.holds(slot, value) for voter in counting)
             if holders <= tolerate:
                 self._violated("held", f"slot {slot} is held by {holders}, and {tolerate} may be lost")
+
+    def _wrote(self, what: str) -> None:
+        self.writes.append((self._now(), what))
 
     def _violated(self, kind: str, detail: str) -> None:
         if kind not in self.off:
@@ -243,9 +292,7 @@ def _short(ballot: Ballot) -> str:
     return f"{ballot.round}/{ballot.gateway.hex()[-4:]}"
 
 
-def _told(state: SlotState | None) -> str:
-    if state is None:
-        return "no state"
+def _told(state: SlotState) -> str:
     value = "" if state.value is None else f" = {value_hash(state.value).hex()[:6]}"
     accepted = "" if state.accepted is None else f", accepted {_short(state.accepted)}{value}"
     return f"promised {_short(state.promised)}{accepted}"

@@ -16,12 +16,13 @@ It has no I/O: sockets raise `NotImplementedError`. Thread work runs at once, in
 import asyncio
 import gc
 import heapq
+import math
 import struct
 import threading
 import zlib
-from asyncio.base_events import BaseEventLoop
+from asyncio.base_events import BaseEventLoop, _run_until_complete_cb  # type: ignore[attr-defined]  # private
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Sequence
 from contextvars import Context, ContextVar, copy_context
 from itertools import count
 from typing import Any, TypeVar
@@ -63,7 +64,7 @@ class Host:
         self._loop = loop
         self._context = copy_context()
         self._context.run(_host.set, self)
-        self._parked: list[asyncio.Handle] = []
+        self._parked: list[_Handle] = []
         loop.hosts.append(self)
 
     @property
@@ -80,12 +81,12 @@ class Host:
 
         Called from a task of the host itself, that task still runs to its next `await`.
         """
-        self.crashed = True
+        self.crashed = not self._loop.over  # in the end everything must still be able to end
         self.died.set()
 
     def stop(self) -> None:
         """Stand still, as after SIGSTOP, until `resume`. Called from a task of the host: as `crash`."""
-        self.stopped = True
+        self.stopped = not self._loop.over
 
     def resume(self) -> None:
         """Go on with the same memory; timers that were due meanwhile fire late."""
@@ -93,7 +94,7 @@ class Host:
         if not self.crashed:
             self.release()
 
-    def park(self, handle: asyncio.Handle) -> None:
+    def park(self, handle: "_Handle") -> None:
         """Put aside what was due while the host was halted. For the loop."""
         self._parked.append(handle)
 
@@ -140,22 +141,49 @@ class _SerialTask(asyncio.Task[Any]):
         return self._serial
 
 
+class _Handle(asyncio.Handle):
+    """A callback to be run. Half of a run's time goes into these: nothing is set but what the loop needs."""
+
+    _callback: Callable[..., object]
+    _args: Sequence[Any]
+    _context: Context
+    _cancelled: bool
+
+    def __init__(
+        self, callback: Callable[..., object], args: Sequence[Any], loop: Any, context: Context
+    ) -> None:
+        self._callback, self._args, self._loop, self._context = callback, args, loop, context
+        self._cancelled, self._repr, self._source_traceback = False, None, None
+
+
+class _Timer(asyncio.TimerHandle, _Handle):
+    """A callback for later."""
+
+    def __init__(
+        self, when: float, callback: Callable[..., object], args: Sequence[Any], loop: Any, context: Context
+    ) -> None:
+        _Handle.__init__(self, callback, args, loop, context)
+        self._when, self._scheduled = when, False  # False: the loop is not told when it is cancelled
+
+
 class SimulatedLoop(BaseEventLoop):
     """An event loop under virtual time. Seconds begin at 0."""
 
-    _ready: deque[asyncio.Handle]  # from BaseEventLoop, unknown to the stubs
+    _ready: deque[_Handle]  # from BaseEventLoop, unknown to the stubs
     _stopping: bool
 
-    def __init__(self, limit_s: float = virtual_s_max) -> None:
+    def __init__(self, limit_s: float = virtual_s_max, steps_max: float = math.inf) -> None:
         super().__init__()
         self._time_s = 0.0
         self._limit_s = limit_s
-        self._over = False
+        self._steps_max = steps_max
+        self.over = False
+        """Whether the run has ended, and all that is left is cancelled."""
         self.steps = 0
         """Callbacks that were run so far."""
         self._callbacks_at_once = 0
         self._serials = count(1)
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, _Timer]] = []
         self._owned: list[_SerialFuture | _SerialTask] = []
         self._sweep_at = sweep_tasks_min
         self._limbo: list[AsyncGenerator[Any, Any]] = []
@@ -180,8 +208,9 @@ class SimulatedLoop(BaseEventLoop):
         self.failures.append(error)
 
     def waiting(self) -> list[str]:
-        """The tasks that have not ended, by the function that each runs, in order of birth."""
-        return [getattr(task.get_coro(), "__qualname__", "?") for task in self.tasks()]
+        """The tasks that wait on hosts that run, by the function that each runs, in order of birth."""
+        tasks = (task for task in self.tasks() if task.host is None or not task.host.halted)
+        return [getattr(task.get_coro(), "__qualname__", "?") for task in tasks]
 
     def tasks(self) -> list[_SerialTask]:
         """The tasks that have not ended, in order of birth."""
@@ -196,25 +225,39 @@ class SimulatedLoop(BaseEventLoop):
         self._fire_timers()
         self.steps += len(ready)
         self._callbacks_at_once += len(ready)
-        if self._callbacks_at_once > callbacks_at_once_max and not self._over:
+        if self._callbacks_at_once > callbacks_at_once_max and not self.over:
             raise Overrun("somebody runs without ever waiting: " + ", ".join(self.waiting()))
+        if self.steps > self._steps_max and not self.over:
+            raise Overrun(f"{self._steps_max} callbacks; waiting: " + ", ".join(self.waiting()))
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if handle.cancelled():
+            if handle._cancelled:
                 continue
-            host = handle._context.get(_host)  # type: ignore[attr-defined]  # private
+            host = handle._context.get(_host)
             if host is not None and host.halted:
                 host.park(handle)
                 continue
-            handle._run()
-            if self.failures and not self._over:
-                self._over = True
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                self.unhandled.append(error)
+            if self.failures and not self.over:
+                self.over = True
+                self._forget_stop()
                 raise self.failures[0]
+
+    def _forget_stop(self) -> None:
+        """The main function may just have ended: nobody waits any more for the loop to stop on that."""
+        rest = [handle for handle in self._ready if handle._callback is not _run_until_complete_cb]
+        self._ready.clear()
+        self._ready.extend(rest)
 
     def _advance(self) -> None:
         """Let time pass until the next timer is due, and put the step into the fingerprint."""
         timers = self._timers
-        while timers and timers[0][2].cancelled():
+        while timers and timers[0][2]._cancelled:
             heapq.heappop(timers)
         if not timers:
             if self._stopping:
@@ -223,7 +266,7 @@ class SimulatedLoop(BaseEventLoop):
         self._time_s = max(self._time_s, timers[0][0])
         self._callbacks_at_once = 0
         self.fingerprint = zlib.crc32(struct.pack("<dI", self._time_s, len(timers)), self.fingerprint)
-        if self._time_s > self._limit_s and not self._over:
+        if self._time_s > self._limit_s and not self.over:
             waiting = ", ".join(self.waiting())
             raise Overrun(f"{self._limit_s} virtual seconds have passed; waiting: {waiting}")
 
@@ -231,15 +274,22 @@ class SimulatedLoop(BaseEventLoop):
         timers, now = self._timers, self._time_s
         while timers and timers[0][0] <= now:
             handle = heapq.heappop(timers)[2]
-            if not handle.cancelled():
+            if not handle._cancelled:
                 self._ready.append(handle)
 
     def call_at(  # type: ignore[override]  # the stub's TypeVarTuple says the same
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer = _Timer(when, callback, args, self, copy_context() if context is None else context)
         heapq.heappush(self._timers, (when, next(self._serials), timer))
         return timer
+
+    def call_soon(  # type: ignore[override]  # the stub's TypeVarTuple says the same
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        handle = _Handle(callback, args, self, copy_context() if context is None else context)
+        self._ready.append(handle)
+        return handle
 
     def call_soon_threadsafe(  # type: ignore[override]  # the stub's TypeVarTuple says the same
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -261,13 +311,13 @@ class SimulatedLoop(BaseEventLoop):
 
     # ------------------------------------------------------------ hosts
 
-    def run_again(self, handles: Iterable[asyncio.Handle]) -> None:
+    def run_again(self, handles: Iterable[_Handle]) -> None:
         """Have these callbacks run in their order, after all that is ready."""
         self._ready.extend(handles)
 
     def begin_the_end(self) -> None:
-        """From here on tasks are only cancelled: nothing is too long any more."""
-        self._over = True
+        """From here on tasks are only cancelled: nothing is too long any more, and no host crashes."""
+        self.over = True
 
     def thaw(self) -> None:
         """Let halted hosts run again, so that their tasks can be cancelled when all is over."""
@@ -316,9 +366,6 @@ class SimulatedLoop(BaseEventLoop):
 
     def _process_events(self, event_list: list[Any]) -> None:
         assert not event_list, "there are no sockets"
-
-    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """The base class counts them; here they are dropped when their time comes."""
 
     def _note_unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         self.unhandled.append(context.get("exception") or SimulationError(context["message"]))

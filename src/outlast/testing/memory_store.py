@@ -11,7 +11,7 @@ gateway, as in life (`Gateway.drilled`). Other providers than memory's
 can be given (`World(providers=...)`); with the simulator's clock and entropy everything is repeatable.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -43,14 +43,22 @@ from outlast.store import Store
 class Gateway:
     """One gateway of a world. `errors` is what failed in the background and had nobody to tell."""
 
-    def __init__(self, world: "World", path: Path | None = None, clock: Clock | None = None) -> None:
-        """`path`: of the local catalog, if it is in a file. `clock`: this computer's, if it is not the
-        world's.
+    def __init__(
+        self,
+        world: "World",
+        path: Path | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        reach: Callable[[Provider], Provider] = lambda provider: provider,
+        errors: list[BaseException] | None = None,
+    ) -> None:
+        """`path`: of the local catalog, if it is in a file. `clock`, `entropy`: this computer's, if not the
+        world's. `reach`: how it reaches a provider. `errors`: where errors in the background go.
         """
-        entropy = world.entropy
+        entropy = entropy or world.entropy
         clock = self._clock = clock or world.clock
-        self.errors: list[BaseException] = []
-        self.drilled = {name: FaultProvider(one, clock, entropy) for name, one in world.faults.items()}
+        self.errors: list[BaseException] = [] if errors is None else errors
+        self.drilled = {name: FaultProvider(reach(one), clock, entropy) for name, one in world.faults.items()}
         self.guards = {name: world.guard(name, one) for name, one in self.drilled.items()}
         self.state = State(":memory:") if path is None else State(path)
         voters = [VoterPlace(self.guards[name], self.drilled[name]) for name in world.voters]
@@ -147,9 +155,16 @@ class World:
         seal = Box(self.keyring.log, self.entropy)
         await write_genesis(voters, seal, self.entropy.bytes(16), encode(genesis))
 
-    async def gateway(self, path: Path | None = None, clock: Clock | None = None) -> Gateway:
-        """One more gateway, opened."""
-        gateway = Gateway(self, path, clock)
+    async def gateway(
+        self,
+        path: Path | None = None,
+        clock: Clock | None = None,
+        entropy: Entropy | None = None,
+        reach: Callable[[Provider], Provider] = lambda provider: provider,
+        errors: list[BaseException] | None = None,
+    ) -> Gateway:
+        """One more gateway, opened. Parameters as `Gateway`'s."""
+        gateway = Gateway(self, path, clock, entropy, reach, errors)
         self.gateways.append(gateway)
         await gateway.store.open()
         return gateway

@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeVar
 
 from outlast.base.clock import Clock
@@ -75,13 +76,17 @@ class Link(Wrapper):
 
     async def around(self, call: Call, perform: Perform[T]) -> T:
         loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
         travel = loop.create_task(self._travel(perform), context=self._context.copy())
-        travel.add_done_callback(_look_at, context=self._context)  # also when the caller's host has crashed
+        # In the network's context: it arrives also when the caller's host has crashed.
+        travel.add_done_callback(partial(_arrive, answer), context=self._context)
+        patience = loop.call_later(self.weather.patience_s, _give_up, answer)
         try:
-            async with asyncio.timeout(self.weather.patience_s):
-                return await asyncio.shield(travel)
-        except TimeoutError:
+            return await answer
+        except _Unheard:
             raise Unavailable(self.name, call.verb, "no answer came", Cause.TIMEOUT) from None
+        finally:
+            patience.cancel()
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
         call = Call("list", prefix, 0)
@@ -115,7 +120,17 @@ class Link(Wrapper):
         return chance > 0 and self._entropy.uniform(0, 1) < chance
 
 
-def _look_at(travel: "asyncio.Task[T]") -> None:
-    """The caller may have gone; then nobody else asks how it ended."""
-    if not travel.cancelled():
-        travel.exception()
+def _arrive(answer: "asyncio.Future[T]", travel: "asyncio.Task[T]") -> None:
+    """The answer is here; the caller may have gone."""
+    error = None if travel.cancelled() else travel.exception()
+    if answer.done() or travel.cancelled():
+        return
+    if error is None:
+        answer.set_result(travel.result())
+    else:
+        answer.set_exception(error)
+
+
+def _give_up(answer: "asyncio.Future[T]") -> None:
+    if not answer.done():
+        answer.set_exception(_Unheard())

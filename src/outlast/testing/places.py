@@ -10,18 +10,21 @@ the log in few files, each of several slots, so that a removed file takes many s
 It decides nothing by itself: `testing.swarm` says what befalls it and when.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 from outlast.base.clock import Clock
-from outlast.base.errors import Cause, Full, NotFound, Unavailable
-from outlast.providers.marker import MARKER_KEY
+from outlast.base.errors import Cause, Estranged, Full, NotFound, Unavailable
+from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.memory import MemoryProvider
+from outlast.providers.protocol import Data
 from outlast.testing.states import position
 
 Kind: TypeAlias = Literal["disk", "bucket"]
 Order: TypeAlias = Literal["marker first", "marker last", "random"]
 
+# The file of a disk that lists the others of its log. It holds no object.
+LIST = "log/main/segments"
 # Slots in one file of a disk's log: few, so that some files are full and some have just begun.
 slots_a_file = 8
 # An erasure goes through the files again while others write; after so many times it takes all at once.
@@ -47,7 +50,8 @@ class Place(MemoryProvider):
     """See the module's docstring."""
 
     def __init__(self, name: str, clock: Clock, kind: Kind = "bucket") -> None:
-        super().__init__(name, clock)
+        super().__init__(name, attests=kind == "disk")  # others get their turns while a call travels
+        self._time = clock
         self.kind: Kind = kind
         self.watchers: list[Watcher] = []
         self.full = False
@@ -57,6 +61,10 @@ class Place(MemoryProvider):
         self.lie: Lie | None = None
         self.asked = 0
         """Calls so far."""
+        self.shows_lost_log = True
+        """Whether a disk notices that files of its log were removed while its marker stayed."""
+        self._lost: set[str] = set()
+        self._call: tuple[str, Marker | None] = "", None
         self._mounted: tuple[dict[str, bytes], list[str]] | None = None
 
     # ------------------------------------------------------------ what is there
@@ -73,11 +81,17 @@ class Place(MemoryProvider):
         """Whether this object is really stored here."""
         return key in (self._objects if self._mounted is None else self._mounted[0])
 
+    def content(self, key: str) -> bytes | None:
+        """What is really stored under this name; None if nothing is."""
+        return (self._objects if self._mounted is None else self._mounted[0]).get(key)
+
     def files(self) -> dict[str, list[str]]:
         """The objects' names by the file that they are in."""
         files: dict[str, list[str]] = {}
         for key in self._objects:
             files.setdefault(self._file_of(key), []).append(key)
+        if self._has_log() and LIST not in self._lost:
+            files[LIST] = []
         return files
 
     def _file_of(self, key: str) -> str:
@@ -86,23 +100,28 @@ class Place(MemoryProvider):
             return key
         return f"log/main/{at.slot // slots_a_file * slots_a_file:016x}.journal"
 
+    def _has_log(self) -> bool:
+        return self.kind == "disk" and any(position(key) is not None for key in self._objects)
+
     # ------------------------------------------------------------ what befalls it
 
     def remove(self, file: str) -> None:
         """Remove one file, with all that is in it."""
-        for key in self.files().get(file, ()):
+        keys = self.files().get(file, ())
+        if self.kind == "disk" and file.startswith("log/"):
+            self._lost.add(file)
+        for key in keys:
             self._remove(key)
 
     def wipe(self) -> None:
-        for key in list(self._objects):
-            self._remove(key)
+        for file in self.files():
+            self.remove(file)
 
     async def erase(self, order: Order, pause_s: Callable[[], float], shuffled: Shuffle) -> None:
         """Remove file after file, each after a pause, until nothing is left."""
-        assert self._clock is not None
         for _ in range(erasure_passes_max):
             for file in self._in_order(order, shuffled):
-                await self._clock.sleep(pause_s())
+                await self._time.sleep(pause_s())
                 self.remove(file)
             if not self._objects:
                 return
@@ -113,6 +132,15 @@ class Place(MemoryProvider):
         if order == "random":
             return shuffled(files)
         return sorted(files, key=lambda file: (file == MARKER_KEY) == (order == "marker last"))
+
+    def restore(self, contents: Mapping[str, bytes]) -> None:
+        """Hold this again and nothing else, as after a rollback to a snapshot."""
+        for key in [key for key in self._objects if key not in contents]:
+            self._remove(key)
+        for key, content in contents.items():
+            if self._objects.get(key) != content:
+                super()._store("put", key, content)
+                self._changed(key, None, content)
 
     def unmount(self) -> None:
         """From now on an empty folder is what is read and written."""
@@ -146,6 +174,25 @@ class Place(MemoryProvider):
         if before is not None:
             self._changed(key, before, None)
 
+    async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
+        self._call = key, under
+        return await super().get(key, span, under)
+
+    async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
+        self._call = key, under
+        await super().put(key, data, under)
+
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
+        self._call = key, under
+        await super().create(key, data, under)
+
+    def _look(self, verb: str, under: Marker | None) -> None:
+        super()._look(verb, under)
+        key, _ = self._call
+        is_log = under is not None and position(key) is not None
+        if is_log and self.shows_lost_log and not self._lost.isdisjoint((LIST, self._file_of(key))):
+            raise Estranged(self.name, verb, "its log was removed")
+
     def _find(self, verb: str, key: str) -> bytes:
         if self.lie is None:
             return super()._find(verb, key)
@@ -159,6 +206,8 @@ class Place(MemoryProvider):
             raise Full(self.name, verb)
         before = self._objects.get(key)
         super()._store(verb, key, data)
+        if position(key) is not None and self._call[1] is None:
+            self._lost -= {LIST, self._file_of(key)}  # what is missing is begun anew
         self._changed(key, before, data)
 
     def _replace(self, key: str, content: bytes) -> None:

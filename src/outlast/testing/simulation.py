@@ -27,6 +27,7 @@ import asyncio
 import functools
 import gc
 import inspect
+import math
 import zlib
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -127,11 +128,18 @@ class Simulation:
 
 
 def simulate(
-    seed: int, main: Callable[[Simulation], Coroutine[Any, Any, T]], *, limit_s: float = virtual_s_max
+    seed: int,
+    main: Callable[[Simulation], Coroutine[Any, Any, T]],
+    *,
+    limit_s: float = virtual_s_max,
+    steps_max: float = math.inf,
 ) -> T:
-    """Run `main` under virtual time; its result. Raises what it raises, with the seed in the traceback."""
+    """Run `main` under virtual time; its result. Raises what it raises, with the seed in the traceback.
+
+    `Overrun` is raised when it takes more than `limit_s` virtual seconds, or `steps_max` callbacks.
+    """
     with _real_time_forbidden(), _collector_at_rest():
-        loop = SimulatedLoop(limit_s)
+        loop = SimulatedLoop(limit_s, steps_max)
         try:
             result = loop.run_until_complete(main(Simulation(seed, loop)))
             _end(loop)

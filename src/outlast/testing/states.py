@@ -1,6 +1,6 @@
 """What lies below `log/` at a voter, as the simulator's checkers see it: the one place that knows the format.
 
-A name says which slot, and the zero-based index of the state in its row; the bytes are what `quorum.ballot`
+A name says which slot, and the zero-based index of the state in its row; the bytes are what `quorum.state`
 makes of them.
 """
 
@@ -9,8 +9,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from outlast.base.errors import Tampered
 from outlast.quorum.ballot import Ballot, SlotState
-from outlast.quorum.state import decode_state
+from outlast.quorum.batch import Seal
+from outlast.quorum.state import Placed, ProvenState, StateCodec, decode_proven, decode_state
+
+__all__ = ["Ballot", "Position", "Row", "SlotState", "forged", "position", "unproven"]
 
 _name = re.compile(r"log/main/([0-9a-f]{16})(?:\.([0-9]+))?")
 
@@ -28,12 +32,65 @@ def position(key: str) -> Position | None:
     return None if found is None else Position(int(found[1], 16), int(found[2] or 0))
 
 
-def decoded(data: bytes) -> SlotState | None:
-    """The state in these bytes; None if there is none that an acceptor can be in."""
+class Row:
+    """The states of one slot at one voter, as far as they are proved: each follows from the one before.
+
+    What lies beyond a gap, or was written over another state than the one that is there now (by a request
+    from before an erasure), is none that anybody reads.
+    """
+
+    def __init__(self, seal: Seal, voter: str, slot: int) -> None:
+        self._codec = StateCodec(seal, voter)
+        self._slot = slot
+        self._contents: dict[int, bytes] = {}
+        self._states: list[Placed] = []
+
+    @property
+    def states(self) -> list[SlotState]:
+        return [placed.state for placed in self._states]
+
+    def holds(self, place: int) -> bool:
+        """Whether there is anything in this place."""
+        return place in self._contents
+
+    def write(self, place: int, content: bytes) -> list[SlotState]:
+        """This is there now; the states that are proved by it, in order."""
+        self.remove(place)
+        self._contents[place] = content
+        known = len(self._states)
+        while (content_ := self._contents.get(len(self._states))) is not None:
+            before = self._states[-1] if self._states else None
+            try:
+                self._states.append(self._codec.decode(self._slot, before, content_))
+            except Tampered:
+                break
+        return self.states[known:]
+
+    def remove(self, place: int) -> None:
+        """Nothing is there any more."""
+        self._contents.pop(place, None)
+        del self._states[place:]
+
+
+def unproven(content: bytes) -> SlotState | None:
+    """The state in these bytes, whoever wrote them; None if there is none."""
     try:
-        return decode_state(data)
+        return decode_state(content)
     except msgspec.DecodeError:
         return None
 
 
-__all__ = ["Ballot", "Position", "SlotState", "decoded", "position"]
+def forged(state: SlotState, real: bytes) -> bytes:
+    """The bytes of a state as somebody writes them who knows the format and not the store's key.
+
+    `real`: what lies there, whose proof is copied.
+    """
+    try:
+        proven = decode_proven(real)
+    except msgspec.DecodeError:
+        proven = ProvenState(state.promised, None, None, None, b"", b"")
+    return msgspec.msgpack.encode(
+        ProvenState(
+            state.promised, state.accepted, state.value, state.announced, proven.previous, proven.proof
+        )
+    )

@@ -16,6 +16,8 @@ from typing import Protocol, TypeVar
 from outlast.base.errors import NoSuchKey, PreconditionFailed, StoreError, StoreUnavailable
 from outlast.catalog.records import Attributes, Condition, Version
 from outlast.store import Store
+from outlast.store.reading import Reading
+from outlast.store.write import Source
 from outlast.testing.s3_client import Body, NoAnswer, Response, S3Client
 
 LABEL = "label"
@@ -143,11 +145,20 @@ class StoreTarget:
         self._store = store
         self._bucket = bucket
 
+    def source(self, content: bytes) -> Source:
+        """How the client sends `content`: at once."""
+        return content
+
+    async def read(self, reading: Reading) -> bytes:
+        """How the client takes what it reads: as fast as it comes."""
+        return await reading.read()
+
     async def put(self, key: str, label: str, content: bytes, condition: Condition | None = None) -> str:
         attributes = Attributes(metadata={LABEL: label})
 
         async def put() -> str:
-            return (await self._store.put(self._bucket, key, content, attributes, condition=condition)).etag
+            source = self.source(content)
+            return (await self._store.put(self._bucket, key, source, attributes, condition=condition)).etag
 
         return await _outcome(put)
 
@@ -158,7 +169,7 @@ class StoreTarget:
         async def get() -> Seen | None:
             try:
                 async with self._store.get(self._bucket, key, select=span) as reading:
-                    content = await reading.read()
+                    content = await self.read(reading)
             except NoSuchKey:
                 return None
             version = reading.version

@@ -1,0 +1,51 @@
+"""Many seeds, one after the other, and the marks that they must have reached between them.
+
+A batch fails with the first seed that fails, or, when all are fine, with the marks on its list that no seed
+reached: such a batch shows less than it claims, however green it is.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from outlast.testing.swarm.options import draw
+from outlast.testing.swarm.profiles import PROFILES
+from outlast.testing.swarm.run import Outcome, run
+
+
+@dataclass(slots=True)
+class Batch:
+    """What the seeds of a batch came to. `seeds`: by mark, in how many seeds it was reached."""
+
+    failed: list[Outcome] = field(default_factory=list)
+    seeds: Counter[str] = field(default_factory=Counter)
+    steps: int = 0
+    count: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one more seed in."""
+        self.count += 1
+        self.steps += outcome.steps
+        self.seeds.update(outcome.marks.keys())
+        if outcome.violation:
+            self.failed.append(outcome)
+
+    def never_reached(self, marks: Iterable[str]) -> list[str]:
+        """Those of the marks that no seed reached."""
+        return [mark for mark in marks if not self.seeds[mark]]
+
+
+def run_batch(profile: str, seeds: Sequence[int]) -> Batch:
+    """Run these seeds of the profile, to the first that fails."""
+    batch = Batch()
+    for seed in seeds:
+        batch.add(run(draw(seed, PROFILES[profile])))
+        if batch.failed:
+            break
+    return batch
+
+
+def repeat_command(outcome: Outcome) -> str:
+    """What repeats a seed, for a shell."""
+    options = outcome.options
+    return f'python -m outlast.testing.swarm --profile "{options.profile}" --seed {options.seed}'

@@ -1,0 +1,246 @@
+"""What a seed draws: everything about a run but the code. See `Options.draw`.
+
+    options = draw(seed, LOG_PROFILES["erasures"])
+    print(options)                          # a value that can be pasted into a directed test
+    replace(options, faults=options.faults[:1])
+
+Every part is a plain value, drawn before the run begins. So parts can be taken away one by one while a seed
+still fails (`shrink`), and what is left is the directed scenario. What depends on how the run goes (an
+erased provider is repaired before the next may be harmed) is the scenario's affair.
+"""
+
+import importlib
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from outlast.base.entropy import SeededEntropy
+from outlast.testing.places import Kind
+from outlast.testing.swarm.assume import Assume
+from outlast.testing.swarm.chance import Chance
+
+Rhythm: TypeAlias = Literal["no pause", "now and then", "bursts"]
+World: TypeAlias = Literal["log", "store"]
+
+# A run has so many faults at most, and lasts (in virtual seconds) so long, apart from the end.
+faults_max = 8
+span_s_min, span_s_max = 3.0, 300.0
+# The nearest gateway's one-way delay to a provider, and by how much others may be farther away.
+delay_s_min, delay_s_max = 0.0005, 0.02
+distance_max = 10.0
+# Between two operations a client rests for something between a few round trips and this, on average.
+rest_s_max = 5.0
+# A stopped machine stands still for so long.
+stop_s_min, stop_s_max = 1.0, 120.0
+# A gateway that is busy all the time makes so many operations at most.
+busy_operations_max = 1_000
+clock_offsets_s = (0.0, 0.0, 0.0, 3_600.0, -3_600.0, 2 * 3_600.0, 20 * 365 * 86_400.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What befalls `target` (the number of a provider or seat) at `at_s`, for `seconds`.
+
+    `detail` in 0..1 decides the rest: who else is concerned, in which order files go.
+    """
+
+    kind: str
+    at_s: float
+    target: int
+    seconds: float
+    detail: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One gateway: how far away it is, and who speaks to it."""
+
+    distance: float = 1.0
+    stormy: bool = False
+    clock_offset_s: float = 0.0
+    rhythm: Rhythm = "now and then"
+    rest_s: float = 1.0
+    """Of the rhythm "now and then": the mean rest of a client between two operations."""
+    clients: int = 1
+    operations: int = 12
+    """Of each client."""
+    slow_s: float = 0.0
+    """How long a client takes to send a large object, or to read one."""
+    command: bool = False
+    """Each request is a process of its own, which opens the store, makes it, and ends."""
+    on_disk: bool = False
+    """The local catalog is a file that survives a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """From what options are drawn. `weights`: of each kind of fault; a seed leaves out some of them."""
+
+    name: str
+    world: World
+    weights: Mapping[str, float]
+    assume: Assume = field(default_factory=Assume)
+    providers: tuple[int, ...] = (3, 3, 3, 3, 5, 5, 7)
+    kinds: tuple[Kind, ...] = ("disk", "bucket")
+    faults: int = faults_max
+    seats: tuple[int, ...] = (1, 2, 2, 2, 2, 3, 3, 4, 5)
+    rhythms: tuple[Rhythm, ...] = ("no pause", "now and then", "bursts", "bursts")
+    storms: bool = True
+    crashes_at_points: bool = True
+    slow_share: float = 0.3
+    """The share of seats whose clients are slow to send and to read (in the store's world)."""
+    busy_s: float = 0.0
+    """For how long the first seat works without a pause, about; 0: as any other."""
+    distances: tuple[float, ...] = ()
+    """How far away the seats after the first are, if not anything from 1 to `distance_max`."""
+    knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Values of constants, of which one in three is other than usual; one with a single value always is."""
+    ignores: tuple[str, ...] = ()
+    """Kinds of violations that are not reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """See the module's docstring."""
+
+    seed: int
+    world: World
+    profile: str
+    providers: tuple[Kind, ...]
+    tolerate: int
+    delay_s: float
+    span_s: float
+    burst_period_s: float
+    seats: tuple[Seat, ...]
+    faults: tuple[Fault, ...] = ()
+    crash_at_points: float = 0.0
+    """The chance that a machine crashes at a crash point."""
+    knobs: tuple[tuple[str, Any], ...] = ()
+    assume: Assume = field(default_factory=Assume)
+    ignores: tuple[str, ...] = ()
+
+
+def draw(seed: int, profile: Profile) -> Options:
+    """The options of this seed."""
+    chance = Chance(SeededEntropy(seed << 32 | zlib.crc32(profile.name.encode())))
+    kinds = _present(chance, profile)
+    providers = _providers(chance, profile, kinds)
+    span_s = chance.scaled(span_s_min, span_s_max)
+    count = chance.pick(profile.seats)
+    delay_s = chance.scaled(delay_s_min, delay_s_max)
+    seats = tuple(_seat(chance, profile, number, delay_s) for number in range(count))
+    count = chance.whole(0, profile.faults) if kinds else 0
+    faults: list[Fault] = []
+    for _ in range(count):
+        beside = chance.pick(faults).at_s if faults and chance.happens(0.5) else None
+        faults.append(_fault(chance, kinds, len(providers), len(seats), span_s, beside))
+    crashes = profile.crashes_at_points and chance.happens(0.3)
+    return Options(
+        seed=seed,
+        world=profile.world,
+        profile=profile.name,
+        providers=providers,
+        tolerate=(len(providers) - 1) // 2 if profile.world == "log" else 1,
+        delay_s=delay_s,
+        span_s=span_s,
+        burst_period_s=chance.scaled(1, max(2.0, span_s / 4)),
+        seats=seats,
+        faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
+        crash_at_points=chance.between(0.01, 0.1) if crashes else 0.0,
+        knobs=_knobs(chance, profile),
+        assume=profile.assume,
+        ignores=profile.ignores,
+    )
+
+
+def _present(chance: Chance, profile: Profile) -> dict[str, float]:
+    """The kinds of faults that there are in this seed: a third of them are left out.
+
+    Less often the one that weighs most, for which the profile is there.
+    """
+    heaviest = max(profile.weights.values())
+    kinds: dict[str, float] = {}
+    for kind, weight in profile.weights.items():
+        if weight and chance.happens(0.9 if weight == heaviest else 2 / 3):
+            kinds[kind] = weight
+    return kinds or dict(profile.weights)
+
+
+def _providers(chance: Chance, profile: Profile, faults: Mapping[str, float]) -> tuple[Kind, ...]:
+    kinds: tuple[Kind, ...] = ("disk",) if set(faults) == {"unmount"} else profile.kinds
+    alike = chance.happens(0.5)
+    first = chance.pick(kinds)
+    return tuple(first if alike else chance.pick(kinds) for _ in range(chance.pick(profile.providers)))
+
+
+def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat:
+    operations = int(chance.scaled(4, 60 if profile.world == "log" else 30))
+    store = profile.world == "store"
+    distance = 1.0 if number == 0 or chance.happens(0.5) else chance.scaled(1, distance_max)
+    if profile.busy_s and number == 0:
+        operations = min(busy_operations_max, int(profile.busy_s / (2 * delay_s)))
+    if profile.distances and number > 0:
+        distance = chance.pick(profile.distances)
+    return Seat(
+        distance=distance,
+        stormy=profile.storms and chance.happens(0.3),
+        clock_offset_s=chance.pick(clock_offsets_s),
+        rhythm=chance.pick(profile.rhythms),
+        rest_s=chance.scaled(delay_s, rest_s_max),
+        clients=chance.pick((1, 1, 1, 2, 3)),
+        operations=operations,
+        slow_s=chance.scaled(1, 40) if store and chance.happens(profile.slow_share) else 0.0,
+        command=store and number > 0 and chance.happens(0.2),
+        on_disk=store and chance.happens(0.4),
+    )
+
+
+def _fault(
+    chance: Chance,
+    kinds: Mapping[str, float],
+    providers: int,
+    seats: int,
+    span_s: float,
+    beside_s: float | None,
+) -> Fault:
+    """A fault at any time, or soon after `beside_s`: what is dangerous together must come together."""
+    kind = chance.weighted(kinds)
+    longest = max(stop_s_min, min(stop_s_max, span_s / 3))
+    return Fault(
+        kind=kind,
+        at_s=chance.between(0, span_s) if beside_s is None else beside_s + chance.scaled(0.01, 5),
+        target=chance.whole(0, (seats if kind in seat_kinds else providers) - 1),
+        seconds=chance.scaled(0.01, longest) if chance.happens(0.5) else chance.between(0, longest),
+        detail=chance.between(0, 1),
+    )
+
+
+seat_kinds = frozenset({"crash", "close", "stop", "collect"})
+"""The kinds of faults that befall a gateway's machine. The others befall a provider."""
+
+
+def _knobs(chance: Chance, profile: Profile) -> tuple[tuple[str, Any], ...]:
+    """The constants that are other than usual, with their values."""
+    return tuple(
+        (name, chance.pick(values))
+        for name, values in profile.knobs.items()
+        if chance.happens(1 / 3) or len(values) == 1
+    )
+
+
+@contextmanager
+def turned(knobs: Mapping[str, Any]) -> Iterator[None]:
+    """Give module constants (`outlast.quorum.log.AHEAD_MIN`) other values; as they were afterwards."""
+    kept: list[tuple[Any, str, Any]] = []
+    try:
+        for path, value in knobs.items():
+            module_name, _, name = path.rpartition(".")
+            module = importlib.import_module(module_name)
+            kept.append((module, name, getattr(module, name)))
+            setattr(module, name, value)
+        yield
+    finally:
+        for module, name, value in reversed(kept):
+            setattr(module, name, value)

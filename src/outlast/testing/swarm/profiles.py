@@ -1,0 +1,194 @@
+"""From what options are drawn: the kinds of faults by weight, and which constants may be other than usual."""
+
+from typing import Any, NamedTuple
+
+from outlast.base.limits import KIB
+from outlast.testing.swarm.assume import Assume
+from outlast.testing.swarm.options import Profile
+
+LOG_KNOBS: dict[str, tuple[Any, ...]] = {
+    "outlast.quorum.announcement.AHEAD_MIN": (1, 4),
+    "outlast.quorum.announcement.MARGIN": (0.5, 3.0),
+    "outlast.quorum.commit.LOST_MAX": (0, 1, 8),
+    "outlast.quorum.commit.PENDING_MAX": (1, 2),
+    "outlast.quorum.commit.ANNOUNCED_BYTES_MAX": (1, 30),
+    "outlast.quorum.laggards.PAUSE_S": (0.1, 60.0),
+    "outlast.quorum.learn.ASKED_AT_ONCE": (1, 2),
+    "outlast.quorum.learn.GRACE_ROUNDS": (0, 1, 5),
+    "outlast.quorum.learn.PROBES": (2, 3),
+    "outlast.quorum.proposer.WATCHED_SLOTS": (1, 4),
+    "outlast.quorum.proposer.SHARED_SLOTS_AHEAD": (1, 8),
+    "outlast.quorum.refill.SETTLED_AT_ONCE": (1, 3),
+    "outlast.quorum.replay.WINDOW_SLOTS_MAX": (2, 4),
+    "outlast.quorum.slot.RAISES_MAX": (4, 32),
+    "outlast.quorum.voter.ROW_READ_AHEAD": (1, 2),
+    "outlast.base.limits.batch_bytes_max": (40, 100),
+}
+
+MACHINES = {"crash": 2.0, "close": 1.0, "stop": 2.0}
+LINKS = {"cut": 3.0, "slow": 1.0, "away": 2.0, "full": 1.0}
+
+# Everything 256 times smaller, so that many stripes and extents cost little.
+SMALL_SIZES: dict[str, tuple[Any, ...]] = {
+    f"outlast.base.limits.{name}": (size,)
+    for name, size in (
+        ("stripe_bytes", 4 * KIB),
+        ("extent_bytes_max", 64 * KIB),
+        ("inline_bytes_max", 512),
+        ("write_buffer_bytes_max", 192 * KIB),
+        ("read_window_bytes", 16 * KIB),
+        ("read_ahead_bytes_max", 256 * KIB),
+    )
+}
+STORE_KNOBS: dict[str, tuple[Any, ...]] = {
+    **SMALL_SIZES,
+    **LOG_KNOBS,
+    "outlast.base.limits.batch_bytes_max": (4 * KIB,),  # no record is larger, as in life
+    "outlast.store.notes.gather_s": (0.01, 5.0),
+    "outlast.store.hedge.hedge_burst_max": (0, 1),
+    "outlast.maintenance.follow.period_s": (1.0, 15.0),
+    "outlast.maintenance.collect.batch_extents": (1, 2),
+    "outlast.maintenance.repair.page_extents": (1, 3),
+    "outlast.maintenance.mender.batch_extents": (1, 2),
+    "outlast.maintenance.mender.claim_s": (1.0, 10.0),
+    "outlast.store.redundancy.ensure_s_max": (0.01, 1.0),
+}
+
+STORE_LINKS = {"cut": 1.0, "away": 4.0, "full": 1.0}
+
+
+def _log(name: str, weights: dict[str, float], **changes: Any) -> Profile:
+    return Profile(name, "log", weights, **({"knobs": LOG_KNOBS} | changes))
+
+
+def _store(name: str, weights: dict[str, float], **changes: Any) -> Profile:
+    usual = {"knobs": STORE_KNOBS, "providers": (3, 3, 4, 5)}
+    return Profile(name, "store", weights, **(usual | changes))
+
+
+PROFILES: dict[str, Profile] = {
+    profile.name: profile
+    for profile in (
+        _log("log erasures", {"erase": 6.0, **LINKS, **MACHINES}),
+        _log("log disks", {"erase": 3.0, "unmount": 3.0, "marker": 1.0, **LINKS}, kinds=("disk",)),
+        _log(
+            "log emptied disks",
+            {"erase": 3.0, "cut": 1.0},
+            kinds=("disk",),
+            providers=(3,),
+            seats=(2, 3),
+            rhythms=("no pause", "now and then"),
+            crashes_at_points=False,
+        ),
+        _log(
+            "log rests",
+            {"erase": 1.0, "away": 1.0},
+            providers=(3,),
+            seats=(2, 2, 3),
+            rhythms=("bursts",),
+            storms=False,
+            crashes_at_points=False,
+        ),
+        _log("log machines", {**LINKS, **MACHINES}),
+        _log("log nonsense", {"nonsense": 6.0, **LINKS, **MACHINES}),
+        _log(
+            "log stale",
+            {"stale": 6.0, **LINKS},
+            assume=Assume(reads_see_writes=False),
+            ignores=("freshness",),
+        ),
+        _log(
+            "log distances",
+            {"away": 1.0},
+            providers=(3,),
+            seats=(2,),
+            rhythms=("no pause",),
+            storms=False,
+            crashes_at_points=False,
+            faults=0,
+            knobs={},
+            distances=(2.0, 4.0, 8.0, 10.0),
+            busy_s=20.0,
+        ),
+        _store("store losses", {"erase": 4.0, "rot": 1.0, "collect": 1.0, **STORE_LINKS}),
+        _store("store disks", {"erase": 2.0, "unmount": 3.0, "marker": 1.0, "rot": 1.0}, kinds=("disk",)),
+        _store("store machines", {**STORE_LINKS, **MACHINES, "collect": 1.0}),
+        _store(
+            "store readers",
+            {"collect": 1.0},
+            storms=False,
+            crashes_at_points=False,
+            slow_share=0.8,
+        ),
+        _store(
+            "store everything",
+            {"erase": 3.0, "unmount": 1.0, "marker": 1.0, "rot": 1.0, "collect": 1.0}
+            | STORE_LINKS
+            | MACHINES,
+        ),
+    )
+}
+
+SOAKED = tuple(
+    name for name, profile in PROFILES.items() if profile.assume == Assume() or name == "log stale"
+)
+"""The profiles in which nothing may go wrong."""
+
+
+class WithoutAssumption(NamedTuple):
+    """Where an assumption does not hold, what goes wrong then (one of these kinds); `seed` shows it."""
+
+    profile: Profile
+    kinds: frozenset[str]
+    seed: int | None
+    """None: no fixed seed shows it in reasonable time (docs/internals/simulator.md)."""
+
+
+_forked = frozenset(
+    {"amnesia", "agreement", "promise", "no gap", "chain", "fork", "lost", "freshness", "twice"}
+)
+_buckets: dict[str, Any] = {"kinds": ("bucket",), "providers": (3,), "seats": (2, 3), "storms": False}
+
+WITHOUT: dict[str, WithoutAssumption] = {
+    "no_more_are_harmed_than_tolerated": WithoutAssumption(
+        _log(
+            "two erased at once",
+            {"erase": 1.0},
+            assume=Assume(no_more_are_harmed_than_tolerated=False),
+            providers=(3,),
+        ),
+        _forked | {"held", "liveness"},
+        None,
+    ),
+    "erasure_takes_the_marker_first_over_networks": WithoutAssumption(
+        _log(
+            "buckets emptied in any order",
+            {"erase": 1.0},
+            assume=Assume(erasure_takes_the_marker_first_over_networks=False),
+            **_buckets,
+        ),
+        _forked,
+        0,
+    ),
+    "erasure_over_networks_outlasts_a_vote": WithoutAssumption(
+        _log(
+            "buckets emptied at once",
+            {"erase": 1.0},
+            assume=Assume(erasure_over_networks_outlasts_a_vote=False),
+            **_buckets,
+        ),
+        _forked,
+        None,
+    ),
+    "no_provider_is_rolled_back": WithoutAssumption(
+        _log("rollbacks", {"rollback": 1.0}, assume=Assume(no_provider_is_rolled_back=False)),
+        _forked | {"error", "liveness"},
+        0,
+    ),
+    "reads_see_writes": WithoutAssumption(
+        _log("reads of the past", {"stale": 1.0}, assume=Assume(reads_see_writes=False)),
+        frozenset({"freshness"}),
+        4,
+    ),
+}
+"""By the name of the switch in `Assume`."""

@@ -1,0 +1,180 @@
+"""The swarm: some seeds of every profile hold what the store promises, and reach what they are there for."""
+
+import re
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from outlast.testing.swarm.assume import Assume
+from outlast.testing.swarm.batch import Batch, run_batch
+from outlast.testing.swarm.mutants import BEGIN, END
+from outlast.testing.swarm.options import Fault, Options, draw
+from outlast.testing.swarm.planted import PLANTED
+from outlast.testing.swarm.profiles import PROFILES, SOAKED, WITHOUT
+from outlast.testing.swarm.run import Outcome, run
+from outlast.testing.swarm.shrink import shrink
+
+PAGE = Path(__file__).parents[2] / "docs" / "internals" / "simulator.md"
+
+# Fixed budgets: some 40 s on one core for all. The rest is `make soak`.
+SEEDS = range(2)
+
+MARKS: dict[str, tuple[str, ...]] = {
+    "log erasures": (
+        "checkers: a value was accepted under a ballot with promises",
+        "checkers: a voter was taken back",
+        "scenario: a provider was erased",
+    ),
+    "log disks": (
+        "checkers: a value was accepted under a ballot with promises",
+        "scenario: a disk was unmounted and is back",
+        "scenario: a machine crashed at a crash point",
+    ),
+    "log rests": (
+        "checkers: a value was accepted under a ballot with promises",
+        "checkers: a voter was taken back",
+        "commit: includes what another gateway announced",
+        "proposer: an announcement was seen ahead",
+        "proposer: back off",
+    ),
+    "log machines": ("checkers: a value was accepted under a ballot with promises",),
+    "log nonsense": (
+        "checkers: a value was accepted under a ballot with promises",
+        "commit: another gateway included our submission",
+        "commit: includes what another gateway announced",
+        "proposer: an announcement was seen ahead",
+        "proposer: back off",
+    ),
+    "log stale": ("checkers: a value was accepted under a ballot with promises",),
+    "log distances": ("checkers: a value was accepted under a ballot with promises",),
+    "store losses": (
+        "checkers: a value was accepted under a ballot with promises",
+        "collect: a batch of extents was looked at",
+        "gather: hedged",
+        "proposer: an announcement was seen ahead",
+        "proposer: back off",
+    ),
+    "store machines": (
+        "checkers: a value was accepted under a ballot with promises",
+        "collect: a batch of extents was looked at",
+        "guard: a silent provider was questioned",
+        "mender: an extent was restored",
+        "proposer: back off",
+        "restore: a fragment was made anew",
+    ),
+    "store readers": (
+        "checkers: a value was accepted under a ballot with promises",
+        "collect: a batch of extents was looked at",
+        "gather: hedged",
+        "proposer: back off",
+    ),
+    "store everything": (
+        "checkers: a value was accepted under a ballot with promises",
+        "collect: a batch of extents was looked at",
+        "gather: hedged",
+        "guard: a call to a provider that is down was refused",
+        "guard: a provider is back",
+        "guard: a silent provider was questioned",
+        "restore: a fragment was made anew",
+    ),
+}
+"""What the seeds of a profile must reach between them."""
+
+
+@pytest.mark.parametrize("profile", SOAKED)
+def test_the_world_holds(profile: str) -> None:
+    batch = run_batch(profile, SEEDS)
+    assert not batch.failed, batch.failed[0].report()
+    assert batch.never_reached(MARKS.get(profile, ())) == []
+
+
+def test_every_list_of_marks_belongs_to_a_profile() -> None:
+    assert set(MARKS) <= set(SOAKED)
+
+
+@pytest.mark.parametrize("profile", ["log erasures", "store everything"])
+def test_the_same_seed_gives_the_same_run(profile: str) -> None:
+    options = draw(1, PROFILES[profile])
+    options = replace(options, seats=tuple(replace(seat, operations=3) for seat in options.seats))
+    first, second = run(options), run(options)
+    assert (first.fingerprint, first.steps) == (second.fingerprint, second.steps)
+
+
+def test_options_are_a_function_of_the_seed() -> None:
+    profile = PROFILES["store everything"]
+    assert draw(5, profile) == draw(5, profile)
+    assert len({draw(seed, profile) for seed in range(20)}) == 20
+
+
+def test_a_mark_that_no_seed_reached_is_reported() -> None:
+    batch = Batch()
+    batch.add(Outcome(draw(1, PROFILES["log erasures"]), marks=Counter({"here": 2})))
+    assert batch.never_reached(["here", "nowhere"]) == ["nowhere"]
+
+
+def test_shrinking_keeps_what_the_failure_needs() -> None:
+    options = replace(
+        draw(1, PROFILES["log erasures"]),
+        faults=tuple(Fault("erase", float(number), number % 3, 1.0) for number in range(8)),
+    )
+
+    def again(tried: Options) -> Outcome:
+        needed = any(fault.at_s == 5 for fault in tried.faults)
+        return Outcome(tried, "agreement" if needed else "")
+
+    small = shrink(again(options), again=again)
+    assert [fault.at_s for fault in small.options.faults] == [5]
+    assert len(small.options.seats) == 1
+
+
+def test_shrinking_does_not_take_another_failure_for_the_same() -> None:
+    options = draw(1, PROFILES["log erasures"])
+
+    def again(tried: Options) -> Outcome:
+        return Outcome(tried, "agreement" if tried == options else "liveness")
+
+    assert shrink(again(options), again=again).options == options
+
+
+@pytest.mark.parametrize("assumption", [name for name, one in WITHOUT.items() if one.seed is not None])
+def test_what_an_assumption_keeps_away_is_found_without_it(assumption: str) -> None:
+    without = WITHOUT[assumption]
+    assert without.seed is not None
+    outcome = run(draw(without.seed, without.profile))
+    assert outcome.violation in without.kinds, outcome.report()
+
+
+def test_every_assumption_is_left_out_once_and_documented() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert set(WITHOUT) == set(Assume.__dataclass_fields__)
+    for name, without in WITHOUT.items():
+        assert without.profile.assume == replace(Assume(), **{name: False})
+        assert f"`{name}`" in page
+
+
+@pytest.mark.parametrize("name", ["lost log votes"])
+def test_a_planted_bug_is_found(name: str) -> None:
+    """A quick one; `make mutants` plants all."""
+    planted = PLANTED[name]
+    with planted.plant():
+        found = (run(draw(seed, PROFILES[planted.profile])).violation for seed in range(QUICK_SEEDS_MAX))
+        assert any(kind in planted.kinds for kind in found)
+
+
+QUICK_SEEDS_MAX = 10
+
+
+def test_the_table_of_mutants_names_all() -> None:
+    table = PAGE.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    rows = re.findall(r"^\| \d+ \| (.*?) \| (.*?) \| (.*?) \|", table, re.MULTILINE)
+    named = {one.name: (one.what, f"`{one.test or one.profile}`") for one in PLANTED.values()}
+    assert {name: (what, where) for name, what, where in rows} == named, "run: make mutants, with --table"
+
+
+def test_every_planted_bug_says_where_it_is_found() -> None:
+    for one in PLANTED.values():
+        assert bool(one.test) != bool(one.profile and one.kinds)
+        assert not one.profile or one.profile in PROFILES
+    assert {one.item for one in PLANTED.values()} == set(range(1, 13))
