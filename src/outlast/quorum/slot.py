@@ -372,8 +372,8 @@ class Slot:
         tally.heard(voter.name, _state(vote))  # of the past when another question was asked since
 
     async def _look_beyond(self, voter: Voter, vote: Vote | None) -> None:
-        """Read the state that another has created after `vote`. One that cannot be read is a failed vote."""
-        await self._look(voter, vote, contended=True)
+        """Read what others have created after `vote`. What cannot be read is a failed vote."""
+        await self._look(voter, vote, last=True, contended=True)
         if self._votes[voter.name] is vote:
             reached("slot: a state exists and is not shown")
             detail = f"slot {self.number}: it has a next state, and does not show it"
