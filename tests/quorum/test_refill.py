@@ -47,6 +47,7 @@ def test_a_slot_that_a_voter_alone_holds_is_none_that_it_lacks() -> None:
 
     async def main(sim: Simulation) -> None:
         cluster, gateway = await with_slots(sim)
+        cluster.checkers.off.add("amnesia")  # v2 was away when others wrote, and took the later slots
         cluster.voters[1].wipe()
         await cluster.mark(cluster.voters[1])
         await cluster.voters[2].delete(state_key(3, 0))
