@@ -15,7 +15,7 @@ from typing import TypeAlias
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
-from outlast.base.errors import NoSuchKey, StoreCorrupt, Tampered
+from outlast.base.errors import NoSuchKey, ReadExpired, StoreCorrupt, Tampered
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.content import Found
 from outlast.catalog.records import Extent, Version
@@ -26,6 +26,7 @@ from outlast.store.feed import Feed
 from outlast.store.fleet import Fleet
 from outlast.store.gather import Gathering
 from outlast.store.hedge import Hedges
+from outlast.store.holds import Holds
 from outlast.store.names import check_key
 from outlast.store.notes import Notes
 from outlast.store.read_memory import ReadMemory
@@ -48,12 +49,14 @@ class Reader:
         clock: Clock,
         entropy: Entropy,
         notes: Notes,
+        holds: Holds,
     ) -> None:
         self._catalog = catalog
         self._fleet = fleet
         self._box = Box(keyring.extents, entropy)
         self._clock = clock
         self._notes = notes
+        self._holds = holds
         self.hedges = Hedges()
         self.memory = ReadMemory(limits.read_ahead_bytes_max, clock)
 
@@ -78,8 +81,15 @@ class Reader:
         return await self.open(found, start, stop)
 
     async def open(self, found: Found, start: int, stop: int) -> Reading:
-        """The bytes [start, stop) of what was found, the first window fetched."""
-        feed = Feed(stretches(found, start, stop), self.fetch, self.memory, self._clock)
+        """The bytes [start, stop) of what was found in this same turn, the first window fetched."""
+        number = self._holds.begin()
+        feed = Feed(
+            stretches(found, start, stop),
+            self.fetch,
+            self.memory,
+            self._clock,
+            lambda: self._holds.end(number),
+        )
         await feed.begin()
         return Reading(found.version, start, stop, None, feed)
 
@@ -87,6 +97,15 @@ class Reader:
         """The window's plaintext, in order. Raises `StoreUnavailable`, `StoreCorrupt`."""
         if isinstance(window, bytes):
             return [memoryview(window)]
+        try:
+            return await self._gathered(window)
+        except StoreCorrupt as error:
+            await self._catalog.sync()
+            if self._catalog.state.in_use(window.extent.id):
+                raise
+            raise ReadExpired("what is read was overwritten or deleted, and is collected") from error
+
+    async def _gathered(self, window: Stretch) -> list[memoryview]:
         decoder = self.decoder(window.extent)
         stripes = decoder.stripes_for(window.start, window.stop)
         gathering = Gathering(

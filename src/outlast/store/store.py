@@ -39,6 +39,7 @@ from outlast.store.context import StoreContext
 from outlast.store.digests import Digest
 from outlast.store.figures import Figures, figures_of
 from outlast.store.fleet import Fleet
+from outlast.store.holds import Holds
 from outlast.store.multipart import Multipart
 from outlast.store.names import check_bucket_name
 from outlast.store.notes import Notes
@@ -105,7 +106,8 @@ class Store:
             budget=Budget(limits.write_buffer_bytes_max),
             background=self._background,
         )
-        self.reader = Reader(catalog, fleet, keyring, clock, entropy, notes)
+        holds = Holds(catalog, clock, entropy, self._background)
+        self.reader = Reader(catalog, fleet, keyring, clock, entropy, notes, holds)
         self.restorer = Restorer(context, self.reader.decoder)
         self.writer = Writer(context, Redundancy(context, self.restorer))
         self._objects = Objects(catalog, self.writer, clock, entropy)
