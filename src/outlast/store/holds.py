@@ -17,7 +17,6 @@ keep all space from being freed for ever.
 from typing import NamedTuple
 
 from outlast.base.clock import Clock
-from outlast.base.concurrency import Background
 from outlast.base.entropy import Entropy
 from outlast.base.errors import StoreUnavailable
 from outlast.base.marks import reached
@@ -44,37 +43,30 @@ class _Begun(NamedTuple):
 class Holds:
     """The readings of this process that are under way."""
 
-    def __init__(self, catalog: Catalog, clock: Clock, entropy: Entropy, background: Background) -> None:
+    def __init__(self, catalog: Catalog, clock: Clock, entropy: Entropy) -> None:
         self._catalog = catalog
         self._clock = clock
         self._entropy = entropy
-        self._background = background
         self._under_way: dict[int, _Begun] = {}  # in the order in which they began
         self._number = 0
         self._holder = b""  # our name in the log, once we need one
         self._held_at = float("-inf")
-        self._watching = False
 
     def begin(self) -> int:
         """A reading begins, in the same turn in which the catalog was asked for it. Give it to `end`."""
         self._number += 1
         self._under_way[self._number] = _Begun(self._catalog.state.position.slot, self._clock.monotonic())
-        if not self._watching:
-            self._watching = True
-            self._background.spawn(self._watch())
         return self._number
 
     def end(self, number: int) -> None:
         """The reading is over; nothing happens if it was already."""
         self._under_way.pop(number, None)
 
-    async def _watch(self) -> None:
-        try:
-            while self._under_way:
-                await self._clock.sleep(look_s)
-                await self._hold()
-        finally:
-            self._watching = False
+    async def watch(self) -> None:
+        """Hold what readings need until cancelled."""
+        while True:
+            await self._clock.sleep(look_s)
+            await self._hold()
 
     async def _hold(self) -> None:
         """Commit from when on we read, if a reading is old and no hold of late says so already.
