@@ -15,7 +15,16 @@ from typing import TypeAlias
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
-from outlast.base.errors import NoSuchKey, ReadExpired, StoreCorrupt, Tampered
+from outlast.base.errors import (
+    LocalStateCorrupt,
+    NoSuchKey,
+    ReadExpired,
+    StoreCorrupt,
+    StoreError,
+    StoreUnavailable,
+    Tampered,
+)
+from outlast.base.marks import reached
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.content import Found
 from outlast.catalog.records import Extent, Version
@@ -97,13 +106,29 @@ class Reader:
         """The window's plaintext, in order. Raises `StoreUnavailable`, `StoreCorrupt`."""
         if isinstance(window, bytes):
             return [memoryview(window)]
+        extent = self._newest(window.extent)
+        while True:
+            try:
+                return await self._gathered(window._replace(extent=extent))
+            except (StoreUnavailable, StoreCorrupt) as error:
+                before, extent = extent, self._newest(extent)
+                if extent.places == before.places:
+                    await self._raise_if_collected(extent, error)
+                    raise
+                reached("read: the fragments were moved while they were read")
+
+    def _newest(self, extent: Extent) -> Extent:
+        """The extent as the local catalog has it now: a reading may last for hours, and fragments move."""
         try:
-            return await self._gathered(window)
-        except StoreCorrupt as error:
+            return self._catalog.state.extent(extent.id) or extent
+        except LocalStateCorrupt:
+            return extent  # it is being built anew, and where the fragments were is a good guess
+
+    async def _raise_if_collected(self, extent: Extent, error: StoreError) -> None:
+        if isinstance(error, StoreCorrupt):
             await self._catalog.sync()
-            if self._catalog.state.in_use(window.extent.id):
-                raise
-            raise ReadExpired("what is read was overwritten or deleted, and is collected") from error
+            if not self._catalog.state.in_use(extent.id):
+                raise ReadExpired("what is read was overwritten or deleted, and is collected") from error
 
     async def _gathered(self, window: Stretch) -> list[memoryview]:
         decoder = self.decoder(window.extent)
