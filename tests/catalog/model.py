@@ -76,6 +76,7 @@ class Model:
         self.slot = -1
         self.expired = -1_000
         self.graces: dict[int, int] = {}
+        self.holds: dict[bytes, tuple[int, int]] = {}
 
     # ------------------------------------------------------------ what follows from the rest
 
@@ -381,6 +382,12 @@ class Model:
 
     def GracePassed(self, record: r.GracePassed) -> None:  # noqa: N802
         self.graces[record.seconds] = max(record.slot, self.graces.get(record.seconds, -1))
+
+    def ReadingHeld(self, record: r.ReadingHeld) -> None:  # noqa: N802
+        self.holds[record.gateway] = record.slot, self.slot
+
+    def collectable_by(self, passed: int) -> int:
+        return min([passed, *(began for began, held in self.holds.values() if held > passed)])
 
     def grace(self, seconds: int) -> int:
         return max((slot for passed, slot in self.graces.items() if passed >= seconds), default=-1)

@@ -160,6 +160,7 @@ class Wishes:
             r.ExtentsCollected((*list(self.model.died)[:2], id)),
             r.MendClaimed(fresh_id(), (id,)),
             r.GracePassed(self.random.randrange(self.model.slot + 1), self.random.choice(SECONDS)),
+            r.ReadingHeld(self.random.choice(INCARNATIONS), self.random.randrange(self.model.slot + 1)),
             r.ProviderReattached(self.random.choice(PLACES), self.random.choice(INCARNATIONS)),
         ]
         if self.random.random() < 0.1:
@@ -274,6 +275,8 @@ def check_rest(state: State, model: Model) -> None:
     assert state.drill_reports() == tuple(model.drill_reports)
     assert state.genesis == model.genesis
     assert state.incarnations() == model.incarnations()
+    slots = range(-1, model.slot + 1)
+    assert [state.collectable_by(slot) for slot in slots] == [model.collectable_by(slot) for slot in slots]
     assert [state.grace_passed(seconds) for seconds in SECONDS] == [model.grace(s) for s in SECONDS]
 
 

@@ -33,6 +33,7 @@ from outlast.catalog.records import (
     ObjectsDeleted,
     PartCopied,
     ProviderReattached,
+    ReadingHeld,
     UploadAborted,
     UploadCompleted,
     UsageReported,
@@ -70,6 +71,7 @@ RECORDS: tuple[AnyRecord, ...] = (
     MendClaimed(b"g" * 16, (b"e", b"f")),
     WritesExpired(7),
     GracePassed(8, 3600),
+    ReadingHeld(b"g" * 16, 9),
 )
 
 

@@ -39,6 +39,7 @@ from outlast.catalog.records import (
     PartCopied,
     PartPut,
     ProviderReattached,
+    ReadingHeld,
     UploadAborted,
     UploadCompleted,
     UploadCreated,
@@ -89,6 +90,7 @@ RECORDS: dict[str, AnyRecord] = {
     "MendClaimed": MendClaimed(ID, (ID, OTHER)),
     "WritesExpired": WritesExpired(19),
     "GracePassed": GracePassed(20, 3600),
+    "ReadingHeld": ReadingHeld(ID, 21),
 }
 GOLDEN: dict[str, list[str]] = json.loads((Path(__file__).parent / "catalog-records.json").read_text())
 

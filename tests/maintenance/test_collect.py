@@ -1,11 +1,18 @@
 """Collecting deletes what nobody refers to any more, not before its time, and forgets it only then."""
 
+import asyncio
+
+import pytest
 from store_worlds import Far, content, in_far_store
 
 from outlast.base.clock import unix_ms
+from outlast.base.concurrency import cancel_and_wait
+from outlast.base.errors import ReadExpired
 from outlast.catalog.records import BucketCreated
 from outlast.maintenance.collect import CollectReport, collect, grace_s_default, record_grace
+from outlast.maintenance.follow import follow
 from outlast.providers.wrap.fault import Shape
+from outlast.store.holds import hold_after_s, look_s
 
 SIZE = 300_000
 DAY_MS = 86_400_000
@@ -120,3 +127,53 @@ def test_while_a_provider_is_away_its_extents_stay_dead() -> None:
         assert await held(far) == [0, 0, 0]
 
     in_far_store(test)
+
+
+LONG = 40 << 20
+
+
+async def read_slowly(far: Far, seconds: float) -> None:
+    """Read "long" in so many seconds, as a slow client does; it is overwritten at once."""
+    taken = 0
+    async with far.store.get("bucket", "long") as reading:
+        await far.store.put("bucket", "long", b"new")
+        async for piece in reading:
+            assert bytes(piece) == content(LONG)[taken : taken + len(piece)]
+            taken += len(piece)
+            await far.settle(seconds * len(piece) / LONG)
+    assert taken == LONG
+
+
+def test_what_a_program_reads_is_not_collected_however_long_that_lasts() -> None:
+    async def test(far: Far) -> None:
+        other = await far.world.gateway()
+        following = asyncio.ensure_future(follow(other.store, far.world.clock))
+        await far.store.put("bucket", "long", content(LONG))
+        reading = asyncio.ensure_future(read_slowly(far, 2 * grace_s_default))
+        while not reading.done():
+            await far.settle(900)
+            assert (await collect(other.store)).extents == 0 or reading.done()
+        await reading
+        await far.settle(1.2 * grace_s_default + look_s)
+        command = await far.world.gateway()
+        assert await collect(command.store) == CollectReport(extents=3)
+        await cancel_and_wait([following])
+
+    in_far_store(test)
+
+
+def test_what_is_read_after_it_was_collected_is_said_to_have_expired_and_is_no_corruption() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "long", content(LONG))
+        reading = asyncio.ensure_future(read_slowly(far, 600))
+        await far.settle(100)
+        other = await far.world.gateway()
+        assert (await collect(other.store, grace_s=0)).extents == 3
+        with pytest.raises(ReadExpired):
+            await reading
+
+    in_far_store(test)
+
+
+def test_holds_come_in_time_for_the_default_grace_though_the_log_is_away_for_half_of_it() -> None:
+    assert hold_after_s + 2 * look_s + grace_s_default / 2 < grace_s_default

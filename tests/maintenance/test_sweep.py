@@ -71,6 +71,18 @@ def test_an_upload_that_is_slower_than_the_sweep_is_refused_and_not_acknowledged
     in_far_store(test)
 
 
+def test_a_program_that_has_heard_nothing_since_a_sweep_writes_at_once() -> None:
+    async def test(far: Far) -> None:
+        program = await far.world.gateway()
+        for wrap in (bytes, chunks):
+            await leave_strays(far)
+            await far.store.put("bucket", "k", b"later than what the program has heard")
+            assert (await sweep(far.store, far.world.clock, HOUR)).deleted == 6
+            await program.store.put("bucket", "new", wrap(content(MIB)))
+
+    in_far_store(test)
+
+
 def test_an_upload_that_began_after_the_look_is_left_alone() -> None:
     async def test(far: Far) -> None:
         await leave_strays(far)

@@ -21,6 +21,7 @@ OutlastError
 `-- StoreError                  what a caller of the store may meet and should handle
     |-- StoreUnavailable        the store cannot do this now; nothing was acknowledged
     |   |-- WriteExpired        the write took too long; what it stored may be deleted already
+    |   |-- ReadExpired         the read took too long; what it reads was overwritten, and is collected
     |   |-- WriteLost           providers were erased during the write; too few of its fragments count
     |   `-- StoreBusy           this process has no memory left for it
     |-- StoreFull               quotas are used up: the policy cannot be kept for more data
@@ -181,6 +182,10 @@ class StoreUnavailable(StoreError):
 
 class WriteExpired(StoreUnavailable):
     """The write took so long that its fragments may be deleted already. Writing again is right."""
+
+
+class ReadExpired(StoreUnavailable):
+    """What is read was overwritten or deleted so long ago that it is collected. Reading again is right."""
 
 
 class WriteLost(StoreUnavailable):

@@ -48,5 +48,8 @@ drill_reports_max = 100
 usage_months_max = 8
 # Grace periods for which the catalog keeps how far they have passed. People use one or two.
 grace_marks_max = 16
+# Processes whose long readings are kept from being collected at once. More than run beside one another; one
+# whose reading is over, or that died, is in the table until newer ones push it out.
+holds_max = 1000
 # How long a request waits for the store before it is told 503.
 request_wait_s_max = 15.0

@@ -93,6 +93,10 @@ class Catalog:
 
         What was written through this same catalog is always there: it is applied before it is acknowledged.
         """
+        await self.sync_if_older(self.staleness_s_max)
+
+    async def sync_if_older(self, seconds: float) -> None:
+        """As `sync`, but content with what was acknowledged `seconds` ago."""
         self._check()
-        if self._clock.monotonic() - self._current_at >= self.staleness_s_max:
+        if self._clock.monotonic() - self._current_at >= seconds:
             await self.sync()

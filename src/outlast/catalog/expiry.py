@@ -4,6 +4,10 @@ No machine's clock decides what may be deleted: a wrong one would delete too ear
 measures by its own elapsed time how long it has had a slot applied, and writes what follows into the log:
 `GracePassed`, that some seconds have passed since a slot; `WritesExpired`, that no write that began by a
 slot will be accepted any more. Both only ever grow.
+
+A reading that lasts longer than a grace is known by `ReadingHeld`, which its process commits again and
+again. The grace itself ends a hold: one that was not renewed for so long belongs to a process that died, or
+to a reading that is over.
 """
 
 from outlast.base import limits
@@ -11,7 +15,7 @@ from outlast.catalog.database import Database
 
 
 class Expiry:
-    """The table of graces, and `expired_by`: bodies begun by this slot are refused."""
+    """The tables of graces and holds, and `expired_by`: bodies begun by this slot are refused."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -48,3 +52,17 @@ class Expiry:
         """The newest slot since which at least `seconds` have passed; -1 if none is known."""
         row = self._database.row("SELECT max(slot) FROM graces WHERE seconds >= ?", seconds)
         return -1 if row is None or row[0] is None else row[0]
+
+    def hold(self, gateway: bytes, began: int, slot: int) -> None:
+        """At `slot`, `gateway` said that it reads what it found at the slot `began`."""
+        self._database.run("REPLACE INTO holds VALUES (?, ?, ?)", gateway, began, slot)
+        self._database.run(
+            "DELETE FROM holds WHERE gateway NOT IN"
+            " (SELECT gateway FROM holds ORDER BY held DESC, gateway LIMIT ?)",
+            limits.holds_max,
+        )
+
+    def collectable_by(self, passed: int) -> int:
+        """What died by this slot may be deleted, if a grace has passed since the slot `passed`."""
+        row = self._database.row("SELECT min(began) FROM holds WHERE held > ?", passed)
+        return passed if row is None or row[0] is None else min(passed, row[0])

@@ -170,6 +170,11 @@ class Extents:
         row = self._database.row(f"SELECT {_COLUMNS} FROM extents WHERE extent = ?", id)
         return None if row is None else self._shown(row)
 
+    def in_use(self, id: bytes) -> bool:
+        """Whether the extent is known, and alive."""
+        row = self._database.row("SELECT 1 FROM extents WHERE extent = ? AND died IS NULL", id)
+        return row is not None
+
     def _shown(self, row: Row) -> Extent:
         id, size, key, number = row
         layout = self._layouts[number]

@@ -109,6 +109,10 @@ def _grace_passed(tables: Tables, record: records.GracePassed) -> None:
     tables.expiry.passed(record.slot, record.seconds)
 
 
+def _reading_held(tables: Tables, record: records.ReadingHeld) -> None:
+    tables.expiry.hold(record.gateway, record.slot, tables.slot)
+
+
 _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
     records.Genesis: _genesis,
     records.BucketCreated: _bucket_created,
@@ -134,4 +138,5 @@ _JUDGEMENTS: dict[type, Callable[[Tables, Any], Outcome]] = {
     records.MendClaimed: _mend_claimed,
     records.WritesExpired: _writes_expired,
     records.GracePassed: _grace_passed,
+    records.ReadingHeld: _reading_held,
 }

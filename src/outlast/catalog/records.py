@@ -391,6 +391,17 @@ class GracePassed(Record, tag=23):
     seconds: int
 
 
+class ReadingHeld(Record, tag=24):
+    """The process `gateway` still reads what it found at `slot`: what died since is not collected.
+
+    It holds until a grace has passed since this record was decided, or `gateway` commits another. Of these
+    only the last are kept, `limits.holds_max` of them. Outcome: None.
+    """
+
+    gateway: bytes
+    slot: int
+
+
 AnyRecord: TypeAlias = (
     Genesis
     | BucketCreated
@@ -416,4 +427,5 @@ AnyRecord: TypeAlias = (
     | MendClaimed
     | WritesExpired
     | GracePassed
+    | ReadingHeld
 )

@@ -277,6 +277,10 @@ class State:
         """The extent with this id, in use or dead."""
         return self._tables.extents.find(id)
 
+    def in_use(self, id: bytes) -> bool:
+        """Whether something refers to the extent with this id."""
+        return self._tables.extents.in_use(id)
+
     def extents(self, after: bytes = b"", limit: int = 1000) -> list[Extent]:
         """Extents in use with ids above `after`, in the order of their ids."""
         return self._tables.extents.alive(after, limit)
@@ -302,6 +306,13 @@ class State:
     def grace_passed(self, seconds: float) -> int:
         """The newest slot since which at least `seconds` have passed, by the log; -1 if none is known."""
         return self._tables.expiry.grace(seconds)
+
+    def collectable_by(self, passed: int) -> int:
+        """The newest slot such that what died by it may be deleted, once a grace has passed since `passed`.
+
+        That is `passed`, or the slot at which a reading began that lasts longer than the grace.
+        """
+        return self._tables.expiry.collectable_by(passed)
 
     @property
     def writes_expired_by(self) -> int | None:

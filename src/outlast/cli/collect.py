@@ -2,8 +2,9 @@
 
 A deleted object's fragments stay where they are for a while, for readers that are still at it; this removes
 those that have been unused for `--grace` seconds. No clock is trusted with that: a gateway that has run for
-that long since then records it. Where no gateway runs, see that nobody reads, and use `--grace 0`. Small
-objects (up to 128 KiB) travel inside the log and free no space yet: the log is kept whole in this version.
+that long since then records it. With 1200 or more, what a reading that takes longer (up to a week) still
+needs is left alone, too. Where no gateway runs, see that nobody reads, and use `--grace 0`. Small objects (up
+to 128 KiB) travel inside the log and free no space yet: the log is kept whole in this version.
 """
 
 from dataclasses import asdict
@@ -39,6 +40,8 @@ def collect(
             print_line(f"{count_text(report.left, 'extent')} left, because a provider is away")
         if report.waiting:
             left = count_text(report.waiting, "extent")
-            print_line(f"{left} left, because no gateway has seen {grace:.0f} s pass since then")
+            print_line(
+                f"{left} left: no gateway has seen {grace:.0f} s pass since then, or somebody still reads"
+            )
 
     run(work(), json)

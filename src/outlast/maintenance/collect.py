@@ -5,6 +5,9 @@ that (`grace_s`), because a slow reader may still be at it and a straggling writ
 is asked how long ago that was: a process measures its own elapsed time since it applied the slot. A gateway
 that has waited records it in the log (`record_grace`) for commands, which do not live that long.
 
+A reading that lasts longer than that is known to the log too (`store.holds`): what died after it began stays
+until it is over.
+
 An extent is forgotten only when all its fragments are known to be deleted: while a provider is
 away, the extents with a fragment there stay dead, and are collected another time.
 """
@@ -34,14 +37,14 @@ class CollectReport:
     left: int = 0
     """Left for another time, because a provider was away."""
     waiting: int = 0
-    """Dead, but not known to have been for `grace_s`."""
+    """Dead, but not known to have been for `grace_s`, or still needed by a reading that is under way."""
 
 
 async def collect(store: Store, grace_s: float = grace_s_default) -> CollectReport:
     """Delete what is known to have been dead for `grace_s`. Raises `StoreUnavailable` if the log is away."""
     report = CollectReport()
     await store.catalog.sync()
-    died_by = store.catalog.slot_applied_for(grace_s)
+    died_by = store.catalog.state.collectable_by(store.catalog.slot_applied_for(grace_s))
     while True:
         dead = store.catalog.state.dead_extents(report.left + batch_extents, died_by)[report.left :]
         if not dead:
@@ -62,9 +65,9 @@ async def record_grace(store: Store, grace_s: float = grace_s_default) -> None:
 
     To be called every few seconds by a process that stays. Raises `StoreUnavailable` if the log is away.
     """
-    known = store.catalog.state.grace_passed(grace_s)
-    passed = store.catalog.slot_applied_for(grace_s)
-    if store.catalog.state.dead_extents(1, passed, died_after=known):
+    state, passed = store.catalog.state, store.catalog.slot_applied_for(grace_s)
+    known = state.collectable_by(state.grace_passed(grace_s))
+    if state.dead_extents(1, state.collectable_by(passed), died_after=known):
         await store.catalog.commit(GracePassed(passed, math.ceil(grace_s)))
 
 

@@ -11,6 +11,7 @@ Top to bottom, as a request goes:
 - `read`: versions to bytes.  `reading`: what the caller has.  `windows`: which stretches.
   `feed`: fetched ahead of the consumer.  `read_memory`: within the memory of all readers.
   `gather`: any k fragments of an extent.  `hedge`: how often a late one may be replaced.
+  `holds`: long readings are not collected from under.
 - `fleet`: the providers, and who is there.  `quotas`: who has room.  `notes`: what was found out about
   fragments.  `context`: what the parts share.
 """

@@ -95,8 +95,17 @@ class _Load:
 class Feed:
     """See the module's docstring. `begin`, then `next` until it gives None; `close` in any case."""
 
-    def __init__(self, windows: Iterator[Window], fetch: Fetch, memory: ReadMemory, clock: Clock) -> None:
+    def __init__(
+        self,
+        windows: Iterator[Window],
+        fetch: Fetch,
+        memory: ReadMemory,
+        clock: Clock,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`ended` is called when nothing will be fetched any more, maybe several times."""
         self.held = 0
+        self._ended = ended
         self._fetch = fetch
         self._memory = memory
         self._clock = clock
@@ -155,6 +164,7 @@ class Feed:
     def abandon(self) -> None:
         """As `close`, without waiting until the tasks have ended."""
         self._closed = True
+        self._ended()
         self._take_back_view()
         self._sitting_since = None
         for load in self._ahead:

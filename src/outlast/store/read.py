@@ -15,7 +15,16 @@ from typing import TypeAlias
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
-from outlast.base.errors import NoSuchKey, StoreCorrupt, Tampered
+from outlast.base.errors import (
+    LocalStateCorrupt,
+    NoSuchKey,
+    ReadExpired,
+    StoreCorrupt,
+    StoreError,
+    StoreUnavailable,
+    Tampered,
+)
+from outlast.base.marks import reached
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.content import Found
 from outlast.catalog.records import Extent, Version
@@ -26,6 +35,7 @@ from outlast.store.feed import Feed
 from outlast.store.fleet import Fleet
 from outlast.store.gather import Gathering
 from outlast.store.hedge import Hedges
+from outlast.store.holds import Holds
 from outlast.store.names import check_key
 from outlast.store.notes import Notes
 from outlast.store.read_memory import ReadMemory
@@ -48,12 +58,14 @@ class Reader:
         clock: Clock,
         entropy: Entropy,
         notes: Notes,
+        holds: Holds,
     ) -> None:
         self._catalog = catalog
         self._fleet = fleet
         self._box = Box(keyring.extents, entropy)
         self._clock = clock
         self._notes = notes
+        self._holds = holds
         self.hedges = Hedges()
         self.memory = ReadMemory(limits.read_ahead_bytes_max, clock)
 
@@ -78,8 +90,15 @@ class Reader:
         return await self.open(found, start, stop)
 
     async def open(self, found: Found, start: int, stop: int) -> Reading:
-        """The bytes [start, stop) of what was found, the first window fetched."""
-        feed = Feed(stretches(found, start, stop), self.fetch, self.memory, self._clock)
+        """The bytes [start, stop) of what was found in this same turn, the first window fetched."""
+        number = self._holds.begin()
+        feed = Feed(
+            stretches(found, start, stop),
+            self.fetch,
+            self.memory,
+            self._clock,
+            lambda: self._holds.end(number),
+        )
         await feed.begin()
         return Reading(found.version, start, stop, None, feed)
 
@@ -87,6 +106,31 @@ class Reader:
         """The window's plaintext, in order. Raises `StoreUnavailable`, `StoreCorrupt`."""
         if isinstance(window, bytes):
             return [memoryview(window)]
+        extent = self._newest(window.extent)
+        while True:
+            try:
+                return await self._gathered(window._replace(extent=extent))
+            except (StoreUnavailable, StoreCorrupt) as error:
+                before, extent = extent, self._newest(extent)
+                if extent.places == before.places:
+                    await self._raise_if_collected(extent, error)
+                    raise
+                reached("read: the fragments were moved while they were read")
+
+    def _newest(self, extent: Extent) -> Extent:
+        """The extent as the local catalog has it now: a reading may last for hours, and fragments move."""
+        try:
+            return self._catalog.state.extent(extent.id) or extent
+        except LocalStateCorrupt:
+            return extent  # it is being built anew, and where the fragments were is a good guess
+
+    async def _raise_if_collected(self, extent: Extent, error: StoreError) -> None:
+        if isinstance(error, StoreCorrupt):
+            await self._catalog.sync()
+            if not self._catalog.state.in_use(extent.id):
+                raise ReadExpired("what is read was overwritten or deleted, and is collected") from error
+
+    async def _gathered(self, window: Stretch) -> list[memoryview]:
         decoder = self.decoder(window.extent)
         stripes = decoder.stripes_for(window.start, window.stop)
         gathering = Gathering(

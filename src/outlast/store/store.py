@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from outlast.base import limits
 from outlast.base.clock import Clock, unix_ms
-from outlast.base.concurrency import Background
+from outlast.base.concurrency import Background, run_again
 from outlast.base.entropy import Entropy
 from outlast.base.errors import NoSuchBucket, StoreUnavailable
 from outlast.catalog.buckets import Bucket
@@ -39,6 +39,7 @@ from outlast.store.context import StoreContext
 from outlast.store.digests import Digest
 from outlast.store.figures import Figures, figures_of
 from outlast.store.fleet import Fleet
+from outlast.store.holds import Holds
 from outlast.store.multipart import Multipart
 from outlast.store.names import check_bucket_name
 from outlast.store.notes import Notes
@@ -105,7 +106,8 @@ class Store:
             budget=Budget(limits.write_buffer_bytes_max),
             background=self._background,
         )
-        self.reader = Reader(catalog, fleet, keyring, clock, entropy, notes)
+        self._holds = Holds(catalog, clock, entropy)
+        self.reader = Reader(catalog, fleet, keyring, clock, entropy, notes, self._holds)
         self.restorer = Restorer(context, self.reader.decoder)
         self.writer = Writer(context, Redundancy(context, self.restorer))
         self._objects = Objects(catalog, self.writer, clock, entropy)
@@ -128,6 +130,7 @@ class Store:
             await self.close()
             raise
         self.quotas.open(self.report)
+        self._background.spawn(run_again(self._holds.watch, self.report, self.clock.sleep))
 
     async def close(self) -> None:
         """End what runs in the background and let go of everything. No method may be called afterwards."""

@@ -36,6 +36,9 @@ Source: TypeAlias = bytes | AsyncIterable[Buffer]
 
 # A request that was given up may still be done a little later; deleted before that, its fragment would stay.
 discard_after_s = 5.0
+# A write is as old as what its process had heard of when it began, and one that is a day old is refused
+# (`maintenance.sweep`). Gateways hear every few seconds; a program that has slept asks.
+heard_s_max = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Writer:
             if len(source) <= limits.inline_bytes_max:
                 return _inline(source, digests)
             source = slices(source)
+        await self._context.catalog.sync_if_older(heard_s_max)
         extents = ExtentWriter(self._context, digests)
         try:
             async for chunk in source:

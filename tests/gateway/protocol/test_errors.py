@@ -47,6 +47,7 @@ CLIENT_ERRORS = {
     "StoreUnavailable": ("ServiceUnavailable", 503),
     "StoreBusy": ("SlowDown", 503),
     "WriteExpired": ("ServiceUnavailable", 503),
+    "ReadExpired": ("ServiceUnavailable", 503),
     "WriteLost": ("ServiceUnavailable", 503),
     "StoreCorrupt": ("InternalError", 500),
     "LocalStateCorrupt": ("ServiceUnavailable", 503),

@@ -1,0 +1,86 @@
+"""Long readings, and how the log knows of them: what they need is not collected.
+
+What was overwritten or deleted is left alone for a grace (`maintenance.collect`), which is enough for most
+readings. A reading that is older than a part of it is *held*: its process commits the slot at which it began
+(`ReadingHeld`), and commits it again as long as the reading lasts. Collectors leave alone what died after
+that slot.
+
+Nobody looks at a clock: the reader measures its own elapsed time, and a hold ends when a collector knows
+that a grace has passed since the record. So the promise needs only that one attempt to renew a hold
+succeeds in the time that is left of the default grace: 40 minutes of an hour. A process that is cut off from
+the log, or stopped, for longer than that may lose what it reads; its reading raises `ReadExpired`.
+
+A reading is held for `held_s_max` at most, so that one that nobody takes anything from, nor closes, does not
+keep all space from being freed for ever.
+"""
+
+from typing import NamedTuple
+
+from outlast.base.clock import Clock
+from outlast.base.entropy import Entropy
+from outlast.base.errors import StoreUnavailable
+from outlast.base.marks import reached
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.records import ReadingHeld
+
+HOLDER_ID_BYTES = 16
+# A reading that lasts longer is held, and each hold is renewed after as long. Few readings do.
+hold_after_s = 900.0
+# Between two looks at how old readings are; after a failure it is tried again as soon. A hold is so committed
+# 1,200 s after the reading began, or after the hold before, unless the log is away.
+look_s = 300.0
+# 5 TiB in that time are 9 MB/s.
+held_s_max = 7 * 24 * 3600.0
+
+
+class _Begun(NamedTuple):
+    """A reading under way: what it found was that of `slot`, at `at` (monotonic s)."""
+
+    slot: int
+    at: float
+
+
+class Holds:
+    """The readings of this process that are under way."""
+
+    def __init__(self, catalog: Catalog, clock: Clock, entropy: Entropy) -> None:
+        self._catalog = catalog
+        self._clock = clock
+        self._entropy = entropy
+        self._under_way: dict[int, _Begun] = {}  # in the order in which they began
+        self._number = 0
+        self._holder = b""  # our name in the log, once we need one
+        self._held_at = float("-inf")
+
+    def begin(self) -> int:
+        """A reading begins, in the same turn in which the catalog was asked for it. Give it to `end`."""
+        self._number += 1
+        self._under_way[self._number] = _Begun(self._catalog.state.position.slot, self._clock.monotonic())
+        return self._number
+
+    def end(self, number: int) -> None:
+        """The reading is over; nothing happens if it was already."""
+        self._under_way.pop(number, None)
+
+    async def watch(self) -> None:
+        """Hold what readings need until cancelled."""
+        while True:
+            await self._clock.sleep(look_s)
+            await self._hold()
+
+    async def _hold(self) -> None:
+        """Commit from when on we read, if a reading is old and no hold of late says so already.
+
+        A hold is for all readings that began after it, too.
+        """
+        now = self._clock.monotonic()
+        long = [one.slot for one in self._under_way.values() if hold_after_s <= now - one.at < held_s_max]
+        if not long or now - self._held_at < hold_after_s:
+            return
+        self._holder = self._holder or self._entropy.bytes(HOLDER_ID_BYTES)
+        try:
+            await self._catalog.commit(ReadingHeld(self._holder, min(long)))
+        except StoreUnavailable:
+            return  # the next look tries again
+        reached("holds: a long reading was held")
+        self._held_at = now
