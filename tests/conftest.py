@@ -1,4 +1,4 @@
-"""The run's budget: all tests together may cost so much processor time and no more.
+"""What holds for all tests: which examples are looked at, and the run's budget of processor time.
 
 The whole run must end within 12 minutes on an idle machine with two cores. How long it takes depends on what
 else the machine does; how much it computes depends far less on that. So what is counted is processor time, of
@@ -7,10 +7,19 @@ longer belongs into `make soak` (see the Makefile).
 """
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The run looks at the same examples each time, however slow the machine is; HYPOTHESIS_PROFILE=soak looks for
+# others.
+settings.register_profile("run", deadline=None, derandomize=True)
+settings.register_profile("soak", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "run"))
 
 # Two cores for 12 minutes are 1440 s. Checks, downloads and processes that nobody waits for (emulators
 # are killed, not reaped by the test that used them) need some of it.
@@ -21,6 +30,16 @@ files_named = 8
 _spent: Counter[str] = Counter()
 _waited: Counter[str] = Counter()
 _last_cpu_s = [sum(os.times()[:4])]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each run a folder of its own. pytest's are cleaned up by whatever run ends next on the machine."""
+    if config.option.basetemp is None:
+        folder = Path(__file__).parents[1] / "build" / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        config.option.basetemp = folder / str(os.getpid())
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -324,7 +324,7 @@ def replayed(log: list[list[bytes]], path: Path | str = ":memory:") -> State:
     return state
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.randoms(use_true_random=False), st.integers(1, 12))
 def test_the_catalog_does_what_a_naive_model_does(random: Random, batches: int) -> None:
     run(State(":memory:"), random, batches)
@@ -336,7 +336,7 @@ def test_the_catalog_does_what_a_naive_model_does_for_long(seed: int) -> None:
     run(State(":memory:"), Random(seed), 100)
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers())
 def test_a_catalog_rebuilt_from_the_log_is_the_same(
     tmp_path_factory: pytest.TempPathFactory, seed: int

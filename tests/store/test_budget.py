@@ -127,7 +127,7 @@ class Prompt(Writer):
             asyncio.get_running_loop().call_soon(self.land)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 1 << 32))
 def test_any_number_of_writers_stays_within_the_budget_and_comes_to_an_end(seed: int) -> None:
     async def main() -> None:

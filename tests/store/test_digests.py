@@ -25,7 +25,7 @@ class Failing:
         raise ValueError("cannot")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([1, 100, 100 * KIB, 200 * KIB, 3000 * KIB]), max_size=8), st.booleans())
 def test_all_bytes_in_order(sizes: list[int], memory: bool) -> None:
     async def main() -> None:

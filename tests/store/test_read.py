@@ -31,7 +31,7 @@ def edges() -> st.SearchStrategy[int]:
     return st.one_of(st.integers(0, SIZE), st.sampled_from([n for n in near if 0 <= n <= SIZE]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(edges(), edges()), min_size=5, max_size=5))
 def test_any_range_of_a_large_object(spans: list[tuple[int, int]]) -> None:
     async def test(far: Far) -> None:

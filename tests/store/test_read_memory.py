@@ -256,7 +256,7 @@ async def test_a_wait_that_is_cancelled_in_the_moment_of_its_turn_takes_nothing(
     assert (second.held, third.held, memory.used) == (0, 10, 10)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 1 << 32), st.integers(1, 12))
 def test_each_reader_gets_its_bytes_whatever_is_dropped_meanwhile(seed: int, stripes: int) -> None:
     async def test(far: Far) -> None:

@@ -185,7 +185,7 @@ def test_a_client_that_goes_away_while_it_reads(gateway: RunningGateway, s3: Cli
     assert s3.get_object(Bucket=bucket, Key="big")["ContentLength"] == 12 * MIB
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(noise=st.binary(max_size=300))
 def test_noise(gateway: RunningGateway, bucket: str, noise: bytes) -> None:
     with gateway.connection() as raw:
@@ -197,7 +197,7 @@ def test_noise(gateway: RunningGateway, bucket: str, noise: bytes) -> None:
             pass  # closed without a word, which is fine for what is no request
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_requests_with_a_byte_changed(gateway: RunningGateway, bucket: str, data: st.DataObject) -> None:
     """Either the very request is refused, or what was changed means nothing; never is `k` stored."""

@@ -109,7 +109,7 @@ def test_a_bucket_that_is_not_there(s3: Client) -> None:
     assert code_of(s3.list_objects, Bucket="nosuchbucket") == ("NoSuchBucket", 404)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(key=st.text(st.characters(codec="utf-8"), min_size=1, max_size=40).filter(lambda k: k.strip("/")))
 def test_any_key_is_put_listed_got_and_deleted(s3: Client, bucket: str, key: str) -> None:
     s3.put_object(Bucket=bucket, Key=key, Body=b"x")
