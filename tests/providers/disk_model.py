@@ -7,6 +7,7 @@ process's `System` on it. Each call first tells `before`, which may count, act o
 import errno
 import os
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ class Inode:
     content: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
     names: int = 0
+    changes: int = 0
 
 
 @dataclass
@@ -76,6 +78,13 @@ class ModelDisk:
         inode.durable = content
         self.set(path, inode)
 
+    def write_over(self, path: str, content: bytes) -> None:
+        """That content in the same file, as `cp` writes over what is there."""
+        inode = self.find(path)
+        inode.content[:] = content
+        inode.durable = content
+        inode.changes += 1
+
     def lose_power(self, names: bool, keep: Callable[[bytes, bytes], bytes]) -> None:
         """Keep what is durable; all of the names if `names`; of a file `keep(durable, content)`."""
         if not names:
@@ -85,6 +94,7 @@ class ModelDisk:
             left = keep(inode.durable, bytes(inode.content))
             inode.content[:] = left
             inode.durable = left
+            inode.changes += 1
 
 
 def nothing_more(durable: bytes, content: bytes) -> bytes:
@@ -124,6 +134,8 @@ class ModelSystem(System):
         self.before = before
         self.room: int | None = None
         """Bytes that may still be written; None is enough."""
+        self.tells_room = True
+        """Whether the file system can reserve, and says how much is free."""
         self._open: dict[int, Open] = {}
         self._next = 100
 
@@ -166,11 +178,12 @@ class ModelSystem(System):
     def status_of(self, path: str) -> Status:
         self.before("status_of")
         if path in self.disk.names:
-            return Status((1, 0), 0, 1, stat.S_IFDIR, 0.0)
+            return Status((1, 0), 0, 1, stat.S_IFDIR, 0.0, 0, 0)
         return self._status(self.disk.find(path))
 
     def _status(self, inode: Inode) -> Status:
-        return Status((1, inode.number), len(inode.content), inode.names, stat.S_IFREG, 0.0)
+        size = len(inode.content)
+        return Status((1, inode.number), size, inode.names, stat.S_IFREG, 0.0, inode.changes, size)
 
     def is_folder(self, path: str) -> bool:
         return path in self.disk.names
@@ -189,8 +202,18 @@ class ModelSystem(System):
             self.room -= len(data)
         at = len(one.inode.content) if one.appends else one.position
         one.inode.content[at : at + len(data)] = data
+        one.inode.changes += 1
         one.position = at + len(data)
         return len(data)
+
+    def free_bytes(self, file: int) -> int:
+        self.before("free_bytes")
+        return sys.maxsize if self.room is None or not self.tells_room else self.room
+
+    def reserve(self, file: int, start: int, size: int) -> None:
+        self.before("reserve")
+        if self.free_bytes(file) < start + size - len(self._open[file].inode.content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def position(self, file: int) -> int:
         self.before("position")

@@ -149,7 +149,7 @@ def scan(read: Read, start: int, stop: int, nonce: bytes) -> Iterator[Record | G
     """What is in the bytes [start, stop): a record or gap begins at `start`, and the file ends at `stop`."""
     at = start
     while at < stop:
-        record = _header_at(read, at, stop, nonce)
+        record = header_at(read, at, stop, nonce)
         if record is not None and record.stop <= stop:
             found = _judged(read, record, stop, nonce)
         else:
@@ -158,7 +158,7 @@ def scan(read: Read, start: int, stop: int, nonce: bytes) -> Iterator[Record | G
         at = found.stop
 
 
-def _header_at(read: Read, at: int, stop: int, nonce: bytes) -> Record | None:
+def header_at(read: Read, at: int, stop: int, nonce: bytes) -> Record | None:
     """The record whose header is whole at `at`. Its payload is not looked at, and may not be there."""
     if stop - at < HEADER_BYTES:
         return None
@@ -197,7 +197,7 @@ def _next_header(read: Read, start: int, before: int, stop: int, nonce: bytes) -
     content = read(start, min(before + NONCE_BYTES - 1, stop))
     at = content.find(nonce)
     while at >= 0:
-        if _header_at(read, start + at, stop, nonce) is not None:
+        if header_at(read, start + at, stop, nonce) is not None:
             return start + at
         at = content.find(nonce, at + 1)
     return None
