@@ -25,6 +25,8 @@ class Inode:
     durable: bytes = b""
     names: int = 0
     changes: int = 0
+    reserved: int = 0
+    """Bytes of room that it has behind its end."""
 
 
 @dataclass
@@ -135,7 +137,7 @@ class ModelSystem(System):
         self.room: int | None = None
         """Bytes that may still be written; None is enough."""
         self.tells_room = True
-        """Whether the file system can reserve, and says how much is free."""
+        """Whether the file system says how much of it is free; with a quota it does not."""
         self._open: dict[int, Open] = {}
         self._next = 100
 
@@ -183,7 +185,8 @@ class ModelSystem(System):
 
     def _status(self, inode: Inode) -> Status:
         size = len(inode.content)
-        return Status((1, inode.number), size, inode.names, stat.S_IFREG, 0.0, inode.changes, size)
+        allocated = size + inode.reserved
+        return Status((1, inode.number), size, inode.names, stat.S_IFREG, 0.0, inode.changes, allocated)
 
     def is_folder(self, path: str) -> bool:
         return path in self.disk.names
@@ -196,10 +199,12 @@ class ModelSystem(System):
         self.before("write")
         one, data = self._open[file], b"".join(chunks)
         if self.room is not None:
-            if data and not self.room:
+            if data and not self.room + one.inode.reserved:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            data = data[: self.room]
-            self.room -= len(data)
+            data = data[: self.room + one.inode.reserved]
+            reserved = min(one.inode.reserved, len(data))
+            one.inode.reserved -= reserved
+            self.room -= len(data) - reserved
         at = len(one.inode.content) if one.appends else one.position
         one.inode.content[at : at + len(data)] = data
         one.inode.changes += 1
@@ -212,8 +217,16 @@ class ModelSystem(System):
 
     def reserve(self, file: int, start: int, size: int) -> None:
         self.before("reserve")
-        if self.free_bytes(file) < start + size - len(self._open[file].inode.content):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if self.room is None:
+            return
+        inode = self._open[file].inode
+        missing = start + size - len(inode.content) - inode.reserved
+        if missing > 0:
+            taken = min(missing, self.room)  # as ext4 does, which keeps what it got when there is too little
+            inode.reserved += taken
+            self.room -= taken
+            if taken < missing:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def position(self, file: int) -> int:
         self.before("position")
