@@ -553,6 +553,19 @@ def test_an_earlier_copy_written_over_a_segment_and_appended_to_is_noticed_by_wh
         assert world.process().get(OLD, None, MARKER) == world.votes[OLD], "who knows nothing notices nothing"
 
 
+@pytest.mark.parametrize("own", [True, False])
+def test_of_an_earlier_copy_only_the_last_record_has_to_be_missing(own: bool) -> None:
+    """It is a vote of the process itself, or one that it has read."""
+    world = World()
+    user = process_of(world, True)
+    earlier = bytes(world.disk.find(EVIDENCE[2]).content)
+    assert world.vote(user if own else world.process(), UNSEEN, 1) is None
+    assert user.get(UNSEEN, None, MARKER) == world.votes[UNSEEN]
+    world.disk.write_over(EVIDENCE[2], earlier)
+    append_elsewhere(world, 2_000)
+    check_estranged(user)
+
+
 def test_a_segment_that_was_cut_short_stays_lost_when_it_is_whole_again() -> None:
     """Somebody may have voted in between, and what is put back then is not all that there was."""
     world = World()

@@ -131,7 +131,13 @@ def encode_record(
     nonce: bytes, kind: Kind, slot: int, place: int, payload: bytes, known: int, records: int
 ) -> bytes:
     """A record's header, which the payload follows."""
-    fields = _record.pack(nonce, kind, slot, place, len(payload), crc32c(payload), known, records, 0)[:-4]
+    return encode_header(nonce, Record(0, kind, slot, place, len(payload), crc32c(payload), known, records))
+
+
+def encode_header(nonce: bytes, record: Record) -> bytes:
+    """The header of `record`, wherever it is."""
+    _, kind, slot, place, size, crc, known, records, _ = record
+    fields = _record.pack(nonce, kind, slot, place, size, crc, known, records, 0)[:-4]
     return fields + _crc(fields)
 
 
@@ -149,7 +155,7 @@ def scan(read: Read, start: int, stop: int, nonce: bytes) -> Iterator[Record | G
     """What is in the bytes [start, stop): a record or gap begins at `start`, and the file ends at `stop`."""
     at = start
     while at < stop:
-        record = header_at(read, at, stop, nonce)
+        record = _header_at(read, at, stop, nonce)
         if record is not None and record.stop <= stop:
             found = _judged(read, record, stop, nonce)
         else:
@@ -158,7 +164,7 @@ def scan(read: Read, start: int, stop: int, nonce: bytes) -> Iterator[Record | G
         at = found.stop
 
 
-def header_at(read: Read, at: int, stop: int, nonce: bytes) -> Record | None:
+def _header_at(read: Read, at: int, stop: int, nonce: bytes) -> Record | None:
     """The record whose header is whole at `at`. Its payload is not looked at, and may not be there."""
     if stop - at < HEADER_BYTES:
         return None
@@ -197,7 +203,7 @@ def _next_header(read: Read, start: int, before: int, stop: int, nonce: bytes) -
     content = read(start, min(before + NONCE_BYTES - 1, stop))
     at = content.find(nonce)
     while at >= 0:
-        if header_at(read, start + at, stop, nonce) is not None:
+        if _header_at(read, start + at, stop, nonce) is not None:
             return start + at
         at = content.find(nonce, at + 1)
     return None

@@ -36,8 +36,8 @@ from outlast.providers.disk.frame import (
     Kind,
     Record,
     decode_header,
+    encode_header,
     encode_record,
-    header_at,
     scan,
 )
 from outlast.providers.disk.room import Room
@@ -101,8 +101,9 @@ class JournalFile:
         self._end = FILE_BYTES
         self._records: list[Record] = []
         self._stops: list[int] = []
-        self._last: Record | None = None
-        """The last record when the file was last known to be as it should be."""
+        self._proof = b""
+        """The header of the last record when the file was last known to be as it should be."""
+        self._proof_at = 0
         self._lasting = False  # dirt that more records do not explain
         self._synced = 0
         self._lock = threading.Lock()
@@ -258,10 +259,12 @@ class JournalFile:
                 self._lasting |= found.dirty
             self._end = found.stop
         # After that, so that nothing was read of another content than the one that is looked at here.
-        last = self._last
-        if last is not None and header_at(content, last.at, last.stop, self.nonce) != _written(last):
+        proof, at = self._proof, self._proof_at
+        if proof and read(self._system, file, at, at + len(proof)) != proof:
             raise self._forgot("was overwritten")
-        self._last = self._records[-1] if self._records else None
+        if self._records and self._records[-1].at != at:
+            self._proof = encode_header(self.nonce, self._records[-1])
+            self._proof_at = self._records[-1].at
         self.dirty = self._lasting or passing
         self._seen = status
 
