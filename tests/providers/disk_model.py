@@ -7,6 +7,7 @@ process's `System` on it. Each call first tells `before`, which may count, act o
 import errno
 import os
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,9 @@ class Inode:
     content: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
     names: int = 0
+    changes: int = 0
+    reserved: int = 0
+    """Bytes of room that it has behind its end."""
 
 
 @dataclass
@@ -76,6 +80,13 @@ class ModelDisk:
         inode.durable = content
         self.set(path, inode)
 
+    def write_over(self, path: str, content: bytes) -> None:
+        """That content in the same file, as `cp` writes over what is there."""
+        inode = self.find(path)
+        inode.content[:] = content
+        inode.durable = content
+        inode.changes += 1
+
     def lose_power(self, names: bool, keep: Callable[[bytes, bytes], bytes]) -> None:
         """Keep what is durable; all of the names if `names`; of a file `keep(durable, content)`."""
         if not names:
@@ -85,6 +96,7 @@ class ModelDisk:
             left = keep(inode.durable, bytes(inode.content))
             inode.content[:] = left
             inode.durable = left
+            inode.changes += 1
 
 
 def nothing_more(durable: bytes, content: bytes) -> bytes:
@@ -124,6 +136,8 @@ class ModelSystem(System):
         self.before = before
         self.room: int | None = None
         """Bytes that may still be written; None is enough."""
+        self.tells_room = True
+        """Whether the file system says how much of it is free; with a quota it does not."""
         self._open: dict[int, Open] = {}
         self._next = 100
 
@@ -166,11 +180,13 @@ class ModelSystem(System):
     def status_of(self, path: str) -> Status:
         self.before("status_of")
         if path in self.disk.names:
-            return Status((1, 0), 0, 1, stat.S_IFDIR, 0.0)
+            return Status((1, 0), 0, 1, stat.S_IFDIR, 0.0, 0, 0)
         return self._status(self.disk.find(path))
 
     def _status(self, inode: Inode) -> Status:
-        return Status((1, inode.number), len(inode.content), inode.names, stat.S_IFREG, 0.0)
+        size = len(inode.content)
+        allocated = size + inode.reserved
+        return Status((1, inode.number), size, inode.names, stat.S_IFREG, 0.0, inode.changes, allocated)
 
     def is_folder(self, path: str) -> bool:
         return path in self.disk.names
@@ -183,14 +199,34 @@ class ModelSystem(System):
         self.before("write")
         one, data = self._open[file], b"".join(chunks)
         if self.room is not None:
-            if data and not self.room:
+            if data and not self.room + one.inode.reserved:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            data = data[: self.room]
-            self.room -= len(data)
+            data = data[: self.room + one.inode.reserved]
+            reserved = min(one.inode.reserved, len(data))
+            one.inode.reserved -= reserved
+            self.room -= len(data) - reserved
         at = len(one.inode.content) if one.appends else one.position
         one.inode.content[at : at + len(data)] = data
+        one.inode.changes += 1
         one.position = at + len(data)
         return len(data)
+
+    def free_bytes(self, file: int) -> int:
+        self.before("free_bytes")
+        return sys.maxsize if self.room is None or not self.tells_room else self.room
+
+    def reserve(self, file: int, start: int, size: int) -> None:
+        self.before("reserve")
+        if self.room is None:
+            return
+        inode = self._open[file].inode
+        missing = start + size - len(inode.content) - inode.reserved
+        if missing > 0:
+            taken = min(missing, self.room)  # as ext4 does, which keeps what it got when there is too little
+            inode.reserved += taken
+            self.room -= taken
+            if taken < missing:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def position(self, file: int) -> int:
         self.before("position")

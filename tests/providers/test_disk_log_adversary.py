@@ -17,6 +17,7 @@ from outlast.base.entropy import SeededEntropy
 from outlast.base.errors import Cause, Estranged, Exists, Full, NotFound, ProviderError, Unavailable
 from outlast.providers.disk import appends
 from outlast.providers.disk.failures import failure
+from outlast.providers.disk.frame import FILE_BYTES, HEADER_BYTES
 from outlast.providers.disk.tree import Tree
 from outlast.providers.marker import MARKER_KEY, Marker
 
@@ -396,6 +397,60 @@ def test_a_disk_that_is_full_at_any_moment_costs_nothing(verb: str, room: int) -
             world.works()
 
 
+@pytest.mark.parametrize("tells_room", [True, False])
+def test_what_is_freed_on_a_full_disk_is_not_taken_up_by_a_vote_that_does_not_fit(tells_room: bool) -> None:
+    """Before, each attempt left as much of its beginning in the journal as there was room for."""
+    world = World()
+    process = world.process()
+    calls: list[str] = []
+    process._system.before = calls.append
+    process._system.tells_room = tells_room
+    process._system.room = 5_000
+    segment = world.disk.find(EVIDENCE[2])
+
+    def tries(slot: int, size: int) -> object:
+        return tried(lambda: process.create(f"log/main/{slot:016x}", b"x" * size, MARKER))
+
+    assert isinstance(tries(3, 100_000), Full)
+    full = len(segment.content)
+    for slot in range(4, 10):
+        process._system.room += 5_000
+        assert isinstance(tries(3, 100_000), Full)
+        assert len(segment.content) == full
+        assert process._system.room == (slot - 3) * 5_000 if tells_room else process._system.room == 0
+        assert process._system.room + segment.reserved == (slot - 3) * 5_000
+    for slot in range(4, 10):
+        assert tries(slot, 1_000) is None, "a small vote fits"
+        assert isinstance(tries(3, 100_000), Full), "the small one does not make the large one fit"
+    process._system.room += 100_000
+    assert tries(3, 100_000) is None
+    calls.clear()
+    assert tries(10, 1_000) is None
+    assert not {"reserve", "free_bytes"} & set(calls), "nothing is reserved any more"
+    world.works()
+
+
+def test_a_vote_for_which_room_was_reserved_is_cut_short_if_others_take_the_room() -> None:
+    world = World()
+    process = world.process()
+    process._system.room = 10
+    assert isinstance(world.vote(process, UNSEEN, 1), Full)
+    process._system.room = 5_000
+    segment = world.disk.find(EVIDENCE[2])
+
+    def before(call: str) -> None:
+        if call == "write":
+            segment.reserved = 0
+            process._system.room = 700
+
+    process._system.before = before
+    assert isinstance(world.vote(process, UNSEEN, 1), Full)
+    process._system.before = lambda call: None
+    process._system.room = None
+    world.check(process)
+    world.works()
+
+
 def test_a_failed_sync_makes_the_process_distrust_the_segment_and_no_other() -> None:
     world = World()
     process = world.process()
@@ -458,6 +513,175 @@ def test_an_older_copy_that_others_have_appended_to_is_noticed_by_whoever_knows_
         assert tried(lambda: world.process().create(key, b"x" * 5000, MARKER)) is None  # noqa: B023  called here
     assert isinstance(tried(lambda: user.get(UNSEEN, None, MARKER)), Estranged)
     assert isinstance(tried(lambda: user.get(MARKER_KEY, None, MARKER)), Estranged)
+
+
+# An earlier copy of the first segment has the first of the two states that are in it.
+EARLIER_BYTES = FILE_BYTES + HEADER_BYTES + len(content(OLD, 0))
+
+
+def write_over(world: World) -> None:
+    """Write an earlier copy over the first segment, as `cp` does."""
+    world.disk.write_over(EVIDENCE[2], bytes(world.disk.find(EVIDENCE[2]).content[:EARLIER_BYTES]))
+
+
+def append_elsewhere(world: World, *sizes: int) -> None:
+    """Have a process that knows nothing vote in the slots from 3 on."""
+    other = world.process()
+    for slot, size in enumerate(sizes, 3):
+        assert tried(lambda: other.create(f"log/main/{slot:016x}", b"x" * size, MARKER)) is None  # noqa: B023  called here
+
+
+def check_estranged(process: Tree, marker: Marker = MARKER) -> None:
+    for key in (OLD, OLD_NEXT, UNSEEN, NEW, MARKER_KEY):
+        assert isinstance(tried(lambda: process.get(key, None, marker)), Estranged), key  # noqa: B023  called here
+    for key in (OLD, UNSEEN, NEW):
+        assert isinstance(tried(lambda: process.create(key, b"", marker)), Estranged), key  # noqa: B023  called here
+
+
+@pytest.mark.parametrize("noticed_at_once", [False, True])
+def test_an_earlier_copy_written_over_a_segment_and_appended_to_is_noticed_by_whoever_knows_more(
+    noticed_at_once: bool,
+) -> None:
+    for sizes in ((10,), (5_000,), (700, 700, 700)):
+        world = World()
+        user = process_of(world, True)
+        write_over(world)
+        if noticed_at_once:
+            check_estranged(user)
+        append_elsewhere(world, *sizes)
+        check_estranged(user)
+        assert world.process().get(OLD, None, MARKER) == world.votes[OLD], "who knows nothing notices nothing"
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_of_an_earlier_copy_only_the_last_record_has_to_be_missing(own: bool) -> None:
+    """It is a vote of the process itself, or one that it has read."""
+    world = World()
+    user = process_of(world, True)
+    earlier = bytes(world.disk.find(EVIDENCE[2]).content)
+    assert world.vote(user if own else world.process(), UNSEEN, 1) is None
+    assert user.get(UNSEEN, None, MARKER) == world.votes[UNSEEN]
+    world.disk.write_over(EVIDENCE[2], earlier)
+    append_elsewhere(world, 2_000)
+    check_estranged(user)
+
+
+def test_a_segment_that_was_cut_short_stays_lost_when_it_is_whole_again() -> None:
+    """Somebody may have voted in between, and what is put back then is not all that there was."""
+    world = World()
+    user = process_of(world, True)
+    whole = bytes(world.disk.find(EVIDENCE[2]).content)
+    write_over(world)
+    check_estranged(user)
+    world.disk.write_over(EVIDENCE[2], whole)
+    check_estranged(user)
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in ("head", "list")])
+def test_an_earlier_copy_written_over_a_segment_at_any_moment_is_noticed_by_whoever_knows_more(
+    verb: str,
+) -> None:
+    for moment in range(moments(verb, True)):
+        world = World()
+        process = process_of(world, True)
+        left = [moment]
+
+        def before(call: str, world: World = world, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] == -1:
+                write_over(world)
+                append_elsewhere(world, 700, 700, 700)
+
+        process._system.before = before
+        VERBS[verb](world, process)
+        assert left[0] < 0
+        process._system.before = lambda call: None
+        check_estranged(process)
+
+
+def test_a_segment_of_the_same_size_as_before_is_looked_at_when_the_marker_is_checked() -> None:
+    world = World()
+    user = process_of(world, True)
+    write_over(world)
+    append_elsewhere(world, len(content(OLD_NEXT, 0)))
+    with pytest.raises(Estranged):
+        user.get(MARKER_KEY, None, MARKER)
+
+
+def test_an_older_copy_in_which_another_slot_has_got_the_same_content_is_noticed() -> None:
+    world = World()
+    older = bytes(world.disk.find(EVIDENCE[2]).content)
+    user = world.process()
+    assert tried(lambda: user.create(UNSEEN, b"x" * 700, MARKER)) is None
+    world.disk.put_back(EVIDENCE[2], older)
+    append_elsewhere(world, 700)
+    check_estranged(user)
+
+
+def test_whoever_noticed_that_a_voter_forgot_uses_it_again_when_it_was_taken_back() -> None:
+    for act in (
+        write_over,
+        lambda world: world.disk.put_back(
+            EVIDENCE[2], bytes(world.disk.find(EVIDENCE[2]).content[:EARLIER_BYTES])
+        ),
+    ):
+        world = World()
+        user = process_of(world, True)
+        act(world)
+        check_estranged(user)
+        world.mark(world.process(), NEXT_MARKER)
+        check_estranged(user)
+        for process in (user, world.process()):
+            assert process.get(OLD, None, NEXT_MARKER) == world.votes[OLD]
+            assert isinstance(tried(lambda: process.get(UNSEEN, None, NEXT_MARKER)), NotFound)  # noqa: B023  called here
+        assert tried(lambda user=user: user.create(UNSEEN, b"x", NEXT_MARKER)) is None
+
+
+def test_whoever_noticed_that_a_voter_forgot_can_take_it_back() -> None:
+    world = World()
+    user = process_of(world, True)
+    write_over(world)
+    check_estranged(user)
+    assert user.get(OLD, None, None) == world.votes[OLD], "what is there can be read without the marker"
+    assert [entry.key for entry in user.walk("log/", "")] == [OLD]
+    world.mark(user, NEXT_MARKER)
+    assert user.get(OLD, None, NEXT_MARKER) == world.votes[OLD]
+    assert tried(lambda: user.create(OLD_NEXT, b"x", NEXT_MARKER)) is None
+
+
+def test_a_whole_earlier_copy_from_before_a_voter_was_taken_back_is_noticed_by_whoever_used_it_since() -> (
+    None
+):
+    world = World()
+    user = process_of(world, True)
+    earlier = {path: bytes(world.disk.find(path).content) for path in EVIDENCE[:3]}
+    world.mark(world.process(), NEXT_MARKER)
+    assert user.get(OLD, None, NEXT_MARKER) == world.votes[OLD]
+    for path, whole in earlier.items():
+        world.disk.put_back(path, whole)
+    check_estranged(user)
+
+
+def test_a_vote_is_made_durable_though_another_file_of_that_name_was_there_meanwhile() -> None:
+    """A copy comes into the place of the directory and goes again; another thread has used it."""
+    world = World()
+    path = EVIDENCE[2]
+    process = process_of(world, True)
+    copy = bytes(world.disk.find(path).content) + bytes(4096)
+
+    def before(call: str) -> None:
+        if call == "position":
+            process._system.before = lambda call: None
+            file = world.disk.find(path)
+            world.disk.put_back(path, copy)
+            assert process.get(OLD, None, MARKER) == world.votes[OLD]
+            world.disk.set(path, file)
+
+    process._system.before = before
+    world.vote(process, UNSEEN, 1)
+    world.disk.lose_power(False, disk_model.nothing_more)
+    world.witness = world.process()
+    world.check()
 
 
 @pytest.mark.parametrize("moment", range(40))

@@ -179,6 +179,43 @@ async def test_a_full_disk_says_so_keeps_what_it_has_and_takes_more_when_there_i
     await disk.close()
 
 
+async def test_a_full_disk_takes_up_nothing_for_a_vote_that_does_not_fit(mount: Path) -> None:
+    """Somebody frees a part of what it needs, again and again."""
+    disk = DiskProvider("disk", mount / "root")
+    await disk.prepare()
+    assert await disk.begin_log() is not None
+    await disk.create("log/main/0000000000000000", b"x")
+    journal = mount / "root/log/main/0000000000000000.journal"
+    filler = mount / "filler"
+    filler.write_bytes(bytes(900_000))
+    with pytest.raises(Full):
+        await disk.create("log/main/0000000000000001", b"x" * 400_000)
+    size = journal.stat().st_size
+    for slot in range(2, 5):
+        os.truncate(filler, 900_000 - 100_000 * (slot - 1))
+        with pytest.raises(Full):
+            await disk.create("log/main/0000000000000001", b"x" * 400_000)
+        assert journal.stat().st_size == size
+        await disk.create(f"log/main/{slot:016x}", b"x" * 5_000)
+        size = journal.stat().st_size
+    filler.unlink()
+    await disk.create("log/main/0000000000000001", b"x" * 400_000)
+    await disk.close()
+
+
+async def test_room_that_a_disk_does_not_have_cannot_be_reserved(mount: Path) -> None:
+    system = System()
+    file = system.open_new(str(mount / "file"))
+    free = system.free_bytes(file)
+    assert 900_000 < free <= 1 << 20
+    system.reserve(file, 0, free - 65_536)
+    assert system.free_bytes(file) <= 65_536
+    with pytest.raises(OSError) as raised:
+        system.reserve(file, 0, 2 * free)
+    assert raised.value.errno == errno.ENOSPC
+    system.close(file)
+
+
 async def test_a_read_only_disk_denies_writes_and_can_be_read(mount: Path) -> None:
     disk = DiskProvider("disk", mount / "root")
     await disk.prepare()

@@ -4,8 +4,8 @@ import errno
 import os
 
 from outlast.base.errors import Cause, Denied, Full, NotFound, ProviderError, Unavailable, Unsupported
+from outlast.providers.disk.system import full_errors
 
-_full = {errno.ENOSPC, errno.EDQUOT}
 _denied = {errno.EACCES, errno.EPERM, errno.EROFS}
 _absent = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 _reads = {"get", "head", "list"}
@@ -15,7 +15,7 @@ def failure(provider: str, verb: str, key: str, root: str, error: OSError) -> Pr
     """The `ProviderError` for `error`, met in `verb` of `key`. Looks whether `root` is there."""
     reason = error.strerror or str(error)
     detail = f"{key}: {reason}" if key else reason
-    if error.errno in _full:
+    if error.errno in full_errors:
         return Full(provider, verb, detail)
     if error.errno in _denied:
         return Denied(provider, verb, detail)

@@ -131,7 +131,13 @@ def encode_record(
     nonce: bytes, kind: Kind, slot: int, place: int, payload: bytes, known: int, records: int
 ) -> bytes:
     """A record's header, which the payload follows."""
-    fields = _record.pack(nonce, kind, slot, place, len(payload), crc32c(payload), known, records, 0)[:-4]
+    return encode_header(nonce, Record(0, kind, slot, place, len(payload), crc32c(payload), known, records))
+
+
+def encode_header(nonce: bytes, record: Record) -> bytes:
+    """The header of `record`, wherever it is."""
+    _, kind, slot, place, size, crc, known, records, _ = record
+    fields = _record.pack(nonce, kind, slot, place, size, crc, known, records, 0)[:-4]
     return fields + _crc(fields)
 
 

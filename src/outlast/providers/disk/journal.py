@@ -9,10 +9,12 @@ Invariants:
 
 * `append` returns only when the record is durable and the path still names the file that it is in.
 * What was once known of the file stays true of it: should the path name another file (a directory was copied
-  back), or a shorter one, that file must hold every record that this process has seen. If not: `Lost`.
+  back), that file must hold every record that this process has seen; and whenever it reads on, the last of
+  them must still be where it was, for an earlier copy may have been written over the file in place, and
+  others may have appended to that. If not: `Lost`, from then on for the whole log (`Standing.forgot`), since
+  a file that has grown again shows no longer that it was cut short.
 * After a failed fdatasync the kernel may show bytes as written that never reach the disk, and says so once.
-So
-  the file is not used by this process any more.
+  So the file is not used by this process any more.
 
 It knows nothing of slots; `Content` does.
 """
@@ -23,6 +25,7 @@ import stat
 import threading
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from outlast.base.errors import OutlastError
@@ -33,10 +36,12 @@ from outlast.providers.disk.frame import (
     Kind,
     Record,
     decode_header,
+    encode_header,
     encode_record,
     scan,
 )
-from outlast.providers.disk.system import System, is_absent
+from outlast.providers.disk.room import Room
+from outlast.providers.disk.system import Status, System, is_absent
 
 
 class Lost(OutlastError):
@@ -49,6 +54,21 @@ class Content(Protocol):
     def take(self, record: Record, payload: bytes) -> None:
         """One record more. `payload` is empty unless the record is intact and small."""
         ...
+
+
+@dataclass
+class Standing:
+    """What the journals of one log have in common for this process."""
+
+    room: Room
+    distrusted: set[bytes] = field(default_factory=set)
+    """Nonces of journals whose content could not be made durable."""
+    forgot: str = ""
+    """How a journal has lost what this process knows of it, if one has. None is used any more then."""
+
+    def renewed(self) -> "Standing":
+        """For the same log, when it is begun anew: whatever it had lost was given back to it."""
+        return Standing(self.room, self.distrusted)
 
 
 # Payloads up to this size are given to the content with their record: those of a list are 8 bytes.
@@ -64,26 +84,26 @@ class JournalFile:
         path: str,
         nonce: bytes,
         content: Content,
-        distrusted: set[bytes],
+        standing: Standing,
         headless: bool = False,
     ) -> None:
-        """`distrusted`: nonces of journals that this process must not use any more; may get this one's.
-
-        `headless`: the journal's own header may be damaged.
-        """
+        """`headless`: the journal's own header may be damaged."""
         self.path = path
         self.nonce = nonce
         self.dirty = False
         """Whether what is not found in it may have been there; see `frame`."""
         self.content = content
-        self._distrusted = distrusted
+        self._standing = standing
         self._headless = headless
         self._system = system
         self._identity: tuple[int, int] | None = None
-        self._size = 0
+        self._seen: Status | None = None
         self._end = FILE_BYTES
+        self._records: list[Record] = []
         self._stops: list[int] = []
-        self._checksums: list[int] = []
+        self._proof = b""
+        """The header of the last record when the file was last known to be as it should be."""
+        self._proof_at = 0
         self._lasting = False  # dirt that more records do not explain
         self._synced = 0
         self._lock = threading.Lock()
@@ -104,20 +124,32 @@ class JournalFile:
         return file
 
     def refresh(self) -> None:
-        """Know everything that is in the file now. One system call if nothing has happened since."""
+        """Know everything that is in the file now. One system call if nothing has happened since.
+
+        A change within the same tick of the kernel's clock that leaves the size is seen by `open` alone.
+        """
         self._check_trusted()
         try:
             status = self._system.status_of(self.path)
         except OSError as error:
             raise self._lost(error) from error
-        if (status.identity, status.size) != (self._identity, self._size):
+        if status != self._seen:
             self._system.close(self.open())
 
     def _lost(self, error: OSError) -> Exception:
         return Lost(f"{self._file_name} is gone") if is_absent(error) else error
 
+    def _forgot(self, how: str) -> Lost:
+        """The error for a file that is not what it was. Final, if something was known of it."""
+        what = f"{self._file_name} {how}"
+        if self._records:
+            self._standing.forgot = what
+        return Lost(what)
+
     def _check_trusted(self) -> None:
-        if self.nonce in self._distrusted:
+        if self._standing.forgot:
+            raise Lost(self._standing.forgot)
+        if self.nonce in self._standing.distrusted:
             raise OSError(errno.EIO, "its data could not be made durable before", self.path)
 
     @property
@@ -137,9 +169,10 @@ class JournalFile:
         with self._lock:
             # In this order, for what is known of the file never shrinks.
             status, named = self._system.status(file), self._system.status_of(self.path)
-            if not status.names or named.identity != status.identity:
+            # Another thread may have met another file there, though it is this one's again.
+            if not status.names or not (named.identity == status.identity == self._identity):
                 raise Lost(f"{self._file_name} was removed or replaced meanwhile")
-            self._catch_up(file, status.size)
+            self._catch_up(file, status)
             if self._stops[bisect_left(self._stops, stop) :][:1] != [stop]:
                 raise OSError(errno.EIO, "what was written cannot be read", self.path)
         return at
@@ -150,12 +183,9 @@ class JournalFile:
             known = min(self._synced, self._end)
             records = bisect_right(self._stops, known)
         header = encode_record(self.nonce, kind, slot, place, payload, known, records)
-        written = self._system.write(file, [memoryview(header), memoryview(payload)])
+        size = self._standing.room.append(file, [memoryview(header), memoryview(payload)])
         stop = self._system.position(file)
-        if written < len(header) + len(payload):
-            # What is there means nothing to anybody. The rest cannot follow it: others may have appended.
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.path)
-        return stop - written, stop
+        return stop - size, stop
 
     def make_durable(self, file: int, stop: int) -> None:
         """Return when the first `stop` bytes, which are in the file, are known to be durable."""
@@ -165,7 +195,7 @@ class JournalFile:
         try:
             self._system.sync_data(file)
         except OSError:
-            self._distrusted.add(self.nonce)
+            self._standing.distrusted.add(self.nonce)
             raise
         with self._lock:
             if status.identity == self._identity:
@@ -188,40 +218,38 @@ class JournalFile:
             if status.kind != stat.S_IFREG:
                 raise Lost(f"{self._file_name} is gone")
             if status.identity != self._identity:
-                self._reload(file, status.size)
+                self._reload(file, status)
                 self._identity = status.identity
             else:
-                self._catch_up(file, status.size)
+                self._catch_up(file, status)
 
-    def _reload(self, file: int, size: int) -> None:
+    def _reload(self, file: int, status: Status) -> None:
         """The path names another file than before, or this is the first time."""
         header = read_header(self._system, file)
         nonce = header.nonce if header is not None else self.nonce if self._headless else b""
         if nonce != self.nonce:
             raise Lost(f"{self._file_name} was replaced by another")
-        if self._stops:
-            other = JournalFile(self._system, self.path, self.nonce, _Ignored(), set())
-            other._catch_up(file, size)
-            found = dict(zip(other._stops, other._checksums, strict=True))
-            known = zip(self._stops, self._checksums, strict=True)
-            if any(found.get(stop) != checksum for stop, checksum in known):
-                raise Lost(f"{self._file_name} was replaced by an older copy")
+        if self._records:
+            other = JournalFile(self._system, self.path, self.nonce, _Ignored(), self._standing.renewed())
+            other._catch_up(file, status)
+            if not {_written(record) for record in self._records} <= set(map(_written, other._records)):
+                raise self._forgot("was replaced by an older copy")
         self._synced = 0
-        self._catch_up(file, size)
+        self._catch_up(file, status)
 
-    def _catch_up(self, file: int, size: int) -> None:
-        """Take in what was appended since the last time. The file has `size` bytes by now."""
-        if size < self._end:
-            raise Lost(f"{self._file_name} was cut short")
+    def _catch_up(self, file: int, status: Status) -> None:
+        """Take in what was appended since the last time. The file's status is `status` by now, or was."""
+        if status.size < self._end:
+            raise self._forgot("was cut short")
 
         def content(start: int, stop: int) -> bytes:
             data = read(self._system, file, start, stop)
             if len(data) < stop - start:
-                raise Lost(f"{self._file_name} was cut short")
+                raise self._forgot("was cut short")
             return data
 
         passing = False
-        for found in scan(content, self._end, size, self.nonce):
+        for found in scan(content, self._end, status.size, self.nonce):
             if isinstance(found, Record):
                 self._take(found, content)
             elif found.last:
@@ -230,8 +258,15 @@ class JournalFile:
             else:
                 self._lasting |= found.dirty
             self._end = found.stop
+        # After that, so that nothing was read of another content than the one that is looked at here.
+        proof, at = self._proof, self._proof_at
+        if proof and read(self._system, file, at, at + len(proof)) != proof:
+            raise self._forgot("was overwritten")
+        if self._records and self._records[-1].at != at:
+            self._proof = encode_header(self.nonce, self._records[-1])
+            self._proof_at = self._records[-1].at
         self.dirty = self._lasting or passing
-        self._size = size
+        self._seen = status
 
     def _take(self, record: Record, content: Callable[[int, int], bytes]) -> None:
         small = record.intact and record.size <= small_bytes_max
@@ -239,8 +274,13 @@ class JournalFile:
         if record.known > record.at or bisect_right(self._stops, record.known) < record.records:
             self._lasting = True  # there were more records once
         self._stops.append(record.stop)
-        self._checksums.append(record.crc)
+        self._records.append(record)
         self.content.take(record, payload)
+
+
+def _written(record: Record) -> Record:
+    """What its header says. Whether the payload is intact can change."""
+    return record._replace(intact=True)
 
 
 class _Ignored:

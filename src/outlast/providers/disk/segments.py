@@ -25,7 +25,8 @@ from outlast.providers.disk import slots
 from outlast.providers.disk.draft import Drafts
 from outlast.providers.disk.files import Traces
 from outlast.providers.disk.frame import NONCE_BYTES, Header, Journal, Kind, Record, new_nonce
-from outlast.providers.disk.journal import JournalFile, Lost, read_header
+from outlast.providers.disk.journal import JournalFile, Lost, Standing, read_header
+from outlast.providers.disk.room import Room
 from outlast.providers.disk.slots import State
 from outlast.providers.disk.system import System, is_absent
 
@@ -88,7 +89,9 @@ class Segments:
         self._entropy = entropy
         self._list: SegmentList | None = None
         self._known: OrderedDict[tuple[int, bytes], Segment] = OrderedDict()
-        self._distrusted: set[bytes] = set()
+        self._standing = Standing(Room(system))
+        self._void: set[bytes] = set()
+        """Lists that were begun anew since: a few bytes each time that somebody takes the provider back."""
         self._recognized: dict[int, tuple[int, bytes]] = {}
         self._lock = threading.Lock()
         self._beginning = threading.Lock()
@@ -131,27 +134,47 @@ class Segments:
 
     def _open_list(self, bound: bytes) -> SegmentList:
         with self._lock:
-            if self._list is None or self._list.nonce != bound:
-                path = f"{self._root}/{slots.LIST}"
-                self._list = SegmentList(self._system, path, bound, ListContent(), self._distrusted)
             segments = self._list
+            if segments is None or segments.nonce != bound:
+                segments = self._turn_to(bound)
         segments.refresh()
         if segments.dirty:
             raise Lost(f"{slots.LIST} is damaged")
         return segments
 
+    def _turn_to(self, bound: bytes) -> SegmentList:
+        """Use that list from now on, and never again one of before.
+
+        What was known of the log under another list was lost, or it was given back what it had lost. Neither
+        is to be asked of it any more.
+        """
+        if bound in self._void:
+            raise Lost(f"{slots.LIST} is one from before the log was begun anew")
+        if self._list is not None:
+            self._void.add(self._list.nonce)
+            self._known.clear()
+            self._standing = self._standing.renewed()
+        self._list = self._unknown_list(bound, self._standing)
+        return self._list
+
+    def _unknown_list(self, nonce: bytes, standing: Standing) -> SegmentList:
+        return SegmentList(self._system, f"{self._root}/{slots.LIST}", nonce, ListContent(), standing)
+
     def _segment(self, first: int, nonce: bytes) -> Segment:
         with self._lock:
-            segment = self._known.pop((first, nonce), None) or self.unknown(first, nonce)
+            segment = self._known.pop((first, nonce), None) or self._unknown(first, nonce, self._standing)
             self._known[first, nonce] = segment
             if len(self._known) > known_segments_max:
                 self._known.popitem(last=False)
         return segment
 
     def unknown(self, first: int, nonce: bytes, headless: bool = False) -> Segment:
-        """A segment of which nothing is known yet."""
+        """A segment of which nothing is known, whatever was known of the log."""
+        return self._unknown(first, nonce, self._standing.renewed(), headless)
+
+    def _unknown(self, first: int, nonce: bytes, standing: Standing, headless: bool = False) -> Segment:
         path = slots.segment_path(self._root, first)
-        return Segment(self._system, path, nonce, SegmentContent(), self._distrusted, headless)
+        return Segment(self._system, path, nonce, SegmentContent(), standing, headless)
 
     def _begin_segment(self, segments: SegmentList, first: int, traces: Traces) -> None:
         """Make the segment, unless a file is there that was not listed, and list it."""
@@ -203,6 +226,8 @@ class Segments:
         """The segment as it is there, evident or not; None if there is none."""
         header = self.header(first)
         if header is not None:
+            if self._standing.forgot:
+                return self.unknown(first, header.nonce)
             return self._segment(first, header.nonce)
         listed = self.present_list()
         nonce = None if listed is None else listed.content.nonces.get(first)
@@ -222,9 +247,7 @@ class Segments:
             self._system.close(file)
         if header is None or header.journal is not Journal.LIST:
             return None
-        segments = SegmentList(
-            self._system, f"{self._root}/{slots.LIST}", header.nonce, ListContent(), self._distrusted
-        )
+        segments = self._unknown_list(header.nonce, self._standing.renewed())
         segments.refresh()
         return segments
 

@@ -8,12 +8,21 @@ as the last part of a path is refused, a FIFO does not block, and no descriptor 
 programs.
 """
 
+import ctypes
 import errno
 import fcntl
 import os
 import stat
+import sys
 from collections.abc import Sequence
 from typing import NamedTuple
+
+# fallocate(2), which Python does not have: `os.posix_fallocate` would move the end of the file.
+_c = ctypes.CDLL(None, use_errno=True)
+_fallocate = getattr(_c, "fallocate64", None) or getattr(_c, "fallocate", None)
+if _fallocate is not None:
+    _fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_keep_size = 1
 
 _always = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -30,6 +39,10 @@ class Status(NamedTuple):
     """`stat.S_IFREG`, `stat.S_IFDIR`, ..."""
     modified: float
     """Unix time in seconds."""
+    changed: int
+    """When content or attributes last changed, in nanoseconds of Unix time. Nobody can set it."""
+    allocated: int
+    """Bytes of the blocks that the file has."""
 
 
 class Item(NamedTuple):
@@ -85,6 +98,21 @@ class System:
     def write(self, file: int, chunks: Sequence[memoryview]) -> int:
         """Write at the end of a file opened by `open_append`; how many of the chunks' bytes were written."""
         return os.writev(file, chunks)
+
+    def free_bytes(self, file: int) -> int:
+        """How much room there is on the file system; a part of it may be for privileged processes only."""
+        found = os.fstatvfs(file)
+        return found.f_bfree * found.f_frsize if found.f_blocks else sys.maxsize  # a tmpfs without a limit
+
+    def reserve(self, file: int, start: int, size: int) -> None:
+        """Have blocks for that range, and leave the end of the file where it is.
+
+        Raises ENOSPC and EDQUOT, and may keep a part then. Does nothing where the file system cannot.
+        """
+        if _fallocate is not None and _fallocate(file, _keep_size, start, size) != 0:
+            number = ctypes.get_errno()
+            if number in full_errors:
+                raise OSError(number, os.strerror(number))
 
     def position(self, file: int) -> int:
         """Where the descriptor's last write ended."""
@@ -166,7 +194,19 @@ class System:
 
 def _status(found: os.stat_result) -> Status:
     identity = (found.st_dev, found.st_ino)
-    return Status(identity, found.st_size, found.st_nlink, stat.S_IFMT(found.st_mode), found.st_mtime)
+    return Status(
+        identity,
+        found.st_size,
+        found.st_nlink,
+        stat.S_IFMT(found.st_mode),
+        found.st_mtime,
+        found.st_ctime_ns,
+        found.st_blocks * 512,
+    )
+
+
+full_errors = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""That there is no room."""
 
 
 def is_absent(error: OSError) -> bool:
