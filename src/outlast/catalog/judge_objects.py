@@ -10,7 +10,7 @@ from outlast.base.errors import (
     WriteExpired,
     WriteLost,
 )
-from outlast.catalog.content import Stored, extent_rows, stored
+from outlast.catalog.content import Stored, extent_runs, stored
 from outlast.catalog.records import (
     Body,
     Condition,
@@ -126,7 +126,7 @@ def object_copied(tables: Tables, record: ObjectCopied) -> Version | StoreError:
     old, content = source
     attributes = old.attributes if record.attributes is None else record.attributes
     version = msgspec.structs.replace(old, id=record.version_id, modified=record.at, attributes=attributes)
-    tables.extents.hold(extent_rows(content))
+    tables.extents.hold(extent_runs(content))
     put_version(tables, bucket, record.key.encode(), version, content)
     return version
 

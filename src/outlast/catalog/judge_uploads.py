@@ -12,7 +12,7 @@ from outlast.base.errors import (
     PartTooSmall,
     StoreError,
 )
-from outlast.catalog.content import cut, extent_rows, joined
+from outlast.catalog.content import cut, extent_runs, joined
 from outlast.catalog.judge_objects import enter, no_bucket, put_version, refused_by, source_of
 from outlast.catalog.records import (
     PartCopied,
@@ -66,7 +66,7 @@ def part_copied(tables: Tables, record: PartCopied) -> StoreError | None:
     if not 0 <= record.start <= stop <= version.size:
         return InvalidPart(f"the source has {version.size} bytes, fewer than the range asks for")
     copied = cut(content, record.start, stop)
-    tables.extents.hold(extent_rows(copied))
+    tables.extents.hold(extent_runs(copied))
     part = Part(record.number, record.md5.hex(), record.length, record.at, None)
     tables.uploads.put_part(record.upload, part, copied, tables.slot)
     return None
