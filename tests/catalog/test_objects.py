@@ -1,6 +1,6 @@
 """Objects: put, copy, delete, and the conditions of these."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
@@ -254,6 +254,30 @@ def test_extents_entered_together_are_one_reference_and_cuts_of_them_few(state: 
     assert [part.count for part in found.stored if isinstance(part, Reference)] == [998]
     assert [piece.extent for piece in found.content if isinstance(piece, Piece)] == extents[1:-1]
     assert len(cut(found.stored, 5, 9975)) == 3
+
+
+def test_large_objects_are_found_copied_and_deleted_with_few_statements(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = put("a", in_extents(*[extent(10) for _ in range(1000)]))
+    apply(state, record)
+    statements: list[str] = []
+    database = state._database
+    for name in ("run", "rows"):
+        real = getattr(database, name)
+
+        def counted(sql: str, *values: object, real: Callable[..., object] = real) -> object:
+            statements.append(sql)
+            return real(sql, *values)
+
+        monkeypatch.setattr(database, name, counted)
+    assert state.find("bucket", "a") is not None
+    apply(state, copied(record.version))
+    apply(state, ObjectDeleted("bucket", "a"))
+    apply(state, ObjectDeleted("other", "copy"))
+    assert len(statements) < 100
+    counts = state.counts()
+    assert (counts.objects, counts.extents, counts.dead) == (0, 0, 1000)
 
 
 def test_extents_are_looked_up_when_they_are_come_to(state: State) -> None:
