@@ -21,9 +21,10 @@ from making import (
     upload_created,
 )
 
-from outlast.base.errors import LocalStateCorrupt
+from outlast.base.errors import LocalStateCorrupt, StoreUnavailable
 from outlast.base.limits import KIB
 from outlast.catalog import records as r
+from outlast.catalog.content import Piece
 from outlast.catalog.database_file import check_database, copy_database
 from outlast.catalog.state import State
 from outlast.catalog.wire import encode
@@ -66,6 +67,12 @@ def batches() -> list[list[r.AnyRecord]]:
     return log
 
 
+def whole(state: State, key: str) -> tuple[object, ...] | None:
+    """The version of the key, with all its extents."""
+    found = state.find("bucket", key)
+    return None if found is None else (found.version, found.offset, found.content)
+
+
 LOG = [[encode(record) for record in batch] for batch in batches()]
 
 READS: dict[str, Callable[[State], object]] = {
@@ -80,7 +87,7 @@ READS: dict[str, Callable[[State], object]] = {
     "wholes": lambda state: sorted(state.placements().wholes),
     "drills": lambda state: (state.drills(), state.drill_reports()),
     **{f"parts {n}": lambda state, n=n: state.parts(UPLOADS[n].upload) for n in range(3)},  # type: ignore[misc]
-    **{f"find {n}": lambda state, n=n: state.find("bucket", f"key {n}") for n in range(KEYS)},  # type: ignore[misc]
+    **{f"find {n}": lambda state, n=n: whole(state, f"key {n}") for n in range(KEYS)},  # type: ignore[misc]
     **{f"head {n}": lambda state, n=n: state.version("bucket", f"key {n}") for n in range(KEYS)},  # type: ignore[misc]
 }
 
@@ -243,7 +250,7 @@ def test_a_damaged_catalog_is_not_copied_and_is_found_when_all_of_it_is_read(
     files: dict[str, Files], tmp_path: Path
 ) -> None:
     main, _ = files["closed"]
-    path, random = tmp_path / "catalog.db", Random(1)
+    path, random = tmp_path / "catalog.db", Random(2)  # with 1 a free page is damaged, which nobody reads
     check_database(left(path, files["closed"]))
     copy_database(path, tmp_path / "copy.db")
     for n in range(20):
@@ -320,6 +327,22 @@ def test_a_damaged_file_is_replaced_while_it_is_in_use(files: dict[str, Files], 
     assert {name: read(state) for name, read in READS.items()} == right(SLOTS - 1)
     state.close()
     assert check(path) == f"right at {SLOTS - 1}"
+
+
+def test_what_was_found_before_the_file_was_replaced_says_so(state: State) -> None:
+    other = state.beside()
+    one = extent(300_000)
+    for there in (state, other):
+        apply(there, GENESIS, r.BucketCreated("bucket", 1), put("key", in_extents(one)))
+    found = state.find("bucket", "key")
+    assert found is not None
+    damage: list[object] = []
+    state.on_damage = damage.append
+    state.replace(other)
+    with pytest.raises(StoreUnavailable):
+        next(found.pieces())
+    assert not damage
+    assert state.find("bucket", "key").content == (Piece(one, 0, one.size),)  # type: ignore[union-attr]
 
 
 def test_a_state_that_could_not_go_back_answers_nothing_any_more(tmp_path: Path) -> None:

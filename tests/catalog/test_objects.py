@@ -1,20 +1,24 @@
 """Objects: put, copy, delete, and the conditions of these."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from making import GENESIS, PLAIN, apply, apply_one, extent, fresh_id, in_extents, put
 
-from outlast.base.errors import NoSuchBucket, NoSuchKey, PreconditionFailed
+from outlast.base.errors import NoSuchBucket, NoSuchKey, PreconditionFailed, ReadExpired
 from outlast.base.limits import MIB
-from outlast.catalog.content import Found, Inline, Piece, Reference, cut, located, overlapping
+from outlast.catalog.content import Found, Inline, Piece, Reference, cut, joined, located, overlapping
 from outlast.catalog.records import (
     Attributes,
     BucketCreated,
     Checksum,
     Condition,
+    Extent,
+    ExtentsCollected,
+    FragmentsLost,
     ObjectCopied,
     ObjectDeleted,
     ObjectsDeleted,
@@ -190,12 +194,16 @@ def test_any_key_is_kept_and_listed_in_the_order_of_its_bytes(keys: list[str]) -
     state.close()
 
 
-CONTENTS = st.lists(st.one_of(st.binary(min_size=1, max_size=6), st.integers(1, 6))).map(
-    lambda sizes: tuple(
-        size if isinstance(size, bytes) else Reference(bytes([number]), number, size)
-        for number, size in enumerate(sizes)
-    )
+def content_of(parts: list[bytes | tuple[int, int, int, int]]) -> tuple[bytes | Reference, ...]:
+    """References to rows of which some follow one another, and some come twice."""
+    return tuple(part if isinstance(part, bytes) else Reference(*part) for part in parts)
+
+
+PARTS = st.one_of(
+    st.binary(min_size=1, max_size=6),
+    st.tuples(st.integers(1, 9), st.integers(0, 2), st.integers(1, 4), st.integers(1, 5)),
 )
+CONTENTS = st.lists(PARTS).map(content_of)
 
 
 def spelled(content: tuple[bytes | Reference, ...]) -> list[object]:
@@ -205,29 +213,97 @@ def spelled(content: tuple[bytes | Reference, ...]) -> list[object]:
         if isinstance(part, bytes):
             units += part
         else:
-            units += [(part.extent, n) for n in range(part.start, part.start + part.length)]
+            for row in range(part.extent, part.extent + part.count):
+                units += [(row, n) for n in range(part.start, part.start + part.length)]
     return units
 
 
-@given(CONTENTS, st.integers(0, 30), st.integers(0, 30))
+@given(CONTENTS, st.integers(0, 60), st.integers(0, 60))
 def test_cutting_a_content_is_cutting_its_bytes(
     content: tuple[bytes | Reference, ...], start: int, stop: int
 ) -> None:
     assert spelled(cut(content, start, stop)) == spelled(content)[start:stop]
 
 
-@given(CONTENTS, st.integers(0, 30), st.integers(1, 30))
-def test_the_overlapping_parts_hold_the_span_and_no_part_more(
+@given(st.lists(CONTENTS))
+def test_joining_contents_is_joining_their_bytes(contents: list[tuple[bytes | Reference, ...]]) -> None:
+    assert spelled(joined(contents)) == [unit for content in contents for unit in spelled(content)]
+
+
+@given(CONTENTS, st.integers(0, 60), st.integers(1, 60))
+def test_the_overlapping_parts_hold_the_span_and_no_extent_more(
     content: tuple[bytes | Reference, ...], start: int, length: int
 ) -> None:
     offset, parts = overlapping(content, start, start + length)
     wished = spelled(content)[start : start + length]
     assert spelled(parts)[start - offset :][: len(wished)] == wished
-    for low, high, _ in located(parts):
+    each = [one for part in parts for one in ([part] if isinstance(part, bytes) else split(part))]
+    for low, high, _ in located(tuple(each)):
         assert low + offset < start + length and high + offset > start
 
 
+def split(part: Reference) -> list[Reference]:
+    return [part.some(number, number + 1) for number in range(part.count)]
+
+
+def test_extents_entered_together_are_one_reference_and_cuts_of_them_few(state: State) -> None:
+    extents = [extent(10) for _ in range(1000)]
+    apply(state, put("a", in_extents(*extents)))
+    found = state.find("bucket", "a", span=(15, 9985))
+    assert found is not None
+    assert [part.count for part in found.stored if isinstance(part, Reference)] == [998]
+    assert [piece.extent for piece in found.content if isinstance(piece, Piece)] == extents[1:-1]
+    assert len(cut(found.stored, 5, 9975)) == 3
+
+
+def test_large_objects_are_found_copied_and_deleted_with_few_statements(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = put("a", in_extents(*[extent(10) for _ in range(1000)]))
+    apply(state, record)
+    statements: list[str] = []
+    database = state._database
+    for name in ("run", "rows"):
+        real = getattr(database, name)
+
+        def counted(sql: str, *values: object, real: Callable[..., object] = real) -> object:
+            statements.append(sql)
+            return real(sql, *values)
+
+        monkeypatch.setattr(database, name, counted)
+    assert state.find("bucket", "a") is not None
+    apply(state, copied(record.version))
+    apply(state, ObjectDeleted("bucket", "a"))
+    apply(state, ObjectDeleted("other", "copy"))
+    assert len(statements) < 100
+    counts = state.counts()
+    assert (counts.objects, counts.extents, counts.dead) == (0, 0, 1000)
+
+
+def test_extents_are_looked_up_when_they_are_come_to(state: State) -> None:
+    first, second = extent(10), extent(10)
+    apply(state, put("a", in_extents(first, second)))
+    found = state.find("bucket", "a")
+    assert found is not None
+    pieces = found.pieces()
+    assert next(pieces) == Piece(first, 0, 10)
+    apply(state, FragmentsLost(second.id, (second.fragment(1),)))
+    assert next(pieces) == Piece(msgspec.structs.replace(second, missing=0b10), 0, 10)
+
+
+def test_the_row_of_an_extent_that_was_collected_is_given_to_no_other(state: State) -> None:
+    apply(state, put("a", in_extents(extent(10))))
+    found = state.find("bucket", "a")
+    assert found is not None
+    (one,) = state.extents()
+    apply(state, ObjectDeleted("bucket", "a"))
+    apply(state, ExtentsCollected((one.id,)))
+    apply(state, put("b", in_extents(extent(10))))
+    with pytest.raises(ReadExpired):
+        next(found.pieces())
+
+
 def test_mixed_contents_are_inline_only_when_all_of_it_is() -> None:
-    version = put("a").version
-    assert Found(version, (Inline(b"ab"), Inline(b"c"))).inline == b"abc"
-    assert Found(version, (Inline(b"ab"), Piece(extent(), 0, 1))).inline is None
+    version, never = put("a").version, dict[int, Extent]().__getitem__
+    assert Found(version, (b"ab", b"c"), 0, never).inline == b"abc"
+    assert Found(version, (b"ab", Reference(1, 0, 1)), 0, never).inline is None

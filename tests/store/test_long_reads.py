@@ -9,7 +9,9 @@ from store_worlds import Far, content, in_far_store
 
 from outlast.base import limits
 from outlast.base.concurrency import cancel_and_wait
+from outlast.base.errors import StoreUnavailable
 from outlast.catalog.records import FragmentsLost
+from outlast.catalog.state import State
 from outlast.maintenance.mender import Mender
 from outlast.providers.wrap.fault import Shape
 from outlast.store.windows import Stretch
@@ -77,3 +79,39 @@ def test_fragments_that_move_while_they_are_asked_for_are_found() -> None:
         assert len({window.extent.places for window in windows}) == 2
 
     in_far_store(test, providers=7)
+
+
+async def build_anew(far: Far) -> None:
+    """Put another catalog, to which the log was applied from the start, in the place of the store's own."""
+    other = await far.world.gateway()
+    far.store.catalog.state.replace(other.state)
+    other.state._database = State(":memory:")._database  # its own now belongs to the store
+
+
+def test_a_reading_goes_on_after_the_local_catalog_was_built_anew() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        async with far.store.get("bucket", "k") as reading:
+            pieces = aiter(reading)
+            got = bytes(await anext(pieces))
+            await build_anew(far)
+            async for piece in pieces:
+                got += piece
+        assert got == content(SIZE)
+
+    in_far_store(test)
+
+
+def test_a_reading_whose_object_is_gone_from_the_new_catalog_ends_with_an_error() -> None:
+    async def test(far: Far) -> None:
+        await far.store.put("bucket", "k", content(SIZE))
+        async with far.store.get("bucket", "k") as reading:
+            pieces = aiter(reading)
+            await anext(pieces)
+            await far.store.delete("bucket", "k")
+            await build_anew(far)
+            with pytest.raises(StoreUnavailable):
+                async for _ in pieces:
+                    pass
+
+    in_far_store(test)

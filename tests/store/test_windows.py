@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlast.base.limits import MIB
-from outlast.catalog.content import Content, Found, Inline, Piece
+from outlast.catalog.content import Content, Found, Inline, Piece, Reference
 from outlast.catalog.records import Attributes, Extent, Version
 from outlast.store.windows import Stretch, first_window, is_empty, memory_bytes, split, stretches
 
@@ -30,7 +30,12 @@ def test_stretches_are_the_span(content: list[Inline | Piece], offset: int, data
     size = sum(piece.length for piece in whole)
     start = offset + data.draw(st.integers(0, size))
     stop = data.draw(st.integers(start, offset + size))
-    found = Found(Version(b"", "", size, 0, Attributes()), whole, offset)
+    parts = tuple(
+        piece.data if isinstance(piece, Inline) else Reference(row, piece.start, piece.length)
+        for row, piece in enumerate(whole)
+    )
+    rows = [piece if isinstance(piece, Inline) else piece.extent for piece in whole]
+    found = Found(Version(b"", "", size, 0, Attributes()), parts, offset, rows.__getitem__)  # type: ignore[arg-type]
     got = list(stretches(found, start, stop))
     assert sum(len(one) if isinstance(one, bytes) else one.size for one in got) == stop - start
     position, expected = offset, []

@@ -1,11 +1,13 @@
 """What an object consists of: a sequence of inline bytes and of stretches of extents.
 
-In the database a content is a list in which bytes stand for themselves and a `Reference` for a stretch
-of an extent. References are resolved when read, so that a fragment that was lost or moved is known at
-once to every object that shares its extent.
+In the database a content is a list in which bytes stand for themselves and a `Reference` for a stretch of
+an extent, or for the same stretch of many extents that were entered one after another: 5 TiB are 327,680
+extents, and a few thousand references at most. They are resolved when the bytes are read, one by one, so that
+a fragment that was lost or moved is known at once to every object that shares its extent, and to every
+reading.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from outlast.base.wire import Struct
@@ -14,15 +16,35 @@ from outlast.catalog.records import Body, Extent, Version
 
 
 class Reference(Struct):
-    """Bytes [start, start + length) of the extent in this row: shorter than its id, and quicker."""
+    """Bytes [start, start + length) of each of the extents in `count` rows from `extent` on.
+
+    A row is shorter than an extent's id, and quicker.
+    """
 
     extent: int
     start: int
     length: int
+    count: int = 1
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes it stands for."""
+        return self.length * self.count
+
+    def some(self, first: int, stop: int) -> "Reference":
+        """What it says of its extents [first, stop)."""
+        return Reference(self.extent + first, self.start, self.length, stop - first)
 
 
 Stored: TypeAlias = tuple[bytes | Reference, ...]
 """A content as the database has it."""
+
+
+class Run(NamedTuple):
+    """So many rows of extents from `first` on."""
+
+    first: int
+    rows: int
 
 
 class Inline(NamedTuple):
@@ -50,20 +72,42 @@ Content: TypeAlias = tuple[Inline | Piece, ...]
 class Found(NamedTuple):
     """A version with its content, or with the part of it that was asked for.
 
-    `offset` is the object's byte at which `content` begins: 0 when all was asked for.
+    `offset` is the object's byte at which that begins: 0 when all was asked for. `extent` gives the extent in
+    a row. It raises `StoreUnavailable` when the local catalog was built anew since: find the version again.
     """
 
     version: Version
-    content: Content
-    offset: int = 0
+    stored: Stored
+    offset: int
+    extent: Callable[[int], Extent]
+
+    def pieces(self) -> Iterator[Inline | Piece]:
+        """The object's bytes in order. Each extent is looked up when it is come to."""
+        for part in self.stored:
+            if isinstance(part, bytes):
+                yield Inline(part)
+            else:
+                for row in range(part.extent, part.extent + part.count):
+                    yield Piece(self.extent(row), part.start, part.length)
+
+    def pieces_in(self, start: int, stop: int) -> Iterator[tuple[int, Inline | Piece]]:
+        """Those that have one of the object's bytes [start, stop), each with the byte at which it begins."""
+        first, parts = overlapping(self.stored, start - self.offset, stop - self.offset)
+        position = self.offset + first
+        for piece in self._replace(stored=parts).pieces():
+            yield position, piece
+            position += piece.length
+
+    @property
+    def content(self) -> Content:
+        """All pieces at once: for what is known to be small."""
+        return tuple(self.pieces())
 
     @property
     def inline(self) -> bytes | None:
-        """All bytes of `content` if they lie in the catalog; None if a provider has to be asked."""
-        if len(self.content) == 1 and isinstance(only := self.content[0], Inline):
-            return only.data
-        inlines = [piece.data for piece in self.content if isinstance(piece, Inline)]
-        return b"".join(inlines) if len(inlines) == len(self.content) else None
+        """All bytes if they lie in the catalog; None if a provider has to be asked."""
+        inlines = [part for part in self.stored if isinstance(part, bytes)]
+        return b"".join(inlines) if len(inlines) == len(self.stored) else None
 
 
 content_blob: Blob[Stored] = Blob(Stored)
@@ -73,32 +117,51 @@ def stored(body: Body, rows: Sequence[int]) -> Stored:
     """The content of a new body: its bytes, or all of each of its extents, which are in these rows."""
     if body.inline is not None:
         return (body.inline,) if body.inline else ()
-    return tuple(Reference(row, 0, one.size) for row, one in zip(rows, body.extents, strict=True))
+    return _joined(Reference(row, 0, one.size) for row, one in zip(rows, body.extents, strict=True))
+
+
+def extent_runs(content: Stored) -> list[Run]:
+    """The rows of the extents that a content refers to, each as often as it does."""
+    return [Run(part.extent, part.count) for part in content if isinstance(part, Reference)]
 
 
 def extent_rows(content: Stored) -> list[int]:
-    """The rows of the extents that a content refers to, one entry for each reference."""
-    return [part.extent for part in content if isinstance(part, Reference)]
+    """The same, row by row."""
+    return [row for first, rows in extent_runs(content) for row in range(first, first + rows)]
 
 
 def length(content: Stored) -> int:
     """How many bytes it has."""
-    return sum(len(part) if isinstance(part, bytes) else part.length for part in content)
+    return sum(map(_length, content))
+
+
+def _length(part: bytes | Reference) -> int:
+    return len(part) if isinstance(part, bytes) else part.bytes
 
 
 def located(content: Stored) -> Iterator[tuple[int, int, bytes | Reference]]:
     """Each part with where it starts and stops in the whole, in bytes."""
     position = 0
     for part in content:
-        length = len(part) if isinstance(part, bytes) else part.length
+        length = _length(part)
         yield position, position + length, part
         position += length
 
 
 def overlapping(content: Stored, start: int, stop: int) -> tuple[int, Stored]:
-    """The parts, whole, that share bytes with [start, stop), and where the first of them starts."""
-    parts = [(low, part) for low, high, part in located(content) if low < stop and high > start]
-    return (parts[0][0] if parts else 0), tuple(part for _, part in parts)
+    """The parts that share bytes with [start, stop), of whole extents, and where the first of them starts."""
+    offset, parts = 0, list[bytes | Reference]()
+    for low, high, part in located(content):
+        if max(low, start) >= min(high, stop):
+            continue
+        first = 0
+        if isinstance(part, Reference):
+            first = max(start - low, 0) // part.length
+            part = part.some(first, -(-min(stop - low, part.bytes) // part.length))
+            low += first * part.length
+        offset = offset if parts else low
+        parts.append(part)
+    return offset, tuple(parts)
 
 
 def cut(content: Stored, start: int, stop: int) -> Stored:
@@ -107,14 +170,39 @@ def cut(content: Stored, start: int, stop: int) -> Stored:
     for low, high, part in located(content):
         first, last = max(start, low) - low, min(stop, high) - low
         if first < last:
-            parts.append(
-                part[first:last]
-                if isinstance(part, bytes)
-                else Reference(part.extent, part.start + first, last - first)
-            )
-    return tuple(parts)
+            parts.extend([part[first:last]] if isinstance(part, bytes) else _cut_reference(part, first, last))
+    return _joined(parts)
+
+
+def _cut_reference(part: Reference, start: int, stop: int) -> list[Reference]:
+    """Its bytes [start, stop), at least one: of the first extent, of those between, and of the last."""
+    (first, head), (last, tail) = divmod(start, part.length), divmod(stop - 1, part.length)
+    if first == last:
+        return [Reference(part.extent + first, part.start + head, stop - start)]
+    between = [part.some(first + 1, last)] if first + 1 < last else []
+    return [
+        Reference(part.extent + first, part.start + head, part.length - head),
+        *between,
+        Reference(part.extent + last, part.start, tail + 1),
+    ]
 
 
 def joined(contents: Sequence[Stored]) -> Stored:
     """Several contents one after another."""
-    return tuple(part for content in contents for part in content)
+    return _joined(part for content in contents for part in content)
+
+
+def _joined(parts: Iterable[bytes | Reference]) -> Stored:
+    """The parts, with references to rows that follow one another made one."""
+    together: list[bytes | Reference] = []
+    for part in parts:
+        last = together[-1] if together else b""
+        if isinstance(part, Reference) and isinstance(last, Reference) and _follows(last, part):
+            together[-1] = last.some(0, last.count + part.count)
+        else:
+            together.append(part)
+    return tuple(together)
+
+
+def _follows(last: Reference, part: Reference) -> bool:
+    return (last.start, last.length, last.extent + last.count) == (part.start, part.length, part.extent)

@@ -46,6 +46,7 @@ class Database:
             fail(error)
         self._path = path
         self._damaged = False
+        self._abandoned = False
         self.on_damage: Callable[[LocalStateCorrupt], None] = lambda error: None
         """Called when the file turns out to be damaged."""
         self._cursor = self._connection.cursor()
@@ -94,6 +95,8 @@ class Database:
         return not busy
 
     def _fail(self, error: apsw.Error) -> NoReturn:
+        if self._abandoned:
+            raise StoreUnavailable("the local catalog was closed, or built anew") from error
         try:
             fail(error)
         except LocalStateCorrupt as damage:
@@ -144,6 +147,11 @@ class Database:
             self._fail(error)
         return self._connection.last_insert_rowid()
 
+    def change(self, sql: str, *values: Any) -> int:
+        """Execute one statement; how many rows it changed."""
+        self.run(sql, *values)
+        return self._connection.changes()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing of what is run inside."""
@@ -181,6 +189,7 @@ class Database:
 
     def abandon(self) -> None:
         """Close the file as it is, as if the process had died."""
+        self._abandoned = True
         try:
             self._connection.close(force=True)
         except apsw.Error as error:

@@ -8,13 +8,14 @@ would know of their fragments.
 What is read shows as missing whatever does not count now (`layouts`), recorded as missing or not.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from heapq import merge
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
+from outlast.base.errors import ReadExpired
+from outlast.catalog.content import Run
 from outlast.catalog.database import Database, Row
 from outlast.catalog.layouts import Layout, Layouts, layout_of, lost, restored
 from outlast.catalog.records import Extent, Fragment
@@ -48,13 +49,17 @@ class Extents:
         """Whether enough of a new extent's fragments count."""
         return self._layouts.suffices(layout_of(extent))
 
-    def all_readable(self, rows: Iterable[int]) -> bool:
+    def all_readable(self, runs: Iterable[Run]) -> bool:
         """Whether enough fragments of each of these known extents count."""
-        layouts = self._database.rows(
-            "SELECT DISTINCT layout FROM extents WHERE id IN (SELECT value FROM json_each(?))",
-            json.dumps(list(rows)),
+        return all(
+            self._layouts.suffices(self._layouts[layout])
+            for run in runs
+            for (layout,) in self._database.rows(
+                "SELECT DISTINCT layout FROM extents WHERE id BETWEEN ? AND ?",
+                run.first,
+                run.first + run.rows - 1,
+            )
         )
-        return all(self._layouts.suffices(self._layouts[layout]) for (layout,) in layouts)
 
     # ------------------------------------------------------------ references
 
@@ -68,7 +73,7 @@ class Extents:
             known = self._database.row("SELECT id FROM extents WHERE extent = ?", extent.id)
             rows.append(self._enter(extent, died) if known is None else known[0])
             if known is not None and died is None:
-                self.hold(known)
+                self.hold([Run(known[0], 1)])
         return rows
 
     def _enter(self, extent: Extent, died: int | None) -> int:
@@ -84,34 +89,47 @@ class Extents:
             extent.key,
         )
 
-    def hold(self, rows: Iterable[int]) -> None:
-        """Count one more reference for each entry of `rows`."""
-        for id in rows:
-            refs, size, layout = self._row(
-                "UPDATE extents SET refs = refs + 1, died = NULL WHERE id = ? RETURNING refs, size, layout",
-                id,
-            )
-            if refs == 1:
-                self._count(layout, size, False, -1)
-                self._count(layout, size, True, 1)
+    def hold(self, runs: Iterable[Run]) -> None:
+        """Count one more reference for each row of `runs`."""
+        for run in runs:
+            if dead := self._alike(run, refs=0):
+                self._refer(run, "refs = refs + 1, died = NULL")
+            else:
+                self._refer(run, "refs = refs + 1")
+            for layout, size, number in dead:
+                self._count(layout, size, False, -number)
+                self._count(layout, size, True, number)
 
-    def release(self, rows: Iterable[int], died: int) -> None:
-        """Count one reference less for each entry of `rows`; at none the extent died, at the slot `died`."""
-        for id in rows:
-            refs, size, layout = self._row(
-                "UPDATE extents SET refs = refs - 1, died = CASE WHEN refs = 1 THEN ? END WHERE id = ?"
-                " RETURNING refs, size, layout",
-                died,
-                id,
-            )
-            if refs == 0:
-                self._count(layout, size, True, -1)
-                self._count(layout, size, False, 1)
+    def release(self, runs: Iterable[Run], died: int) -> None:
+        """Count one reference less for each row of `runs`; at none the extent died, at the slot `died`."""
+        for run in runs:
+            if last := self._alike(run, refs=1):
+                self._refer(run, "refs = refs - 1, died = CASE WHEN refs = 1 THEN ? END", died)
+            else:
+                self._refer(run, "refs = refs - 1")
+            for layout, size, number in last:
+                self._count(layout, size, True, -number)
+                self._count(layout, size, False, number)
 
-    def _row(self, sql: str, *values: object) -> Row:
-        row = self._database.row(sql, *values)
-        assert row is not None, "a content refers to an extent that is not in the catalog"
-        return row
+    def _alike(self, run: Run, refs: int) -> list[Row]:
+        """(layout, size, how many) of those in the run that have so many references."""
+        return self._database.rows(
+            "SELECT layout, size, count(*) FROM extents WHERE id BETWEEN ? AND ? AND refs = ?"
+            " GROUP BY layout, size",
+            run.first,
+            run.first + run.rows - 1,
+            refs,
+        )
+
+    def _refer(self, run: Run, change: str, *values: object) -> None:
+        """Change all rows of a run. `died` is in two indexes: to leave it alone, where it stays, is quick."""
+        changed = self._database.change(
+            f"UPDATE extents SET {change} WHERE id BETWEEN ? AND ?",
+            *values,
+            run.first,
+            run.first + run.rows - 1,
+        )
+        assert changed == run.rows, "a content refers to an extent that is not in the catalog"
 
     def collected(self, ids: Sequence[bytes]) -> None:
         """Forget dead extents. One that is alive after all stays."""
@@ -122,15 +140,15 @@ class Extents:
             if row is not None:
                 self._count(row[1], row[0], False, -1)
 
-    def _count(self, layout: int, size: int, alive: bool, sign: int) -> None:
-        """Count an extent among those that lie alike, or, with `sign` -1, no more."""
+    def _count(self, layout: int, size: int, alive: bool, number: int) -> None:
+        """Count so many more extents (below 0: less) among those that lie alike."""
         counted = self._layouts.changing(layout)
-        counted.fragment_bytes += sign * Geometry(size, self._layouts[layout].k).fragment_bytes
+        counted.fragment_bytes += number * Geometry(size, self._layouts[layout].k).fragment_bytes
         if alive:
-            counted.alive += sign
-            counted.bytes += sign * size
+            counted.alive += number
+            counted.bytes += number * size
         else:
-            counted.dead += sign
+            counted.dead += number
 
     # ------------------------------------------------------------ fragments
 
@@ -161,9 +179,12 @@ class Extents:
 
     # ------------------------------------------------------------ reading
 
-    def __getitem__(self, row: int) -> Extent:
-        """The extent in this row, to which a content refers."""
-        return self._shown(self._row(f"SELECT {_COLUMNS} FROM extents WHERE id = ?", row))
+    def at(self, row: int) -> Extent:
+        """The extent in this row, to which a content refers or did. Raises `ReadExpired` if it is gone."""
+        found = self._database.row(f"SELECT {_COLUMNS} FROM extents WHERE id = ?", row)
+        if found is None:
+            raise ReadExpired("what is read was overwritten or deleted, and is collected")
+        return self._shown(found)
 
     def find(self, id: bytes) -> Extent | None:
         """The extent with this id, dead or alive."""

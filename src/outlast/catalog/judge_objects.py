@@ -10,7 +10,7 @@ from outlast.base.errors import (
     WriteExpired,
     WriteLost,
 )
-from outlast.catalog.content import Stored, extent_rows, stored
+from outlast.catalog.content import Stored, extent_runs, stored
 from outlast.catalog.records import (
     Body,
     Condition,
@@ -106,7 +106,7 @@ def _too_late(tables: Tables, body: Body) -> StoreError | None:
 
 def lost(tables: Tables, content: Stored) -> StoreError | None:
     """Why a content that is known cannot become another object's: it could not be read."""
-    if tables.extents.all_readable(extent_rows(content)):
+    if tables.extents.all_readable(extent_runs(content)):
         return None
     return WriteLost("providers were lost, and too few fragments of what was written before are left")
 
@@ -135,7 +135,7 @@ def object_copied(tables: Tables, record: ObjectCopied) -> Version | StoreError:
         return refused
     attributes = old.attributes if record.attributes is None else record.attributes
     version = msgspec.structs.replace(old, id=record.version_id, modified=record.at, attributes=attributes)
-    tables.extents.hold(extent_rows(content))
+    tables.extents.hold(extent_runs(content))
     put_version(tables, bucket, record.key.encode(), version, content)
     return version
 

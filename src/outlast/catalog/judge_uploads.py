@@ -12,7 +12,7 @@ from outlast.base.errors import (
     PartTooSmall,
     StoreError,
 )
-from outlast.catalog.content import cut, extent_rows, joined
+from outlast.catalog.content import cut, extent_runs, joined
 from outlast.catalog.judge_objects import enter, lost, no_bucket, put_version, refused_by, source_of
 from outlast.catalog.records import (
     PartCopied,
@@ -68,7 +68,7 @@ def part_copied(tables: Tables, record: PartCopied) -> StoreError | None:
     copied = cut(content, record.start, stop)
     if (refused := lost(tables, copied)) is not None:
         return refused
-    tables.extents.hold(extent_rows(copied))
+    tables.extents.hold(extent_runs(copied))
     part = Part(record.number, record.md5.hex(), record.length, record.at, None)
     tables.uploads.put_part(record.upload, part, copied, tables.slot)
     return None

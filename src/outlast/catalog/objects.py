@@ -3,16 +3,7 @@
 from typing import NamedTuple
 
 from outlast.catalog.blobs import Blob
-from outlast.catalog.content import (
-    Content,
-    Found,
-    Inline,
-    Piece,
-    Stored,
-    content_blob,
-    extent_rows,
-    overlapping,
-)
+from outlast.catalog.content import Found, Stored, content_blob, extent_runs, overlapping
 from outlast.catalog.database import Database
 from outlast.catalog.extents import Extents
 from outlast.catalog.records import Checksum, Version
@@ -85,25 +76,14 @@ class Objects:
         if (found := self.stored(bucket, key)) is None:
             return None
         version, content = found
-        if span is None:
-            return Found(version, self._resolve(content))
-        offset, parts = overlapping(content, *span)
-        return Found(version, self._resolve(parts), offset)
-
-    def _resolve(self, content: Stored) -> Content:
-        pieces: list[Inline | Piece] = []
-        for part in content:
-            if isinstance(part, bytes):
-                pieces.append(Inline(part))
-            else:
-                pieces.append(Piece(self._extents[part.extent], part.start, part.length))
-        return tuple(pieces)
+        offset, parts = (0, content) if span is None else overlapping(content, *span)
+        return Found(version, parts, offset, self._extents.at)
 
     def put(self, bucket: int, key: bytes, version: Version, content: Stored) -> None:
         """Make `version` the newest. The references of `content` have been counted by the caller."""
         row = self._database.run(
             "INSERT INTO contents (extents, version, content) VALUES (?, ?, ?)",
-            len(extent_rows(content)),
+            sum(run.rows for run in extent_runs(content)),
             _version.encode(version),
             content_blob.encode(content),
         )
@@ -129,7 +109,7 @@ class Objects:
         if row[0]:
             row = self._database.row("SELECT content FROM contents WHERE id = ?", content)
             assert row is not None
-            self._extents.release(extent_rows(self._database.decoded(content_blob, row[0])), died)
+            self._extents.release(extent_runs(self._database.decoded(content_blob, row[0])), died)
         self._database.run("DELETE FROM contents WHERE id = ?", content)
 
     def any(self, bucket: int) -> bool:

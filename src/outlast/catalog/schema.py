@@ -12,7 +12,8 @@ thrown away and built anew. (The formats that last are the records' and the snap
   points into `contents` too.
 - `layouts` has what extents that lie alike have in common, and how many there are (`layouts.py`).
 - `extents.refs` counts references from contents and parts; at zero `died` says at which slot, and the row
-  stays until its fragments have been deleted.
+  stays until its fragments have been deleted. No row comes again after it was deleted (AUTOINCREMENT): a
+  reading keeps rows for hours, and must never be given another object's extent.
 """
 
 import re
@@ -47,7 +48,7 @@ CREATE TABLE contents (
     id INTEGER PRIMARY KEY, extents INTEGER NOT NULL, version BLOB NOT NULL, content BLOB NOT NULL);
 
 CREATE TABLE extents (
-    id INTEGER PRIMARY KEY, extent BLOB NOT NULL UNIQUE, refs INTEGER NOT NULL, died INTEGER,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, extent BLOB NOT NULL UNIQUE, refs INTEGER NOT NULL, died INTEGER,
     size INTEGER NOT NULL, layout INTEGER NOT NULL, key BLOB NOT NULL);
 CREATE INDEX extents_dead ON extents (died) WHERE died IS NOT NULL;
 CREATE INDEX extents_alike ON extents (layout, extent) WHERE died IS NULL;

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from outlast.catalog.blobs import Blob
-from outlast.catalog.content import Stored, content_blob, extent_rows
+from outlast.catalog.content import Stored, content_blob, extent_runs
 from outlast.catalog.database import Database
 from outlast.catalog.extents import Extents
 from outlast.catalog.records import Attributes, Checksum
@@ -83,7 +83,7 @@ class Uploads:
         """Delete a part, if there is one, and release its extents."""
         content = self.content(upload, number)
         if content is not None:
-            self._extents.release(extent_rows(content), died)
+            self._extents.release(extent_runs(content), died)
             self._database.run("DELETE FROM parts WHERE upload = ? AND number = ?", upload, number)
 
     def content(self, upload: bytes, number: int) -> Stored | None:

@@ -9,7 +9,7 @@ The first window is fetched before `get` returns, so that what cannot be read is
 body. Sync to find happen in one turn of the loop: a reading shows one version, whatever comes after it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from outlast.base import limits
@@ -17,6 +17,7 @@ from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import (
     LocalStateCorrupt,
+    NoSuchBucket,
     NoSuchKey,
     ReadExpired,
     StoreCorrupt,
@@ -87,13 +88,13 @@ class Reader:
         assert found is not None, "the version was there in this same turn"
         if (inline := found.inline) is not None:
             return Reading(version, start, stop, inline[start - found.offset : stop - found.offset])
-        return await self.open(found, start, stop)
+        return await self._open(bucket, key, found, start, stop)
 
-    async def open(self, found: Found, start: int, stop: int) -> Reading:
+    async def _open(self, bucket: str, key: str, found: Found, start: int, stop: int) -> Reading:
         """The bytes [start, stop) of what was found in this same turn, the first window fetched."""
         number = self._holds.begin()
         feed = Feed(
-            stretches(found, start, stop),
+            self._windows(bucket, key, found, start, stop),
             self.fetch,
             self.memory,
             self._clock,
@@ -101,6 +102,30 @@ class Reader:
         )
         await feed.begin()
         return Reading(found.version, start, stop, None, feed)
+
+    def _windows(self, bucket: str, key: str, found: Found, start: int, stop: int) -> Iterator[Window]:
+        """The bytes [start, stop) of what was found, uncut; each extent is looked up when its turn comes.
+
+        Where the local catalog was built anew meanwhile, the version is found again.
+        """
+        failed_at = -1
+        while start < stop:
+            try:
+                for window in stretches(found, start, stop):
+                    yield window
+                    start += len(window) if isinstance(window, bytes) else window.size
+            except (StoreUnavailable, LocalStateCorrupt) as error:
+                again = None if failed_at == start else self._find_again(bucket, key, found, start, stop)
+                if again is None:
+                    raise StoreUnavailable(f"what is read cannot be found any more: {error}") from error
+                found, failed_at = again, start
+                reached("read: the version was found again")
+
+    def _find_again(self, bucket: str, key: str, found: Found, start: int, stop: int) -> Found | None:
+        try:
+            return self._catalog.state.find(bucket, key, found.version.id, (start, stop))
+        except (NoSuchBucket, LocalStateCorrupt):
+            return None
 
     async def fetch(self, window: Window) -> list[memoryview]:
         """The window's plaintext, in order. Raises `StoreUnavailable`, `StoreCorrupt`."""

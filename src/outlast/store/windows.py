@@ -31,15 +31,13 @@ Window: TypeAlias = bytes | Stretch
 
 def stretches(found: Found, start: int, stop: int) -> Iterator[Window]:
     """What makes up the bytes [start, stop) of the object, uncut. `found` must have all pieces of it."""
-    position = found.offset
-    for piece in found.content:
+    for position, piece in found.pieces_in(start, stop):
         low, high = max(start - position, 0), min(stop - position, piece.length)
-        if low < high:
-            if isinstance(piece, Inline):
-                yield piece.data[low:high]
-            else:
-                yield Stretch(piece.extent, piece.start + low, piece.start + high)
-        position += piece.length
+        assert low < high, "only pieces with wanted bytes are looked up"
+        if isinstance(piece, Inline):
+            yield piece.data[low:high]
+        else:
+            yield Stretch(piece.extent, piece.start + low, piece.start + high)
 
 
 def first_window(stretch: Stretch, window_bytes: int) -> tuple[Stretch, Stretch | None]:
