@@ -637,13 +637,18 @@ def test_whoever_noticed_that_a_voter_forgot_uses_it_again_when_it_was_taken_bac
         assert tried(lambda user=user: user.create(UNSEEN, b"x", NEXT_MARKER)) is None
 
 
-def test_whoever_noticed_that_a_voter_forgot_can_take_it_back() -> None:
+@pytest.mark.parametrize("noticed_before", [False, True])
+def test_whoever_noticed_that_a_voter_forgot_can_read_what_is_left_and_take_it_back(
+    noticed_before: bool,
+) -> None:
     world = World()
     user = process_of(world, True)
     write_over(world)
-    check_estranged(user)
-    assert user.get(OLD, None, None) == world.votes[OLD], "what is there can be read without the marker"
+    if noticed_before:
+        check_estranged(user)
     assert [entry.key for entry in user.walk("log/", "")] == [OLD]
+    assert user.get(OLD, None, None) == world.votes[OLD]
+    check_estranged(user)
     world.mark(user, NEXT_MARKER)
     assert user.get(OLD, None, NEXT_MARKER) == world.votes[OLD]
     assert tried(lambda: user.create(OLD_NEXT, b"x", NEXT_MARKER)) is None

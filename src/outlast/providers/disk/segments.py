@@ -226,9 +226,12 @@ class Segments:
         """The segment as it is there, evident or not; None if there is none."""
         header = self.header(first)
         if header is not None:
-            if self._standing.forgot:
-                return self.unknown(first, header.nonce)
-            return self._segment(first, header.nonce)
+            segment = self._segment(first, header.nonce)
+            try:
+                segment.refresh()
+            except Lost:
+                return self.unknown(first, header.nonce)  # what there is of it can be read all the same
+            return segment
         listed = self.present_list()
         nonce = None if listed is None else listed.content.nonces.get(first)
         return self.unknown(first, nonce, headless=True) if nonce and first in self.files() else None
