@@ -249,7 +249,8 @@ class Store:
         """The newest version's bytes: all, those in `span` ([start, stop)), or what `select(version)` says.
 
         `async with` closes the reading, `await` leaves that to the caller. Raises `NoSuchBucket`,
-        `NoSuchKey`, `StoreCorrupt`, `StoreBusy`, and what `select` raises.
+        `NoSuchKey`, `StoreCorrupt`, `StoreBusy`, and what `select` raises. Reading on may raise
+        `ReadExpired`: it took so long that the object was overwritten or deleted, and is collected.
         """
         return PendingReading(self.reader.get(bucket, key, select or (lambda version: span)))
 
