@@ -25,7 +25,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "run"))
 # are killed, not reaped by the test that used them) need some of it.
 budget_cpu_s = 1100.0
 # So many files are named that cost most.
-files_named = 8
+files_named = 60
 
 _spent: Counter[str] = Counter()
 _waited: Counter[str] = Counter()
