@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 from outlast.providers.marker import Marker
-from outlast.testing.http_connection import Connection
+from outlast.testing.http_connection import HttpConnection
 
 
 class Raw:
@@ -13,7 +13,7 @@ class Raw:
     def __init__(self, port: int, bucket: str) -> None:
         self._port = port
         self._bucket = bucket
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[HttpConnection] = deque()
 
     async def put(self, key: str, data: bytes, under: Marker | None = None) -> None:
         """Write an object."""
@@ -33,9 +33,9 @@ class Raw:
         self._idle.append(connection)
         return response.body
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> HttpConnection:
         loop = asyncio.get_running_loop()
-        _, connection = await loop.create_connection(Connection, "127.0.0.1", self._port)
+        _, connection = await loop.create_connection(HttpConnection, "127.0.0.1", self._port)
         return connection
 
     def close(self) -> None:

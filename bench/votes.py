@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.measurement import Measurement, rate
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
-from outlast.providers.disk.slots import State
+from outlast.providers.disk.slots import StateName
 from outlast.providers.disk.system import System
 from outlast.providers.disk.tree import Tree
 from outlast.providers.marker import MARKER_KEY, Marker
@@ -60,7 +60,7 @@ def _voter(root: Path, content: bytes, journal: bool) -> Vote:
     if journal and segments is None:
         raise SystemExit(f"{root}: no file system on which journals are kept")
     tree.put(MARKER_KEY, replace(marker, segments=segments).encode(), None)
-    return lambda slot: tree.create(State(slot, 0).key, content, marker)
+    return lambda slot: tree.create(StateName(slot, 0).key, content, marker)
 
 
 def _appender(path: Path, content: bytes) -> Vote:

@@ -19,7 +19,7 @@ from outlast.testing.history import linearizable
 from outlast.testing.installation import GatewayProcess, Installation
 from outlast.testing.s3_client import S3Client
 from outlast.testing.targets import S3Target
-from outlast.testing.workload import Load, Report
+from outlast.testing.workload import Load, LoadReport
 
 BUCKET = "bucket"
 CLOCK = SystemClock()
@@ -171,7 +171,7 @@ async def eventually(holds: Callable[[], Awaitable[bool]], within_s: float = ANS
 
 
 @asynccontextmanager
-async def working(load: Load, clients: int) -> AsyncIterator[Report]:
+async def working(load: Load, clients: int) -> AsyncIterator[LoadReport]:
     """Clients that work as long as the context lasts."""
     over = asyncio.Event()
     running = asyncio.ensure_future(load.run(clients, until=over.is_set))

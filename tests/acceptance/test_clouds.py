@@ -15,7 +15,7 @@ from scene import CLOCK, ENTROPY, working
 from under_load import Moments, nothing_is_lost
 
 from outlast.base.limits import KIB, MIB
-from outlast.testing.workload import Load, Mix, Report
+from outlast.testing.workload import Load, LoadReport, Mix
 
 CLIENTS = 4
 CALM_S, FAILING_S = 0.5, 4.0
@@ -53,7 +53,7 @@ STORES: dict[str, tuple[Mapping[str, str], Failures]] = {
 }
 
 
-async def survive(scene: CloudScene, load: Load, report: Report, name: str, shape: str) -> None:
+async def survive(scene: CloudScene, load: Load, report: LoadReport, name: str, shape: str) -> None:
     """One place fails and comes back; everything is repaired, and nobody has noticed."""
     calm = CLOCK.monotonic()
     await CLOCK.sleep(CALM_S)

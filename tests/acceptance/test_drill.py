@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from scene import BUCKET, CLOCK, ENTROPY, Scene, eventually, judge, working
 
-from outlast.outages.drill.conduct import Pace
+from outlast.outages.drill.conduct import DrillPace
 from outlast.testing.installation import GatewayProcess
 from outlast.testing.s3_client import S3Client
 from outlast.testing.workload import SMALL_SIZES, Load, Mix
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_grou
 
 LARGE = bytes(300_000)
 # Gateways hear of it with their next request; then the lease runs. The rest is for a busy machine.
-ENDED_S_MAX = Pace().lease + 30
+ENDED_S_MAX = DrillPace().lease + 30
 DRILLED_S = 20.0
 
 

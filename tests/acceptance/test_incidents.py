@@ -20,9 +20,9 @@ from outlast.assembly.opening import open_store
 from outlast.assembly.settings import load_settings
 from outlast.base.limits import KIB
 from outlast.maintenance.repair import repair
-from outlast.outages.drill.conduct import Drill, Pace
-from outlast.outages.drill.plan import Plan, plan_incident, played_on
-from outlast.outages.drill.report import Report
+from outlast.outages.drill.conduct import Drill, DrillPace
+from outlast.outages.drill.plan import DrillPlan, plan_incident, played_on
+from outlast.outages.drill.report import DrillReport
 from outlast.outages.holdings import holdings
 from outlast.outages.incidents import Incident, load_incidents
 from outlast.outages.what_if import Verdict, outage_from, what_if
@@ -39,7 +39,7 @@ PLAYED_S = 2.0
 TOO_MANY_S = 10.0
 """Nobody is told that there is no majority before some seconds have passed."""
 
-PACE = Pace(before=0.3, after=0.3, canary_pause=0.1)
+PACE = DrillPace(before=0.3, after=0.3, canary_pause=0.1)
 CLOUDS = {
     "moto": "operator=Amazon&region=us-east-1&software=S3",
     "azurite": "operator=Microsoft&region=southcentralus",
@@ -81,14 +81,14 @@ class Theatre:
             cast.append((incident, hit or ([*CLOUDS][number % len(CLOUDS)],)))
         return sorted(cast, key=lambda part: part[1])
 
-    def plan(self, incident: Incident, *hit: str, seconds: float = PLAYED_S) -> tuple[Plan, Verdict]:
+    def plan(self, incident: Incident, *hit: str, seconds: float = PLAYED_S) -> tuple[DrillPlan, Verdict]:
         """The incident on these, or on whom it hits; and what what-if says of that."""
         state = self.store.catalog.state
         outage = outage_from(incident, tuple(state.members()))
         plan = plan_incident(incident, played_on(outage, hit) if hit else outage, seconds)
         return plan, what_if(holdings(state), plan.outage, {})
 
-    async def play(self, plan: Plan) -> Report:
+    async def play(self, plan: DrillPlan) -> DrillReport:
         return await Drill(self.store, plan, CLOCK, ENTROPY, PACE).run()
 
 

@@ -6,7 +6,7 @@ import pytest
 from scene import CLOCK
 
 from outlast.testing.siege.evidence import summary
-from outlast.testing.siege.options import NEMESES, Options
+from outlast.testing.siege.options import NEMESES, SiegeOptions
 from outlast.testing.siege.siege import besiege
 from outlast.testing.siege.timeline import Timeline
 
@@ -16,21 +16,21 @@ KEPT = Path(__file__).parents[2] / "build" / "siege"
 SEED, SECONDS = 1, 120.0
 
 
-async def held(options: Options, folder: Path) -> Timeline:
+async def held(options: SiegeOptions, folder: Path) -> Timeline:
     timeline = await besiege(options, folder / f"seed-{options.seed}", CLOCK, print)
     print(summary(options, timeline))
     return timeline
 
 
 async def test_two_minutes_of_siege_find_nothing() -> None:
-    options = Options.draw(SEED, SECONDS, nemeses=NEMESES, providers=3, tolerate=1, gateways=3)
+    options = SiegeOptions.draw(SEED, SECONDS, nemeses=NEMESES, providers=3, tolerate=1, gateways=3)
     timeline = await held(options, KEPT)
     assert not timeline.found, f"kept in {KEPT}: {dict(timeline.found)}"
     assert timeline.counts["put done"] > SECONDS and timeline.counts["get done"] > SECONDS
 
 
 async def test_a_client_that_lies_is_found_and_the_evidence_kept(tmp_path: Path) -> None:
-    options = Options.draw(
+    options = SiegeOptions.draw(
         SEED, 3.0, nemeses=(), providers=3, tolerate=1, gateways=2, contents="small", canary=True
     )
     timeline = await held(options, tmp_path)

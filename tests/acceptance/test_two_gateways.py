@@ -9,7 +9,7 @@ from scene import CLOCK, ENTROPY, Scene, answered, judge, working
 
 from outlast.base.limits import KIB
 from outlast.catalog.records import Condition
-from outlast.testing.history import History, Operation, linearizable
+from outlast.testing.history import ClientHistory, ClientOperation, linearizable
 from outlast.testing.targets import Refused, Target
 from outlast.testing.workload import Load, Mix
 
@@ -22,7 +22,7 @@ class Races:
 
     def __init__(self, targets: Sequence[Target]) -> None:
         self.targets = targets
-        self.history = History()
+        self.history = ClientHistory()
 
     async def create(self, key: str) -> str:
         """Everybody creates the key; the winner's ETag."""
@@ -69,7 +69,7 @@ def _etag(content: bytes | bytearray) -> str:
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
-async def _has_won(operation: Operation, write: Awaitable[object]) -> bool:
+async def _has_won(operation: ClientOperation, write: Awaitable[object]) -> bool:
     """Any other answer than yes and the condition's no comes out."""
     try:
         await write

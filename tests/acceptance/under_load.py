@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from scene import CLOCK, Scene, judge
 
-from outlast.testing.workload import Load, Report
+from outlast.testing.workload import Load, LoadReport
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Moments:
     healed: float
     mended: float
 
-    def tell(self, name: str, report: Report) -> None:
+    def tell(self, name: str, report: LoadReport) -> None:
         spans = {
             "before": (self.calm, self.failing),
             "during": (self.failing, self.healed),

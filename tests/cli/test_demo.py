@@ -7,7 +7,7 @@ import pytest
 
 from outlast.cli.demo.gateway import free_port
 from outlast.cli.demo.story import standard_library
-from outlast.cli.demo.traffic import Phase
+from outlast.cli.demo.traffic import DemoPhase
 
 
 @pytest.mark.slow
@@ -42,7 +42,7 @@ def test_the_library_is_loaded_without_what_was_installed_into_it() -> None:
 
 
 def test_percentiles_are_those_of_the_sorted_latencies() -> None:
-    phase = Phase("p", 0.0, 1.0, latencies_s=[0.004, 0.001, 0.002, 0.003])
+    phase = DemoPhase("p", 0.0, 1.0, latencies_s=[0.004, 0.001, 0.002, 0.003])
     assert phase.percentile_ms(0.5) == 3.0
     assert phase.percentile_ms(0.99) == 4.0
-    assert Phase("none", 0.0).percentile_ms(0.5) == 0.0
+    assert DemoPhase("none", 0.0).percentile_ms(0.5) == 0.0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outlast.cli.drill import BROKEN
-from outlast.outages.drill.conduct import Pace
+from outlast.outages.drill.conduct import DrillPace
 from outlast.outages.drill.promise import Promise
 
 BIG = hashlib.shake_128(b"big").digest(300_000)
@@ -16,7 +16,9 @@ BIG = hashlib.shake_128(b"big").digest(300_000)
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes before and after a drill takes less time than in life."""
-    monkeypatch.setattr("outlast.cli.drill.pace", Pace(before=0.3, after=0.1, canary_pause=0.02, look=0.02))
+    monkeypatch.setattr(
+        "outlast.cli.drill.pace", DrillPace(before=0.3, after=0.1, canary_pause=0.02, look=0.02)
+    )
 
 
 @pytest.fixture
@@ -155,4 +157,4 @@ def test_what_makes_no_sense_is_told(shell: Any) -> None:
 
 def test_the_page_tells_how_long_a_killed_drill_lasts() -> None:
     page = (Path(__file__).parents[2] / "docs" / "drills.md").read_text(encoding="utf-8")
-    assert f"{Pace().lease:.0f} s" in page
+    assert f"{DrillPace().lease:.0f} s" in page

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Shell
 
-from outlast.cli.what_if import Level, _too_bad
+from outlast.cli.what_if import FailLevel, _too_bad
 from outlast.outages.answer import Answer
 from outlast.outages.holdings import Amount, Holdings
 from outlast.outages.incidents import load_incidents
@@ -163,8 +163,8 @@ def test_the_key_file_fails_no_build_that_did_not_name_it() -> None:
     key = Outage("key=outlast.key", ("key",), frozenset(), manner="lost")
     verdict = judge(Holdings(Policy(0), (), (), (), (), Amount()), key, {})
     assert verdict.most.summary == "data-loss"
-    assert not _too_bad([Answer(verdict)], Level.WRITE, allow_unknown=False, named=False)
-    assert _too_bad([Answer(verdict)], Level.WRITE, allow_unknown=False, named=True)
+    assert not _too_bad([Answer(verdict)], FailLevel.WRITE, allow_unknown=False, named=False)
+    assert _too_bad([Answer(verdict)], FailLevel.WRITE, allow_unknown=False, named=True)
 
 
 def test_markdown_is_one_table(filled: Any) -> None:

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
-from outlast.gateway.server import Gateway
+from outlast.gateway.server import GatewayServer
 from outlast.store import AccessKey
 from outlast.testing.memory_store import World
 
@@ -69,7 +69,7 @@ class RunningGateway:
     async def _start(self) -> None:
         await self.world.create()
         await self.world.gateway()
-        self.server = Gateway(
+        self.server = GatewayServer(
             self.world.store, SystemClock(), SystemEntropy(), domains=["s3.example.com", "example.com"]
         )
         self.port = await self.server.start("127.0.0.1", 0)

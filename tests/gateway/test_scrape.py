@@ -12,7 +12,7 @@ from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
 from outlast.gateway.s3.address import Hosts
 from outlast.gateway.scrape import Scrape
-from outlast.gateway.server import Gateway
+from outlast.gateway.server import GatewayServer
 
 TOKEN = "a token that is long enough"
 
@@ -31,9 +31,9 @@ def is_scrape(answer: Answer) -> bool:
 def guarded(gateway: RunningGateway) -> Iterator[Any]:
     """Another gateway on the same store, with a token."""
 
-    async def start() -> tuple[Gateway, int]:
+    async def start() -> tuple[GatewayServer, int]:
         store = gateway.world.store
-        server = Gateway(store, SystemClock(), SystemEntropy(), metrics_token=TOKEN)
+        server = GatewayServer(store, SystemClock(), SystemEntropy(), metrics_token=TOKEN)
         return server, await server.start("127.0.0.1", 0)
 
     server, port = gateway.run(start())

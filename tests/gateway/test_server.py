@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
-from outlast.gateway.server import Gateway
+from outlast.gateway.server import GatewayServer
 from outlast.providers.wrap.fault import Shape
 
 
@@ -171,7 +171,7 @@ def test_stopping_does_not_wait_forever(own: tuple[RunningGateway, Client]) -> N
 
 
 def test_a_port_that_is_taken_is_said(gateway: RunningGateway) -> None:
-    other = Gateway(gateway.world.store, SystemClock(), SystemEntropy())
+    other = GatewayServer(gateway.world.store, SystemClock(), SystemEntropy())
     with pytest.raises(OSError):
         gateway.run(other.start("127.0.0.1", gateway.port))
 

@@ -7,11 +7,11 @@ import pytest
 from outlast.base.errors import NoSuchBucket, StoreUnavailable
 from outlast.catalog.records import DrillSet
 from outlast.outages.drill.canary import bucket
-from outlast.outages.drill.conduct import Drill, Pace, silent_s_max
+from outlast.outages.drill.conduct import Drill, DrillPace, silent_s_max
 from outlast.outages.drill.history import last_drill
-from outlast.outages.drill.plan import Plan, plan_shape
+from outlast.outages.drill.plan import DrillPlan, plan_shape
 from outlast.outages.drill.readiness import excess, ill
-from outlast.outages.drill.report import Report, lines
+from outlast.outages.drill.report import DrillReport, lines
 from outlast.outages.holdings import holdings
 from outlast.outages.model import Domain
 from outlast.outages.what_if import outage_of, what_if
@@ -21,7 +21,7 @@ from outlast.testing.simulation import Simulation, simulate
 
 pytestmark = pytest.mark.usefixtures("small_sizes")
 
-PACE = Pace()
+PACE = DrillPace()
 
 
 class Scene:
@@ -40,7 +40,7 @@ class Scene:
     def drill(self, names: str, shape: Shape = Shape.REFUSE, seconds: float = 60, share: float = 1) -> Drill:
         return self.conduct(plan_shape(outage(names), shape, seconds, share))
 
-    def conduct(self, plan: Plan) -> Drill:
+    def conduct(self, plan: DrillPlan) -> Drill:
         clock, entropy = self.sim.clock, self.sim.entropy
         return Drill(self.world.store, plan, clock, entropy, PACE, self.told.append)
 
@@ -89,7 +89,7 @@ def play(main: Callable[[Scene], Awaitable[None]], seed: int = 1) -> None:
     simulate(seed, begin)
 
 
-def failed(report: Report) -> int:
+def failed(report: DrillReport) -> int:
     return sum(one.failed for window in report.requests.values() for one in window.values())
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from outlast.outages.drill.canary import Canary
 from outlast.outages.drill.conduct import Drill
-from outlast.outages.drill.plan import Plan, plan_incident
+from outlast.outages.drill.plan import DrillPlan, plan_incident
 from outlast.outages.drill.promise import Deed
-from outlast.outages.drill.report import Report
+from outlast.outages.drill.report import DrillReport
 from outlast.outages.holdings import holdings
 from outlast.outages.incidents import Incident, load_incidents
 from outlast.outages.what_if import Verdict, outage_from, what_if
@@ -60,8 +60,8 @@ class Played:
         self.members = members(one, hit)
         self.failures: list[tuple[Deed, bool, str]] = []
         self.verdict: Verdict
-        self.plan: Plan
-        self.report: Report
+        self.plan: DrillPlan
+        self.report: DrillReport
 
     def note(self, deed: Deed, wrong: bool, text: str) -> None:
         self.failures.append((deed, wrong, text))

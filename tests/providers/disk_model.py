@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from outlast.providers.disk.system import Item, Status, System
+from outlast.providers.disk.system import FileStatus, Item, System
 
 
 class Killed(BaseException):
@@ -173,20 +173,20 @@ class ModelSystem(System):
     def close(self, file: int) -> None:
         del self._open[file]
 
-    def status(self, file: int) -> Status:
+    def status(self, file: int) -> FileStatus:
         self.before("status")
         return self._status(self._open[file].inode)
 
-    def status_of(self, path: str) -> Status:
+    def status_of(self, path: str) -> FileStatus:
         self.before("status_of")
         if path in self.disk.names:
-            return Status((1, 0), 0, 1, stat.S_IFDIR, 0.0, 0, 0)
+            return FileStatus((1, 0), 0, 1, stat.S_IFDIR, 0.0, 0, 0)
         return self._status(self.disk.find(path))
 
-    def _status(self, inode: Inode) -> Status:
+    def _status(self, inode: Inode) -> FileStatus:
         size = len(inode.content)
         allocated = size + inode.reserved
-        return Status((1, inode.number), size, inode.names, stat.S_IFREG, 0.0, inode.changes, allocated)
+        return FileStatus((1, inode.number), size, inode.names, stat.S_IFREG, 0.0, inode.changes, allocated)
 
     def is_folder(self, path: str) -> bool:
         return path in self.disk.names

@@ -13,8 +13,8 @@ from outlast.providers.disk.frame import (
     Gap,
     Header,
     Journal,
+    JournalRecord,
     Kind,
-    Record,
     decode_header,
     encode_record,
     new_nonce,
@@ -29,17 +29,17 @@ def record(slot: int, payload: bytes = b"payload", kind: Kind = Kind.CREATE) -> 
     return encode_record(NONCE, kind, slot, 0, payload, 0, 0) + payload
 
 
-def found(*parts: bytes) -> list[Record | Gap]:
+def found(*parts: bytes) -> list[JournalRecord | Gap]:
     """What is in a journal of these parts after its header."""
     content = bytes(START) + b"".join(parts)
     return list(scan(lambda start, stop: content[start:stop], START, len(content), NONCE))
 
 
-def slots(items: Sequence[Record | Gap]) -> list[int]:
-    return [one.slot for one in items if isinstance(one, Record) and one.intact]
+def slots(items: Sequence[JournalRecord | Gap]) -> list[int]:
+    return [one.slot for one in items if isinstance(one, JournalRecord) and one.intact]
 
 
-def is_dirty(items: Sequence[Record | Gap]) -> bool:
+def is_dirty(items: Sequence[JournalRecord | Gap]) -> bool:
     return any(isinstance(one, Gap) and one.dirty for one in items)
 
 
@@ -58,7 +58,7 @@ def test_a_header_is_read_back_and_nothing_else_is_one() -> None:
 def test_records_are_read_back_one_after_another() -> None:
     items = found(record(1), record(2, b""), record(3, bytes(5000), Kind.PUT), record(4, b"", Kind.DELETE))
     assert slots(items) == [1, 2, 3, 4]
-    assert [one.kind for one in items if isinstance(one, Record)] == [
+    assert [one.kind for one in items if isinstance(one, JournalRecord)] == [
         Kind.CREATE,
         Kind.CREATE,
         Kind.PUT,
@@ -75,7 +75,7 @@ def test_a_write_that_was_cut_short_at_any_byte_means_nothing(written: int, last
     items = found(record(1), cut, *([] if last else [record(3)]))
     assert slots(items) == ([1] if last else [1, 3])
     assert not is_dirty(items)
-    assert len(slots(items)) == sum(isinstance(one, Record) for one in items)
+    assert len(slots(items)) == sum(isinstance(one, JournalRecord) for one in items)
 
 
 @pytest.mark.parametrize("zeros", [1, 7, 511, 512, 4096, 10_000])
@@ -96,7 +96,7 @@ def test_a_payload_of_which_the_last_sectors_are_zeros_was_never_written_to_its_
             continue
         items = found(before, whole[:written] + bytes(len(whole) - written), record(3))
         assert slots(items) == [1, 3]
-        assert [type(one) for one in items] == [Record, Gap, Record]
+        assert [type(one) for one in items] == [JournalRecord, Gap, JournalRecord]
         assert not is_dirty(items)
 
 
@@ -107,7 +107,7 @@ def test_a_payload_that_is_not_what_was_written_is_a_damaged_record() -> None:
         items = found(record(1), bytes(whole), record(3))
         assert slots(items) == [1, 3]
         damaged = items[1]
-        assert isinstance(damaged, Record)
+        assert isinstance(damaged, JournalRecord)
         assert (damaged.slot, damaged.intact) == (2, False)
         whole[at] ^= 1
 
@@ -168,4 +168,4 @@ def test_whatever_is_cut_between_records_the_others_are_found(
 @given(st.binary(max_size=400))
 def test_any_bytes_at_all_are_sorted_without_an_error_and_hide_no_record_after_them(content: bytes) -> None:
     items = found(content, record(5))
-    assert 5 in slots(items) or isinstance(items[-1], Record)
+    assert 5 in slots(items) or isinstance(items[-1], JournalRecord)

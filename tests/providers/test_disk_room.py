@@ -10,7 +10,7 @@ import pytest
 
 from outlast.providers.disk import appends
 from outlast.providers.disk.room import Room
-from outlast.providers.disk.system import Status, System
+from outlast.providers.disk.system import FileStatus, System
 
 
 class Disk(System):
@@ -22,8 +22,8 @@ class Disk(System):
         self.fits = fits
         self.reserved: list[tuple[int, int]] = []
 
-    def status(self, file: int) -> Status:
-        return Status((1, 1), 10_000, 1, 0, 0.0, 0, self.allocated)
+    def status(self, file: int) -> FileStatus:
+        return FileStatus((1, 1), 10_000, 1, 0, 0.0, 0, self.allocated)
 
     def free_bytes(self, file: int) -> int:
         return self.free

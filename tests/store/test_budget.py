@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from outlast.base.entropy import SeededEntropy
-from outlast.store.budget import Budget, Share
+from outlast.store.budget import Budget, BudgetShare
 
 
 class Writer:
     """Ships what it holds when told to; what is shipped lands when the test says so."""
 
     def __init__(self, budget: Budget) -> None:
-        self.share: Share = budget.open(self.ship)
+        self.share: BudgetShare = budget.open(self.ship)
         self.shipped: list[int] = []
 
     def ship(self) -> None:

@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outlast.testing import history as checker
-from outlast.testing.history import History, Operation, Undecided, linearizable
+from outlast.testing.history import ClientHistory, ClientOperation, Undecided, linearizable
 
 K = "bucket/key"
 
 
-def put(history: History, value: str) -> None:
+def put(history: ClientHistory, value: str) -> None:
     history.begin(K, "put", value).ok()
 
 
-def get(history: History, seen: str | None) -> None:
+def get(history: ClientHistory, seen: str | None) -> None:
     history.begin(K, "get").ok(seen)
 
 
@@ -25,7 +25,7 @@ def get(history: History, seen: str | None) -> None:
 
 
 def test_a_stale_read_is_caught() -> None:
-    history = History()
+    history = ClientHistory()
     put(history, "old")
     put(history, "new")
     get(history, "old")
@@ -35,14 +35,14 @@ def test_a_stale_read_is_caught() -> None:
 
 
 def test_a_lost_write_is_caught() -> None:
-    history = History()
+    history = ClientHistory()
     put(history, "acknowledged")
     get(history, None)
     assert not linearizable(history).ok
 
 
 def test_two_winners_of_a_race_are_caught() -> None:
-    history = History()
+    history = ClientHistory()
     racers = [history.begin(K, "create", f"v{i}") for i in range(32)]
     for i, racer in enumerate(racers):
         racer.ok() if i in (3, 17) else racer.refused()
@@ -50,14 +50,14 @@ def test_two_winners_of_a_race_are_caught() -> None:
 
 
 def test_a_race_without_a_winner_is_caught() -> None:
-    history = History()
+    history = ClientHistory()
     for racer in [history.begin(K, "create", f"v{i}") for i in range(4)]:
         racer.refused()
     assert not linearizable(history).ok
 
 
 def test_two_winners_of_the_same_etag_are_caught() -> None:
-    history = History()
+    history = ClientHistory()
     put(history, "base")
     racers = [history.begin(K, "match", f"v{i}", expected="base") for i in range(2)]
     for racer in racers:
@@ -66,14 +66,14 @@ def test_two_winners_of_the_same_etag_are_caught() -> None:
 
 
 def test_a_value_that_nobody_wrote_is_caught() -> None:
-    history = History()
+    history = ClientHistory()
     put(history, "a")
     get(history, "b")
     assert not linearizable(history).ok
 
 
 def test_a_deleted_object_that_comes_back_is_caught() -> None:
-    history = History()
+    history = ClientHistory()
     put(history, "a")
     history.begin(K, "delete").ok()
     get(history, None)
@@ -82,7 +82,7 @@ def test_a_deleted_object_that_comes_back_is_caught() -> None:
 
 
 def test_two_readers_who_see_two_writes_in_different_orders_are_caught() -> None:
-    history = History()
+    history = ClientHistory()
     writers = [history.begin(K, "put", "a"), history.begin(K, "put", "b")]
     get(history, "a")
     get(history, "b")
@@ -93,7 +93,7 @@ def test_two_readers_who_see_two_writes_in_different_orders_are_caught() -> None
 
 
 def test_an_unknown_write_that_takes_effect_twice_is_caught() -> None:
-    history = History()
+    history = ClientHistory()
     history.begin(K, "put", "ghost").unknown()
     get(history, "ghost")
     put(history, "b")
@@ -102,7 +102,7 @@ def test_an_unknown_write_that_takes_effect_twice_is_caught() -> None:
 
 
 def test_a_refused_write_that_took_effect_is_caught() -> None:
-    history = History()
+    history = ClientHistory()
     put(history, "a")
     history.begin(K, "match", "b", expected="other").refused()
     get(history, "b")
@@ -110,14 +110,14 @@ def test_a_refused_write_that_took_effect_is_caught() -> None:
 
 
 def test_a_key_missing_from_a_listing_after_its_write_is_caught() -> None:
-    history = History()
+    history = ClientHistory()
     put(history, "a")
     history.begin_list([K, "bucket/other"]).ok({})
     assert not linearizable(history).ok
 
 
 def test_a_deleted_key_in_a_listing_is_caught() -> None:
-    history = History()
+    history = ClientHistory()
     put(history, "a")
     history.begin(K, "delete").ok()
     history.begin_list([K]).ok({K: "a"})
@@ -129,7 +129,7 @@ def test_a_deleted_key_in_a_listing_is_caught() -> None:
 
 def test_concurrent_reads_may_see_the_old_or_the_new() -> None:
     for first, second in [("old", "old"), ("old", "new"), ("new", "new")]:
-        history = History()
+        history = ClientHistory()
         put(history, "old")
         write = history.begin(K, "put", "new")
         get(history, first)
@@ -140,7 +140,7 @@ def test_concurrent_reads_may_see_the_old_or_the_new() -> None:
 
 
 def test_one_winner_of_a_race_is_right() -> None:
-    history = History()
+    history = ClientHistory()
     racers = [history.begin(K, "create", f"v{i}") for i in range(32)]
     for i, racer in enumerate(racers):
         racer.ok() if i == 17 else racer.refused()
@@ -150,7 +150,7 @@ def test_one_winner_of_a_race_is_right() -> None:
 
 def test_an_unknown_write_may_take_effect_late_or_never() -> None:
     for later in (["a", "ghost", "ghost"], ["a", "a"], ["ghost"]):
-        history = History()
+        history = ClientHistory()
         put(history, "a")
         history.begin(K, "put", "ghost").unknown()
         for seen in later:
@@ -159,7 +159,7 @@ def test_an_unknown_write_may_take_effect_late_or_never() -> None:
 
 
 def test_an_unknown_write_explains_a_refusal() -> None:
-    history = History()
+    history = ClientHistory()
     history.begin(K, "put", "ghost").unknown()
     history.begin(K, "create", "b").refused()
     get(history, "ghost")
@@ -167,14 +167,14 @@ def test_an_unknown_write_explains_a_refusal() -> None:
 
 
 def test_an_operation_that_never_ended_counts_as_unknown() -> None:
-    history = History()
+    history = ClientHistory()
     history.begin(K, "put", "a")
     get(history, "a")
     assert linearizable(history).ok
 
 
 def test_a_conditional_delete_is_judged() -> None:
-    history = History()
+    history = ClientHistory()
     put(history, "a")
     history.begin(K, "delete-match", expected="b").refused()
     history.begin(K, "delete-match", expected="a").ok()
@@ -183,7 +183,7 @@ def test_a_conditional_delete_is_judged() -> None:
 
 
 def test_keys_are_independent_and_only_the_broken_one_is_named() -> None:
-    history = History()
+    history = ClientHistory()
     history.begin("b/1", "put", "a").ok()
     history.begin("b/2", "put", "a").ok()
     history.begin("b/2", "get").ok(None)
@@ -191,7 +191,7 @@ def test_keys_are_independent_and_only_the_broken_one_is_named() -> None:
 
 
 def test_a_long_history_with_many_clients_is_checked_fast() -> None:
-    history = History()
+    history = ClientHistory()
     value = None
     for i in range(400):
         open_reads = [history.begin(K, "get") for _ in range(4)]
@@ -209,7 +209,7 @@ def test_a_long_history_with_many_clients_is_checked_fast() -> None:
 
 def test_a_search_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checker, "states_max", 10)
-    history = History()
+    history = ClientHistory()
     racers = [history.begin(K, "put", f"v{i}") for i in range(8)]
     for racer in racers:
         racer.ok()
@@ -221,7 +221,7 @@ def test_a_search_that_takes_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -
 # ---------------------------------------------------------------- against a slow, obvious oracle
 
 
-def explained_by_some_order(operations: list[Operation]) -> bool:
+def explained_by_some_order(operations: list[ClientOperation]) -> bool:
     """Try every order of every subset that leaves out only operations of unknown outcome."""
     unknown = [operation for operation in operations if operation.outcome == "unknown"]
     known = [operation for operation in operations if operation.outcome != "unknown"]
@@ -232,7 +232,7 @@ def explained_by_some_order(operations: list[Operation]) -> bool:
     return False
 
 
-def is_explanation(order: tuple[Operation, ...]) -> bool:
+def is_explanation(order: tuple[ClientOperation, ...]) -> bool:
     latest_begin = 0
     state: object = None
     for operation in order:
@@ -271,7 +271,7 @@ CHOICE = st.tuples(
 def test_the_checker_agrees_with_trying_every_order(
     choices: list[tuple[str, str, str | None, str, int]],
 ) -> None:
-    history = History()
+    history = ClientHistory()
     open_operations: list[tuple[int, Callable[[], None]]] = []
     for kind, value, other, outcome, wait in choices:
         operation = history.begin(K, kind, value if kind in ("put", "create", "match") else None, other)  # type: ignore[arg-type]

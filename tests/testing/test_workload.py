@@ -10,7 +10,7 @@ from outlast.catalog.records import Condition
 from outlast.testing.history import linearizable
 from outlast.testing.simulation import Simulation, simulate
 from outlast.testing.targets import Refused, Seen, Unanswered
-from outlast.testing.workload import Load, Mix, Report, content_of
+from outlast.testing.workload import Load, LoadReport, Mix, content_of
 
 SMALL = Mix(keys=8, sizes=((1, 0), (3, 10), (1, 300)))
 PARTS = Mix(keys=8, sizes=((3, 10), (1, 300)), operations=((1, "put"), (2, "range")))
@@ -123,8 +123,8 @@ class Silent(Register):
         return etag
 
 
-def run(kind: type[Register], seed: int = 1, mix: Mix = SMALL) -> tuple[Load, Report]:
-    async def main(sim: Simulation) -> tuple[Load, Report]:
+def run(kind: type[Register], seed: int = 1, mix: Mix = SMALL) -> tuple[Load, LoadReport]:
+    async def main(sim: Simulation) -> tuple[Load, LoadReport]:
         target = kind(sim.clock, sim.entropy)
         load = Load([target], sim.clock, sim.entropy, mix)
         report = await load.run(8, until=lambda: sim.clock.monotonic() > 10)

@@ -32,7 +32,7 @@ skew_s_max = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at. `remedy` is "" when it is well."""
 
     check: str
@@ -44,16 +44,16 @@ class Finding:
         return not self.remedy
 
 
-async def diagnose(config: Path, state_root: Path, clock: Clock, entropy: Entropy) -> list[Finding]:
+async def diagnose(config: Path, state_root: Path, clock: Clock, entropy: Entropy) -> list[Diagnosis]:
     """Everything that was looked at, good and bad, in the order in which to mend it."""
     try:
         settings = load_settings(config)
     except ConfigError as error:
         return [_bad("config", error)]
-    findings = [Finding("config", f"{config}: {len(settings.providers)} providers")]
+    findings = [Diagnosis("config", f"{config}: {len(settings.providers)} providers")]
     try:
         master = await load_key_file(settings.key_file)
-        findings.append(Finding("key", f"{settings.key_file}: key {master.id}"))
+        findings.append(Diagnosis("key", f"{settings.key_file}: key {master.id}"))
     except ConfigError as error:
         findings.append(_bad("key", error))
         return findings
@@ -70,11 +70,11 @@ async def diagnose(config: Path, state_root: Path, clock: Clock, entropy: Entrop
     return findings
 
 
-def _bad(check: str, error: ConfigError) -> Finding:
-    return Finding(check, str(error), error.remedy or "mend it")
+def _bad(check: str, error: ConfigError) -> Diagnosis:
+    return Diagnosis(check, str(error), error.remedy or "mend it")
 
 
-def _local_state(root: Path, settings: Settings, master: MasterKey) -> list[Finding]:
+def _local_state(root: Path, settings: Settings, master: MasterKey) -> list[Diagnosis]:
     """Whether it can be written, and each catalog that cannot be read. Reads all of them."""
     findings = [
         finding
@@ -85,23 +85,23 @@ def _local_state(root: Path, settings: Settings, master: MasterKey) -> list[Find
         claim_state_dir(root, settings.store, master.id).release()
     except ConfigError as error:
         return [*findings, _bad("local state", error)]
-    return findings or [Finding("local state", f"{root} can be written, and what is there is sound")]
+    return findings or [Diagnosis("local state", f"{root} can be written, and what is there is sound")]
 
 
-def _local_catalog(path: Path) -> Finding | None:
+def _local_catalog(path: Path) -> Diagnosis | None:
     try:
         check_database(path)
     except StoreError as error:
         remedy = (
             f"end the process that uses {path.parent}, if one does, and delete the folder: nothing is lost"
         )
-        return Finding("local state", f"{path}: {error}", remedy)
+        return Diagnosis("local state", f"{path}: {error}", remedy)
     return None
 
 
 async def _look_at_store(
     providers: Providers, master: MasterKey, settings: Settings, clock: Clock, entropy: Entropy
-) -> list[Finding]:
+) -> list[Diagnosis]:
     genesis, finding = await _find_genesis(providers, master, settings, entropy)
     members = {member.name: member for member in genesis.members} if genesis is not None else {}
     looked = await asyncio.gather(
@@ -120,56 +120,56 @@ async def _look_at_store(
 
 async def _find_genesis(
     providers: Providers, master: MasterKey, settings: Settings, entropy: Entropy
-) -> tuple[Genesis | None, Finding]:
+) -> tuple[Genesis | None, Diagnosis]:
     try:
         genesis = await find_genesis(providers, Box(Keyring(master, settings.store).log, entropy))
     except ConfigError as error:
         return None, _bad("store", error)
     except OutlastError as error:
-        return None, Finding("store", str(error), "bring at least one of its providers back")
+        return None, Diagnosis("store", str(error), "bring at least one of its providers back")
     try:
         providers.check_known(genesis.members)
     except ConfigError as error:
         return genesis, _bad("store", error)
-    return genesis, Finding("store", f"store {genesis.store.hex()} opens with this key")
+    return genesis, Diagnosis("store", f"store {genesis.store.hex()} opens with this key")
 
 
 async def _look_at(
     provider: Provider, store: bytes, member: Member | None, clock: Clock, entropy: Entropy
-) -> Finding:
+) -> Diagnosis:
     """Reachability, the marker, and the rights, of one provider."""
     check = f"provider {provider.name}"
     expected = Marker(store, provider.name, b"")
     found = await examine(provider, expected, member, clock, entropy)
     if found.troubles:
-        return Finding(
+        return Diagnosis(
             check,
             "; ".join(trouble.what for trouble in found.troubles),
             "; ".join(dict.fromkeys(trouble.remedy for trouble in found.troubles)),
         )
-    return Finding(check, f"answers in {1000 * found.answer_s:.1f} ms, with all rights")
+    return Diagnosis(check, f"answers in {1000 * found.answer_s:.1f} ms, with all rights")
 
 
-def _clock(genesis: Genesis, clock: Clock) -> Finding:
+def _clock(genesis: Genesis, clock: Clock) -> Diagnosis:
     """The time cannot be before the store was made; how far it is off otherwise nobody here can tell."""
     behind_s = genesis.created / 1000 - clock.now()
     if behind_s > skew_s_max:
-        return Finding(
+        return Diagnosis(
             "clock",
             f"is at least {behind_s / 3600:.1f} h slow: the store was made later than now",
             "set the clock, and keep it right by NTP",
         )
-    return Finding("clock", "is not behind the store's making")
+    return Diagnosis("clock", "is not behind the store's making")
 
 
-def _voters(genesis: Genesis, well: Sequence[str] | set[str]) -> Finding:
+def _voters(genesis: Genesis, well: Sequence[str] | set[str]) -> Diagnosis:
     """Whether the log can go on, and how many more voters it may lose."""
     voters = genesis.voters
     there = sum(1 for name in voters if name in well)
     needed = majority(len(voters))
     what = f"{there} of {len(voters)} voters are well, {needed} are needed ({', '.join(voters)})"
     if there < needed:
-        return Finding("agreement", what, "bring voters back: until then nothing can be read or written")
+        return Diagnosis("agreement", what, "bring voters back: until then nothing can be read or written")
     if there < len(voters):
-        return Finding("agreement", what, "bring the others back, then: outlast repair")
-    return Finding("agreement", what)
+        return Diagnosis("agreement", what, "bring the others back, then: outlast repair")
+    return Diagnosis("agreement", what)

@@ -33,7 +33,7 @@ class Current(NamedTuple):
     content: int
 
 
-class Objects:
+class ObjectTables:
     """The tables of objects and contents."""
 
     def __init__(self, database: Database, extents: Extents) -> None:

@@ -7,7 +7,7 @@ from outlast.catalog.expiry import Expiry
 from outlast.catalog.extents import Extents
 from outlast.catalog.facts import Facts
 from outlast.catalog.layouts import Layouts
-from outlast.catalog.objects import Objects
+from outlast.catalog.objects import ObjectTables
 from outlast.catalog.uploads import Uploads
 from outlast.catalog.usage import Usage
 
@@ -23,7 +23,7 @@ class Tables:
         self.buckets = Buckets(database)
         self.layouts = Layouts(database)
         self.extents = Extents(database, self.layouts)
-        self.objects = Objects(database, self.extents)
+        self.objects = ObjectTables(database, self.extents)
         self.uploads = Uploads(database, self.extents)
         self.access_keys = AccessKeys(database)
         self.facts = Facts(database)

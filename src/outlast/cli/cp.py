@@ -17,7 +17,7 @@ from outlast.cli.address import Address, is_remote, parse_address
 from outlast.cli.folders import download_folder, upload_folder
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, count_text, print_json, print_note
-from outlast.cli.progress import Tally, tally_shown
+from outlast.cli.progress import TransferTally, tally_shown
 from outlast.cli.session import FAILED, run, store_at
 from outlast.store import Store
 
@@ -62,7 +62,7 @@ def _check(source: str, target: str, recursive: bool, json: bool) -> None:
         raise typer.BadParameter(f"{source} is a folder: say --recursive")
 
 
-async def _copy(store: Store, source: str, target: str, recursive: bool, tally: Tally) -> None:
+async def _copy(store: Store, source: str, target: str, recursive: bool, tally: TransferTally) -> None:
     try:
         if is_remote(source):
             await _download(store, parse_address(source), target, recursive, tally)
@@ -74,7 +74,7 @@ async def _copy(store: Store, source: str, target: str, recursive: bool, tally: 
         raise ConfigError(f"{error.filename or 'copy'}: {error.strerror or error}") from error
 
 
-async def _upload(store: Store, source: str, target: Address, recursive: bool, tally: Tally) -> None:
+async def _upload(store: Store, source: str, target: Address, recursive: bool, tally: TransferTally) -> None:
     path = Path(source)
     if recursive:
         if not path.is_dir():
@@ -90,7 +90,9 @@ async def _upload(store: Store, source: str, target: Address, recursive: bool, t
     tally.copied += 1
 
 
-async def _download(store: Store, source: Address, target: str, recursive: bool, tally: Tally) -> None:
+async def _download(
+    store: Store, source: Address, target: str, recursive: bool, tally: TransferTally
+) -> None:
     path = Path(target)
     if recursive:
         await download_folder(store, source, path, tally)
@@ -104,7 +106,7 @@ async def _download(store: Store, source: Address, target: str, recursive: bool,
     tally.copied += 1
 
 
-def _report(tally: Tally, json: bool) -> None:
+def _report(tally: TransferTally, json: bool) -> None:
     """On standard error: standard output may be the object itself."""
     if json:
         print_json(

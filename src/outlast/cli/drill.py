@@ -33,8 +33,8 @@ from outlast.cli.output import print_json, print_line, print_note, print_table
 from outlast.cli.scene import site
 from outlast.cli.session import run, store_at
 from outlast.outages.choice import choose
-from outlast.outages.drill.conduct import Drill, Pace
-from outlast.outages.drill.plan import Plan, plan_incident, plan_shape, played_on, span_s
+from outlast.outages.drill.conduct import Drill, DrillPace
+from outlast.outages.drill.plan import DrillPlan, plan_incident, plan_shape, played_on, span_s
 from outlast.outages.drill.readiness import excess, ill
 from outlast.outages.drill.report import as_json, decoded, lines
 from outlast.outages.holdings import holdings
@@ -49,7 +49,7 @@ from outlast.store import Store
 seconds_max = 24 * 3600
 shape_s_default = 60.0
 incident_s_default = 300.0
-pace = Pace()
+pace = DrillPace()
 
 BROKEN = 3
 """The exit status of a drill in which a promise was broken."""
@@ -131,7 +131,7 @@ def drill(
 # ---------------------------------------------------------------- what is asked for
 
 
-def _plan(store: Store, config: Path, order: _Order) -> Plan:
+def _plan(store: Store, config: Path, order: _Order) -> DrillPlan:
     """What is to be played. Raises `ConfigError`."""
     incident = _incident(order.what)
     if incident is None:
@@ -180,7 +180,7 @@ def _in_force(store: Store) -> list[DrillSet]:
 # ---------------------------------------------------------------- what is done
 
 
-async def _conduct(store: Store, plan: Plan, force: bool, json: bool) -> int:
+async def _conduct(store: Store, plan: DrillPlan, force: bool, json: bool) -> int:
     """The whole drill, in this process."""
     state = store.catalog.state
     now = await unwell(store)
@@ -215,7 +215,7 @@ def _stop_when_told(drill: Drill) -> None:
         loop.add_signal_handler(number, told, number)
 
 
-async def _begin(store: Store, plan: Plan, force: bool, json: bool) -> int:
+async def _begin(store: Store, plan: DrillPlan, force: bool, json: bool) -> int:
     """Have them fail until the time is over, and leave."""
     verdict = what_if(holdings(store.catalog.state), plan.outage, await unwell(store))
     _refuse(excess(verdict), force)

@@ -15,14 +15,14 @@ from outlast.cli import transfer
 from outlast.cli.address import Address, as_folder, inside
 from outlast.cli.listing import entries
 from outlast.cli.output import message_of
-from outlast.cli.progress import Tally
+from outlast.cli.progress import TransferTally
 from outlast.store import Store
 
 # Files under way at once; more would only lengthen the queues of the disks.
 copies_at_once = 16
 
 
-async def upload_folder(store: Store, folder: Path, target: Address, tally: Tally) -> None:
+async def upload_folder(store: Store, folder: Path, target: Address, tally: TransferTally) -> None:
     """Copy the files below `folder` to keys that begin with `target`. Links to folders are not followed."""
     prefix = as_folder(target.key)
     there = {entry.key: (entry.size, entry.etag) async for entry in entries(store, target.bucket, prefix)}
@@ -43,7 +43,7 @@ async def upload_folder(store: Store, folder: Path, target: Address, tally: Tall
     await _each(jobs(), tally)
 
 
-def _files_below(folder: Path, tally: Tally) -> Iterator[Path]:
+def _files_below(folder: Path, tally: TransferTally) -> Iterator[Path]:
     """Every file, folder by folder in the order of names, so that two runs go the same way."""
 
     def unreadable(error: OSError) -> None:
@@ -59,7 +59,7 @@ def _files_below(folder: Path, tally: Tally) -> Iterator[Path]:
                 tally.fail(str(path), "is no file (a socket, a device or a link to nothing)")
 
 
-async def download_folder(store: Store, source: Address, folder: Path, tally: Tally) -> None:
+async def download_folder(store: Store, source: Address, folder: Path, tally: TransferTally) -> None:
     """Copy the objects whose keys begin with `source` (as a folder) below `folder`, and nowhere else."""
     prefix = as_folder(source.key)
 
@@ -83,7 +83,7 @@ async def download_folder(store: Store, source: Address, folder: Path, tally: Ta
     await _each(jobs(), tally)
 
 
-async def _each(jobs: AsyncIterator[tuple[str, Awaitable[None]]], tally: Tally) -> None:
+async def _each(jobs: AsyncIterator[tuple[str, Awaitable[None]]], tally: TransferTally) -> None:
     """Do all jobs, `copies_at_once` at a time. Raises the error that makes going on useless."""
     free = asyncio.Semaphore(copies_at_once)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from outlast.cli.output import print_json, print_line, print_table
 from outlast.outages.simulate import (
-    Cause,
     Estimate,
     Forecast,
-    Layout,
     Measure,
     Rates,
+    SharedCause,
+    StoreShape,
     causes_of,
     forecast,
     has_spares,
@@ -28,7 +28,7 @@ causes_told = 3
 credible_min = 1e-6
 
 
-def print_forecast(layout: Layout, rates: Rates, years: int, seed: int, json: bool) -> None:
+def print_forecast(layout: StoreShape, rates: Rates, years: int, seed: int, json: bool) -> None:
     """Simulate, and print what was found."""
     found = forecast(layout, rates, years, seed)
     if json:
@@ -47,7 +47,7 @@ def print_forecast(layout: Layout, rates: Rates, years: int, seed: int, json: bo
 # ---------------------------------------------------------------- JSON
 
 
-def told(layout: Layout, rates: Rates, found: Forecast) -> dict[str, Any]:
+def told(layout: StoreShape, rates: Rates, found: Forecast) -> dict[str, Any]:
     """The forecast as `--json` prints it. Estimates are a year, or shares of time."""
     return {
         "providers": [member.name for member in layout.members],
@@ -91,7 +91,7 @@ def _watched(found: Measure) -> dict[str, Any]:
     return {"years": found.years, "events": found.watched.events, "a_year": asdict(found.watched)}
 
 
-def _assumption(cause: Cause) -> dict[str, Any]:
+def _assumption(cause: SharedCause) -> dict[str, Any]:
     return {
         "cause": cause.unit.name,
         "a_year": cause.unit.rate,
@@ -104,7 +104,7 @@ def _assumption(cause: Cause) -> dict[str, Any]:
 # ---------------------------------------------------------------- text
 
 
-def _headline(layout: Layout) -> str:
+def _headline(layout: StoreShape) -> str:
     kind, f = layout.policy.domain, layout.policy.tolerate
     fragments = f"{layout.k} + {layout.m} fragments" if layout.m else "one copy"
     may = f"any {f} {kind}{'s' if f > 1 else ''} may be lost" if f else "none may be lost"
@@ -203,7 +203,7 @@ def _seen(one: Measure) -> str:
     return f"never {years} (so below {_number(one.watched.high)} a year)"
 
 
-def _tell_assumptions(layout: Layout, rates: Rates) -> None:
+def _tell_assumptions(layout: StoreShape, rates: Rates) -> None:
     print_line("\nAssumed:\n")
     print_table(("cause", "of>", "a year>", "lasts", "from"), list(_assumed(layout, rates)))
     repair = rates.repair
@@ -217,7 +217,7 @@ def _tell_assumptions(layout: Layout, rates: Rates) -> None:
     _print_wrapped(f"Not counted: {'; '.join(not_counted)}.")
 
 
-def _assumed(layout: Layout, rates: Rates) -> Iterator[tuple[str, ...]]:
+def _assumed(layout: StoreShape, rates: Rates) -> Iterator[tuple[str, ...]]:
     """A row for each rate of the table, with how many causes it is of."""
     causes = causes_of(layout, rates)
     for rate in rates.causes:

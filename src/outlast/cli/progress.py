@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Tally:
+class TransferTally:
     """Files and bytes: copied, left as they were because they are there already, and failed, with why."""
 
     copied: int = 0
@@ -35,10 +35,10 @@ class Tally:
 
 
 @contextmanager
-def tally_shown(quiet: bool) -> Iterator[Tally]:
+def tally_shown(quiet: bool) -> Iterator[TransferTally]:
     """A tally whose numbers move on standard error while the block runs, if that is a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield Tally()
+        yield TransferTally()
         return
     # Here: it costs each command a tenth of its start, and few show anything.
     from rich.console import Console
@@ -47,4 +47,4 @@ def tally_shown(quiet: bool) -> Iterator[Tally]:
     columns = (TextColumn("{task.fields[files]} files"), TransferSpeedColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         display.add_task("copy", total=None, files=0)
-        yield Tally(display=display)
+        yield TransferTally(display=display)

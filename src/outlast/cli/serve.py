@@ -27,7 +27,7 @@ from outlast.cli.session import run, store_at
 from outlast.maintenance.upkeep import upkeep
 
 
-class Level(StrEnum):
+class LogLevel(StrEnum):
     """What is told: lines of this importance and above."""
 
     INFO = "info"
@@ -53,13 +53,13 @@ def serve(
         ),
     ] = 0.0,
     log_level: Annotated[
-        Level,
+        LogLevel,
         typer.Option(
             envvar="OUTLAST_LOG_LEVEL",
             metavar="LEVEL",
             help="What to tell on standard error: `error`, `warning`, or `info` with each request.",
         ),
-    ] = Level.WARNING,
+    ] = LogLevel.WARNING,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
@@ -75,14 +75,14 @@ async def _serve(
     port: int,
     domains: list[str],
     staleness_s_max: float,
-    log_level: Level,
+    log_level: LogLevel,
     json: bool,
 ) -> None:
     # Here: what serves and what logs is large, and only this verb needs it.
     from outlast.assembly.alarm import watched
     from outlast.assembly.logs import set_up_logs
     from outlast.gateway.admission import raise_descriptors
-    from outlast.gateway.server import Gateway
+    from outlast.gateway.server import GatewayServer
 
     set_up_logs(log_level)
     raise_descriptors()
@@ -90,7 +90,7 @@ async def _serve(
     async with store_at(config, state_dir) as store, watched(store):
         store.catalog.staleness_s_max = staleness_s_max
         token = os.environ.get("OUTLAST_METRICS_TOKEN", "")
-        gateway = Gateway(store, SystemClock(), SystemEntropy(), domains=domains, metrics_token=token)
+        gateway = GatewayServer(store, SystemClock(), SystemEntropy(), domains=domains, metrics_token=token)
         try:
             bound = await gateway.start(host, port)
         except OSError as error:

@@ -37,7 +37,7 @@ TOO_BAD = 3
 """The exit status of `--fail-if`: not 1, so that a script can tell a bad answer from none."""
 
 
-class Level(StrEnum):
+class FailLevel(StrEnum):
     """What `--fail-if` takes."""
 
     DATA = "data-loss"
@@ -75,8 +75,10 @@ def what_if(
         Path | None, typer.Option(metavar="FILE", help="What reading costs, as docs/prices.toml has it.")
     ] = None,
     fail_if: Annotated[
-        Level | None,
-        typer.Option("--fail-if", metavar="VERDICT", help=f"Exit status 3 from here on: {', '.join(Level)}."),
+        FailLevel | None,
+        typer.Option(
+            "--fail-if", metavar="VERDICT", help=f"Exit status 3 from here on: {', '.join(FailLevel)}."
+        ),
     ] = None,
     allow_unknown: Annotated[
         bool, typer.Option("--allow-unknown", help="For --fail-if, take the best of what is not known.")
@@ -149,7 +151,7 @@ def _json(scene: Scene, answers: Sequence[Answer], incidents: bool) -> dict[str,
     }
 
 
-def _too_bad(answers: Sequence[Answer], level: Level, allow_unknown: bool, named: bool) -> bool:
+def _too_bad(answers: Sequence[Answer], level: FailLevel, allow_unknown: bool, named: bool) -> bool:
     for answer in answers:
         verdict = answer.verdict
         if verdict.outage.kinds == ("key",) and not named:

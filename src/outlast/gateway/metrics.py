@@ -29,7 +29,7 @@ from outlast.base.histogram import Histogram
 from outlast.gateway.admission import Admission
 from outlast.gateway.memory import ClientMemory
 from outlast.gateway.s3.traffic import OperationFigures, Traffic
-from outlast.store import Figures, Memory, Store
+from outlast.store import Figures, HeldBytes, Store
 
 _STATES = ("healthy", "down", "estranged")
 _ROUNDS: tuple[Literal["fast", "ballot", "question"], ...] = ("fast", "ballot", "question")
@@ -64,7 +64,7 @@ class _StoreCollector(Collector):
         yield from _health_of_providers(figures)
         yield from _log(figures)
         yield from _store(figures)
-        yield from _memory((*figures.memory, Memory("clients", self._memory.used, self._memory.total)))
+        yield from _memory((*figures.memory, HeldBytes("clients", self._memory.used, self._memory.total)))
 
 
 class _TrafficCollector(Collector):
@@ -219,7 +219,7 @@ def _store(figures: Figures) -> Iterable[Metric]:
     return slot, fired, hedges, noted, waiting
 
 
-def _memory(memories: Iterable[Memory]) -> Iterable[Metric]:
+def _memory(memories: Iterable[HeldBytes]) -> Iterable[Metric]:
     used = GaugeMetricFamily(
         "outlast_memory_used_bytes",
         "Plaintext held for writing and for reading, and what requests of clients hold.",

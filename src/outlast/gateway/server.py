@@ -27,7 +27,7 @@ STOP_S_MAX = 30.0
 BACKLOG = 1024
 
 
-class Gateway:
+class GatewayServer:
     """Serves a store over HTTP. The store is opened and closed by whoever made it.
 
     `domains`: those under which buckets are host names. `metrics_token`: see `scrape`. What clients make it
@@ -84,7 +84,7 @@ class Gateway:
         await self._runner.cleanup()
         self._runner = self._connections = None
 
-    async def __aenter__(self) -> "Gateway":
+    async def __aenter__(self) -> "GatewayServer":
         return self
 
     async def __aexit__(

@@ -40,7 +40,7 @@ from outlast.quorum.learn import Learner
 from outlast.quorum.proposer import Proposer
 from outlast.quorum.read_index import ReadIndex
 from outlast.quorum.slot import Slot
-from outlast.quorum.waiting import Outage, Pending, Writer
+from outlast.quorum.waiting import MajorityOutage, Pending, WaitingWriter
 
 # The rest between two tries without a majority: providers that refuse at once are not asked in a tight loop.
 NO_MAJORITY_PAUSE_S = 0.2
@@ -70,13 +70,13 @@ class Committer:
     def __init__(
         self, context: LogContext, history: History, proposer: Proposer, learner: Learner, reads: ReadIndex
     ) -> None:
-        self.outage = Outage(context.clock)
+        self.outage = MajorityOutage(context.clock)
         self._context = context
         self._history = history
         self._proposer = proposer
         self._learner = learner
         self._reads = reads
-        self._queue: deque[Writer] = deque()
+        self._queue: deque[WaitingWriter] = deque()
         self._pending: list[Pending] = []
         self._sequence = 0
         self._batch_bytes = limits.batch_bytes_max
@@ -87,9 +87,9 @@ class Committer:
 
     # ------------------------------------------------------------ for the log
 
-    def add(self, record: bytes) -> Writer:
+    def add(self, record: bytes) -> WaitingWriter:
         """A caller that waits for the record's outcome."""
-        writer = Writer(self._context.clock.monotonic(), record=record)
+        writer = WaitingWriter(self._context.clock.monotonic(), record=record)
         self._queue.append(writer)
         return writer
 
@@ -194,7 +194,7 @@ class Committer:
 
     def _submit(self) -> None:
         """Make a submission of what is in the queue."""
-        writers: list[Writer] = []
+        writers: list[WaitingWriter] = []
         size = 0
         while self._queue and (not writers or size + len(self._queue[0].record) <= self._batch_bytes):
             if len(self._pending) >= PENDING_MAX:
@@ -310,5 +310,5 @@ class Committer:
         self._pending = [pending for pending in self._pending if pending.waits]
         return bool(self._queue or self._pending)
 
-    def _writers(self) -> list[Writer]:
+    def _writers(self) -> list[WaitingWriter]:
         return [*(writer for pending in self._pending for writer in pending.writers), *self._queue]

@@ -24,7 +24,7 @@ from outlast.quorum.context import LogContext
 from outlast.quorum.history import History
 from outlast.quorum.learn import Learner
 from outlast.quorum.proposer import Proposer
-from outlast.quorum.waiting import Outage
+from outlast.quorum.waiting import MajorityOutage
 
 # The rest before the next question after one that no majority answered.
 NO_MAJORITY_PAUSE_S = 0.2
@@ -46,7 +46,7 @@ class ReadIndex:
         self._proposer = proposer
         self._learner = learner
         self._rides = rides
-        self._outage = Outage(context.clock)
+        self._outage = MajorityOutage(context.clock)
         self._asked_ticket = 0
         self._questions: set[asyncio.Task[None]] = set()
         self._question_waits = False

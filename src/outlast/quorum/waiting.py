@@ -51,14 +51,14 @@ class Waiter:
 
 
 @dataclass(slots=True, eq=False)
-class Writer(Waiter):
+class WaitingWriter(Waiter):
     """A caller that waits for the outcome of `record`."""
 
     record: bytes = b""
 
 
 @dataclass(slots=True, eq=False)
-class Reader(Waiter):
+class WaitingReader(Waiter):
     """A caller that waits to be current. Those that came before have lower tickets."""
 
     ticket: int = 0
@@ -75,12 +75,12 @@ class Readers:
         self.ticket = 0
         """The last reader's."""
         self._clock = clock
-        self._waiting: deque[Reader] = deque()
+        self._waiting: deque[WaitingReader] = deque()
 
-    def add(self) -> Reader:
+    def add(self) -> WaitingReader:
         """A caller that waits to be current."""
         self.ticket += 1
-        reader = Reader(self._clock.monotonic(), ticket=self.ticket)
+        reader = WaitingReader(self._clock.monotonic(), ticket=self.ticket)
         self._waiting.append(reader)
         return reader
 
@@ -96,13 +96,13 @@ class Readers:
         return count
 
     @property
-    def last(self) -> Reader | None:
+    def last(self) -> WaitingReader | None:
         """The last that waits."""
         while self._waiting and not self._waiting[-1].waits:
             self._waiting.pop()
         return self._waiting[-1] if self._waiting else None
 
-    def __iter__(self) -> Iterator[Reader]:
+    def __iter__(self) -> Iterator[WaitingReader]:
         return iter(self._waiting)
 
     def fail_all(self, error: Exception) -> None:
@@ -116,7 +116,7 @@ class Pending:
     """A submission of this gateway that is not known to be decided. `ticket`: the last reader before it."""
 
     submission: Submission
-    writers: Sequence[Writer]
+    writers: Sequence[WaitingWriter]
     ticket: int
 
     @property
@@ -125,7 +125,7 @@ class Pending:
         return any(writer.waits for writer in self.writers)
 
 
-class Outage:
+class MajorityOutage:
     """A time in which no majority answered, time and again, and the callers that wait for one.
 
     How long they had waited before it began does not count: behind a large batch, or beside busy gateways,

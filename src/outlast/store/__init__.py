@@ -19,7 +19,7 @@ Top to bottom, as a request goes:
 from outlast.catalog.listing import Listing
 from outlast.store.access import AccessKey
 from outlast.store.digests import Digest
-from outlast.store.figures import Figures, Memory
+from outlast.store.figures import Figures, HeldBytes
 from outlast.store.fleet import Fleet
 from outlast.store.multipart import part_span
 from outlast.store.reading import PendingReading, Reading
@@ -33,8 +33,8 @@ __all__ = [
     "Digest",
     "Figures",
     "Fleet",
+    "HeldBytes",
     "Listing",
-    "Memory",
     "PendingReading",
     "ProviderStatus",
     "Reading",

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 
 
-class Share:
+class BudgetShare:
     """What one writer has of the budget."""
 
     def __init__(self, budget: "Budget", ship: Callable[[], None]) -> None:
@@ -52,22 +52,22 @@ class Budget:
         self.total = total
         self.used = 0
         self.shipped = 0
-        self._shares: dict[Share, None] = {}  # ordered, unlike a set
-        self._waiting: deque[tuple[Share, int, asyncio.Future[None]]] = deque()
+        self._shares: dict[BudgetShare, None] = {}  # ordered, unlike a set
+        self._waiting: deque[tuple[BudgetShare, int, asyncio.Future[None]]] = deque()
 
     @property
     def waiting(self) -> int:
         """How many writers wait for memory."""
         return len(self._waiting)
 
-    def open(self, ship: Callable[[], None]) -> Share:
+    def open(self, ship: Callable[[], None]) -> BudgetShare:
         """A share for one more writer. `ship()` ships all that it keeps; called between its awaits."""
-        share = Share(self, ship)
+        share = BudgetShare(self, ship)
         self._shares[share] = None
         return share
 
-    async def take(self, share: Share, count: int) -> None:
-        """See `Share.take`."""
+    async def take(self, share: BudgetShare, count: int) -> None:
+        """See `BudgetShare.take`."""
         assert count <= self.total // 2, "larger than what a shipment can free"
         if not self._waiting and self.used + count <= self.total:
             self.used += count
@@ -88,7 +88,7 @@ class Budget:
         self.used -= count
         self._serve()
 
-    def forget(self, share: Share, count: int) -> None:
+    def forget(self, share: BudgetShare, count: int) -> None:
         """The share is closed; `count` is what it still held."""
         self._shares.pop(share, None)
         self.give_back(count)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from outlast.catalog.state import State
 from outlast.providers.health import Findings
 from outlast.providers.wrap.layers import meter_of
-from outlast.providers.wrap.meter import Usage
+from outlast.providers.wrap.meter import VerbUsage
 from outlast.quorum.figures import LogFigures
 from outlast.quorum.log import Log
 from outlast.store.budget import Budget
@@ -26,14 +26,14 @@ class ProviderFigures:
 
     findings: Findings
     """What the store has met: calls that failed, deadlines and drills included."""
-    usage: Mapping[str, Usage]
+    usage: Mapping[str, VerbUsage]
     """What was asked of the provider, by verb: each attempt, as it will charge for them. Live."""
     behind: int
     """How many slots it is known to miss as a voter, at most."""
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class HeldBytes:
     """Bytes that may be held for one purpose, and are."""
 
     purpose: str
@@ -49,7 +49,7 @@ class Figures:
     providers: tuple[ProviderFigures, ...]
     log: LogFigures | None
     hedges: Hedges
-    memory: tuple[Memory, ...]
+    memory: tuple[HeldBytes, ...]
     waiting_writers: int
     noted_lost: int
     noted_restored: int
@@ -66,8 +66,8 @@ def figures_of(
         log=None if log is None else log.figures,
         hedges=reader.hedges,
         memory=(
-            Memory("write", budget.used, budget.total),
-            Memory("read", reader.memory.used, reader.memory.total),
+            HeldBytes("write", budget.used, budget.total),
+            HeldBytes("read", reader.memory.used, reader.memory.total),
         ),
         waiting_writers=budget.waiting,
         noted_lost=notes.noted_lost,

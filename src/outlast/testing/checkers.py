@@ -40,7 +40,7 @@ from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
 from outlast.quorum.ballot import majority
 from outlast.quorum.batch import Batch, Seal, open_batch, value_hash
 from outlast.testing.places import Change, Place, slots_a_file
-from outlast.testing.states import Ballot, Position, Row, SlotState, position
+from outlast.testing.states import Ballot, Row, SlotState, StatePosition, position
 
 Named: TypeAlias = Callable[[bytes], tuple[str, bytes] | None]
 """(voter, its new incarnation) that a record names, if it names one."""
@@ -149,7 +149,7 @@ class LogCheckers:
 
     # ------------------------------------------------------------ states
 
-    def _written(self, name: str, voter: _Voter, at: Position, content: bytes) -> None:
+    def _written(self, name: str, voter: _Voter, at: StatePosition, content: bytes) -> None:
         row = voter.rows[at.slot]
         if at.place > 0 and not row.holds(at.place - 1) and voter.counts and at.slot > voter.barrier:
             told = f"{name} got state {at.place} of slot {at.slot} without state {at.place - 1}"

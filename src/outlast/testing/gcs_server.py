@@ -32,7 +32,7 @@ list_page_entries = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class _Object:
+class _GcsObject:
     data: bytes
     generation: int
     written_at: float
@@ -74,7 +74,7 @@ class GcsServer:
         self.throttled = 0
         """How many requests were answered by 429."""
         self.requests = 0
-        self._buckets: dict[str, dict[str, _Object]] = {bucket: {} for bucket in buckets}
+        self._buckets: dict[str, dict[str, _GcsObject]] = {bucket: {} for bucket in buckets}
         self._mutated_at: dict[tuple[str, str], float] = {}
         self._clock = clock
         self._generation = 1_700_000_000_000_000
@@ -143,7 +143,7 @@ class GcsServer:
             raise _Refusal(412, "PreconditionFailed")
         self._check_rate(bucket, name)
         self._generation += 1
-        objects[name] = written = _Object(body, self._generation, self._clock.now())
+        objects[name] = written = _GcsObject(body, self._generation, self._clock.now())
         self._mutated_at[bucket, name] = self._clock.monotonic()
         return web.Response(headers=written.headers)
 
@@ -161,7 +161,7 @@ class GcsServer:
             self.throttled += 1
             raise _Refusal(429, "SlowDown")
 
-    def _get(self, request: web.BaseRequest, objects: dict[str, _Object], name: str) -> web.Response:
+    def _get(self, request: web.BaseRequest, objects: dict[str, _GcsObject], name: str) -> web.Response:
         found = objects.get(name)
         if found is None:
             raise _Refusal(404, "NoSuchKey")
@@ -177,7 +177,7 @@ class GcsServer:
         headers = {**found.headers, "Content-Range": f"bytes {start}-{stop - 1}/{size}"}
         return web.Response(status=206, body=found.data[start:stop], headers=headers)
 
-    def _list(self, request: web.BaseRequest, objects: dict[str, _Object]) -> web.Response:
+    def _list(self, request: web.BaseRequest, objects: dict[str, _GcsObject]) -> web.Response:
         query = request.rel_url.query
         prefix = query.get("prefix", "")
         after: str = query.get("continuation-token") or query.get("start-after") or ""
@@ -196,7 +196,7 @@ class GcsServer:
         return web.Response(text=text, content_type="application/xml")
 
 
-def _entry(name: str, one: _Object) -> str:
+def _entry(name: str, one: _GcsObject) -> str:
     etag = hashlib.md5(one.data, usedforsecurity=False).hexdigest()
     return (
         f"<Contents><Key>{escape(name)}</Key><Generation>{one.generation}</Generation>"

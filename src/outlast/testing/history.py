@@ -12,7 +12,7 @@ Each key is a register that holds a value (an ETag, a hash: anything hashable th
 `None`. The history is linearizable if every operation can be given one moment between its beginning and its
 end such that, one after another, all answers come out as they were seen. Linearizability is local: a
 history is linearizable when each key's is, so keys are checked one by one. A listing counts as one read of
-each key that it could have shown (`History.begin_list`); that it shows all of them at one moment is not
+each key that it could have shown (`ClientHistory.begin_list`); that it shows all of them at one moment is not
 checked.
 
 An operation whose outcome is unknown may take effect at any moment after its beginning, or never.
@@ -42,10 +42,10 @@ class Undecided(Exception):
 
 
 @dataclass(slots=True, eq=False)
-class Operation:
+class ClientOperation:
     """One operation on one key. `invoked` and `returned` are places in the order of all events."""
 
-    history: "History" = field(repr=False)
+    history: "ClientHistory" = field(repr=False)
     key: str
     kind: Kind
     value: Value
@@ -90,11 +90,11 @@ class Operation:
         return f"[{self.invoked:>5} {end:>5}] {self.client:<8} {detail} {self.outcome}"
 
 
-class History:
+class ClientHistory:
     """The operations of all clients of one process, in the order in which they began and ended."""
 
     def __init__(self) -> None:
-        self.operations: list[Operation] = []
+        self.operations: list[ClientOperation] = []
         self._events = 0
 
     def tick(self) -> int:
@@ -104,12 +104,12 @@ class History:
 
     def begin(
         self, key: str, kind: Kind, value: Value = None, expected: Value = None, client: str = ""
-    ) -> Operation:
+    ) -> ClientOperation:
         """Note that a client is about to ask for this. Call it before the request is sent."""
         assert (value is not None) == (kind in ("put", "create", "match")), (
             "writers, and only they, have a value"
         )
-        operation = Operation(self, key, kind, value, expected, client, self.tick())
+        operation = ClientOperation(self, key, kind, value, expected, client, self.tick())
         self.operations.append(operation)
         return operation
 
@@ -122,7 +122,7 @@ class History:
 class ListOperation:
     """A listing: a read of each key that it could have shown."""
 
-    reads: Mapping[str, Operation]
+    reads: Mapping[str, ClientOperation]
 
     def ok(self, shown: Mapping[str, Value]) -> None:
         """`shown`: the keys of the listing with their values."""
@@ -137,12 +137,12 @@ class ListOperation:
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class HistoryViolation:
     """A key whose answers cannot be explained: the longest order found, and what does not fit after it."""
 
     key: str
-    explained: tuple[Operation, ...]
-    stuck: tuple[Operation, ...]
+    explained: tuple[ClientOperation, ...]
+    stuck: tuple[ClientOperation, ...]
 
     def __str__(self) -> str:
         lines = [f"{self.key}: not linearizable. The longest order that explains the answers:"]
@@ -153,10 +153,10 @@ class Violation:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HistoryVerdict:
     """What the checker found."""
 
-    violations: tuple[Violation, ...]
+    violations: tuple[HistoryViolation, ...]
     keys: int
     operations: int
 
@@ -170,24 +170,24 @@ class Verdict:
         return "\n".join(str(violation) for violation in self.violations)
 
 
-def linearizable(history: History) -> Verdict:
+def linearizable(history: ClientHistory) -> HistoryVerdict:
     """Check each key of the history. Raises `Undecided`."""
-    by_key: dict[str, list[Operation]] = defaultdict(list)
+    by_key: dict[str, list[ClientOperation]] = defaultdict(list)
     for operation in history.operations:
         if _matters(operation):
             by_key[operation.key].append(operation)
     found = [
         violation for key, operations in by_key.items() if (violation := _check(key, _pruned(operations)))
     ]
-    return Verdict(tuple(found), len(by_key), sum(map(len, by_key.values())))
+    return HistoryVerdict(tuple(found), len(by_key), sum(map(len, by_key.values())))
 
 
-def _matters(operation: Operation) -> bool:
+def _matters(operation: ClientOperation) -> bool:
     """What had no effect, and a read that saw nothing, tell nothing."""
     return not (operation.outcome == "failed" or (operation.outcome == "unknown" and operation.kind == "get"))
 
 
-def _pruned(operations: list[Operation]) -> list[Operation]:
+def _pruned(operations: list[ClientOperation]) -> list[ClientOperation]:
     """Without writes of unknown outcome that explain nothing: nobody saw them, and nobody was refused."""
     if any(operation.outcome == "refused" for operation in operations):
         return operations
@@ -197,7 +197,7 @@ def _pruned(operations: list[Operation]) -> list[Operation]:
     ]
 
 
-def _fits(operation: Operation, state: Value) -> bool:
+def _fits(operation: ClientOperation, state: Value) -> bool:
     """Could the operation, done now, have given its answer? Unknown ones give none."""
     if operation.kind == "get":
         return state == operation.seen
@@ -206,7 +206,7 @@ def _fits(operation: Operation, state: Value) -> bool:
     return _holds(operation, state) == (operation.outcome == "ok")
 
 
-def _holds(operation: Operation, state: Value) -> bool:
+def _holds(operation: ClientOperation, state: Value) -> bool:
     if operation.kind == "create":
         return state is None
     if operation.kind in ("match", "delete-match"):
@@ -214,13 +214,13 @@ def _holds(operation: Operation, state: Value) -> bool:
     return True
 
 
-def _after(operation: Operation, state: Value) -> Value:
+def _after(operation: ClientOperation, state: Value) -> Value:
     if operation.kind == "get" or not _holds(operation, state):
         return state
     return operation.value
 
 
-def _only_looks(operation: Operation) -> bool:
+def _only_looks(operation: ClientOperation) -> bool:
     return operation.kind == "get" or operation.outcome == "refused"
 
 
@@ -230,7 +230,7 @@ class _Events:
     Event 0 is the head. `partner` of a call is its return, or 0 where the outcome is unknown.
     """
 
-    def __init__(self, operations: list[Operation]) -> None:
+    def __init__(self, operations: list[ClientOperation]) -> None:
         order: list[tuple[int, int, bool]] = []
         for index, operation in enumerate(operations):
             order.append((operation.invoked, index, True))
@@ -264,7 +264,7 @@ class _Events:
         self.next[self.previous[place]] = self.previous[self.next[place]] = place
 
 
-def _check(key: str, operations: list[Operation]) -> Violation | None:
+def _check(key: str, operations: list[ClientOperation]) -> HistoryViolation | None:
     """Look for an order: whatever has begun before the first of the remaining returns may come next.
 
     What only looks (a get, a refusal) and fits is placed at once, and never put elsewhere: any order in
@@ -311,11 +311,11 @@ def _check(key: str, operations: list[Operation]) -> Violation | None:
     return None
 
 
-def _violation(key: str, operations: list[Operation], best: list[int]) -> Violation:
+def _violation(key: str, operations: list[ClientOperation], best: list[int]) -> HistoryViolation:
     """`stuck`: what had begun before the first of the remaining operations ended."""
     placed = set(best)
     rest = [operation for index, operation in enumerate(operations) if index not in placed]
     ends = [operation.returned for operation in rest if operation.outcome != "unknown" and operation.returned]
     first_end = min(ends)
     stuck = tuple(operation for operation in rest if operation.invoked < first_end)
-    return Violation(key, tuple(operations[index] for index in best), stuck)
+    return HistoryViolation(key, tuple(operations[index] for index in best), stuck)

@@ -62,7 +62,7 @@ def _between(text: bytes | bytearray, before: bytes, after: bytes) -> bytes:
     return bytes(text[start + len(before) : end]) if start >= 0 and end >= 0 else b""
 
 
-class Connection(asyncio.BufferedProtocol):
+class HttpConnection(asyncio.BufferedProtocol):
     """A connection, in use by one exchange or idle. `reusable` says whether it can take another."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ from typing import Literal, Self, TypeAlias
 from urllib.parse import quote
 
 from outlast.base.clock import Clock, SystemClock
-from outlast.testing.http_connection import Connection, NoAnswer, Response, Sink
+from outlast.testing.http_connection import HttpConnection, NoAnswer, Response, Sink
 
 __all__ = ["NoAnswer", "Response", "S3Client", "Sink"]
 
@@ -106,7 +106,7 @@ class S3Client:
     ) -> None:
         self._host, self._port = host, port
         self._signer = Signer(access_key_id, secret, region, f"{host}:{port}", clock or SystemClock())
-        self._idle: list[Connection] = []
+        self._idle: list[HttpConnection] = []
         self._timeout_s = timeout_s
 
     async def request(
@@ -169,13 +169,13 @@ class S3Client:
         """CreateBucket."""
         return await self.request("PUT", f"/{bucket}")
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> HttpConnection:
         while self._idle:
             if (connection := self._idle.pop()).reusable:
                 return connection
         try:
             _, connection = await asyncio.get_running_loop().create_connection(
-                Connection, self._host, self._port
+                HttpConnection, self._host, self._port
             )
         except OSError as error:
             raise NoAnswer(str(error)) from error

@@ -14,22 +14,22 @@ from outlast.quorum.ballot import Ballot, SlotState
 from outlast.quorum.batch import Seal
 from outlast.quorum.state import Placed, ProvenState, StateCodec, decode_proven, decode_state
 
-__all__ = ["Ballot", "Position", "Row", "SlotState", "forged", "position", "unproven"]
+__all__ = ["Ballot", "Row", "SlotState", "StatePosition", "forged", "position", "unproven"]
 
 _name = re.compile(r"log/main/([0-9a-f]{16})(?:\.([0-9]+))?")
 
 
-class Position(NamedTuple):
+class StatePosition(NamedTuple):
     """Which state of which slot."""
 
     slot: int
     place: int
 
 
-def position(key: str) -> Position | None:
+def position(key: str) -> StatePosition | None:
     """What the name stands for; None for a name that no state has."""
     found = _name.fullmatch(key)
-    return None if found is None else Position(int(found[1], 16), int(found[2] or 0))
+    return None if found is None else StatePosition(int(found[1], 16), int(found[2] or 0))
 
 
 class Row:

@@ -9,7 +9,7 @@ Contents are a function of their label (the writer's name and a number), so the 
 checked without keeping what was written: the label says what they must be. That the label is the right one
 for that moment is for the history's checker to say.
 
-`Report.latencies` has the moment and the duration of each request, so that the same run tells the
+`LoadReport.latencies` has the moment and the duration of each request, so that the same run tells the
 percentiles before, during and after a fault.
 """
 
@@ -29,7 +29,7 @@ from outlast.base.concurrency import offload
 from outlast.base.entropy import Entropy
 from outlast.base.limits import KIB, MIB
 from outlast.catalog.records import Condition
-from outlast.testing.history import History, Kind, Operation
+from outlast.testing.history import ClientHistory, ClientOperation, Kind
 from outlast.testing.targets import Refused, Rejected, Target, Unanswered
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class Mix:
 
 
 @dataclass(slots=True)
-class Report:
+class LoadReport:
     """What happened. `failures`: answers that a healthy store never gives. `wrong`: false bytes or ETags."""
 
     requests: int = 0
@@ -120,11 +120,11 @@ class Load:
         clock: Clock,
         entropy: Entropy,
         mix: Mix | None = None,
-        history: History | None = None,
+        history: ClientHistory | None = None,
         name: str = "load",
     ) -> None:
-        self.history = history or History()
-        self.report = Report()
+        self.history = history or ClientHistory()
+        self.report = LoadReport()
         self.targets = targets
         self._clock = clock
         self._entropy = entropy
@@ -134,14 +134,14 @@ class Load:
         self._etags: dict[str, str] = {}  # of what was or is being written, by label
         self._guess: dict[str, str] = {}  # the ETag last heard of, by key
 
-    async def run(self, clients: int, until: Callable[[], bool]) -> Report:
+    async def run(self, clients: int, until: Callable[[], bool]) -> LoadReport:
         """Let so many clients work until `until()`; what they have begun is finished."""
         async with asyncio.TaskGroup() as group:
             for number in range(clients):
                 group.create_task(self._client(f"c{number}", self.targets[number % len(self.targets)], until))
         return self.report
 
-    async def read_all(self, target: Target) -> Report:
+    async def read_all(self, target: Target) -> LoadReport:
         """Read every key once from `target`, when all is calm: nothing acknowledged may be missing."""
         for number in range(self._mix.keys):
             await self.do("get", self.key(number), "reader", target)
@@ -221,7 +221,7 @@ class Load:
         return None
 
     @contextmanager
-    def _recorded(self, operation: Operation) -> Iterator[None]:
+    def _recorded(self, operation: ClientOperation) -> Iterator[None]:
         """Write down how a write ended, unless it went well. A refusal of a condition is no failure."""
         try:
             yield

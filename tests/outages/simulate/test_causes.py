@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from outlast.base.errors import ConfigError
-from outlast.outages.simulate import Layout, causes_of, default_rates, described, layout_of, unknown_domains
+from outlast.outages.simulate import (
+    StoreShape,
+    causes_of,
+    default_rates,
+    described,
+    layout_of,
+    unknown_domains,
+)
 from outlast.outages.simulate.causes import Promise, has_spares, model_of, writes_are_like_reads
 from outlast.outages.simulate.rates import Rates, parse_rates
 from outlast.placement.members import DomainKind, Domains, Member, Policy
@@ -30,11 +37,11 @@ def member(name: str, role: str = "full", **domains: str) -> Member:
     return Member(name, values, votes=role != "data", holds_data=role != "witness", incarnation=b"")
 
 
-def store(*members: Member, f: int = 1, domain: DomainKind = "operator", voters: str = "a b c") -> Layout:
+def store(*members: Member, f: int = 1, domain: DomainKind = "operator", voters: str = "a b c") -> StoreShape:
     return layout_of(members, Policy(f, domain), voters.split())
 
 
-def hit(layout: Layout, rates: Rates) -> dict[str, str]:
+def hit(layout: StoreShape, rates: Rates) -> dict[str, str]:
     """By cause: who hangs on it."""
     return {
         cause.unit.name: " ".join(layout.members[place].name for place in cause.members)
@@ -135,7 +142,7 @@ def test_a_store_that_cannot_be_is_refused_with_advice(providers: int, tolerate:
 # ---------------------------------------------------------------- when promises are broken
 
 
-def broken(layout: Layout, promise: Promise, failing: set[str], effect: str) -> bool:
+def broken(layout: StoreShape, promise: Promise, failing: set[str], effect: str) -> bool:
     """Whether the promise is broken when just these providers have failed."""
     rates = table(f"provider {effect}")
     model = model_of(layout, causes_of(layout, rates), rates, promise)
@@ -143,7 +150,7 @@ def broken(layout: Layout, promise: Promise, failing: set[str], effect: str) -> 
     return bool(model.structure(failed)[0])
 
 
-def all_sets(layout: Layout) -> list[set[str]]:
+def all_sets(layout: StoreShape) -> list[set[str]]:
     names = [one.name for one in layout.members]
     return [
         {name for name, chosen in zip(names, picked, strict=True) if chosen}

@@ -13,7 +13,7 @@ from outlast.base.clock import SystemClock
 from outlast.testing.installation import CommandFailed
 from outlast.testing.siege.gateway import (
     STARTS_MAX,
-    Gateway,
+    BesiegedGateway,
     ShiftedClock,
     clock_environment,
     find_faketime,
@@ -65,8 +65,8 @@ def timeline() -> Timeline:
     return Timeline(StepClock(), lambda line: None)
 
 
-def gateway_on(home: Home, timeline: Timeline) -> Gateway:
-    return Gateway("g0", home, ("id", "secret"), SystemClock(), timeline)  # type: ignore[arg-type]  # as much as is used
+def gateway_on(home: Home, timeline: Timeline) -> BesiegedGateway:
+    return BesiegedGateway("g0", home, ("id", "secret"), SystemClock(), timeline)  # type: ignore[arg-type]  # as much as is used
 
 
 async def test_it_is_disturbed_until_it_has_started_and_from_when_it_is_killed(

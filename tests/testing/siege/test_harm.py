@@ -12,7 +12,7 @@ from outlast.base.clock import Clock
 from outlast.providers.wrap.fault import Shape
 from outlast.testing.installation import Ended
 from outlast.testing.siege.harm import Harm
-from outlast.testing.siege.options import DRILLS, PROVIDER_NEMESES, Options
+from outlast.testing.siege.options import DRILLS, PROVIDER_NEMESES, SiegeOptions
 from outlast.testing.siege.timeline import Timeline
 from outlast.testing.simulation import Simulation, simulate
 
@@ -23,7 +23,7 @@ HEALTHY = Ended(0, json.dumps({"providers": [], "extents_degraded": 0}), "")
 class System:
     """A store that only knows which of its providers are harmed; a repair heals them."""
 
-    def __init__(self, folder: Path, clock: Clock, options: Options, repaired: Ended) -> None:
+    def __init__(self, folder: Path, clock: Clock, options: SiegeOptions, repaired: Ended) -> None:
         self.clock, self.options, self.folder, self.repaired = clock, options, folder, repaired
         self.timeline = Timeline(clock, lambda line: None)
         self.providers = [f"p{number}" for number in range(options.providers)]
@@ -82,7 +82,7 @@ def besieged(folder: Path, seed: int, repaired: Ended, **instead: object) -> Sys
 
     async def main(sim: Simulation) -> System:
         drawn = {"nemeses": PROVIDER_NEMESES, "providers": 5, "tolerate": 2, **instead}
-        system = System(folder, sim.clock, Options.draw(seed, SECONDS, **drawn), repaired)
+        system = System(folder, sim.clock, SiegeOptions.draw(seed, SECONDS, **drawn), repaired)
         await Harm(system).run(lambda: sim.clock.monotonic() > SECONDS)  # type: ignore[arg-type]  # as much as is used
         return system
 
@@ -127,7 +127,7 @@ def test_being_slow_is_not_being_unavailable_so_no_repair_is_owed(tmp_path: Path
 
 def test_what_is_left_in_a_mount_point_is_found(tmp_path: Path) -> None:
     async def main(sim: Simulation) -> System:
-        options = Options.draw(1, SECONDS, nemeses=("unmount",), providers=3, tolerate=1)
+        options = SiegeOptions.draw(1, SECONDS, nemeses=("unmount",), providers=3, tolerate=1)
         system = System(tmp_path, sim.clock, options, Ended(0, "{}", ""))
 
         async def write() -> None:

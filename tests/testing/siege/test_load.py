@@ -7,13 +7,13 @@ import pytest
 from outlast.catalog.records import Condition
 from outlast.testing.history import linearizable
 from outlast.testing.siege.load import Clients
-from outlast.testing.siege.options import Options
+from outlast.testing.siege.options import SiegeOptions
 from outlast.testing.siege.timeline import Timeline
 from outlast.testing.siege.verdict import neighbors
 from outlast.testing.simulation import Simulation, simulate
 from outlast.testing.targets import Refused, Seen
 
-OPTIONS = Options.draw(1, 60.0, contents="small")
+OPTIONS = SiegeOptions.draw(1, 60.0, contents="small")
 
 
 class Bucket:

@@ -4,13 +4,13 @@ import pytest
 
 from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.evidence import command
-from outlast.testing.siege.options import DRILLS, NEMESES, PROVIDER_NEMESES, Options
+from outlast.testing.siege.options import DRILLS, NEMESES, PROVIDER_NEMESES, SiegeOptions
 
 SEEDS = range(200)
 
 
-def drawn() -> list[Options]:
-    return [Options.draw(seed, 120.0) for seed in SEEDS]
+def drawn() -> list[SiegeOptions]:
+    return [SiegeOptions.draw(seed, 120.0) for seed in SEEDS]
 
 
 def test_the_same_seed_draws_the_same_options() -> None:
@@ -61,4 +61,4 @@ def test_all_choices_are_made_and_no_others() -> None:
 def test_the_command_that_repeats_a_siege_names_what_the_seed_does_not_say(
     instead: dict[str, object], told: str
 ) -> None:
-    assert command(Options.draw(7, 120.0, **instead)) == told
+    assert command(SiegeOptions.draw(7, 120.0, **instead)) == told

@@ -4,7 +4,7 @@ import pytest
 
 from outlast.testing.siege import timeline as siege
 from outlast.testing.siege.evidence import summary
-from outlast.testing.siege.options import Options
+from outlast.testing.siege.options import SiegeOptions
 from outlast.testing.siege.timeline import TimedHistory, Timeline
 from outlast.testing.simulation import Simulation, simulate
 
@@ -50,7 +50,7 @@ def test_findings_beyond_the_bound_are_counted(monkeypatch: pytest.MonkeyPatch) 
     timeline = simulate(1, main)
     assert len(timeline.findings) == 2
     assert timeline.found == {"lost": 5}
-    said = summary(Options.draw(1, 60.0), timeline)
+    said = summary(SiegeOptions.draw(1, 60.0), timeline)
     assert "FOUND 5 times: lost" in said and "it 1" in said and "to repeat it: make siege SEED=1" in said
 
 

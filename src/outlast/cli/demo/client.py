@@ -25,7 +25,7 @@ class RequestFailed(Exception):
     """The gateway answered with something else than success, or not at all."""
 
 
-class S3Client:
+class DemoClient:
     """One endpoint, one access key. Use it as an async context manager."""
 
     def __init__(self, endpoint: str, access_key: str, secret: str, clock: Clock, connections: int) -> None:

@@ -32,11 +32,11 @@ class Commands:
             raise ConfigError(f"outlast {' '.join(arguments)}: {errors.decode(errors='replace').strip()}")
         return json.loads(output)
 
-    async def serve(self, host: str, port: int, log: Path) -> "Gateway":
+    async def serve(self, host: str, port: int, log: Path) -> "DemoGateway":
         """Start a gateway and wait until it takes requests. What it says goes to the file `log`."""
         with log.open("ab") as stderr:
             process = await self._start(("serve", "--host", host, "--port", str(port)), stderr=stderr)
-        gateway = Gateway(process, f"http://{host}:{port}")
+        gateway = DemoGateway(process, f"http://{host}:{port}")
         try:
             async with asyncio.timeout(start_s_max):
                 await gateway.wait_ready()
@@ -54,7 +54,7 @@ class Commands:
         )
 
 
-class Gateway:
+class DemoGateway:
     """A running `outlast serve`."""
 
     def __init__(self, process: Process, endpoint: str) -> None:

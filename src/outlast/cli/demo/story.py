@@ -12,9 +12,9 @@ from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import ConfigError
-from outlast.cli.demo.client import S3Client
-from outlast.cli.demo.gateway import Commands, Gateway
-from outlast.cli.demo.traffic import Traffic
+from outlast.cli.demo.client import DemoClient
+from outlast.cli.demo.gateway import Commands, DemoGateway
+from outlast.cli.demo.traffic import DemoTraffic
 
 PROVIDERS = ("north", "east", "south", "west")
 BUCKET = "stdlib"
@@ -30,13 +30,13 @@ Say = Callable[[str], None]
 
 
 @dataclass(slots=True)
-class Stage:
+class DemoStage:
     """What the story is played with."""
 
     folder: Path
     commands: Commands
-    gateway: Gateway
-    traffic: Traffic
+    gateway: DemoGateway
+    traffic: DemoTraffic
     clock: Clock
     say: Say
 
@@ -51,13 +51,13 @@ async def play(
     gateway = await commands.serve(host, port, folder / "gateway.log")
     say(f"gateway: {gateway.endpoint}, process {gateway.pid}")
     try:
-        client = S3Client(
+        client = DemoClient(
             gateway.endpoint, key["access_key_id"], key["secret_access_key"], clock, clients + 1
         )
         async with client:
             await client.create_bucket(BUCKET)
-            traffic = Traffic(client, BUCKET, clock, entropy)
-            stage = Stage(folder, commands, gateway, traffic, clock, say)
+            traffic = DemoTraffic(client, BUCKET, clock, entropy)
+            stage = DemoStage(folder, commands, gateway, traffic, clock, say)
             await _load(stage)
             await _lose_one(stage)
             await _hang_one(stage)
@@ -81,7 +81,7 @@ async def _create(folder: Path, commands: Commands, say: Say) -> None:
         say(f"  {provider['name']:6} {role}")
 
 
-async def _load(stage: Stage) -> None:
+async def _load(stage: DemoStage) -> None:
     files = await asyncio.to_thread(standard_library)
     stage.say(f"\n1. Load Python's standard library through S3: {len(files)} files")
     stage.traffic.begin("load")
@@ -92,7 +92,7 @@ async def _load(stage: Stage) -> None:
     _say_phases(stage, 2)
 
 
-async def _lose_one(stage: Stage) -> None:
+async def _lose_one(stage: DemoStage) -> None:
     victim = stage.folder / PROVIDERS[0]
     stage.say(f"\n2. Wipe {victim.name}'s directory while everything is read and writes go on")
 
@@ -109,7 +109,7 @@ async def _lose_one(stage: Stage) -> None:
     stage.say(f"   outlast repair: {restored} fragments restored, nothing is missing any more")
 
 
-async def _hang_one(stage: Stage) -> None:
+async def _hang_one(stage: DemoStage) -> None:
     victim = PROVIDERS[1]
     stage.say(f"\n3. Make {victim} hang: no request to it is answered any more, none is refused")
 
@@ -127,7 +127,7 @@ async def _hang_one(stage: Stage) -> None:
     stage.say(f"   outlast repair: {restored} fragments restored, nothing is missing any more")
 
 
-async def _repair(stage: Stage) -> int:
+async def _repair(stage: DemoStage) -> int:
     """Repair until nothing is missing, as one should before anything else is lost; the fragments restored."""
     restored = 0
     for _ in range(repairs_max):
@@ -137,7 +137,7 @@ async def _repair(stage: Stage) -> int:
     raise ConfigError("the store is not whole again after several repairs", "see outlast status")
 
 
-async def _read_through(stage: Stage, name: str, harm: Callable[[], Awaitable[None]]) -> None:
+async def _read_through(stage: DemoStage, name: str, harm: Callable[[], Awaitable[None]]) -> None:
     """Read everything and go on writing; the harm is done after the first requests are under way."""
     stage.traffic.begin(name)
     stage.traffic.start_writing()
@@ -172,7 +172,7 @@ def _wipe(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _say_phases(stage: Stage, count: int) -> None:
+def _say_phases(stage: DemoStage, count: int) -> None:
     stage.say(
         f"   {'':16}{'written':>9}{'read':>7}{'MB/s':>8}{'p50 ms':>8}{'p99 ms':>8}{'failed':>8}{'wrong':>7}"
     )
@@ -184,7 +184,7 @@ def _say_phases(stage: Stage, count: int) -> None:
         )
 
 
-def report(traffic: Traffic, key: dict[str, str]) -> dict[str, Any]:
+def report(traffic: DemoTraffic, key: dict[str, str]) -> dict[str, Any]:
     """The figures, as `--json` gives them."""
     return {
         "bucket": BUCKET,

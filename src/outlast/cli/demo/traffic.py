@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
-from outlast.cli.demo.client import RequestFailed, S3Client
+from outlast.cli.demo.client import DemoClient, RequestFailed
 
 # 4 KiB to 2 MiB: inside the log, and outside of it in extents.
 written_sizes = (4 << 10, 64 << 10, 256 << 10, 2 << 20)
 
 
 @dataclass(slots=True)
-class Phase:
+class DemoPhase:
     """What was measured during one part of the story."""
 
     name: str
@@ -47,18 +47,18 @@ class Phase:
         return 1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-class Traffic:
+class DemoTraffic:
     """Requests to one bucket, and the memory of what must be in it. `phase` is where they are counted."""
 
-    def __init__(self, client: S3Client, bucket: str, clock: Clock, entropy: Entropy) -> None:
+    def __init__(self, client: DemoClient, bucket: str, clock: Clock, entropy: Entropy) -> None:
         self._client, self._bucket = client, bucket
         self._clock, self._entropy = clock, entropy
         self._hashes: dict[str, bytes] = {}
         self._writer: asyncio.Task[None] | None = None
-        self.phases: list[Phase] = []
+        self.phases: list[DemoPhase] = []
 
     @property
-    def phase(self) -> Phase:
+    def phase(self) -> DemoPhase:
         return self.phases[-1]
 
     @property
@@ -69,7 +69,7 @@ class Traffic:
     def begin(self, name: str) -> None:
         """From here on requests count towards a new phase."""
         self.end()
-        self.phases.append(Phase(name, self._clock.monotonic()))
+        self.phases.append(DemoPhase(name, self._clock.monotonic()))
 
     def end(self) -> None:
         """Close the phase that is open."""

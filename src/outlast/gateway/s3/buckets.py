@@ -8,7 +8,7 @@ another region than that is refused, as S3's regional endpoints do it.
 from aiohttp import web
 
 from outlast.gateway.s3 import parameters, xml
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.errors import S3Error
 
 OWNER = "<Owner><ID>outlast</ID><DisplayName>outlast</DisplayName></Owner>"
@@ -18,7 +18,7 @@ _DEFAULT_REGION = "us-east-1"
 _SAME_REGION = {"": _DEFAULT_REGION, "EU": "eu-west-1"}
 
 
-def _region(call: Call) -> str:
+def _region(call: S3Call) -> str:
     """The region that the request was signed for."""
     credential = call.query.get("X-Amz-Credential")
     if credential is None:
@@ -27,7 +27,7 @@ def _region(call: Call) -> str:
     return credential.split("/")[2]
 
 
-async def list_buckets(call: Call) -> web.StreamResponse:
+async def list_buckets(call: S3Call) -> web.StreamResponse:
     """A key of one bucket sees that one. `prefix`, `max-buckets`, `continuation-token`, `bucket-region`."""
     query = call.query
     prefix = query.get("prefix", "")
@@ -59,7 +59,7 @@ async def list_buckets(call: Call) -> web.StreamResponse:
     )
 
 
-async def create_bucket(call: Call) -> web.StreamResponse:
+async def create_bucket(call: S3Call) -> web.StreamResponse:
     """A location constraint must be the region that the request was signed for."""
     wanted = xml.parse_create_bucket(await call.document())
     if wanted.unsupported:
@@ -75,19 +75,19 @@ async def create_bucket(call: Call) -> web.StreamResponse:
     return call.answer(headers={"Location": "/" + call.bucket})
 
 
-async def head_bucket(call: Call) -> web.StreamResponse:
+async def head_bucket(call: S3Call) -> web.StreamResponse:
     """Whether it is there and may be used."""
     await call.store.bucket(call.bucket)
     return call.answer(headers={"x-amz-bucket-region": _region(call), "Content-Type": "application/xml"})
 
 
-async def delete_bucket(call: Call) -> web.StreamResponse:
+async def delete_bucket(call: S3Call) -> web.StreamResponse:
     """Only an empty one: no objects, no uploads under way."""
     await call.store.delete_bucket(call.bucket)
     return call.answer(204)
 
 
-async def get_bucket_location(call: Call) -> web.StreamResponse:
+async def get_bucket_location(call: S3Call) -> web.StreamResponse:
     """The region that the request was signed for."""
     await call.store.bucket(call.bucket)
     region = _region(call)

@@ -1,6 +1,6 @@
 """One S3 request under way: what it is about, who asks, its body and its answer.
 
-An operation is a function from a `Call` to a response. Everything that all of them need is here, so that
+An operation is a function from a `S3Call` to a response. Everything that all of them need is here, so that
 they contain nothing but what S3 says about them. By the time that an operation runs, the request has been
 authenticated and authorised; only then does reading its body begin, and only then is a client that asked
 (`Expect: 100-continue`) told to send it.
@@ -45,7 +45,7 @@ ALL_HASHING_BYTES = 32 * MIB
 XML_TYPE = "application/xml"
 
 
-class Lease(Protocol):
+class MemoryLease(Protocol):
     """What a request holds in memory, as far as an operation goes. See `gateway.memory`."""
 
     def take_now(self, count: int) -> bool: ...
@@ -59,10 +59,10 @@ class Lease(Protocol):
     def goes_on(self) -> None: ...
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """The request's connection, as far as an operation goes."""
 
-    lease: Lease
+    lease: MemoryLease
 
     def take_body(self) -> None:
         """The body is read from now on."""
@@ -73,7 +73,7 @@ class Connection(Protocol):
         ...
 
 
-class Call:
+class S3Call:
     """A request. `key` is "" unless it is about an object, `bucket` too if it is about the service."""
 
     __slots__ = ("auth", "bucket", "clock", "headers", "id", "key", "query", "request", "sent", "store")
@@ -101,8 +101,8 @@ class Call:
         self.auth: Auth[AccessKey]
 
     @property
-    def _connection(self) -> Connection:
-        return cast(Connection, self.request.protocol)
+    def _connection(self) -> ClientConnection:
+        return cast(ClientConnection, self.request.protocol)
 
     async def hold_listing(self) -> None:
         """Have the memory for a page of a listing. Raises `SlowDown`."""

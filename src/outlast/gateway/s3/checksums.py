@@ -105,7 +105,7 @@ def _several() -> S3Error:
 # ---------------------------------------------------------------- digests
 
 
-class Digest(Protocol):
+class RunningChecksum(Protocol):
     """A checksum that is being computed."""
 
     algorithm: Algorithm
@@ -145,7 +145,7 @@ class _HashDigest:
         return _encode(self._hash.digest())
 
 
-def new_digest(algorithm: Algorithm) -> Digest:
+def new_digest(algorithm: Algorithm) -> RunningChecksum:
     """A checksum over no bytes yet."""
     return _CrcDigest(algorithm) if algorithm in _CRC else _HashDigest(algorithm)
 
@@ -181,7 +181,7 @@ class Expected:
     value: str = ""
     in_trailer: bool = False
     md5: bytes | None = None
-    digest: Digest | None = None
+    digest: RunningChecksum | None = None
 
     def settle(self, trailers: Mapping[str, str]) -> None:
         """Compare, after the last byte. BadDigest; a bad trailer: MalformedTrailerError, InvalidRequest."""

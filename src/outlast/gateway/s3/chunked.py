@@ -26,7 +26,7 @@ _HEAD = re.compile(rb"([0-9a-fA-F]{1,16})(?:;chunk-signature=([0-9a-f]{64}))?\r"
 _TRAILER_SIGNATURE = "x-amz-trailer-signature"
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """Some plaintext. `closes`: the chunk's signature if it ends here ("" without signatures), else None."""
 
     data: Buffer
@@ -49,7 +49,7 @@ class Trailer:
 class Decoder(Protocol):
     """Takes the framing off a body."""
 
-    def feed(self, data: bytes) -> list[Piece]:
+    def feed(self, data: bytes) -> list[Chunk]:
         """What `data`, the next bytes of the body, adds."""
         ...
 
@@ -63,8 +63,8 @@ class PlainDecoder:
 
     __slots__ = ()
 
-    def feed(self, data: bytes) -> list[Piece]:
-        return [Piece(data, None)]
+    def feed(self, data: bytes) -> list[Chunk]:
+        return [Chunk(data, None)]
 
     def finish(self) -> Trailer:
         return Trailer()
@@ -84,15 +84,15 @@ class ChunkedDecoder:
         self._line = b""  # the beginning of a line
         self._tail = b""  # all that follows the zero-length chunk
 
-    def feed(self, data: bytes) -> list[Piece]:
+    def feed(self, data: bytes) -> list[Chunk]:
         view = memoryview(data)
-        pieces: list[Piece] = []
+        pieces: list[Chunk] = []
         at = 0
         while at < len(data):
             if self._left:
                 end = min(at + self._left, len(data))
                 self._left -= end - at
-                pieces.append(Piece(view[at:end], None if self._left else self._signature))
+                pieces.append(Chunk(view[at:end], None if self._left else self._signature))
                 self._between = not self._left
             elif self._last:
                 end = len(data)
@@ -100,7 +100,7 @@ class ChunkedDecoder:
             else:
                 end = data.find(b"\n", at, at + _LINE_BYTES_MAX) + 1 or min(len(data), at + _LINE_BYTES_MAX)
                 if self._extend_line(data[at:end]):
-                    pieces.append(Piece(b"", self._signature))
+                    pieces.append(Chunk(b"", self._signature))
             at = end
         return pieces
 

@@ -28,7 +28,7 @@ _PRESIGN_NAMES = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class SignatureClaims:
     """Who signed, for which day and region, and which headers. `scope` is the credential without the id."""
 
     access_key_id: str
@@ -45,7 +45,7 @@ class Claim:
     `expires_s` is None for a signature in a header; `malformed` is the code for a claim that is not in form.
     """
 
-    signer: Signer
+    signer: SignatureClaims
     signature: str
     timestamp: str
     at: int
@@ -102,7 +102,7 @@ def _refuse_other_schemes(authorization: str) -> None:
 
 
 @lru_cache(maxsize=1024)
-def _parse_header(head: str) -> Signer:
+def _parse_header(head: str) -> SignatureClaims:
     _refuse_other_schemes(head)
     fields: dict[str, str] = {}
     for field in head.removeprefix(ALGORITHM).split(","):
@@ -117,7 +117,7 @@ def _parse_header(head: str) -> Signer:
 
 
 @lru_cache(maxsize=1024)
-def _signer(credential: str, signed_headers: str, code: str) -> Signer:
+def _signer(credential: str, signed_headers: str, code: str) -> SignatureClaims:
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or not parts[0] or not _DATE(parts[1]):
         raise S3Error(
@@ -134,7 +134,7 @@ def _signer(credential: str, signed_headers: str, code: str) -> Signer:
     if not _HEADER_NAMES(signed_headers):
         raise S3Error(code, "The SignedHeaders are malformed.")
     scope = f"{date}/{region}/s3/aws4_request"
-    return Signer(access_key_id, date, region, scope, tuple(signed_headers.split(";")))
+    return SignatureClaims(access_key_id, date, region, scope, tuple(signed_headers.split(";")))
 
 
 def _request_time(headers: Headers) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from aiohttp import web
 from outlast.catalog.records import Attributes, Body, Checksum, Version
 from outlast.gateway.s3 import xml
 from outlast.gateway.s3.attributes import read_attributes
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.checksums import Algorithm, element_name, new_digest, parse_algorithm
 from outlast.gateway.s3.conditions import write_condition
 from outlast.gateway.s3.copy_source import copy_source, source_check
@@ -21,7 +21,7 @@ class _OtherChecksum(Exception):
     """The source does not have the checksum that is asked for."""
 
 
-async def copy_object(call: Call) -> web.StreamResponse:
+async def copy_object(call: S3Call) -> web.StreamResponse:
     """`x-amz-metadata-directive`, `x-amz-copy-source-if-*`, `If-None-Match: *`, `If-Match`; any size."""
     bucket, key = copy_source(call)
     attributes = _attributes(call)
@@ -50,7 +50,7 @@ def copied(etag: str, modified: int, checksum: Checksum | None) -> str:
     return told
 
 
-def _attributes(call: Call) -> Attributes | None:
+def _attributes(call: S3Call) -> Attributes | None:
     """The new attributes; None to keep the source's."""
     directive = call.headers.get("x-amz-metadata-directive", "COPY")
     if directive not in ("COPY", "REPLACE"):
@@ -59,7 +59,7 @@ def _attributes(call: Call) -> Attributes | None:
 
 
 async def _share(
-    call: Call, bucket: str, key: str, attributes: Attributes | None, algorithm: Algorithm | None
+    call: S3Call, bucket: str, key: str, attributes: Attributes | None, algorithm: Algorithm | None
 ) -> Version:
     check_source = source_check(call)
 
@@ -81,7 +81,7 @@ async def _share(
 
 
 async def _rewrite(
-    call: Call, bucket: str, key: str, attributes: Attributes | None, algorithm: Algorithm
+    call: S3Call, bucket: str, key: str, attributes: Attributes | None, algorithm: Algorithm
 ) -> Version:
     check_source = source_check(call)
     digest = new_digest(algorithm)

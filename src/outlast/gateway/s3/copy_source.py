@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from outlast.catalog.records import Version
 from outlast.gateway.s3.access import authorise_bucket
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.conditions import check_copy_source
 from outlast.gateway.s3.errors import S3Error
 from outlast.gateway.s3.operations import COPY_SOURCE
@@ -14,7 +14,7 @@ from outlast.gateway.s3.uri import split_path
 _VERSION = "?versionId="
 
 
-def copy_source(call: Call) -> tuple[str, str]:
+def copy_source(call: S3Call) -> tuple[str, str]:
     """(bucket, key) of the source, which the access key may read. `InvalidArgument`, `AccessDenied`."""
     text = call.headers[COPY_SOURCE]
     path, mark, version = text.partition(_VERSION)
@@ -29,7 +29,7 @@ def copy_source(call: Call) -> tuple[str, str]:
     return bucket, key
 
 
-def source_check(call: Call) -> Callable[[Version], None]:
+def source_check(call: S3Call) -> Callable[[Version], None]:
     """What the source must fulfil; raises `PreconditionFailed`."""
     headers = call.headers
 

@@ -6,19 +6,19 @@ from outlast.base.errors import KeyTooLong, OutlastError
 from outlast.base.limits import key_bytes_max
 from outlast.catalog.records import Condition
 from outlast.gateway.s3 import xml
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.conditions import write_condition
 from outlast.gateway.s3.errors import S3Error, from_store_error
 from outlast.gateway.s3.xml import DeleteEntry
 
 
-async def delete_object(call: Call) -> web.StreamResponse:
+async def delete_object(call: S3Call) -> web.StreamResponse:
     """`If-Match`. Deleting what is not there succeeds."""
     await call.store.delete(call.bucket, call.key, write_condition(call.headers))
     return call.answer(204)
 
 
-async def delete_objects(call: Call) -> web.StreamResponse:
+async def delete_objects(call: S3Call) -> web.StreamResponse:
     """Up to 1,000 keys, each with an ETag to match if one is given; `Quiet`."""
     wanted = xml.parse_delete(await call.document())
     errors: dict[int, S3Error] = {}
@@ -41,7 +41,7 @@ async def delete_objects(call: Call) -> web.StreamResponse:
     )
 
 
-async def _delete_with_condition(call: Call, entry: DeleteEntry) -> bool:
+async def _delete_with_condition(call: S3Call, entry: DeleteEntry) -> bool:
     """Delete it if a condition comes with it; False if none does, so that it can go with the others."""
     if entry.version_id not in (None, "null"):
         raise S3Error("NotImplemented", "There are no older versions.")

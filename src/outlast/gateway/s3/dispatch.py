@@ -16,7 +16,7 @@ from outlast.gateway.s3.buckets import (
     head_bucket,
     list_buckets,
 )
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.copy_object import copy_object
 from outlast.gateway.s3.delete_object import delete_object, delete_objects
 from outlast.gateway.s3.errors import S3Error
@@ -38,7 +38,7 @@ from outlast.gateway.s3.unset import (
     get_object_tagging,
 )
 
-Handler: TypeAlias = Callable[[Call], Awaitable[web.StreamResponse]]
+Handler: TypeAlias = Callable[[S3Call], Awaitable[web.StreamResponse]]
 
 HANDLERS: Mapping[str, Handler] = {
     "AbortMultipartUpload": abort_multipart_upload,
@@ -68,7 +68,7 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 
-def operation_of(call: Call) -> Operation:
+def operation_of(call: S3Call) -> Operation:
     """The operation that a request names. `MethodNotAllowed`, `InvalidArgument`, `NotImplemented`."""
     level: Level = "object" if call.key else "bucket" if call.bucket else "service"
     method = call.request.method

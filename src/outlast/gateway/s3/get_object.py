@@ -15,7 +15,7 @@ from outlast.base.limits import inline_bytes_max, parts_max
 from outlast.catalog.records import Version
 from outlast.gateway.s3 import parameters
 from outlast.gateway.s3.attributes import override, version_headers
-from outlast.gateway.s3.call import STALL_S_MAX, Call, told_always
+from outlast.gateway.s3.call import STALL_S_MAX, S3Call, told_always
 from outlast.gateway.s3.conditions import check_read, read_span
 from outlast.gateway.s3.errors import S3Error
 from outlast.providers.protocol import Buffer
@@ -26,7 +26,7 @@ class BodyCutError(ConnectionError):
     """An answer that has begun could not be finished. The connection is gone."""
 
 
-def _select(call: Call, version: Version) -> tuple[int, int] | None:
+def _select(call: S3Call, version: Version) -> tuple[int, int] | None:
     """The span that is asked for; None for all. Raises what the conditions or the range say."""
     headers = call.headers
     check_read(headers, version.etag, version.modified)
@@ -37,7 +37,7 @@ def _select(call: Call, version: Version) -> tuple[int, int] | None:
     return None
 
 
-def _select_part(call: Call, version: Version) -> tuple[int, int]:
+def _select_part(call: S3Call, version: Version) -> tuple[int, int]:
     if "Range" in call.headers:
         raise S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
     number = parameters.number(call.query, "partNumber", 1, low=1, high=parts_max)
@@ -47,7 +47,7 @@ def _select_part(call: Call, version: Version) -> tuple[int, int]:
         raise S3Error("InvalidPartNumber") from error
 
 
-def _headers(call: Call, version: Version, span: tuple[int, int] | None) -> dict[str, str]:
+def _headers(call: S3Call, version: Version, span: tuple[int, int] | None) -> dict[str, str]:
     """All that is said of the answer. A checksum is said of a whole object only: it is not the part's."""
     whole = span is None or span == (0, version.size)
     checksum = whole and call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
@@ -63,14 +63,14 @@ def _headers(call: Call, version: Version, span: tuple[int, int] | None) -> dict
     return told
 
 
-async def head_object(call: Call) -> web.StreamResponse:
+async def head_object(call: S3Call) -> web.StreamResponse:
     """As GetObject, without the body."""
     version = await call.store.head(call.bucket, call.key)
     span = _select(call, version)
     return call.answer(_status(span), _headers(call, version, span))
 
 
-async def get_object(call: Call) -> web.StreamResponse:
+async def get_object(call: S3Call) -> web.StreamResponse:
     """Ranges, `partNumber`, `If-*` conditions, `response-*` overrides, `x-amz-checksum-mode`."""
     status, headers = 200, {}
 
@@ -100,7 +100,7 @@ def _status(span: tuple[int, int] | None) -> int:
 
 
 async def _stream(
-    call: Call, reading: Reading, status: int, headers: Mapping[str, str]
+    call: S3Call, reading: Reading, status: int, headers: Mapping[str, str]
 ) -> web.StreamResponse:
     response = web.StreamResponse(status=status, headers={**told_always(call.id), **headers})
     await response.prepare(call.request)
@@ -123,7 +123,7 @@ async def _stream(
     return response
 
 
-async def _send(call: Call, response: web.StreamResponse, piece: Buffer) -> None:
+async def _send(call: S3Call, response: web.StreamResponse, piece: Buffer) -> None:
     try:
         async with asyncio.timeout(STALL_S_MAX):
             await response.write(piece)

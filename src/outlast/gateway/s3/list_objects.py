@@ -10,10 +10,10 @@ from outlast.base.limits import list_keys_max
 from outlast.catalog.listing import Listing
 from outlast.gateway.s3 import parameters, xml
 from outlast.gateway.s3.buckets import OWNER
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 
 
-async def list_objects(call: Call) -> web.StreamResponse:
+async def list_objects(call: S3Call) -> web.StreamResponse:
     """`prefix`, `delimiter`, `marker`, `max-keys`, `encoding-type`."""
     query = call.query
     quote = xml.key_encoder(query.get("encoding-type"))
@@ -31,7 +31,7 @@ async def list_objects(call: Call) -> web.StreamResponse:
     )
 
 
-async def list_objects_v2(call: Call) -> web.StreamResponse:
+async def list_objects_v2(call: S3Call) -> web.StreamResponse:
     """As v1, with `start-after`, `continuation-token` and `fetch-owner` in place of `marker`."""
     query = call.query
     if query["list-type"] != "2":
@@ -57,7 +57,7 @@ async def list_objects_v2(call: Call) -> web.StreamResponse:
     )
 
 
-def _page(call: Call, page: Listing, most: int, *, owner: str) -> str:
+def _page(call: S3Call, page: Listing, most: int, *, owner: str) -> str:
     """What both have in common."""
     query = call.query
     quote = xml.key_encoder(query.get("encoding-type"))

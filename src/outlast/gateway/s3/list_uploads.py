@@ -9,11 +9,11 @@ from outlast.catalog.listing import UploadListing
 from outlast.catalog.uploads import Upload
 from outlast.gateway.s3 import parameters, xml
 from outlast.gateway.s3.buckets import OWNER
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.parts import INITIATOR
 
 
-async def list_multipart_uploads(call: Call) -> web.StreamResponse:
+async def list_multipart_uploads(call: S3Call) -> web.StreamResponse:
     """`prefix`, `delimiter`, `key-marker`, `upload-id-marker`, `max-uploads`, `encoding-type`."""
     query = call.query
     quote = xml.key_encoder(query.get("encoding-type"))

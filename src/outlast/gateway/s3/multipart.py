@@ -12,7 +12,7 @@ from outlast.catalog.records import Checksum, Version
 from outlast.catalog.uploads import Part, Upload
 from outlast.gateway.s3 import xml
 from outlast.gateway.s3.attributes import read_attributes
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.checksums import (
     checksum_headers,
     composite,
@@ -27,7 +27,7 @@ from outlast.gateway.s3.errors import S3Error
 from outlast.gateway.s3.xml import CompletedPart
 
 
-async def create_multipart_upload(call: Call) -> web.StreamResponse:
+async def create_multipart_upload(call: S3Call) -> web.StreamResponse:
     """Content headers and metadata; `x-amz-checksum-algorithm`, `x-amz-checksum-type`."""
     headers = call.headers
     asked = headers.get("x-amz-checksum-algorithm")
@@ -42,13 +42,13 @@ async def create_multipart_upload(call: Call) -> web.StreamResponse:
     )
 
 
-async def abort_multipart_upload(call: Call) -> web.StreamResponse:
+async def abort_multipart_upload(call: S3Call) -> web.StreamResponse:
     """The parts are gone at once."""
     await call.store.abort_upload(call.bucket, call.key, call.query["uploadId"])
     return call.answer(204)
 
 
-async def complete_multipart_upload(call: Call) -> web.StreamResponse:
+async def complete_multipart_upload(call: S3Call) -> web.StreamResponse:
     """Checksums per part and of the whole, `x-amz-mp-object-size`, `If-None-Match: *`, `If-Match`."""
     named = xml.parse_complete(await call.document(checksummed=False))
     condition = write_condition(call.headers)
@@ -68,7 +68,7 @@ async def complete_multipart_upload(call: Call) -> web.StreamResponse:
     return call.answer_xml("CompleteMultipartUploadResult", _completed(call, version))
 
 
-def _completed(call: Call, version: Version) -> str:
+def _completed(call: S3Call, version: Version) -> str:
     host = call.headers.get("Host", "")
     told = (
         xml.element("Location", f"http://{host}{quote(f'/{call.bucket}/{call.key}')}")
@@ -82,7 +82,7 @@ def _completed(call: Call, version: Version) -> str:
     return told
 
 
-async def _completed_before(call: Call, named: Sequence[CompletedPart]) -> Version:
+async def _completed_before(call: S3Call, named: Sequence[CompletedPart]) -> Version:
     """The object, if it is the one that these parts make: the first answer was lost, and this is a retry."""
     try:
         version = await call.store.head(call.bucket, call.key)
@@ -94,7 +94,7 @@ async def _completed_before(call: Call, named: Sequence[CompletedPart]) -> Versi
     return version
 
 
-async def _checksum(call: Call, upload: Upload, named: Sequence[CompletedPart]) -> Checksum | None:
+async def _checksum(call: S3Call, upload: Upload, named: Sequence[CompletedPart]) -> Checksum | None:
     """The checksum of the whole, from those of the parts; what the client says of both is compared."""
     wanted = call.headers.get("x-amz-checksum-type")
     if wanted is not None and upload.algorithm and parse_kind(wanted) != upload.kind:
@@ -120,7 +120,7 @@ async def _checksum(call: Call, upload: Upload, named: Sequence[CompletedPart]) 
     return Checksum(algorithm, value, kind)
 
 
-async def _parts(call: Call, named: Sequence[CompletedPart]) -> list[Part]:
+async def _parts(call: S3Call, named: Sequence[CompletedPart]) -> list[Part]:
     """The parts as they are stored. `InvalidPart` if one is missing or not what the client says it is."""
     rows = await call.store.parts(call.bucket, call.key, call.query["uploadId"], 0, parts_max)
     stored = {row.number: row for row in rows}
@@ -136,7 +136,7 @@ async def _parts(call: Call, named: Sequence[CompletedPart]) -> list[Part]:
     return found
 
 
-def _check_size(call: Call, parts: Sequence[Part]) -> None:
+def _check_size(call: S3Call, parts: Sequence[Part]) -> None:
     size = call.headers.get("x-amz-mp-object-size")
     if size is not None and size != str(sum(part.size for part in parts)):
         raise S3Error("InvalidRequest", "The x-amz-mp-object-size header does not match the parts' sizes.")

@@ -9,7 +9,7 @@ from outlast.catalog.uploads import Part
 from outlast.gateway.s3 import parameters, xml
 from outlast.gateway.s3.attributes import checksum_headers
 from outlast.gateway.s3.buckets import OWNER
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.checksums import element_name, expect, new_digest, parse_algorithm
 from outlast.gateway.s3.conditions import copy_span
 from outlast.gateway.s3.copy_object import copied
@@ -19,13 +19,13 @@ from outlast.gateway.s3.errors import S3Error
 INITIATOR = OWNER.replace("Owner>", "Initiator>")
 
 
-def _number(call: Call) -> int:
+def _number(call: S3Call) -> int:
     if "partNumber" not in call.query:
         raise parameters.argument_error("partNumber", "", "A part needs a partNumber.")
     return parameters.number(call.query, "partNumber", 0, low=1, high=parts_max)
 
 
-async def upload_part(call: Call) -> web.StreamResponse:
+async def upload_part(call: S3Call) -> web.StreamResponse:
     """Checksums and Content-MD5 verified. The upload's algorithm is computed if the client names none."""
     number, upload = _number(call), call.query["uploadId"]
     row = await call.store.upload(call.bucket, call.key, upload)
@@ -49,7 +49,7 @@ async def upload_part(call: Call) -> web.StreamResponse:
     return call.answer(headers=told)
 
 
-async def upload_part_copy(call: Call) -> web.StreamResponse:
+async def upload_part_copy(call: S3Call) -> web.StreamResponse:
     """`x-amz-copy-source-range`, `x-amz-copy-source-if-*`. The part shares the source's extents."""
     number, upload = _number(call), call.query["uploadId"]
     bucket, key = copy_source(call)
@@ -62,13 +62,13 @@ async def upload_part_copy(call: Call) -> web.StreamResponse:
     return call.answer_xml("CopyPartResult", copied(etag, unix_ms(call.clock), None))
 
 
-def _span(call: Call, version: Version) -> tuple[int, int] | None:
+def _span(call: S3Call, version: Version) -> tuple[int, int] | None:
     source_check(call)(version)
     text = call.headers.get("x-amz-copy-source-range")
     return None if text is None else copy_span(text, version.size)
 
 
-async def _copy_checksummed(call: Call, bucket: str, key: str, name: str) -> web.StreamResponse:
+async def _copy_checksummed(call: S3Call, bucket: str, key: str, name: str) -> web.StreamResponse:
     """A part with a checksum of its own has to be read; it is stored anew with it."""
     digest = new_digest(parse_algorithm(name))
 
@@ -89,7 +89,7 @@ async def _copy_checksummed(call: Call, bucket: str, key: str, name: str) -> web
     return call.answer_xml("CopyPartResult", told)
 
 
-async def list_parts(call: Call) -> web.StreamResponse:
+async def list_parts(call: S3Call) -> web.StreamResponse:
     """`max-parts`, `part-number-marker`."""
     query, upload = call.query, call.query["uploadId"]
     row = await call.store.upload(call.bucket, call.key, upload)

@@ -4,12 +4,12 @@ from aiohttp import web
 
 from outlast.catalog.records import Body, Checksum
 from outlast.gateway.s3.attributes import checksum_headers, read_attributes
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.checksums import expect
 from outlast.gateway.s3.conditions import write_condition
 
 
-async def put_object(call: Call) -> web.StreamResponse:
+async def put_object(call: S3Call) -> web.StreamResponse:
     """Checksums and Content-MD5 verified; `If-None-Match: *`, `If-Match`. Up to 5 GiB."""
     headers = call.headers
     expected = expect(headers, call.auth.payload)

@@ -14,7 +14,7 @@ from outlast.base.entropy import Entropy
 from outlast.base.errors import OutlastError
 from outlast.gateway.s3.access import authorise
 from outlast.gateway.s3.address import Hosts, locate, split_target
-from outlast.gateway.s3.call import XML_TYPE, Call, told_always
+from outlast.gateway.s3.call import XML_TYPE, S3Call, told_always
 from outlast.gateway.s3.dispatch import handler_of, operation_of
 from outlast.gateway.s3.errors import S3Error, busy, from_store_error, render_error
 from outlast.gateway.s3.get_object import BodyCutError
@@ -80,7 +80,7 @@ class Service:
         query = parse_query(raw_query)
         headers = request.headers
         bucket, key = locate(raw_path, self._hosts.bucket(headers.get("Host", "")))
-        call = visit.call = Call(self._store, self._clock, request, visit.id, bucket, key, query)
+        call = visit.call = S3Call(self._store, self._clock, request, visit.id, bucket, key, query)
         view = RequestView(request.method, raw_path, raw_query, headers, query)
         call.auth = await authenticate(view, self._store.access_key, self._clock.now())
         operation = operation_of(call)

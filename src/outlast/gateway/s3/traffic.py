@@ -19,7 +19,7 @@ from outlast.base.clock import Clock
 from outlast.base.errors import OutlastError
 from outlast.base.histogram import Histogram, latencies
 from outlast.gateway.s3.address import split_target
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.errors import S3Error
 
 # The operation of requests that were refused before it was known which they ask for.
@@ -86,7 +86,7 @@ class Visit:
     def __init__(self, traffic: Traffic, request: web.BaseRequest, id: str) -> None:
         self.request = request
         self.id = id
-        self.call: Call | None = None
+        self.call: S3Call | None = None
         self.operation = UNKNOWN
         self._traffic = traffic
         self._figures = traffic.by_operation[UNKNOWN]

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from outlast.gateway.s3 import xml
 from outlast.gateway.s3.buckets import OWNER
-from outlast.gateway.s3.call import Call
+from outlast.gateway.s3.call import S3Call
 
 _GRANT = (
     '<AccessControlList><Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
@@ -17,25 +17,25 @@ _GRANT = (
 )
 
 
-async def get_bucket_acl(call: Call) -> web.StreamResponse:
+async def get_bucket_acl(call: S3Call) -> web.StreamResponse:
     """Always the owner's full control; rights are the access keys' affair."""
     await call.store.bucket(call.bucket)
     return call.answer_xml("AccessControlPolicy", OWNER + _GRANT)
 
 
-async def get_object_acl(call: Call) -> web.StreamResponse:
+async def get_object_acl(call: S3Call) -> web.StreamResponse:
     """Always the owner's full control; rights are the access keys' affair."""
     await call.store.head(call.bucket, call.key)
     return call.answer_xml("AccessControlPolicy", OWNER + _GRANT)
 
 
-async def get_bucket_versioning(call: Call) -> web.StreamResponse:
+async def get_bucket_versioning(call: S3Call) -> web.StreamResponse:
     """Always off."""
     await call.store.bucket(call.bucket)
     return call.answer_xml("VersioningConfiguration", "")
 
 
-async def get_object_tagging(call: Call) -> web.StreamResponse:
+async def get_object_tagging(call: S3Call) -> web.StreamResponse:
     """Always none."""
     await call.store.head(call.bucket, call.key)
     return call.answer_xml("Tagging", xml.element("TagSet", ""))

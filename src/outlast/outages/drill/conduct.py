@@ -19,9 +19,9 @@ from outlast.base.errors import StoreUnavailable
 from outlast.catalog.records import DrillFault, DrillReported, DrillSet
 from outlast.maintenance.repair import repair
 from outlast.outages.drill.canary import Canary, Window
-from outlast.outages.drill.plan import Plan
+from outlast.outages.drill.plan import DrillPlan
 from outlast.outages.drill.promise import Deed, Promise, promise_of
-from outlast.outages.drill.report import End, Report, encoded, failures_told_max, requests_of
+from outlast.outages.drill.report import DrillReport, End, encoded, failures_told_max, requests_of
 from outlast.outages.holdings import holdings
 from outlast.outages.what_if import what_if
 from outlast.providers.wrap.fault import Fault
@@ -31,7 +31,7 @@ silent_s_max = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class DrillPace:
     """How long everything takes, in seconds."""
 
     before: float = 5.0
@@ -46,7 +46,7 @@ class Pace:
     """How exactly it is known when something was noticed."""
 
 
-_default = Pace()
+_default = DrillPace()
 
 
 class Drill:
@@ -55,10 +55,10 @@ class Drill:
     def __init__(
         self,
         store: Store,
-        plan: Plan,
+        plan: DrillPlan,
         clock: Clock,
         entropy: Entropy,
-        pace: Pace = _default,
+        pace: DrillPace = _default,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._store = store
@@ -84,7 +84,7 @@ class Drill:
             self._end = "stopped"
             self._stop.set()
 
-    async def run(self) -> Report:
+    async def run(self) -> DrillReport:
         """The whole drill; its report, which is in the catalog then. Raises `StoreUnavailable` beforehand.
 
         However it ends, cancelled included, the faults are ended and the canary's objects deleted.
@@ -254,9 +254,9 @@ class Drill:
         except TimeoutError:
             pass  # nothing made it stop
 
-    def _report(self, began: int, ended: int, back_s: float | None, whole_s: float | None) -> Report:
+    def _report(self, began: int, ended: int, back_s: float | None, whole_s: float | None) -> DrillReport:
         plan = self._plan
-        return Report(
+        return DrillReport(
             what=plan.name,
             providers=plan.providers,
             faults=tuple(
@@ -286,7 +286,7 @@ def fault_text(fault: Fault) -> str:
     return f"{fault.shape}{share}{whom}"
 
 
-def _record(report: Report) -> DrillReported:
+def _record(report: DrillReport) -> DrillReported:
     return DrillReported(
         report.what, report.providers, report.began, report.ended, report.kept, encoded(report)
     )

@@ -13,7 +13,7 @@ from outlast.providers.wrap.fault import Fault, Shape
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PlannedFault:
     """A fault from `begin_s` to `end_s` after the beginning, in seconds of the drill."""
 
     begin_s: float
@@ -22,11 +22,11 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DrillPlan:
     """`outage` fails as `parts` say. `speed`: how much faster than it really was."""
 
     outage: Outage
-    parts: tuple[Part, ...]
+    parts: tuple[PlannedFault, ...]
     speed: float = 1.0
 
     @property
@@ -54,24 +54,24 @@ class Plan:
         return min((time for time in times if time > at_s), default=self.duration_s)
 
 
-def plan_shape(outage: Outage, shape: Shape, duration_s: float, share: float = 1.0) -> Plan:
+def plan_shape(outage: Outage, shape: Shape, duration_s: float, share: float = 1.0) -> DrillPlan:
     """One shape all the time."""
-    return Plan(_reachable(outage), (Part(0.0, duration_s, Fault(shape, share)),))
+    return DrillPlan(_reachable(outage), (PlannedFault(0.0, duration_s, Fault(shape, share)),))
 
 
-def plan_incident(incident: Incident, outage: Outage, duration_s: float) -> Plan:
+def plan_incident(incident: Incident, outage: Outage, duration_s: float) -> DrillPlan:
     """The incident's phases, from the first one's beginning, in `duration_s` altogether."""
     begin_s = min(phase.begin_s for phase in incident.phases)
     speed = (max(phase.end_s for phase in incident.phases) - begin_s) / duration_s
     parts = tuple(
-        Part(
+        PlannedFault(
             (phase.begin_s - begin_s) / speed,
             (phase.end_s - begin_s) / speed,
             Fault(_shape(phase.shape), phase.share, phase.reads, phase.writes),
         )
         for phase in incident.phases
     )
-    return Plan(_reachable(outage), parts, speed)
+    return DrillPlan(_reachable(outage), parts, speed)
 
 
 def span_s(incident: Incident) -> int:

@@ -23,7 +23,7 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float | None
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
     """A drill. Times are ms since the Unix epoch, durations in seconds; None: it was not seen to happen."""
 
     what: str
@@ -73,23 +73,23 @@ def percentile_ms(seconds: "array[float]", share: float) -> float | None:
     return round(1000 * sorted(seconds)[min(len(seconds) - 1, int(share * len(seconds)))], 2)
 
 
-def encoded(report: Report) -> bytes:
+def encoded(report: DrillReport) -> bytes:
     """JSON."""
     return msgspec.json.encode(report)
 
 
-def decoded(data: bytes) -> Report:
+def decoded(data: bytes) -> DrillReport:
     """What `encoded` made; also by another version, as far as the fields are known here."""
-    return msgspec.json.decode(data, type=Report)
+    return msgspec.json.decode(data, type=DrillReport)
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_json(report: DrillReport) -> dict[str, Any]:
     """As `--json` prints it."""
     built: dict[str, Any] = msgspec.to_builtins(report)
     return built
 
 
-def lines(report: Report) -> list[str]:
+def lines(report: DrillReport) -> list[str]:
     """The report for people."""
     windows = [
         f"  {name:8} {_requests_text(kinds)}" for name, kinds in report.requests.items() if _any(kinds)

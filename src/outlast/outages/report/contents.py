@@ -62,7 +62,7 @@ class Basket:
 
 
 @dataclass(frozen=True, slots=True)
-class Operator:
+class OperatorBaskets:
     """The baskets that one operator carries. `name` "": nobody has said whose they are."""
 
     name: str
@@ -106,7 +106,7 @@ class Report:
     """Who is not well, and how: counted as away in each answer."""
     left: int
     """How many domains of the policy's kind may go as things are, whichever, before a request fails."""
-    operators: tuple[Operator, ...]
+    operators: tuple[OperatorBaskets, ...]
     answers: tuple[Answer, ...]
     """One for each failure domain."""
     incidents: tuple[tuple[Incident, Answer], ...]
@@ -195,12 +195,14 @@ def hits(answer: Answer) -> bool:
     return bool(answer.verdict.outage.providers or answer.verdict.outage.maybe)
 
 
-def _operators(store: Holdings, now: Mapping[str, str], asked: bool) -> tuple[Operator, ...]:
+def _operators(store: Holdings, now: Mapping[str, str], asked: bool) -> tuple[OperatorBaskets, ...]:
     groups: dict[str, list[Basket]] = {}
     for member in store.members:
         state = now.get(member.name, "healthy" if asked else "not asked")
         groups.setdefault(one_spelling(member.domains.operator), []).append(_basket(store, member, state))
-    found = [Operator(group[0].member.domains.operator.strip(), tuple(group)) for group in groups.values()]
+    found = [
+        OperatorBaskets(group[0].member.domains.operator.strip(), tuple(group)) for group in groups.values()
+    ]
     return tuple(sorted(found, key=lambda operator: operator.bytes, reverse=True))
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from outlast.catalog.records import DrillReported
-from outlast.outages.drill.report import Report as Drill
+from outlast.outages.drill.report import DrillReport as Drill
 from outlast.outages.drill.report import Requests, decoded
 from outlast.outages.report.contents import PastDrill
 

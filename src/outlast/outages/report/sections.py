@@ -8,7 +8,7 @@ from outlast.outages.answer import Answer, takes_text
 from outlast.outages.incidents import Incident
 from outlast.outages.report.contents import (
     Basket,
-    Operator,
+    OperatorBaskets,
     PastDrill,
     Ranked,
     Report,
@@ -236,7 +236,7 @@ def _key(kind: str, text: str) -> Html:
     return tag("li", swatch, text)
 
 
-def _card(operator: Operator, most: int, whole: int) -> Html:
+def _card(operator: OperatorBaskets, most: int, whole: int) -> Html:
     share = f"{bytes_text(operator.bytes)}, {share_text(operator.bytes, whole)} of what is stored"
     return tag(
         "article",

@@ -3,7 +3,7 @@
 from outlast.base.figures import bytes_text, count_text, duration_text
 from outlast.outages.answer import Drilled
 from outlast.outages.outcome import Effect, Summary
-from outlast.outages.report.contents import Basket, Operator, Report, borne
+from outlast.outages.report.contents import Basket, OperatorBaskets, Report, borne
 from outlast.outages.what_if import Verdict
 
 VERDICTS: dict[Summary, str] = {
@@ -76,7 +76,7 @@ def role_text(basket: Basket) -> str:
     return "holds data" if basket.member.holds_data else "spare"
 
 
-def operator_text(operator: Operator) -> str:
+def operator_text(operator: OperatorBaskets) -> str:
     """Whose the baskets are."""
     return operator.name or "operator not known"
 

@@ -18,8 +18,8 @@ modelled.
 """
 
 from outlast.outages.simulate.causes import (
-    Cause,
-    Layout,
+    SharedCause,
+    StoreShape,
     causes_of,
     described,
     has_spares,
@@ -33,13 +33,13 @@ from outlast.outages.simulate.process import Process, Unit
 from outlast.outages.simulate.rates import Rates, default_rates, load_rates
 
 __all__ = [
-    "Cause",
     "Estimate",
     "Forecast",
-    "Layout",
     "Measure",
     "Process",
     "Rates",
+    "SharedCause",
+    "StoreShape",
     "Unit",
     "causes_of",
     "default_rates",

@@ -53,7 +53,7 @@ _inside: dict[DomainKind, tuple[DomainKind, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class StoreShape:
     """A store, as far as it matters here: `voters` are members' names."""
 
     members: tuple[Member, ...]
@@ -72,20 +72,20 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Cause:
-    """One shared cause, and the places (in `Layout.members`) of those that hang on it."""
+class SharedCause:
+    """One shared cause, and the places (in `StoreShape.members`) of those that hang on it."""
 
     unit: Unit
     rate: CauseRate
     members: tuple[int, ...]
 
 
-def layout_of(members: Sequence[Member], policy: Policy, voters: Sequence[str]) -> Layout:
+def layout_of(members: Sequence[Member], policy: Policy, voters: Sequence[str]) -> StoreShape:
     """The layout of a store. Raises `ConfigError` if there are too few data domains."""
-    return Layout(tuple(members), policy, tuple(voters), *data_layout(policy, members))
+    return StoreShape(tuple(members), policy, tuple(voters), *data_layout(policy, members))
 
 
-def described(providers: int, policy: Policy) -> Layout:
+def described(providers: int, policy: Policy) -> StoreShape:
     """A store of so many providers that differ in the policy's domain, and in what that contains.
 
     All else they share: for the domain `region`, one operator, one account and one software. Raises
@@ -102,19 +102,19 @@ def described(providers: int, policy: Policy) -> Layout:
     return layout_of(members, policy, choose_voters(policy, members))
 
 
-def causes_of(layout: Layout, rates: Rates) -> list[Cause]:
+def causes_of(layout: StoreShape, rates: Rates) -> list[SharedCause]:
     """Every cause that the table knows of and a member hangs on, each with a name of its own."""
-    causes: list[Cause] = []
+    causes: list[SharedCause] = []
     for cause in rates.causes:
         for value, members in _groups(layout, cause):
             unit = _unit(cause, value, rates)
             before = sum(other.rate.name == cause.name and other.members == members for other in causes)
             name = f"{unit.name} ({before + 1})" if before else unit.name
-            causes.append(Cause(replace(unit, name=name), cause, members))
+            causes.append(SharedCause(replace(unit, name=name), cause, members))
     return causes
 
 
-def unknown_domains(layout: Layout, rates: Rates) -> dict[str, list[str]]:
+def unknown_domains(layout: StoreShape, rates: Rates) -> dict[str, list[str]]:
     """By domain kind that a cause asks for: the members of which it is not known."""
     unknown: dict[str, list[str]] = {}
     for cause in rates.causes:
@@ -130,7 +130,7 @@ def unknown_domains(layout: Layout, rates: Rates) -> dict[str, list[str]]:
     return unknown
 
 
-def model_of(layout: Layout, causes: Iterable[Cause], rates: Rates, promise: Promise) -> Model:
+def model_of(layout: StoreShape, causes: Iterable[SharedCause], rates: Rates, promise: Promise) -> Model:
     """The units and the structure of one promise. What data hang on is only what erases."""
     relevant = [cause for cause in causes if promise != "data" or cause.rate.effect == "loss"]
     hanging = [
@@ -141,18 +141,18 @@ def model_of(layout: Layout, causes: Iterable[Cause], rates: Rates, promise: Pro
     return Model(process, hanging_on(hanging, _broken(layout, promise)))
 
 
-def has_spares(layout: Layout) -> bool:
+def has_spares(layout: StoreShape) -> bool:
     """Whether there are more data domains than an extent has fragments: extents lie in different places."""
     return len(_data_domains(layout)) > layout.k + layout.m
 
 
-def writes_are_like_reads(layout: Layout) -> bool:
+def writes_are_like_reads(layout: StoreShape) -> bool:
     """Whether writes fail exactly when reads do: there are no spares, nor two providers in one domain."""
     groups = _data_domains(layout)
     return len(groups) == layout.k + layout.m == sum(map(len, groups))
 
 
-def _broken(layout: Layout, promise: Promise) -> Structure:
+def _broken(layout: StoreShape, promise: Promise) -> Structure:
     """When the promise is broken, over rows that are the members."""
     place = {member.name: number for number, member in enumerate(layout.members)}
     voters = [place[name] for name in layout.voters]
@@ -165,7 +165,7 @@ def _broken(layout: Layout, promise: Promise) -> Structure:
     return either(no_majority, too_few)
 
 
-def _data_domains(layout: Layout) -> list[list[Member]]:
+def _data_domains(layout: StoreShape) -> list[list[Member]]:
     holders = (member for member in layout.members if member.holds_data)
     return list(by_domain(holders, layout.policy.domain).values())
 
@@ -179,7 +179,7 @@ def _unit(cause: CauseRate, value: str, rates: Rates) -> Unit:
     return Unit(name, cause.rate, duration, self_healing=True)
 
 
-def _asked(layout: Layout, cause: CauseRate) -> list[int]:
+def _asked(layout: StoreShape, cause: CauseRate) -> list[int]:
     """The places of the members that the cause is of."""
     return [place for place, member in enumerate(layout.members) if _meant(member, cause)]
 
@@ -191,7 +191,7 @@ def _meant(member: Member, cause: CauseRate) -> bool:
     return all(domain_of(member, kind) != value.strip().casefold() for kind, value in cause.unless.items())
 
 
-def _groups(layout: Layout, cause: CauseRate) -> Iterator[tuple[str, tuple[int, ...]]]:
+def _groups(layout: StoreShape, cause: CauseRate) -> Iterator[tuple[str, tuple[int, ...]]]:
     """(name, members' places) of each domain that the cause can hit."""
     places = _asked(layout, cause)
     if not places:
@@ -210,7 +210,7 @@ def _groups(layout: Layout, cause: CauseRate) -> Iterator[tuple[str, tuple[int, 
 
 
 def _by_value(
-    layout: Layout, places: Sequence[int], kind: DomainKind
+    layout: StoreShape, places: Sequence[int], kind: DomainKind
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The members of each domain; those whose domain is not known are in every one."""
     domains = {place: domain_of(layout.members[place], kind) for place in places}

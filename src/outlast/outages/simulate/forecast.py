@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from outlast.outages.simulate.causes import Layout, causes_of, model_of, writes_are_like_reads
+from outlast.outages.simulate.causes import StoreShape, causes_of, model_of, writes_are_like_reads
 from outlast.outages.simulate.measure import Measure, measure
 from outlast.outages.simulate.rates import Rates
 
@@ -28,7 +28,7 @@ class Forecast:
     data: Measure
 
 
-def forecast(layout: Layout, rates: Rates, years: float, seed: int) -> Forecast:
+def forecast(layout: StoreShape, rates: Rates, years: float, seed: int) -> Forecast:
     """Simulate the store for so many years, and for as long as rare events need."""
     causes = causes_of(layout, rates)
     chance = np.random.SeedSequence(seed).spawn(3)

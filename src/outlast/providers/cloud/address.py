@@ -47,7 +47,7 @@ _google = "https://storage.googleapis.com"
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class BucketAddress:
     """One bucket or container, and the prefix below which the provider's objects are ("" is all of it)."""
 
     kind: str
@@ -75,7 +75,7 @@ class Address:
         return f"{self.url} at {self.endpoint}"
 
 
-def read_address(name: str, parts: SplitResult, options: Mapping[str, str]) -> Address:
+def read_address(name: str, parts: SplitResult, options: Mapping[str, str]) -> BucketAddress:
     """The address in the URL of provider `name`. Raises `ConfigError`, which quotes no option's value."""
     check_no_secret(name, parts)
     bucket, prefix = parts.netloc, unquote(parts.path).strip("/")
@@ -93,7 +93,7 @@ def read_address(name: str, parts: SplitResult, options: Mapping[str, str]) -> A
     return _places[parts.scheme](name, bucket, prefix, options)
 
 
-def guess_domains(name: str, address: Address) -> dict[str, str]:
+def guess_domains(name: str, address: BucketAddress) -> dict[str, str]:
     """What the endpoint tells of who runs it, and where. An unknown host is its own operator."""
     host = address.host
     if is_here(host):
@@ -115,7 +115,7 @@ def guess_domains(name: str, address: Address) -> dict[str, str]:
     }
 
 
-def name_interval_s(name: str, address: Address, options: Mapping[str, str]) -> float:
+def name_interval_s(name: str, address: BucketAddress, options: Mapping[str, str]) -> float:
     """How many seconds must lie between two writes of one name. 0: none."""
     said = options.get("name_interval_s")
     if said is not None:
@@ -130,7 +130,7 @@ def name_interval_s(name: str, address: Address, options: Mapping[str, str]) -> 
     return told[0].name_interval_s if told is not None else 0.0
 
 
-def _s3(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> Address:
+def _s3(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> BucketAddress:
     region = options.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "")
     endpoint = options.get("endpoint")
     if endpoint is None:
@@ -140,27 +140,29 @@ def _s3(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> Addr
                 "say which: ?region=eu-west-1 for Amazon, ?endpoint=https://... for others",
             )
         china = ".cn" if region.startswith("cn-") else ""
-        return Address("s3", bucket, prefix, f"https://s3.{region}.amazonaws.com{china}", region, "")
+        return BucketAddress("s3", bucket, prefix, f"https://s3.{region}.amazonaws.com{china}", region, "")
     endpoint, host = server_of(name, endpoint)
     told = find_operator(host)
     guess = told[1].get("region", "") if told is not None else ""
     own = "auto" if told is not None and told[0].name == "Cloudflare" else guess
     # The region is part of what is signed; who does not care about it takes any.
     region = options.get("region") or own or "us-east-1"
-    return Address("s3", bucket, prefix, endpoint, region, "")
+    return BucketAddress("s3", bucket, prefix, endpoint, region, "")
 
 
-def _azure(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> Address:
+def _azure(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> BucketAddress:
     account = options.get("account") or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME", "")
     if not account or re.fullmatch(r"[a-z0-9]{3,24}", account) is None:
         raise ConfigError(f"provider {name}: its storage account is not known", "say which: ?account=NAME")
     endpoint, _ = server_of(name, options.get("endpoint", f"https://{account}.blob.core.windows.net"))
-    return Address("azure", bucket, prefix, endpoint, options.get("region", ""), account)
+    return BucketAddress("azure", bucket, prefix, endpoint, options.get("region", ""), account)
 
 
-def _gs(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> Address:
+def _gs(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> BucketAddress:
     endpoint, _ = server_of(name, options.get("endpoint", _google))
-    return Address("gs", bucket, prefix, endpoint, options.get("region", ""), options.get("account", ""))
+    return BucketAddress(
+        "gs", bucket, prefix, endpoint, options.get("region", ""), options.get("account", "")
+    )
 
 
 _places = {"s3": _s3, "azure": _azure, "gs": _gs}

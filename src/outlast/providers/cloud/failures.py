@@ -102,7 +102,7 @@ gone_codes = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ErrorAnswer:
     """What the text of an error says. `status` is None if there was no answer at all."""
 
     status: int | None
@@ -113,7 +113,7 @@ class Answer:
     """All of it. Not for people."""
 
 
-def read_error(error: BaseException) -> Answer:
+def read_error(error: BaseException) -> ErrorAnswer:
     """Take the text of one of obstore's errors apart."""
     whole = str(error)
     sentence = whole.partition("\n\nDebug source")[0]
@@ -122,7 +122,7 @@ def read_error(error: BaseException) -> Answer:
     status = _status.search(sentence)
     code = _code.search(sentence) if status is not None else None
     number = status[1] or status[2] if status is not None else _status_of_class.get(type(error).__name__)
-    return Answer(
+    return ErrorAnswer(
         status=int(number) if number is not None else None,
         code=(code[1] or code[2]) if code is not None else "",
         url=url[1] if url is not None else "",
@@ -149,7 +149,7 @@ def failure(provider: str, verb: str, key: str, error: BaseException, conflict_e
 
 
 def _answered(
-    provider: str, verb: str, key: str, answer: Answer, detail: str, conflict_exists: bool
+    provider: str, verb: str, key: str, answer: ErrorAnswer, detail: str, conflict_exists: bool
 ) -> ProviderError:
     status, code = answer.status, answer.code
     assert status is not None, "only what was answered comes here"
@@ -204,7 +204,7 @@ def _denial(code: str) -> str:
     return ""
 
 
-def _expired_signature(answer: Answer) -> bool:
+def _expired_signature(answer: ErrorAnswer) -> bool:
     """Azure has no code of its own for a SAS token whose time is over; what it explains tells."""
     return answer.code == "AuthenticationFailed" and "not valid in the specified time frame" in answer.text
 

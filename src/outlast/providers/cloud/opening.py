@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, TypedDict
 from obstore.store import AzureStore, GCSStore, S3Store
 
 from outlast.base.errors import ConfigError
-from outlast.providers.cloud.address import Address
+from outlast.providers.cloud.address import BucketAddress
 from outlast.providers.cloud.failures import nowhere_address
 from outlast.providers.cloud.provider import CloudProvider, Dialect, deadline_s_base
 from outlast.providers.credentials import Fixed, amazon_keys, from_environment
@@ -66,7 +66,7 @@ drain_s = 0.05
 
 
 def open_cloud(
-    name: str, address: Address, options: Mapping[str, str], deadline_s: float = deadline_s_base
+    name: str, address: BucketAddress, options: Mapping[str, str], deadline_s: float = deadline_s_base
 ) -> CloudProvider:
     """The provider at `address`. Nothing is asked of it yet. Raises `ConfigError`."""
     client = _client(name, address, options)
@@ -88,7 +88,7 @@ def open_cloud(
 _once: "RetryConfig" = {"max_retries": 0, "retry_timeout": timedelta(seconds=request_s_max)}
 
 
-def _s3(name: str, address: Address, options: Mapping[str, str]) -> "Make":
+def _s3(name: str, address: BucketAddress, options: Mapping[str, str]) -> "Make":
     keys = amazon_keys(name, options)
     # Amazon wants the bucket in the host. Others may not; nor does a bucket with dots fit a certificate.
     hosted = address.host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and "." not in address.bucket
@@ -111,7 +111,7 @@ def _s3(name: str, address: Address, options: Mapping[str, str]) -> "Make":
     )
 
 
-def _azure(name: str, address: Address, options: Mapping[str, str]) -> "Make":
+def _azure(name: str, address: BucketAddress, options: Mapping[str, str]) -> "Make":
     key = from_environment(name, "account_key_env", options)
     token = from_environment(name, "sas_token_env", options)
     fixed = (
@@ -131,7 +131,7 @@ def _azure(name: str, address: Address, options: Mapping[str, str]) -> "Make":
     )
 
 
-def _gs(name: str, address: Address, options: Mapping[str, str]) -> "Make":
+def _gs(name: str, address: BucketAddress, options: Mapping[str, str]) -> "Make":
     key = from_environment(name, "service_account_key_env", options)
     file = options.get("service_account_file")
     if key is not None or file is not None:
@@ -177,14 +177,14 @@ def _refuse_ambient(name: str, variables: Sequence[str]) -> None:
             )
 
 
-_makers: dict[str, Callable[[str, Address, Mapping[str, str]], "Make"]] = {
+_makers: dict[str, Callable[[str, BucketAddress, Mapping[str, str]], "Make"]] = {
     "s3": _s3,
     "azure": _azure,
     "gs": _gs,
 }
 
 
-def _client(name: str, address: Address, options: Mapping[str, str]) -> "ClientConfig":
+def _client(name: str, address: BucketAddress, options: Mapping[str, str]) -> "ClientConfig":
     client: ClientConfig = {
         "connect_timeout": timedelta(seconds=connect_s_max),
         "timeout": timedelta(seconds=request_s_max),

@@ -5,7 +5,7 @@ import os
 import stat
 from collections.abc import Sequence
 
-from outlast.providers.disk.system import Status, System, not_a_file
+from outlast.providers.disk.system import FileStatus, System, not_a_file
 from outlast.providers.protocol import Data, chunks_of
 
 _buffers_per_write_max = os.sysconf("SC_IOV_MAX")
@@ -42,7 +42,7 @@ class Traces:
                 continue
 
 
-def open_file(system: System, path: str) -> tuple[int, Status]:
+def open_file(system: System, path: str) -> tuple[int, FileStatus]:
     """A file open for reading. Raises OSError, also if something else has that name."""
     file = system.open_read(path)
     status = system.status(file)

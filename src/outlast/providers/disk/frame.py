@@ -80,7 +80,7 @@ class Header(NamedTuple):
         return fields + _crc(fields)
 
 
-class Record(NamedTuple):
+class JournalRecord(NamedTuple):
     """One record, at offset `at`."""
 
     at: int
@@ -131,10 +131,12 @@ def encode_record(
     nonce: bytes, kind: Kind, slot: int, place: int, payload: bytes, known: int, records: int
 ) -> bytes:
     """A record's header, which the payload follows."""
-    return encode_header(nonce, Record(0, kind, slot, place, len(payload), crc32c(payload), known, records))
+    return encode_header(
+        nonce, JournalRecord(0, kind, slot, place, len(payload), crc32c(payload), known, records)
+    )
 
 
-def encode_header(nonce: bytes, record: Record) -> bytes:
+def encode_header(nonce: bytes, record: JournalRecord) -> bytes:
     """The header of `record`, wherever it is."""
     _, kind, slot, place, size, crc, known, records, _ = record
     fields = _record.pack(nonce, kind, slot, place, size, crc, known, records, 0)[:-4]
@@ -151,7 +153,7 @@ def new_nonce(random: bytes) -> bytes:
     return random.replace(b"\0", b"\xff")
 
 
-def scan(read: Read, start: int, stop: int, nonce: bytes) -> Iterator[Record | Gap]:
+def scan(read: Read, start: int, stop: int, nonce: bytes) -> Iterator[JournalRecord | Gap]:
     """What is in the bytes [start, stop): a record or gap begins at `start`, and the file ends at `stop`."""
     at = start
     while at < stop:
@@ -164,7 +166,7 @@ def scan(read: Read, start: int, stop: int, nonce: bytes) -> Iterator[Record | G
         at = found.stop
 
 
-def _header_at(read: Read, at: int, stop: int, nonce: bytes) -> Record | None:
+def _header_at(read: Read, at: int, stop: int, nonce: bytes) -> JournalRecord | None:
     """The record whose header is whole at `at`. Its payload is not looked at, and may not be there."""
     if stop - at < HEADER_BYTES:
         return None
@@ -172,10 +174,10 @@ def _header_at(read: Read, at: int, stop: int, nonce: bytes) -> Record | None:
     magic, kind, slot, place, size, crc, known, records, own = _record.unpack(content)
     if magic != nonce or own != crc32c(content[:-4]) or kind not in _kinds:
         return None
-    return Record(at, Kind(kind), slot, place, size, crc, known, records)
+    return JournalRecord(at, Kind(kind), slot, place, size, crc, known, records)
 
 
-def _judged(read: Read, record: Record, stop: int, nonce: bytes) -> Record | Gap:
+def _judged(read: Read, record: JournalRecord, stop: int, nonce: bytes) -> JournalRecord | Gap:
     """What a record is for whose payload there is room: intact, damaged, or never written to its end."""
     payload = read(record.payload_at, record.stop)
     if crc32c(payload) == record.crc:

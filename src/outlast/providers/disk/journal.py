@@ -33,15 +33,15 @@ from outlast.providers.disk.files import read
 from outlast.providers.disk.frame import (
     FILE_BYTES,
     Header,
+    JournalRecord,
     Kind,
-    Record,
     decode_header,
     encode_header,
     encode_record,
     scan,
 )
 from outlast.providers.disk.room import Room
-from outlast.providers.disk.system import Status, System, is_absent
+from outlast.providers.disk.system import FileStatus, System, is_absent
 
 
 class Lost(OutlastError):
@@ -51,7 +51,7 @@ class Lost(OutlastError):
 class Content(Protocol):
     """What the records of a journal amount to."""
 
-    def take(self, record: Record, payload: bytes) -> None:
+    def take(self, record: JournalRecord, payload: bytes) -> None:
         """One record more. `payload` is empty unless the record is intact and small."""
         ...
 
@@ -97,9 +97,9 @@ class JournalFile:
         self._headless = headless
         self._system = system
         self._identity: tuple[int, int] | None = None
-        self._seen: Status | None = None
+        self._seen: FileStatus | None = None
         self._end = FILE_BYTES
-        self._records: list[Record] = []
+        self._records: list[JournalRecord] = []
         self._stops: list[int] = []
         self._proof = b""
         """The header of the last record when the file was last known to be as it should be."""
@@ -223,7 +223,7 @@ class JournalFile:
             else:
                 self._catch_up(file, status)
 
-    def _reload(self, file: int, status: Status) -> None:
+    def _reload(self, file: int, status: FileStatus) -> None:
         """The path names another file than before, or this is the first time."""
         header = read_header(self._system, file)
         nonce = header.nonce if header is not None else self.nonce if self._headless else b""
@@ -237,7 +237,7 @@ class JournalFile:
         self._synced = 0
         self._catch_up(file, status)
 
-    def _catch_up(self, file: int, status: Status) -> None:
+    def _catch_up(self, file: int, status: FileStatus) -> None:
         """Take in what was appended since the last time. The file's status is `status` by now, or was."""
         if status.size < self._end:
             raise self._forgot("was cut short")
@@ -250,7 +250,7 @@ class JournalFile:
 
         passing = False
         for found in scan(content, self._end, status.size, self.nonce):
-            if isinstance(found, Record):
+            if isinstance(found, JournalRecord):
                 self._take(found, content)
             elif found.last:
                 passing = found.dirty
@@ -268,7 +268,7 @@ class JournalFile:
         self.dirty = self._lasting or passing
         self._seen = status
 
-    def _take(self, record: Record, content: Callable[[int, int], bytes]) -> None:
+    def _take(self, record: JournalRecord, content: Callable[[int, int], bytes]) -> None:
         small = record.intact and record.size <= small_bytes_max
         payload = content(record.payload_at, record.stop) if small else b""
         if record.known > record.at or bisect_right(self._stops, record.known) < record.records:
@@ -278,7 +278,7 @@ class JournalFile:
         self.content.take(record, payload)
 
 
-def _written(record: Record) -> Record:
+def _written(record: JournalRecord) -> JournalRecord:
     """What its header says. Whether the payload is intact can change."""
     return record._replace(intact=True)
 
@@ -286,7 +286,7 @@ def _written(record: Record) -> Record:
 class _Ignored:
     """Content that nobody wants to know."""
 
-    def take(self, record: Record, payload: bytes) -> None:
+    def take(self, record: JournalRecord, payload: bytes) -> None:
         pass
 
 

@@ -23,10 +23,10 @@ from outlast.providers.disk import slots
 from outlast.providers.disk.beginning import Beginning
 from outlast.providers.disk.draft import Drafts
 from outlast.providers.disk.files import Traces, read
-from outlast.providers.disk.frame import Kind, Record
+from outlast.providers.disk.frame import JournalRecord, Kind
 from outlast.providers.disk.journal import Lost
 from outlast.providers.disk.segments import Segment, Segments, attempts_max
-from outlast.providers.disk.slots import State
+from outlast.providers.disk.slots import StateName
 from outlast.providers.disk.system import System
 from outlast.providers.protocol import Data, Entry, joined
 
@@ -46,7 +46,7 @@ class DiskLog:
 
     # ------------------------------------------------------------ verbs
 
-    def get(self, state: State, bound: bytes | None) -> bytes:
+    def get(self, state: StateName, bound: bytes | None) -> bytes:
         """The state's content. Raises `NotFound`, `Estranged`, and `Unavailable` if it is damaged."""
         segment = self._found("get", state, bound)
         file = self._open("get", segment)
@@ -60,23 +60,23 @@ class DiskLog:
             self._corrupt("get", state, "what is read is not what was written")
         return content
 
-    def size(self, state: State) -> int:
+    def size(self, state: StateName) -> int:
         """The content's size in bytes. Raises as `get`."""
         segment = self._found("head", state, None)
         self._system.close(self._open("head", segment))
         return self._record("head", state, segment).size
 
-    def create(self, state: State, data: Data, bound: bytes | None, traces: Traces) -> None:
+    def create(self, state: StateName, data: Data, bound: bytes | None, traces: Traces) -> None:
         """Raises `Exists`, `Estranged`, and `Unavailable` if what is damaged may be this state."""
         self._append(
             "create", state, bound, traces, lambda segment: self._create(segment, state, joined(data))
         )
 
-    def put(self, state: State, data: Data, bound: bytes | None, traces: Traces) -> None:
+    def put(self, state: StateName, data: Data, bound: bytes | None, traces: Traces) -> None:
         """Raises `Estranged`."""
         self._append("put", state, bound, traces, lambda segment: self._put(segment, state, joined(data)))
 
-    def delete(self, state: State) -> None:
+    def delete(self, state: StateName) -> None:
         """Removes the state, or does nothing."""
         segment = self._segments.readable(state.first)
         if segment is None:
@@ -94,7 +94,7 @@ class DiskLog:
     def entries(self, prefix: str, start_after: str) -> Iterator[Entry]:
         """The states whose names begin with `prefix` and sort after `start_after`, in order."""
         for first in self._segments.files():
-            common = State(first, 0).key[:-2]
+            common = StateName(first, 0).key[:-2]
             overlaps = common.startswith(prefix) or prefix.startswith(common)
             if not overlaps or f"{common}~" <= start_after:
                 continue
@@ -135,7 +135,7 @@ class DiskLog:
 
     # ------------------------------------------------------------ reading
 
-    def _found(self, verb: str, state: State, bound: bytes | None) -> Segment:
+    def _found(self, verb: str, state: StateName, bound: bytes | None) -> Segment:
         """The segment that the state belongs to. Raises `NotFound` if there is none."""
         try:
             if bound is None:
@@ -154,7 +154,7 @@ class DiskLog:
         except Lost as error:
             raise self._estranged(verb, error) from error
 
-    def _record(self, verb: str, state: State, segment: Segment) -> Record:
+    def _record(self, verb: str, state: StateName, segment: Segment) -> JournalRecord:
         record = segment.content.states.get(state)
         if record is None:
             if segment.dirty:
@@ -167,7 +167,12 @@ class DiskLog:
     # ------------------------------------------------------------ writing
 
     def _append(
-        self, verb: str, state: State, bound: bytes | None, traces: Traces, append: Callable[[Segment], None]
+        self,
+        verb: str,
+        state: StateName,
+        bound: bytes | None,
+        traces: Traces,
+        append: Callable[[Segment], None],
     ) -> None:
         """Append to the state's segment, which is begun if the log has none."""
         if bound is not None:
@@ -192,7 +197,7 @@ class DiskLog:
                 return
         raise Unavailable(self._name, verb, f"{state.key}: others keep removing its log", Cause.CONFLICT)
 
-    def _create(self, segment: Segment, state: State, content: bytes) -> None:
+    def _create(self, segment: Segment, state: StateName, content: bytes) -> None:
         file = segment.open(append=True)
         try:
             states = segment.content.states
@@ -206,14 +211,14 @@ class DiskLog:
         finally:
             self._system.close(file)
 
-    def _put(self, segment: Segment, state: State, content: bytes) -> None:
+    def _put(self, segment: Segment, state: StateName, content: bytes) -> None:
         file = segment.open(append=True)
         try:
             segment.append(file, Kind.PUT, state.slot, state.place, content)
         finally:
             self._system.close(file)
 
-    def _refuse_dirt(self, segment: Segment, state: State) -> None:
+    def _refuse_dirt(self, segment: Segment, state: StateName) -> None:
         if segment.dirty:
             self._corrupt("create", state, "its segment is damaged, and it may be there")
 
@@ -222,5 +227,5 @@ class DiskLog:
     def _estranged(self, verb: str, error: Exception) -> Estranged:
         return Estranged(self._name, verb, f"the log that goes with its marker is not there: {error}")
 
-    def _corrupt(self, verb: str, state: State, why: str) -> NoReturn:
+    def _corrupt(self, verb: str, state: StateName, why: str) -> NoReturn:
         raise Unavailable(self._name, verb, f"{state.key}: {why}", Cause.CORRUPT)

@@ -40,7 +40,7 @@ class Sight:
         self.traces = traces
 
 
-class Place:
+class DiskPlace:
     """The directory `root` of the provider `name`. Methods raise OSErrors, and `Estranged`."""
 
     def __init__(self, system: System, name: str, root: str) -> None:

@@ -24,10 +24,10 @@ from outlast.base.entropy import Entropy
 from outlast.providers.disk import slots
 from outlast.providers.disk.draft import Drafts
 from outlast.providers.disk.files import Traces
-from outlast.providers.disk.frame import NONCE_BYTES, Header, Journal, Kind, Record, new_nonce
+from outlast.providers.disk.frame import NONCE_BYTES, Header, Journal, JournalRecord, Kind, new_nonce
 from outlast.providers.disk.journal import JournalFile, Lost, Standing, read_header
 from outlast.providers.disk.room import Room
-from outlast.providers.disk.slots import State
+from outlast.providers.disk.slots import StateName
 from outlast.providers.disk.system import System, is_absent
 
 # Segments whose records are known in memory, a few hundred bytes a record. Work is on the last one or two.
@@ -42,7 +42,7 @@ class ListContent:
     def __init__(self) -> None:
         self.nonces: dict[int, bytes] = {}
 
-    def take(self, record: Record, payload: bytes) -> None:
+    def take(self, record: JournalRecord, payload: bytes) -> None:
         """Of several entries for one segment the first counts; one that is damaged names no segment."""
         if record.kind is Kind.BEGIN:
             self.nonces.setdefault(record.slot, payload)
@@ -52,13 +52,13 @@ class SegmentContent:
     """The states of a segment's slots: the record of each that is there."""
 
     def __init__(self) -> None:
-        self.states: dict[State, Record] = {}
+        self.states: dict[StateName, JournalRecord] = {}
         self.losers: set[int] = set()
         """Offsets of records that should create what was there already."""
 
-    def take(self, record: Record, payload: bytes) -> None:
+    def take(self, record: JournalRecord, payload: bytes) -> None:
         """The first record that creates a state has won; one that is damaged, too, for it may have."""
-        state = State(record.slot, record.place)
+        state = StateName(record.slot, record.place)
         if record.kind is Kind.PUT or (record.kind is Kind.CREATE and state not in self.states):
             self.states[state] = record
         elif record.kind is Kind.CREATE:

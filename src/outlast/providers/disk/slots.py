@@ -21,7 +21,7 @@ _own = re.compile(
 _segment = re.compile(rf"([0-9a-f]{{16}}){re.escape(SUFFIX)}", re.ASCII)
 
 
-class State(NamedTuple):
+class StateName(NamedTuple):
     """A state of a slot: its index among the slot's states is `place`."""
 
     slot: int
@@ -37,10 +37,10 @@ class State(NamedTuple):
         return f"{FOLDER}/{self.slot:016x}.{self.place}" if self.place else f"{FOLDER}/{self.slot:016x}"
 
 
-def state_of(key: str) -> State | None:
+def state_of(key: str) -> StateName | None:
     """The state that has this name; None if it is another object's."""
     found = _state.fullmatch(key)
-    return None if found is None else State(int(found[1], 16), int(found[2] or 0))
+    return None if found is None else StateName(int(found[1], 16), int(found[2] or 0))
 
 
 def is_own(key: str) -> bool:

@@ -27,7 +27,7 @@ _keep_size = 1
 _always = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
-class Status(NamedTuple):
+class FileStatus(NamedTuple):
     """What the kernel says of a file."""
 
     identity: tuple[int, int]
@@ -79,11 +79,11 @@ class System:
     def close(self, file: int) -> None:
         os.close(file)
 
-    def status(self, file: int) -> Status:
+    def status(self, file: int) -> FileStatus:
         """Of an open file."""
         return _status(os.fstat(file))
 
-    def status_of(self, path: str) -> Status:
+    def status_of(self, path: str) -> FileStatus:
         """Of a name; of a link, not of what it leads to."""
         return _status(os.lstat(path))
 
@@ -192,9 +192,9 @@ class System:
         return False
 
 
-def _status(found: os.stat_result) -> Status:
+def _status(found: os.stat_result) -> FileStatus:
     identity = (found.st_dev, found.st_ino)
-    return Status(
+    return FileStatus(
         identity,
         found.st_size,
         found.st_nlink,

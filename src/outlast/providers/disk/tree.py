@@ -33,8 +33,8 @@ from outlast.providers.disk import appends, files, slots
 from outlast.providers.disk.draft import Drafts
 from outlast.providers.disk.files import Traces
 from outlast.providers.disk.log import DiskLog
-from outlast.providers.disk.place import Form, Place, Sight
-from outlast.providers.disk.slots import State
+from outlast.providers.disk.place import DiskPlace, Form, Sight
+from outlast.providers.disk.slots import StateName
 from outlast.providers.disk.system import System
 from outlast.providers.disk.walk import walk
 from outlast.providers.marker import MARKER_KEY, Marker
@@ -48,7 +48,7 @@ class Tree:
         self._system = system
         self._name = name
         self._root = root
-        self._place = Place(system, name, root)
+        self._place = DiskPlace(system, name, root)
         self._drafts = Drafts(system, root, clock)
         self._log = DiskLog(system, name, root, self._drafts, entropy)
         self._chosen: Form | None = None
@@ -148,12 +148,12 @@ class Tree:
 
     # ------------------------------------------------------------ states of slots
 
-    def _state_of(self, verb: str, key: str) -> State | None:
+    def _state_of(self, verb: str, key: str) -> StateName | None:
         if slots.is_own(key):
             raise Unsupported(self._name, verb, f"{key}: the disk keeps its log there")
         return slots.state_of(key)
 
-    def _get_state(self, state: State, sight: Sight) -> bytes | None:
+    def _get_state(self, state: StateName, sight: Sight) -> bytes | None:
         """The content; None if it may be in a file."""
         form = self._place.form(sight)
         if form is Form.OBJECTS:

@@ -19,7 +19,7 @@ options = ("user", "password_env", "token_env")
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class WebDavFolder:
     """One folder on a WebDAV server."""
 
     scheme: str
@@ -34,7 +34,7 @@ class Share:
         return f"{self.scheme}://{self.server.partition('://')[2]}/{quote(self.path)}".rstrip("/")
 
 
-def read_share(name: str, parts: SplitResult, options: Mapping[str, str]) -> Share:
+def read_share(name: str, parts: SplitResult, options: Mapping[str, str]) -> WebDavFolder:
     """The share in the URL of provider `name`. Raises `ConfigError`, which quotes no secret."""
     check_no_secret(name, parts)
     if "user" in options and "password_env" not in options:
@@ -52,10 +52,10 @@ def read_share(name: str, parts: SplitResult, options: Mapping[str, str]) -> Sha
         ) from None
     plain = parts.scheme == "webdav+http"
     server, host = server_of(name, f"{'http' if plain else 'https'}://{parts.netloc}")
-    return Share(parts.scheme, server, host, path)
+    return WebDavFolder(parts.scheme, server, host, path)
 
 
-def guess_domains(name: str, share: Share) -> dict[str, str]:
+def guess_domains(name: str, share: WebDavFolder) -> dict[str, str]:
     """What the host tells of who runs it."""
     if is_here(share.host):
         return {"operator": name, "software": "WebDAV", "location": socket.gethostname()}

@@ -9,7 +9,7 @@ from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import ConfigError
 from outlast.providers.credentials import from_environment
-from outlast.providers.longtail.address import Share
+from outlast.providers.longtail.address import WebDavFolder
 from outlast.providers.longtail.provider import LongTailProvider, deadline_s_base
 
 # A server for a family or an office serves a dozen requests at once, and some drop what comes beyond that.
@@ -18,7 +18,7 @@ requests_max = 12
 
 def open_share(
     name: str,
-    share: Share,
+    share: WebDavFolder,
     options: Mapping[str, str],
     clock: Clock,
     entropy: Entropy,
@@ -44,7 +44,7 @@ def open_share(
     return LongTailProvider(name, operator, clock, entropy, deadline_s)
 
 
-def _refuse_proxy(name: str, share: Share) -> None:
+def _refuse_proxy(name: str, share: WebDavFolder) -> None:
     """Raise `ConfigError` if the environment would have the share reached through a proxy.
 
     opendal's client would use it, whatever it is told. Where passwords and sealed bytes go is for the URL to

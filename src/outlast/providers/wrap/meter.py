@@ -27,7 +27,7 @@ whole_bytes_guess = 64 * limits.KIB
 
 
 @dataclass(slots=True)
-class Usage:
+class VerbUsage:
     """What one verb has used."""
 
     requests: int = 0
@@ -47,7 +47,7 @@ class Meter(Wrapper):
 
     def __init__(self, inner: Provider, clock: Clock) -> None:
         super().__init__(inner)
-        self.usage: dict[str, Usage] = {}
+        self.usage: dict[str, VerbUsage] = {}
         """By verb, for the verbs that have been used."""
         self._clock = clock
 
@@ -75,8 +75,8 @@ class Meter(Wrapper):
             usage.received_bytes += len(answer)
         return answer
 
-    def _of(self, verb: str) -> Usage:
+    def _of(self, verb: str) -> VerbUsage:
         usage = self.usage.get(verb)
         if usage is None:
-            usage = self.usage[verb] = Usage()
+            usage = self.usage[verb] = VerbUsage()
         return usage

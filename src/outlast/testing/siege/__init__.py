@@ -17,8 +17,8 @@ linearizable, and at the end every acknowledged object must be there, however it
 - `siege`: all of it together.  `__main__`: one siege after the other, until the time is over.
 """
 
-from outlast.testing.siege.options import Options
+from outlast.testing.siege.options import SiegeOptions
 from outlast.testing.siege.siege import besiege
 from outlast.testing.siege.timeline import Timeline
 
-__all__ = ["Options", "Timeline", "besiege"]
+__all__ = ["SiegeOptions", "Timeline", "besiege"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from outlast.base.clock import Clock, SystemClock
 from outlast.base.entropy import Entropy, SystemEntropy
 from outlast.testing.siege.evidence import summary
-from outlast.testing.siege.options import CONTENTS, NEMESES, Options
+from outlast.testing.siege.options import CONTENTS, NEMESES, SiegeOptions
 from outlast.testing.siege.siege import besiege
 
 SIEGE_S_MAX = 240.0
@@ -46,7 +46,7 @@ def main(clock: Clock, entropy: Entropy) -> int:
     sieges = 0
     while not sieges or deadline - clock.monotonic() >= SIEGE_S_MIN:
         seconds = min(SIEGE_S_MAX, deadline - clock.monotonic())
-        options = Options.draw(seed + sieges, seconds, **instead)
+        options = SiegeOptions.draw(seed + sieges, seconds, **instead)
         _say(f"siege {sieges + 1}: {options}")
         timeline = asyncio.run(besiege(options, arguments.folder / f"seed-{options.seed}", clock, _say))
         _say(summary(options, timeline))

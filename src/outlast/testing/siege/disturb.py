@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from outlast.testing.siege.dice import Dice
-from outlast.testing.siege.gateway import Gateway, clock_environment
+from outlast.testing.siege.gateway import BesiegedGateway, clock_environment
 from outlast.testing.siege.options import GATEWAY_NEMESES
-from outlast.testing.siege.system import System
+from outlast.testing.siege.system import BesiegedSystem
 
 LOOPS = 2
 REST_S = (1.0, 12.0)
@@ -23,9 +23,9 @@ WATCH_S = 0.5
 class Disturbance:
     """Disturbs the gateways of a system until `run` is to end; then all of them run."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: BesiegedSystem) -> None:
         self._system = system
-        self._strikes: dict[str, Callable[[Gateway, Dice], Awaitable[None]]] = {
+        self._strikes: dict[str, Callable[[BesiegedGateway, Dice], Awaitable[None]]] = {
             "kill": self._kill,
             "kill-forget": self._kill_and_forget,
             "pause": self._pause,
@@ -61,13 +61,13 @@ class Disturbance:
             async with gateway.busy:
                 await self._strikes[nemesis](gateway, dice)
 
-    async def _kill(self, gateway: Gateway, dice: Dice) -> None:
+    async def _kill(self, gateway: BesiegedGateway, dice: Dice) -> None:
         with self._system.timeline.strike("kill", gateway.name):
             await gateway.kill()
             await self._system.clock.sleep(dice.uniform(*DOWN_S))
             await gateway.start()
 
-    async def _kill_and_forget(self, gateway: Gateway, dice: Dice) -> None:
+    async def _kill_and_forget(self, gateway: BesiegedGateway, dice: Dice) -> None:
         with self._system.timeline.strike("kill-forget", gateway.name):
             await gateway.kill(forget=True)
             await self._system.clock.sleep(dice.uniform(*DOWN_S))
@@ -81,11 +81,11 @@ class Disturbance:
             for gateway in gateways:
                 await stack.enter_async_context(gateway.busy)
             with self._system.timeline.strike("kill-all"):
-                await asyncio.gather(*map(Gateway.kill, gateways, forget))
+                await asyncio.gather(*map(BesiegedGateway.kill, gateways, forget))
                 await self._system.clock.sleep(dice.uniform(*DOWN_S))
                 await asyncio.gather(*(gateway.start() for gateway in gateways))
 
-    async def _pause(self, gateway: Gateway, dice: Dice) -> None:
+    async def _pause(self, gateway: BesiegedGateway, dice: Dice) -> None:
         seconds = dice.uniform(*PAUSE_S)
         if not gateway.up.is_set():
             return
@@ -94,7 +94,7 @@ class Disturbance:
             await self._system.clock.sleep(seconds)
             gateway.resume()
 
-    async def _put_clock_off(self, gateway: Gateway, dice: Dice) -> None:
+    async def _put_clock_off(self, gateway: BesiegedGateway, dice: Dice) -> None:
         library = self._system.faketime
         assert library is not None, "without it this nemesis is left out"
         offset_s = dice.pick((0.0, *self._system.options.clock_offsets_s))

@@ -12,7 +12,7 @@ from outlast.base.limits import KIB, MIB
 from outlast.catalog.records import Condition
 from outlast.testing.s3_client import Body
 from outlast.testing.siege.dice import Dice
-from outlast.testing.siege.gateway import Gateway
+from outlast.testing.siege.gateway import BesiegedGateway
 from outlast.testing.siege.timeline import Timeline
 from outlast.testing.targets import Refused, Rejected, S3Target, Seen, Unanswered
 
@@ -34,7 +34,7 @@ UP_S_MAX = 10.0
 class Door:
     """A target (`outlast.testing.targets.Target`): the bucket behind one gateway, whichever process it is."""
 
-    def __init__(self, gateway: Gateway, timeline: Timeline, clock: Clock, dice: Dice) -> None:
+    def __init__(self, gateway: BesiegedGateway, timeline: Timeline, clock: Clock, dice: Dice) -> None:
         self.gateway = gateway
         self._timeline = timeline
         self._clock = clock

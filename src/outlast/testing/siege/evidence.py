@@ -10,19 +10,19 @@ from collections import defaultdict
 from dataclasses import asdict
 from pathlib import Path
 
-from outlast.testing.siege.options import Options
-from outlast.testing.siege.system import System
-from outlast.testing.siege.timeline import Finding, TimedHistory, Timeline
+from outlast.testing.siege.options import SiegeOptions
+from outlast.testing.siege.system import BesiegedSystem
+from outlast.testing.siege.timeline import SiegeFinding, TimedHistory, Timeline
 
 SHOWN_MAX = 5
 """So many findings of each kind are shown in the summary."""
 
 
-def summary(options: Options, timeline: Timeline, shown: int = SHOWN_MAX) -> str:
+def summary(options: SiegeOptions, timeline: Timeline, shown: int = SHOWN_MAX) -> str:
     """Counts of everything that was done, and what was found."""
     lines = [f"siege: {options}"]
     lines += [f"  {count:>7} {what}" for what, count in sorted(timeline.counts.items())]
-    by_kind: dict[str, list[Finding]] = defaultdict(list)
+    by_kind: dict[str, list[SiegeFinding]] = defaultdict(list)
     for finding in timeline.findings:
         by_kind[finding.kind].append(finding)
     for kind, count in timeline.found.most_common():
@@ -32,9 +32,9 @@ def summary(options: Options, timeline: Timeline, shown: int = SHOWN_MAX) -> str
     return "\n".join(lines)
 
 
-def command(options: Options) -> str:
+def command(options: SiegeOptions) -> str:
     """What makes the same choices again. Processes are not deterministic; it may take several runs."""
-    drawn = asdict(Options.draw(options.seed, options.seconds))
+    drawn = asdict(SiegeOptions.draw(options.seed, options.seconds))
     instead = [
         f"--{name}" if value is True else f"--{name} {' '.join(value) if name == 'nemeses' else value}"
         for name, value in asdict(options).items()
@@ -44,7 +44,7 @@ def command(options: Options) -> str:
     return f'{repeat} OPTIONS="{" ".join(instead)}"' if instead else repeat
 
 
-def keep(folder: Path, system: System, history: TimedHistory) -> None:
+def keep(folder: Path, system: BesiegedSystem, history: TimedHistory) -> None:
     """Write the evidence into `folder`, replacing that of an earlier siege."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

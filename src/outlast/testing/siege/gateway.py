@@ -58,7 +58,7 @@ def clock_environment(library: str, offset_s: float) -> dict[str, str]:
     }
 
 
-class Gateway:
+class BesiegedGateway:
     """One gateway, whichever process it is at the moment. `home`: its machine's settings and state."""
 
     def __init__(

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.options import DRILLS, PROVIDER_NEMESES
-from outlast.testing.siege.removal import LOG, ORDERS, Order, Pace, count, removal
+from outlast.testing.siege.removal import LOG, ORDERS, Order, RemovalPace, count, removal
 from outlast.testing.siege.repair import repair, wait_whole
-from outlast.testing.siege.system import System
+from outlast.testing.siege.system import BesiegedSystem
 
 HARMLESS = ("slow",)
 
@@ -26,7 +26,7 @@ TICK_S = 0.02
 STEP_S = (0.5, 3.0)
 """The rests of a removal in steps."""
 
-PACES = (Pace.FAST, Pace.EVENLY, Pace.IN_STEPS, Pace.IN_STEPS)
+PACES = (RemovalPace.FAST, RemovalPace.EVENLY, RemovalPace.IN_STEPS, RemovalPace.IN_STEPS)
 
 UNNOTICED_S = (0.0, 8.0)
 """How long after a removal it takes until somebody runs a repair."""
@@ -49,7 +49,7 @@ ANOTHER_SHARE = 0.7
 class Harm:
     """Strikes the providers of a system until `run` is to end."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: BesiegedSystem) -> None:
         self._system = system
         self._rounds = 0
         self._last: list[str] = []
@@ -107,7 +107,7 @@ class Harm:
             await self._go_unnoticed(dice)
 
     async def _forget_log(self, victim: str, dice: Dice) -> None:
-        pace = dice.pick([Pace.FAST, Pace.EVENLY])
+        pace = dice.pick([RemovalPace.FAST, RemovalPace.EVENLY])
         with self._system.timeline.strike("forget-log", victim, pace):
             await self._remove(victim, Order.LOG_ONLY, pace, dice)
             await self._go_unnoticed(dice)
@@ -116,20 +116,20 @@ class Harm:
         """Clients go on for a while, or not at all, before somebody repairs the store."""
         await self._system.clock.sleep(dice.uniform(*UNNOTICED_S) if dice.chance(0.7) else 0)
 
-    async def _remove(self, victim: str, order: Order, pace: Pace, dice: Dice) -> None:
+    async def _remove(self, victim: str, order: Order, pace: RemovalPace, dice: Dice) -> None:
         """Remove all, or the log alone, in one pass."""
         root = self._system.provider(victim)
         seconds, step_s = dice.uniform(*EVENLY_S), dice.uniform(*STEP_S)
         removed = removal(root, order, dice)
-        if pace is Pace.FAST:
+        if pace is RemovalPace.FAST:
             await asyncio.to_thread(_exhaust, removed)
             return
         there = count(root / LOG if order is Order.LOG_ONLY else root)
         at_once = max(1, int(there * TICK_S / seconds))
         for number, path in enumerate(removed):
-            if pace is Pace.EVENLY and number % at_once == 0:
+            if pace is RemovalPace.EVENLY and number % at_once == 0:
                 await self._system.clock.sleep(TICK_S)
-            elif pace is Pace.IN_STEPS and path.parent == root:
+            elif pace is RemovalPace.IN_STEPS and path.parent == root:
                 await self._system.clock.sleep(step_s)
 
     async def _away(self, victim: str, dice: Dice) -> None:

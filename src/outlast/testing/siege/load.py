@@ -12,7 +12,7 @@ from outlast.base.clock import Clock
 from outlast.base.limits import KIB, MIB
 from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.door import SLOWLY_BYTES
-from outlast.testing.siege.options import Options
+from outlast.testing.siege.options import SiegeOptions
 from outlast.testing.siege.timeline import TimedHistory, Timeline
 from outlast.testing.targets import Target
 from outlast.testing.workload import Load, Mix
@@ -37,7 +37,7 @@ HOT = Mix(
 
 COLD = Mix(prefix="cold/", sizes=((10, MIDDLE), (10, LARGE), (1, SLOWLY_BYTES)), rest_s=1.2)
 LARGEST = {"all": SLOWLY_BYTES, "quick": LARGE, "small": SMALL}
-"""The largest content in bytes, by what `Options.contents` says."""
+"""The largest content in bytes, by what `SiegeOptions.contents` says."""
 
 COLD_CLIENTS = 3
 COLD_READ_SHARE = 0.4
@@ -48,7 +48,9 @@ READERS = 4
 class Clients:
     """All clients of a siege, spread over its gateways, with one history."""
 
-    def __init__(self, doors: Sequence[Target], clock: Clock, timeline: Timeline, options: Options) -> None:
+    def __init__(
+        self, doors: Sequence[Target], clock: Clock, timeline: Timeline, options: SiegeOptions
+    ) -> None:
         self.history = TimedHistory(timeline)
         self._doors = doors
         self._clock = clock

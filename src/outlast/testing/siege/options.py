@@ -44,7 +44,7 @@ CLOCK_OFFSET_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class SiegeOptions:
     """One siege.
 
     `rest_s`: how long a client of hot keys rests between requests, on average.

@@ -30,7 +30,7 @@ class Order(StrEnum):
     """The log alone."""
 
 
-class Pace(StrEnum):
+class RemovalPace(StrEnum):
     """How fast files go."""
 
     FAST = "fast"

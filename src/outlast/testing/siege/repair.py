@@ -8,7 +8,7 @@ from typing import Any
 
 from outlast.testing.installation import Ended
 from outlast.testing.siege.dice import Dice
-from outlast.testing.siege.system import System
+from outlast.testing.siege.system import BesiegedSystem
 
 REPAIRED_S_MAX = 120.0
 """A store of a few hundred objects is repaired before that, also while it is written to."""
@@ -23,7 +23,7 @@ KILLED_SHARE = 0.3
 KILLED_AFTER_S = (0.3, 3.0)
 
 
-async def repair(system: System, dice: Dice) -> bool:
+async def repair(system: BesiegedSystem, dice: Dice) -> bool:
     """Repair until it succeeds; whether it did. That it does not is a finding."""
     arguments = ("repair", "--quick") if dice.chance(0.5) else ("repair",)
     deadline = system.clock.monotonic() + REPAIRED_S_MAX
@@ -50,7 +50,7 @@ async def repair(system: System, dice: Dice) -> bool:
         rest_s = min(2 * rest_s, AGAIN_S_MAX)
 
 
-async def wait_whole(system: System, dice: Dice) -> bool:
+async def wait_whole(system: BesiegedSystem, dice: Dice) -> bool:
     """Wait until all gateways call all providers healthy, and `status` reports nothing missing."""
     if not await system.wait_noticed(WHOLE_S_MAX):
         system.timeline.find("a gateway does not notice that all providers are back", _states(system))
@@ -65,7 +65,7 @@ async def wait_whole(system: System, dice: Dice) -> bool:
     return await repair(system, dice)
 
 
-async def missing(system: System) -> str:
+async def missing(system: BesiegedSystem) -> str:
     """What `outlast status` finds wrong with the store; "" if nothing."""
     ended = await system.attempt("status")
     if ended.status != 0:
@@ -77,7 +77,7 @@ async def missing(system: System) -> str:
     return ", ".join(wrong)
 
 
-async def _begin_and_kill(system: System, arguments: tuple[str, ...], after_s: float) -> None:
+async def _begin_and_kill(system: BesiegedSystem, arguments: tuple[str, ...], after_s: float) -> None:
     with system.timeline.strike("kill-repair", how=f"after {after_s:.1f} s"):
         process = system.installation.start(*arguments)
         await system.clock.sleep(after_s)
@@ -99,5 +99,5 @@ def _told(report: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in report.items() if value)
 
 
-def _states(system: System) -> str:
+def _states(system: BesiegedSystem) -> str:
     return ", ".join(gateway.name for gateway in system.gateways)

@@ -16,14 +16,14 @@ from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.disturb import Disturbance
 from outlast.testing.siege.door import Door
 from outlast.testing.siege.evidence import keep
-from outlast.testing.siege.gateway import Gateway
+from outlast.testing.siege.gateway import BesiegedGateway
 from outlast.testing.siege.harm import Harm
 from outlast.testing.siege.load import Clients
-from outlast.testing.siege.options import Options
+from outlast.testing.siege.options import SiegeOptions
 from outlast.testing.siege.repair import repair, wait_whole
-from outlast.testing.siege.system import LOOK_S, System, system_in
+from outlast.testing.siege.system import LOOK_S, BesiegedSystem, system_in
 from outlast.testing.siege.timeline import TimedHistory, Timeline
-from outlast.testing.siege.verdict import Verdict
+from outlast.testing.siege.verdict import SiegeVerdict
 
 THREADS = 32
 """For what blocks: commands, starts of gateways, removals."""
@@ -33,7 +33,7 @@ COLLECT_GRACE_S = "60"
 """Longer than any client reads or uploads."""
 
 
-async def besiege(options: Options, folder: Path, clock: Clock, say: Callable[[str], None]) -> Timeline:
+async def besiege(options: SiegeOptions, folder: Path, clock: Clock, say: Callable[[str], None]) -> Timeline:
     """Hold one siege; what was done and found. Evidence is kept in `folder` if anything was found."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     timeline = Timeline(clock, say)
@@ -58,14 +58,14 @@ async def besiege(options: Options, folder: Path, clock: Clock, say: Callable[[s
 class _Siege:
     """The loops of one siege over one system."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: BesiegedSystem) -> None:
         self._system = system
         self._doors = [self._door(gateway) for gateway in system.gateways]
         self._clients = Clients(self._doors, system.clock, system.timeline, system.options)
         self._ended = False
         """Whether all nemeses have finished, so that clients may stop."""
 
-    def _door(self, gateway: Gateway) -> Door:
+    def _door(self, gateway: BesiegedGateway) -> Door:
         system = self._system
         return Door(gateway, system.timeline, system.clock, Dice(system.options.seed, gateway.name))
 
@@ -80,7 +80,7 @@ class _Siege:
         try:
             await self._work()
             await self._calm()
-            await Verdict(system, self._clients, self._doors, self._door).reach()
+            await SiegeVerdict(system, self._clients, self._doors, self._door).reach()
         except Exception:
             system.timeline.find("the siege itself fails", traceback.format_exc())
 

@@ -11,8 +11,8 @@ from outlast.base.clock import Clock
 from outlast.testing.installation import CommandFailed, Ended, Installation
 from outlast.testing.s3_client import NoAnswer
 from outlast.testing.siege.door import BUCKET
-from outlast.testing.siege.gateway import Gateway, find_faketime
-from outlast.testing.siege.options import Options
+from outlast.testing.siege.gateway import BesiegedGateway, find_faketime
+from outlast.testing.siege.options import SiegeOptions
 from outlast.testing.siege.timeline import Timeline
 
 LOOK_S = 0.25
@@ -30,15 +30,15 @@ COMMANDS_MAX = 5
 
 
 @dataclass
-class System:
+class BesiegedSystem:
     """`faketime`: the library that puts clocks off, where there is one."""
 
-    options: Options
+    options: SiegeOptions
     installation: Installation
     key: tuple[str, str]
     clock: Clock
     timeline: Timeline
-    gateways: list[Gateway] = field(default_factory=list)
+    gateways: list[BesiegedGateway] = field(default_factory=list)
     faketime: str | None = field(default_factory=find_faketime)
     _machines: int = 0
 
@@ -51,11 +51,11 @@ class System:
         """A provider's directory."""
         return self.installation.provider(name)
 
-    def new_gateway(self, name: str) -> Gateway:
+    def new_gateway(self, name: str) -> BesiegedGateway:
         """A gateway on another machine: it has the settings and the key, no more. It is not started yet."""
         self._machines += 1
         home = self.installation.at(self.installation.folder / f"machine-{self._machines}-{name}")
-        return Gateway(name, home, self.key, self.clock, self.timeline)
+        return BesiegedGateway(name, home, self.key, self.clock, self.timeline)
 
     async def attempt(self, *arguments: str) -> Ended:
         """Run a command, however it ends. One that does not end is a finding, and its status is -1."""
@@ -90,7 +90,7 @@ class System:
         """
         await asyncio.gather(*(self._wait_answered(gateway) for gateway in self.gateways))
 
-    async def _wait_answered(self, gateway: Gateway) -> None:
+    async def _wait_answered(self, gateway: BesiegedGateway) -> None:
         async def answers() -> bool:
             if not gateway.up.is_set():
                 return False
@@ -105,7 +105,7 @@ class System:
     async def wait_noticed(self, within_s: float) -> bool:
         """Whether all gateways take all providers for healthy before that."""
 
-        async def is_well(gateway: Gateway) -> bool:
+        async def is_well(gateway: BesiegedGateway) -> bool:
             try:
                 return gateway.up.is_set() and not await gateway.unwell()
             except (OSError, HTTPException):
@@ -128,15 +128,15 @@ class System:
 
 @asynccontextmanager
 async def system_in(
-    folder: Path, options: Options, clock: Clock, timeline: Timeline
-) -> AsyncIterator[System]:
+    folder: Path, options: SiegeOptions, clock: Clock, timeline: Timeline
+) -> AsyncIterator[BesiegedSystem]:
     """A new store in `folder`, with all its gateways. Leaving the context ends them."""
     names = _names(options.providers)
     installation = await asyncio.to_thread(Installation.create, folder, names, options.tolerate)
     made = await asyncio.to_thread(installation.run, "key", "create", "siege")
     await asyncio.to_thread(installation.run, "bucket", "create", BUCKET)
     key = (made["access_key_id"], made["secret_access_key"])
-    system = System(options, installation, key, clock, timeline)
+    system = BesiegedSystem(options, installation, key, clock, timeline)
     system.gateways = [system.new_gateway(f"g{number}") for number in range(options.gateways)]
     try:
         await _all(gateway.start() for gateway in system.gateways)

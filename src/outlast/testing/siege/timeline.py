@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from outlast.base.clock import Clock
-from outlast.testing.history import History
+from outlast.testing.history import ClientHistory
 
 SHORTLY_S = 10.0
 """What ended no longer ago is still to be suspected."""
@@ -37,7 +37,7 @@ class Strike:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class SiegeFinding:
     """Something that must not happen. `suspects`: what was done to the store then, or shortly before."""
 
     kind: str
@@ -59,7 +59,7 @@ class Timeline:
         self._began = clock.monotonic()
         self.events: list[tuple[float, str]] = []
         self.strikes: list[Strike] = []
-        self.findings: list[Finding] = []
+        self.findings: list[SiegeFinding] = []
         self.counts: Counter[str] = Counter()
         """How often what was done, and how requests ended."""
         self.found: Counter[str] = Counter()
@@ -97,14 +97,14 @@ class Timeline:
         if self.found[kind] == 1:
             self._say(f"{now:7.1f} s  FOUND {kind}: {detail}"[:LINE_MAX])
         if len(self.findings) < FINDINGS_MAX:
-            self.findings.append(Finding(kind, now, detail, suspects))
+            self.findings.append(SiegeFinding(kind, now, detail, suspects))
 
     def strikes_since(self, name: str, since_s: float) -> int:
         """How many strikes of that nemesis were under way at `since_s` or began later."""
         return sum(one.name.split()[0] == name and one.end_s >= since_s for one in self.strikes)
 
 
-class TimedHistory(History):
+class TimedHistory(ClientHistory):
     """A history that knows when each of its events was, in seconds of the siege."""
 
     def __init__(self, timeline: Timeline) -> None:

@@ -10,18 +10,22 @@ from collections.abc import Callable, Sequence
 
 from outlast.testing.history import Undecided, linearizable
 from outlast.testing.siege.door import Door
-from outlast.testing.siege.gateway import Gateway
+from outlast.testing.siege.gateway import BesiegedGateway
 from outlast.testing.siege.load import Clients
-from outlast.testing.siege.system import System
+from outlast.testing.siege.system import BesiegedSystem
 
 NOTICED_S_MAX = 60.0
 
 
-class Verdict:
+class SiegeVerdict:
     """Reads all that a system has acknowledged. What is wrong becomes a finding of its timeline."""
 
     def __init__(
-        self, system: System, clients: Clients, doors: Sequence[Door], door: Callable[[Gateway], Door]
+        self,
+        system: BesiegedSystem,
+        clients: Clients,
+        doors: Sequence[Door],
+        door: Callable[[BesiegedGateway], Door],
     ) -> None:
         self._system = system
         self._clients = clients
