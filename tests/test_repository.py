@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,15 @@ def test_no_class_has_more_fields_than_a_reader_can_hold() -> None:
         if count > class_fields_max
     ]
     assert too_many == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """A name that stands for two things has to be looked up each time that it is read."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for path in MODULES:
+        for name, _ in classes(path):
+            places[name].append(relative(path))
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}
 
 
 def test_no_function_is_longer_than_the_line() -> None:

@@ -30,7 +30,7 @@ from outlast.outages.model import KINDS
 from outlast.outages.outcome import SUMMARIES
 from outlast.outages.reach import Reach
 from outlast.outages.report import words
-from outlast.outages.report.contents import DrillReport, caveat, headline
+from outlast.outages.report.contents import Report, caveat, headline
 from outlast.outages.report.data import report_json
 from outlast.outages.report.drills import past_drill
 from outlast.outages.report.markdown import report_markdown
@@ -64,7 +64,7 @@ def rows(root: ElementTree.Element, section: str) -> dict[str, dict[str, str]]:
     return found
 
 
-def nasty_report() -> DrillReport:
+def nasty_report() -> Report:
     members = [replace_operator(name) for name in "abc"]
     return reported(
         store(members, held(2, "a b", gone="c"), inline=3),
@@ -403,7 +403,7 @@ def test_nobodys_name_breaks_a_table_of_markdown() -> None:
 LINES = {name: number for number, name in enumerate(REACHES, 5)}
 
 
-def sarif(report: DrillReport) -> Any:
+def sarif(report: Report) -> Any:
     return json.loads(json.dumps(report_sarif(report, "outlast.toml", LINES)))
 
 
@@ -444,7 +444,7 @@ def test_each_loss_that_would_be_noticed_is_one_result_at_its_providers_lines() 
 
 
 def test_a_result_keeps_its_fingerprint_when_only_figures_change() -> None:
-    def fingerprints(report: DrillReport) -> dict[str, str]:
+    def fingerprints(report: Report) -> dict[str, str]:
         return {
             result["properties"]["what"]: result["partialFingerprints"]["failureDomain/v1"]
             for result in sarif(report)["runs"][0]["results"]
