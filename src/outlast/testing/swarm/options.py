@@ -37,6 +37,7 @@ stop_s_min, stop_s_max = 1.0, 120.0
 # A gateway that is busy all the time makes so many operations at most.
 busy_operations_max = 1_000
 clock_offsets_s = (0.0, 0.0, 0.0, 3_600.0, -3_600.0, 2 * 3_600.0, 20 * 365 * 86_400.0)
+SIZES = (4.0, 1.0, 4.0, 3.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,15 @@ class Profile:
     crashes_at_points: bool = True
     slow_share: float = 0.3
     """The share of seats whose clients are slow to send and to read (in the store's world)."""
+    slow_s: tuple[float, float] = (1.0, 40.0)
+    """From how slow to how slow: `Seat.slow_s`."""
+    sizes: tuple[float, ...] = SIZES
+    """See `Options`."""
+    span_s: tuple[float, float] = (span_s_min, span_s_max)
+    faults_min: int = 0
+    fault_s: tuple[float, float] | None = None
+    """How long a fault lasts, if not anything from nothing to a third of the run."""
+    clock_offsets_s: tuple[float, ...] = clock_offsets_s
     busy_s: float = 0.0
     """For how long the first seat works without a pause, about; 0: as any other."""
     distances: tuple[float, ...] = ()
@@ -120,6 +130,8 @@ class Options:
     knobs: tuple[tuple[str, Any], ...] = ()
     assume: Assume = field(default_factory=Assume)
     ignores: tuple[str, ...] = ()
+    sizes: tuple[float, ...] = SIZES
+    """How often objects are small, inline at most, a stripe, half an extent, several extents."""
 
 
 def draw(seed: int, profile: Profile) -> Options:
@@ -127,15 +139,16 @@ def draw(seed: int, profile: Profile) -> Options:
     chance = Chance(SeededEntropy(seed << 32 | zlib.crc32(profile.name.encode())))
     kinds = _present(chance, profile)
     providers = _providers(chance, profile, kinds)
-    span_s = chance.scaled(span_s_min, span_s_max)
+    span_s = chance.scaled(*profile.span_s)
     count = chance.pick(profile.seats)
     delay_s = chance.scaled(delay_s_min, delay_s_max)
     seats = tuple(_seat(chance, profile, number, delay_s) for number in range(count))
-    count = chance.whole(0, profile.faults) if kinds else 0
+    count = chance.whole(profile.faults_min, profile.faults) if kinds else 0
     faults: list[Fault] = []
     for _ in range(count):
         beside = chance.pick(faults).at_s if faults and chance.happens(0.5) else None
-        faults.append(_fault(chance, kinds, len(providers), len(seats), span_s, beside))
+        lasts = profile.fault_s
+        faults.append(_fault(chance, kinds, len(providers), len(seats), span_s, beside, lasts))
     crashes = profile.crashes_at_points and chance.happens(0.3)
     return Options(
         seed=seed,
@@ -152,6 +165,7 @@ def draw(seed: int, profile: Profile) -> Options:
         knobs=_knobs(chance, profile),
         assume=profile.assume,
         ignores=profile.ignores,
+        sizes=profile.sizes,
     )
 
 
@@ -186,12 +200,12 @@ def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat
     return Seat(
         distance=distance,
         stormy=profile.storms and chance.happens(0.3),
-        clock_offset_s=chance.pick(clock_offsets_s),
+        clock_offset_s=chance.pick(profile.clock_offsets_s),
         rhythm=chance.pick(profile.rhythms),
         rest_s=chance.scaled(delay_s, rest_s_max),
         clients=chance.pick((1, 1, 1, 2, 3)),
         operations=operations,
-        slow_s=chance.scaled(1, 40) if store and chance.happens(profile.slow_share) else 0.0,
+        slow_s=chance.scaled(*profile.slow_s) if store and chance.happens(profile.slow_share) else 0.0,
         command=store and number > 0 and chance.happens(0.2),
         on_disk=store and chance.happens(0.4),
     )
@@ -204,15 +218,16 @@ def _fault(
     seats: int,
     span_s: float,
     beside_s: float | None,
+    lasts_s: tuple[float, float] | None = None,
 ) -> Fault:
     """A fault at any time, or soon after `beside_s`: what is dangerous together must come together."""
     kind = chance.weighted(kinds)
-    longest = max(stop_s_min, min(stop_s_max, span_s / 3))
+    shortest, longest = lasts_s or (0.01, max(stop_s_min, min(stop_s_max, span_s / 3)))
     return Fault(
         kind=kind,
         at_s=chance.between(0, span_s) if beside_s is None else beside_s + chance.scaled(0.01, 5),
         target=chance.whole(0, (seats if kind in seat_kinds else providers) - 1),
-        seconds=chance.scaled(0.01, longest) if chance.happens(0.5) else chance.between(0, longest),
+        seconds=chance.scaled(shortest, longest) if chance.happens(0.5) else chance.between(0, longest),
         detail=chance.between(0, 1),
     )
 

@@ -9,7 +9,7 @@ simulated world cannot reach names the test that finds it instead.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,13 @@ from unittest import mock
 from weakref import WeakKeyDictionary
 
 import apsw
+from msgspec.structs import replace
 
 from outlast.base.concurrency import Background
 from outlast.base.errors import Tampered
-from outlast.catalog import database_file, layouts
+from outlast.catalog import database_file
 from outlast.catalog.catalog import Catalog
+from outlast.catalog.extents import Extents
 from outlast.catalog.records import Extent
 from outlast.providers import trouble
 from outlast.providers.marker import Damaged, Marker
@@ -132,9 +134,14 @@ def _decode_whatever(self: StateCodec, slot: int, after: Placed | None, data: by
 # ------------------------------------------------------------ the store
 
 
-def _missing_as_recorded(layout: layouts.Layout, present: object) -> int:
-    """Item 3: a fragment of an earlier incarnation counts."""
-    return layout.missing
+_add = Extents.add
+
+
+def _add_as_present(self: Extents, added: Iterable[Extent], died: int | None = None) -> list[int]:
+    """Item 3: a fragment was written whenever its extent is committed."""
+    now = self._layouts.present
+    named = (replace(one, incarnations=tuple(now.get(place, b"") for place in one.places)) for one in added)
+    return _add(self, named, died)
 
 
 _wait_done = Delivery.wait_done
@@ -175,9 +182,11 @@ async def _restore_by_size(self: Restorer, extent: Extent, thorough: bool = Fals
 _of_marker = trouble.of_marker
 
 
-def _damaged_is_fine(expected: Marker, present: Marker | Damaged | None) -> trouble.Trouble | None:
+def _damaged_is_fine(
+    expected: Marker, present: Marker | Damaged | None, journals: bool = False
+) -> trouble.Trouble | None:
     """Item 11: nothing is wrong with a place whose marker cannot be read."""
-    return None if isinstance(present, Damaged) else _of_marker(expected, present)
+    return None if isinstance(present, Damaged) else _of_marker(expected, present, journals)
 
 
 def _applied_by_the_clock(self: Catalog, seconds: float) -> int:
@@ -218,8 +227,8 @@ _planted: Sequence[Planted] = (
         "old fragments count",
         3,
         "a commit does not say under which incarnation its fragments were written",
-        _replaced((layouts, "missing", _missing_as_recorded)),
-        "store losses",
+        _replaced((Extents, "add", _add_as_present)),
+        "store uploads",
         frozenset({"early", "silent", "unsafe", "lost", "failed"}),
     ),
     Planted(
@@ -235,7 +244,7 @@ _planted: Sequence[Planted] = (
         5,
         "a fragment that was written into an empty mount point counts as durable",
         _replaced((Attest, "put", _put_anywhere), (Delivery, "attest", _attest_nothing)),
-        "store disks",
+        "store mounts",
         frozenset({"early", "silent", "unsafe", "lost"}),
     ),
     Planted(
@@ -243,14 +252,17 @@ _planted: Sequence[Planted] = (
         6,
         "a quick look at sizes reports damaged fragments as restored",
         _replaced((Restorer, "restore", _restore_by_size)),
-        "store losses",
+        "store decay",
         frozenset({"repair", "silent", "unsafe", "lost"}),
     ),
     Planted(
         "never announces",
         7,
         "a gateway that is far away competes with a busy one, and never wins",
-        _replaced((Committer, "_too_slow", lambda self: False)),
+        _replaced(
+            (Committer, "_too_slow", lambda self: False),
+            (Committer, "announcement", lambda self, slot: None),
+        ),
         "log distances",
         frozenset({"liveness", "starved"}),
     ),
@@ -284,8 +296,8 @@ _planted: Sequence[Planted] = (
         11,
         "a provider whose marker cannot be read is taken for healthy",
         _replaced((trouble, "of_marker", _damaged_is_fine)),
-        "store disks",
-        frozenset({"liveness", "held", "failed", "unsafe"}),
+        "store markers",
+        frozenset({"liveness", "held", "failed", "unsafe", "repair"}),
     ),
     Planted(
         "clocks decide",

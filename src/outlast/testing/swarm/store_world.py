@@ -9,9 +9,9 @@ The phases are those of the log's world: *safety*, *liveness*, *calm*.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from outlast.base import limits
 from outlast.base.concurrency import cancel_and_wait
@@ -23,7 +23,7 @@ from outlast.maintenance.collect import collect
 from outlast.maintenance.repair import RepairReport, repair
 from outlast.maintenance.upkeep import upkeep
 from outlast.placement.members import Domains, Member
-from outlast.providers.marker import MARKER_KEY
+from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
 from outlast.providers.protocol import Buffer, Provider
 from outlast.providers.wrap.fault import Shape
 from outlast.store import Store
@@ -61,14 +61,18 @@ repair_pause_s, repair_attempts_max = 3.0, 60
 # How long what nobody refers to is left alone: short, so that collections meet readers.
 grace_s = 45.0
 
+# How often somebody has a quick look at the store (sizes only) first, and only then a thorough one.
+quick_share = 0.5
+
 SHAPES = tuple(shape for shape in Shape if shape is not Shape.STALE)
 """How a provider fails. (Reads that show the past are an assumption's affair.)"""
 
 
-def sizes() -> tuple[tuple[float, int], ...]:
-    """(weight, bytes): small, inline at most, one stripe, one extent, several."""
+def sizes(weights: Sequence[float]) -> tuple[tuple[float, int], ...]:
+    """(weight, bytes): small, inline at most, one stripe, half an extent, several extents."""
     inline, extent = limits.inline_bytes_max, limits.extent_bytes_max
-    return ((4, inline // 4), (1, inline), (4, 4 * inline), (3, extent // 2), (2, 2 * extent + 1))
+    counts = inline // 4, inline, 4 * inline, extent // 2, 2 * extent + 1
+    return tuple(zip(weights, counts, strict=True))
 
 
 class SlowTarget(StoreTarget):
@@ -248,6 +252,24 @@ class SeatLoad(Load):
                 world.violated("wrong", self.report.wrong[0])
 
 
+class Repaired(NamedTuple):
+    """What came of one `outlast repair`."""
+
+    report: RepairReport
+    degraded: int
+    """Extents that still miss a fragment."""
+    extents: list[Extent]
+    """Those of before that are still there."""
+    noted: Mapping[bytes, int]
+    """What the catalog called missing before, a bit each, by extent."""
+
+    @property
+    def says_whole(self) -> bool:
+        """Whether it says that nothing is missing any more."""
+        report = self.report
+        return not (report.unreachable or report.unreadable or report.problems or self.degraded)
+
+
 class StoreWorld(Scenario):
     """See the module's docstring. `folder` is for local catalogs."""
 
@@ -270,7 +292,7 @@ class StoreWorld(Scenario):
         )
         self.checkers.off.update(options.ignores)
         self.machines = [Machine(self, number, seat) for number, seat in enumerate(options.seats)]
-        mix = Mix(KEYS, "load/", sizes())
+        mix = Mix(KEYS, "load/", sizes(options.sizes))
         self.load = SeatLoad(self.machines, sim.clock, sim.entropy_of("load"), mix)
 
     async def run(self) -> None:
@@ -353,6 +375,8 @@ class StoreWorld(Scenario):
                 if decay.happens(0.4):
                     self._decay(place, key, decay)
             await self.sim.clock.sleep(fault.seconds)
+            if fault.detail < quick_share:
+                await self._repair_quickly()
             await self.repair(fault.target)
 
     def _decay(self, place: Place, key: str, decay: Chance) -> None:
@@ -427,32 +451,53 @@ class StoreWorld(Scenario):
             await self.sim.clock.sleep(repair_pause_s)
             host = self.new_host("repair")
             with contextlib.suppress(HostDied, StoreError):
-                report, degraded, extents = await self.on_host(host, self._repair(host, attempt % 2 == 0))
-                if report.unreadable:
-                    self.violated("lost", report.problems[0])
-                if not (report.unreachable or report.unreadable or report.problems or degraded):
-                    wrong = [told for extent in extents if (told := self.fragments.wrong(extent))]
-                    if wrong and len(self.harmed) <= 1:
-                        self.violated(
-                            "repair", f"it says that nothing is missing, and {wrong[0]} is not right"
-                        )
-                    self.sim.note("repaired", report.restored, report.reattached)
+                done = await self.on_host(host, self._repair(host, attempt % 2 == 0))
+                if done.report.unreadable:
+                    self.violated("lost", done.report.problems[0])
+                if done.says_whole:
+                    self._check_repaired(done, every=True)
+                    self.sim.note("repaired", done.report.restored, done.report.reattached)
                     host.crash()
                     return
-                last = str(report)
+                last = str(done.report)
             host.crash()
         self.violated("liveness", f"p{number} cannot be repaired: {last}")
 
-    async def _repair(self, host: Host, verify: bool) -> tuple[RepairReport, int, list[Extent]]:
-        """One `outlast repair`: its report, how many extents are degraded then, the extents of before."""
+    async def _repair_quickly(self) -> None:
+        """Somebody looks at sizes only. What was noted must be right then; what decayed unnoticed stays."""
+        host = self.new_host("quick")
+        with contextlib.suppress(HostDied, StoreError):
+            done = await self.on_host(host, self._repair(host, verify=False))
+            self.sim.note("looked quickly", done.report.restored)
+            if done.says_whole:
+                self._check_repaired(done, every=False)
+        host.crash()
+
+    def _check_repaired(self, done: "Repaired", every: bool) -> None:
+        """A repair says that nothing is missing. `every` fragment must be right, or what had been noted."""
+        if len(self.harmed) > 1:
+            return
+        for extent in done.extents:
+            noted = done.noted[extent.id]
+            for index, place in enumerate(extent.places):
+                if (every or noted >> index & 1) and not self.fragments.right(extent, index):
+                    told = f"{extent.id.hex()[:8]} at {place} is not right"
+                    self.violated("repair", f"it says that nothing is missing, and {told}")
+        for place in self.places:
+            if self.harmed and not isinstance(decode_marker(place.content(MARKER_KEY) or b""), Marker):
+                told = f"{place.name} has no marker that can be read"
+                self.violated("repair", f"it says that nothing is missing, and {told}")
+
+    async def _repair(self, host: Host, verify: bool) -> "Repaired":
+        """One `outlast repair`."""
         machine = Machine(self, 99, Seat())
         gateway = await machine.open(host)
         try:
             await gateway.catalog.sync()
-            before = {extent.id for extent in gateway.state.extents()}
+            noted = {extent.id: extent.missing for extent in gateway.state.extents()}
             report = await repair(gateway.store, verify)
-            alive = [extent for extent in gateway.state.extents() if extent.id in before]
-            return report, gateway.state.counts().degraded, alive
+            alive = [extent for extent in gateway.state.extents() if extent.id in noted]
+            return Repaired(report, gateway.state.counts().degraded, alive, noted)
         finally:
             await gateway.store.close()
 
