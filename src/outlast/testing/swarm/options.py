@@ -36,6 +36,8 @@ rest_s_max = 5.0
 stop_s_min, stop_s_max = 1.0, 120.0
 # A gateway that is busy all the time makes so many operations at most.
 busy_operations_max = 1_000
+# Its clients: while some of them read, others write.
+busy_clients = 4
 clock_offsets_s = (0.0, 0.0, 0.0, 3_600.0, -3_600.0, 2 * 3_600.0, 20 * 365 * 86_400.0)
 SIZES = (4.0, 1.0, 4.0, 3.0, 2.0)
 
@@ -97,6 +99,7 @@ class Profile:
     sizes: tuple[float, ...] = SIZES
     """See `Options`."""
     span_s: tuple[float, float] = (span_s_min, span_s_max)
+    delay_s: tuple[float, float] = (delay_s_min, delay_s_max)
     faults_min: int = 0
     fault_s: tuple[float, float] | None = None
     """How long a fault lasts, if not anything from nothing to a third of the run."""
@@ -141,7 +144,7 @@ def draw(seed: int, profile: Profile) -> Options:
     providers = _providers(chance, profile, kinds)
     span_s = chance.scaled(*profile.span_s)
     count = chance.pick(profile.seats)
-    delay_s = chance.scaled(delay_s_min, delay_s_max)
+    delay_s = chance.scaled(*profile.delay_s)
     seats = tuple(_seat(chance, profile, number, delay_s) for number in range(count))
     count = chance.whole(profile.faults_min, profile.faults) if kinds else 0
     faults: list[Fault] = []
@@ -197,13 +200,18 @@ def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat
         operations = min(busy_operations_max, int(profile.busy_s / (2 * delay_s)))
     if profile.distances and number > 0:
         distance = chance.pick(profile.distances)
+    stormy = profile.storms and chance.happens(0.3)
+    clock_offset_s = chance.pick(profile.clock_offsets_s)
+    rhythm = chance.pick(profile.rhythms)
+    rest_s = chance.scaled(delay_s, rest_s_max)
+    clients = chance.pick((1, 1, 1, 2, 3))
     return Seat(
         distance=distance,
-        stormy=profile.storms and chance.happens(0.3),
-        clock_offset_s=chance.pick(profile.clock_offsets_s),
-        rhythm=chance.pick(profile.rhythms),
-        rest_s=chance.scaled(delay_s, rest_s_max),
-        clients=chance.pick((1, 1, 1, 2, 3)),
+        stormy=stormy,
+        clock_offset_s=clock_offset_s,
+        rhythm=rhythm,
+        rest_s=rest_s,
+        clients=busy_clients if profile.busy_s and number == 0 else clients,
         operations=operations,
         slow_s=chance.scaled(*profile.slow_s) if store and chance.happens(profile.slow_share) else 0.0,
         command=store and number > 0 and chance.happens(0.2),

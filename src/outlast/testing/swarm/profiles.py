@@ -108,6 +108,7 @@ PROFILES: dict[str, Profile] = {
             faults=0,
             knobs={},
             distances=(2.0, 4.0, 8.0, 10.0),
+            delay_s=(0.01, 0.02),
             busy_s=20.0,
         ),
         _store("store losses", {"erase": 4.0, "rot": 1.0, "collect": 1.0, **STORE_LINKS}),
@@ -153,6 +154,7 @@ PROFILES: dict[str, Profile] = {
             span_s=(10.0, 60.0),
             faults=3,
             faults_min=1,
+            fault_s=(40.0, 120.0),
         ),
         _store(
             "store markers",
@@ -174,6 +176,10 @@ PROFILES: dict[str, Profile] = {
             sizes=(1.0, 0.0, 2.0, 2.0, 2.0),
             faults_min=3,
             clock_offsets_s=(0.0, 2 * 3_600.0, 20 * 365 * 86_400.0),
+            slow_s=(10.0, 40.0),
+            span_s=(10.0, 60.0),
+            rhythms=("no pause", "now and then"),
+            knobs={**STORE_KNOBS, "outlast.base.limits.read_ahead_bytes_max": (32 * KIB,)},
         ),
         _store(
             "store everything",

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 from outlast.base import limits
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import StoreError
-from outlast.catalog.records import Condition, Extent, ProviderReattached
+from outlast.catalog.records import Condition, Extent, FragmentsRestored, ProviderReattached
 from outlast.catalog.wire import decode
 from outlast.coding.seal import Box
 from outlast.maintenance.collect import collect
@@ -63,6 +63,11 @@ grace_s = 45.0
 
 # How often somebody has a quick look at the store (sizes only) first, and only then a thorough one.
 quick_share = 0.5
+
+# Between reading a fragment and the record that it is right lies no more than this, unless one of these faults
+# happens to a machine.
+proof_s_max = 30.0
+delaying = frozenset({"stop", "cut", "away", "full"})
 
 SHAPES = tuple(shape for shape in Shape if shape is not Shape.STALE)
 """How a provider fails. (Reads that show the past are an assumption's affair.)"""
@@ -281,13 +286,13 @@ class StoreWorld(Scenario):
             for place in self.places
         ]
         self.world = World(self.places, options.tolerate, sim.clock, sim.entropy_of("world"), members)
-        self.fragments = Fragments(self.places)
+        self.fragments = Fragments(self.places, sim.clock.monotonic)
         self.checkers = LogCheckers(
             self.world.voters,
             Box(self.world.keyring.log, sim.entropy_of("checkers")),
             {name: self.world.incarnation(name) for name in self.world.voters},
             sim.fail,
-            taken_back,
+            self._hear,
             sim.clock.monotonic,
         )
         self.checkers.off.update(options.ignores)
@@ -315,6 +320,23 @@ class StoreWorld(Scenario):
         await self._check_liveness()
         await cancel_and_wait(running)
         await self._check_calm()
+
+    def _hear(self, record: bytes) -> tuple[str, bytes] | None:
+        """A record was decided: the provider that it takes back, and its new incarnation."""
+        decoded = decode(record)
+        if isinstance(decoded, FragmentsRestored):
+            self._check_proved(decoded)
+        return (decoded.provider, decoded.incarnation) if isinstance(decoded, ProviderReattached) else None
+
+    def _check_proved(self, record: FragmentsRestored) -> None:
+        """What is recorded as restored was right not long ago."""
+        if any(fault.kind in delaying for fault in self.options.faults):
+            return  # whoever had read it may have been kept from saying so
+        for one in record.fragments:
+            wrong_s = self.fragments.wrong_for_s(record.extent, one)
+            if wrong_s > proof_s_max:
+                told = f"{record.extent.hex()[:8]} at {one.place}, which has been wrong for {wrong_s:.0f} s"
+                self.violated("repair", f"somebody recorded as restored {told}")
 
     async def _create(self) -> None:
         self.calm = True
@@ -589,9 +611,3 @@ class StoreWorld(Scenario):
         await self.on_host(reader.host, collect(reader.gateway.store, grace_s))
         if left := reader.gateway.state.counts().dead:
             self.violated("garbage", f"{left} dead extents are not collected")
-
-
-def taken_back(record: bytes) -> tuple[str, bytes] | None:
-    """The provider that a record takes back, and its new incarnation."""
-    decoded = decode(record)
-    return (decoded.provider, decoded.incarnation) if isinstance(decoded, ProviderReattached) else None
