@@ -151,10 +151,10 @@ PROFILES: dict[str, Profile] = {
             storms=False,
             crashes_at_points=False,
             sizes=(0.0, 0.0, 2.0, 2.0, 1.0),
-            span_s=(10.0, 60.0),
+            span_s=(3.0, 30.0),
             faults=3,
             faults_min=1,
-            fault_s=(40.0, 120.0),
+            fault_s=(20.0, 60.0),
         ),
         _store(
             "store markers",

@@ -64,9 +64,9 @@ grace_s = 45.0
 # How often somebody has a quick look at the store (sizes only) first, and only then a thorough one.
 quick_share = 0.5
 
-# Between reading a fragment and the record that it is right lies no more than this, unless one of these faults
-# happens to a machine.
-proof_s_max = 30.0
+# Between reading a fragment and the record that it is right lies no more than this, unless the weather is bad
+# or one of these faults happens.
+proof_s_max = 10.0
 delaying = frozenset({"stop", "cut", "away", "full"})
 
 SHAPES = tuple(shape for shape in Shape if shape is not Shape.STALE)
@@ -330,7 +330,8 @@ class StoreWorld(Scenario):
 
     def _check_proved(self, record: FragmentsRestored) -> None:
         """What is recorded as restored was right not long ago."""
-        if any(fault.kind in delaying for fault in self.options.faults):
+        stormy = any(seat.stormy for seat in self.options.seats)
+        if stormy or any(fault.kind in delaying for fault in self.options.faults):
             return  # whoever had read it may have been kept from saying so
         for one in record.fragments:
             wrong_s = self.fragments.wrong_for_s(record.extent, one)
