@@ -92,6 +92,8 @@ class Profile:
     rhythms: tuple[Rhythm, ...] = ("no pause", "now and then", "bursts", "bursts")
     storms: bool = True
     crashes_at_points: bool = True
+    waits_at_points: bool = True
+    """Whether a task may be held up at a crash point. (A gateway that is gives way to all others.)"""
     slow_share: float = 0.3
     """The share of seats whose clients are slow to send and to read (in the store's world)."""
     slow_s: tuple[float, float] = (1.0, 40.0)
@@ -130,6 +132,7 @@ class Options:
     faults: tuple[Fault, ...] = ()
     crash_at_points: float = 0.0
     """The chance that a machine crashes at a crash point."""
+    waits_at_points: bool = True
     knobs: tuple[tuple[str, Any], ...] = ()
     assume: Assume = field(default_factory=Assume)
     ignores: tuple[str, ...] = ()
@@ -165,6 +168,7 @@ def draw(seed: int, profile: Profile) -> Options:
         seats=seats,
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
         crash_at_points=chance.between(0.01, 0.1) if crashes else 0.0,
+        waits_at_points=profile.waits_at_points,
         knobs=_knobs(chance, profile),
         assume=profile.assume,
         ignores=profile.ignores,

@@ -105,6 +105,7 @@ PROFILES: dict[str, Profile] = {
             rhythms=("no pause",),
             storms=False,
             crashes_at_points=False,
+            waits_at_points=False,
             faults=0,
             knobs={},
             distances=(2.0, 4.0, 8.0, 10.0),
