@@ -16,8 +16,10 @@ from outlast.testing.swarm.planted import PLANTED, Planted
 from outlast.testing.swarm.profiles import PROFILES
 from outlast.testing.swarm.run import run
 
-# A bug that so many seeds do not find is not found.
+# A bug that so many seeds do not find is not found. A seed that takes long is given up: the next one is sooner
+# done.
 seeds_max = 40
+steps_max = 400_000
 BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
 
 
@@ -46,7 +48,7 @@ def find(planted: Planted, first: int = 0, count: int = seeds_max) -> Verdict:
         return _find_by_test(planted)
     with planted.plant():
         for number in range(count):
-            outcome = run(draw(first + number, PROFILES[planted.profile]))
+            outcome = run(draw(first + number, PROFILES[planted.profile]), steps_max)
             if outcome.violation in planted.kinds:
                 return Verdict(planted, True, number + 1, outcome.violation)
     return Verdict(planted, False, count)

@@ -220,7 +220,7 @@ _planted: Sequence[Planted] = (
         2,
         "a promise for a later slot is relied upon although the voter was erased since",
         _relied_upon_announcements,
-        "log rests",
+        "log reservations",
         frozenset({"agreement", "promise", "no gap", "chain", "fork", "lost", "freshness"}),
     ),
     Planted(
@@ -271,7 +271,7 @@ _planted: Sequence[Planted] = (
         8,
         "what exists and is not shown is asked for again without a pause",
         _replaced((Slot, "_look_beyond", _look_beyond_for_ever)),
-        "log stale",
+        "log stale voters",
         frozenset({"pace", "overrun", "liveness"}),
     ),
     Planted(

@@ -89,6 +89,33 @@ PROFILES: dict[str, Profile] = {
             storms=False,
             crashes_at_points=False,
         ),
+        _log(
+            "log reservations",
+            {"erase": 1.0, "away": 1.0},
+            providers=(3,),
+            seats=(2,),
+            rhythms=("bursts",),
+            storms=False,
+            crashes_at_points=False,
+            span_s=(150.0, 300.0),
+            faults=12,
+            faults_min=8,
+            fault_s=(5.0, 40.0),
+            knobs={"outlast.quorum.announcement.AHEAD_MIN": (16,)},
+        ),
+        _log(
+            "log stale voters",
+            {"stale": 1.0},
+            seats=(2,),
+            rhythms=("bursts",),
+            storms=False,
+            crashes_at_points=False,
+            delay_s=(0.01, 0.02),
+            knobs={},
+            faults=1,
+            assume=Assume(reads_see_writes=False),
+            ignores=("freshness",),
+        ),
         _log("log machines", {**LINKS, **MACHINES}),
         _log("log nonsense", {"nonsense": 6.0, **LINKS, **MACHINES}),
         _log(
@@ -192,7 +219,7 @@ PROFILES: dict[str, Profile] = {
 }
 
 SOAKED = tuple(
-    name for name, profile in PROFILES.items() if profile.assume == Assume() or name == "log stale"
+    name for name, profile in PROFILES.items() if profile.assume == Assume() or name in ("log stale", "log stale voters")
 )
 """The profiles in which nothing may go wrong."""
 

@@ -40,8 +40,8 @@ class Outcome:
         return "\n".join([head, repr(self.options), *self.trace, self.traceback, head])
 
 
-def run(options: Options) -> Outcome:
-    """Run the options' world; never raises for what the run found."""
+def run(options: Options, steps: int = steps_max) -> Outcome:
+    """Run the options' world, for so many callbacks at most; never raises for what the run found."""
     outcome = Outcome(options)
 
     async def main(sim: Simulation) -> None:
@@ -61,7 +61,7 @@ def run(options: Options) -> Outcome:
         TemporaryDirectory(prefix="simulated-") as folder,
     ):
         try:
-            simulate(options.seed, main, steps_max=steps_max)
+            simulate(options.seed, main, steps_max=steps)
         except Violation as violation:
             outcome.violation, outcome.detail = violation.kind, str(violation)
         except Overrun as error:
