@@ -98,6 +98,8 @@ class Profile:
     """The share of seats whose clients are slow to send and to read (in the store's world)."""
     slow_s: tuple[float, float] = (1.0, 40.0)
     """From how slow to how slow: `Seat.slow_s`."""
+    operations: tuple[int, int] | None = None
+    """How many each client makes, if not from a few to a few dozen."""
     sizes: tuple[float, ...] = SIZES
     """See `Options`."""
     span_s: tuple[float, float] = (span_s_min, span_s_max)
@@ -197,7 +199,8 @@ def _providers(chance: Chance, profile: Profile, faults: Mapping[str, float]) ->
 
 
 def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat:
-    operations = int(chance.scaled(4, 60 if profile.world == "log" else 30))
+    usual = (4, 60 if profile.world == "log" else 30)
+    operations = int(chance.scaled(*(profile.operations or usual)))
     store = profile.world == "store"
     distance = 1.0 if number == 0 or chance.happens(0.5) else chance.scaled(1, distance_max)
     if profile.busy_s and number == 0:

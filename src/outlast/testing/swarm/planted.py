@@ -272,7 +272,7 @@ _planted: Sequence[Planted] = (
         "what exists and is not shown is asked for again without a pause",
         _replaced((Slot, "_look_beyond", _look_beyond_for_ever)),
         "log stale voters",
-        frozenset({"pace", "overrun", "liveness"}),
+        frozenset({"pace", "liveness"}),
     ),
     Planted(
         "believed states",

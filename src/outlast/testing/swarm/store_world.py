@@ -59,7 +59,7 @@ noticed_s_max = 10.0
 safety_s_max, liveness_s_max = 6_000.0, 60.0
 repair_pause_s, repair_attempts_max = 3.0, 60
 # How long what nobody refers to is left alone: short, so that collections meet readers.
-grace_s = 45.0
+grace_s, collect_pause_s = 45.0, 4.0
 
 # How often somebody has a quick look at the store (sizes only) first, and only then a thorough one.
 quick_share = 0.5
@@ -460,8 +460,14 @@ class StoreWorld(Scenario):
         machine.excuse()
 
     async def befall_collect(self, fault: Fault) -> None:
-        """A gateway deletes what nobody refers to any more."""
-        machine = self.machines[fault.target]
+        """A gateway deletes what nobody refers to any more, again and again."""
+        until = self.sim.clock.monotonic() + fault.seconds
+        await self._collect(self.machines[fault.target])
+        while self.sim.clock.monotonic() < until:
+            await self.sim.clock.sleep(collect_pause_s)
+            await self._collect(self.machines[fault.target])
+
+    async def _collect(self, machine: Machine) -> None:
         if machine.host is not None and machine.gateway is not None:
             with contextlib.suppress(HostDied, StoreError):
                 report = await self.on_host(machine.host, collect(machine.gateway.store, grace_s))
