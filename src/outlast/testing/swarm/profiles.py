@@ -224,7 +224,9 @@ PROFILES: dict[str, Profile] = {
 }
 
 SOAKED = tuple(
-    name for name, profile in PROFILES.items() if profile.assume == Assume() or name in ("log stale", "log stale voters")
+    name
+    for name, profile in PROFILES.items()
+    if profile.assume == Assume() or name in ("log stale", "log stale voters")
 )
 """The profiles in which nothing may go wrong."""
 
@@ -250,6 +252,16 @@ WITHOUT: dict[str, WithoutAssumption] = {
             {"erase": 1.0},
             assume=Assume(no_more_are_harmed_than_tolerated=False),
             providers=(3,),
+            seats=(1,),
+            rhythms=("now and then",),
+            storms=False,
+            crashes_at_points=False,
+            operations=(4, 8),
+            span_s=(3.0, 10.0),
+            faults=4,
+            faults_min=2,
+            fault_s=(1.0, 10.0),
+            knobs={"outlast.testing.swarm.log_world.repair_attempts_max": (4,)},
         ),
         _forked | {"held", "liveness"},
         None,
@@ -269,7 +281,21 @@ WITHOUT: dict[str, WithoutAssumption] = {
             "buckets emptied at once",
             {"erase": 1.0},
             assume=Assume(erasure_over_networks_outlasts_a_vote=False),
-            **_buckets,
+            kinds=("bucket",),
+            providers=(3,),
+            seats=(3,),
+            rhythms=("no pause",),
+            storms=False,
+            crashes_at_points=False,
+            waits_at_points=False,
+            delay_s=(0.01, 0.02),
+            distances=(5.0, 10.0),
+            operations=(20, 60),
+            span_s=(3.0, 20.0),
+            faults=8,
+            faults_min=4,
+            fault_s=(0.01, 0.1),
+            knobs={"outlast.testing.swarm.scenario.erase_pause_s_max": (0.001,)},
         ),
         _forked,
         None,
