@@ -57,6 +57,8 @@ class Planted:
     """Where it is looked for."""
     kinds: frozenset[str] = frozenset()
     """As which violations it may show: another is another mistake."""
+    seed: int = 0
+    """One that shows it soon."""
     test: str = ""
     """The test that finds it, where the swarm cannot."""
 
@@ -214,6 +216,7 @@ _planted: Sequence[Planted] = (
         _replaced((Place, "_look", _look_at_marker_only)),
         "log emptied disks",
         frozenset({"amnesia", "agreement", "promise", "no gap", "chain", "fork", "lost", "freshness"}),
+        seed=6,
     ),
     Planted(
         "reservation",
@@ -222,6 +225,7 @@ _planted: Sequence[Planted] = (
         _relied_upon_announcements,
         "log reservations",
         frozenset({"agreement", "promise", "no gap", "chain", "fork", "lost", "freshness"}),
+        seed=15,
     ),
     Planted(
         "old fragments count",
@@ -238,6 +242,7 @@ _planted: Sequence[Planted] = (
         _replaced((Delivery, "wait_done", _wait_for_k), (Redundancy, "ensure", _ensure_nothing)),
         "store losses",
         frozenset({"early"}),
+        seed=1,
     ),
     Planted(
         "any place will do",
@@ -254,6 +259,7 @@ _planted: Sequence[Planted] = (
         _replaced((Restorer, "restore", _restore_by_size)),
         "store decay",
         frozenset({"repair", "silent", "unsafe", "lost"}),
+        seed=19,
     ),
     Planted(
         "never announces",
@@ -273,6 +279,7 @@ _planted: Sequence[Planted] = (
         _replaced((Slot, "_look_beyond", _look_beyond_for_ever)),
         "log stale voters",
         frozenset({"pace", "liveness"}),
+        seed=6,
     ),
     Planted(
         "believed states",
@@ -283,13 +290,14 @@ _planted: Sequence[Planted] = (
         frozenset(
             {"agreement", "promise", "chain", "fork", "lost", "liveness", "error", "freshness", "no gap"}
         ),
+        seed=3,
     ),
     Planted(
         "believed pages",
         10,
         "the local catalog's pages are believed without their checksums",
         _replaced((database_file, "_connect", _connect_unverified)),
-        test="tests/catalog/test_damage.py",
+        test="tests/catalog/test_damage.py::test_a_damaged_file_answers_right_or_raises",
     ),
     Planted(
         "damaged marker is fine",
@@ -306,6 +314,7 @@ _planted: Sequence[Planted] = (
         _replaced((Catalog, "slot_applied_for", _applied_by_the_clock)),
         "store readers",
         frozenset({"failed", "wrong", "lost"}),
+        seed=2,
     ),
 )
 

@@ -236,8 +236,7 @@ class WithoutAssumption(NamedTuple):
 
     profile: Profile
     kinds: frozenset[str]
-    seed: int | None
-    """None: no fixed seed shows it in reasonable time (docs/internals/simulator.md)."""
+    seed: int
 
 
 _forked = frozenset(
@@ -264,7 +263,7 @@ WITHOUT: dict[str, WithoutAssumption] = {
             knobs={"outlast.testing.swarm.log_world.repair_attempts_max": (4,)},
         ),
         _forked | {"held", "liveness"},
-        None,
+        0,
     ),
     "erasure_takes_the_marker_first_over_networks": WithoutAssumption(
         _log(
@@ -298,7 +297,7 @@ WITHOUT: dict[str, WithoutAssumption] = {
             knobs={"outlast.testing.swarm.scenario.erase_pause_s_max": (0.001,)},
         ),
         _forked,
-        None,
+        6,
     ),
     "no_provider_is_rolled_back": WithoutAssumption(
         _log("rollbacks", {"rollback": 1.0}, assume=Assume(no_provider_is_rolled_back=False)),
