@@ -250,7 +250,7 @@ _planted: Sequence[Planted] = (
         "a fragment that was written into an empty mount point counts as durable",
         _replaced((Attest, "put", _put_anywhere), (Delivery, "attest", _attest_nothing)),
         "store mounts",
-        frozenset({"early", "silent", "unsafe", "lost"}),
+        frozenset({"early", "silent", "unsafe", "lost", "left behind"}),
     ),
     Planted(
         "sizes clear notes",

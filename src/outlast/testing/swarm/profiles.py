@@ -305,9 +305,25 @@ WITHOUT: dict[str, WithoutAssumption] = {
         0,
     ),
     "reads_see_writes": WithoutAssumption(
-        _log("reads of the past", {"stale": 1.0}, assume=Assume(reads_see_writes=False)),
+        _log(
+            "reads of the past",
+            {"stale": 2.0, "cut": 2.0},
+            assume=Assume(reads_see_writes=False),
+            providers=(3,),
+            seats=(2,),
+            rhythms=("now and then",),
+            storms=False,
+            crashes_at_points=False,
+            delay_s=(0.01, 0.02),
+            span_s=(20.0, 60.0),
+            faults=8,
+            faults_min=4,
+            fault_s=(5.0, 30.0),
+            operations=(20, 40),
+            knobs={},
+        ),
         frozenset({"freshness"}),
-        4,
+        6,
     ),
 }
 """By the name of the switch in `Assume`."""

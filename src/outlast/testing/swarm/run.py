@@ -16,8 +16,8 @@ from outlast.testing.swarm.log_world import LogWorld
 from outlast.testing.swarm.options import Options, turned
 from outlast.testing.swarm.store_world import StoreWorld
 
-# A run with more callbacks than this does not come to an end, or costs more than it is worth.
-steps_max = 3_000_000
+# A run with more callbacks than this (half a minute) does not come to an end, or costs more than it is worth.
+steps_max = 2_000_000
 
 
 @dataclass(slots=True)

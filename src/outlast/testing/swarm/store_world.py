@@ -388,6 +388,11 @@ class StoreWorld(Scenario):
                 await self.sim.clock.sleep(fault.seconds)
                 self.world.faults[place.name].shape = None
 
+    def mounted(self, place: Place, left_behind: dict[str, bytes]) -> None:
+        super().mounted(place, left_behind)
+        if any(key.startswith(FRAGMENTS) for key in left_behind):
+            self.violated("left behind", f"{place.name}: fragments are in its empty mount point")
+
     async def befall_rot(self, fault: Fault) -> None:
         """Some fragments at the provider decay, or vanish; some time later somebody repairs the store."""
         async with self.harming(fault) as place:
