@@ -517,9 +517,9 @@ class StoreWorld(Scenario):
                 if (every or noted >> index & 1) and not self.fragments.right(extent, index):
                     told = f"{extent.id.hex()[:8]} at {place} is not right"
                     self.violated("repair", f"it says that nothing is missing, and {told}")
-        for place in self.places:
-            if self.harmed and not isinstance(decode_marker(place.content(MARKER_KEY) or b""), Marker):
-                told = f"{place.name} has no marker that can be read"
+        for one in self.places:
+            if self.harmed and not isinstance(decode_marker(one.content(MARKER_KEY) or b""), Marker):
+                told = f"{one.name} has no marker that can be read"
                 self.violated("repair", f"it says that nothing is missing, and {told}")
 
     async def _repair(self, host: Host, verify: bool) -> "Repaired":
