@@ -518,7 +518,7 @@ class StoreWorld(Scenario):
                     told = f"{extent.id.hex()[:8]} at {place} is not right"
                     self.violated("repair", f"it says that nothing is missing, and {told}")
         for one in self.places:
-            if self.harmed and not isinstance(decode_marker(one.content(MARKER_KEY) or b""), Marker):
+            if not isinstance(decode_marker(one.content(MARKER_KEY) or b""), Marker):
                 told = f"{one.name} has no marker that can be read"
                 self.violated("repair", f"it says that nothing is missing, and {told}")
 
