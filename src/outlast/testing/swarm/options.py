@@ -78,6 +78,26 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class Clients:
+    """Of a profile: what the seats and their clients are drawn from."""
+
+    rhythms: tuple[Rhythm, ...] = ("no pause", "now and then", "bursts", "bursts")
+    slow_share: float = 0.3
+    """The share of seats whose clients are slow to send and to read (in the store's world)."""
+    slow_s: tuple[float, float] = (1.0, 40.0)
+    """From how slow to how slow: `Seat.slow_s`."""
+    operations: tuple[int, int] | None = None
+    """How many each client makes, if not from a few to a few dozen."""
+    sizes: tuple[float, ...] = SIZES
+    """See `Options`."""
+    clock_offsets_s: tuple[float, ...] = clock_offsets_s
+    busy_s: float = 0.0
+    """For how long the first seat works without a pause, about; 0: as any other."""
+    distances: tuple[float, ...] = ()
+    """How far away the seats after the first are, if not anything from 1 to `distance_max`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """From what options are drawn. `weights`: of each kind of fault; a seed leaves out some of them."""
 
@@ -89,29 +109,16 @@ class Profile:
     kinds: tuple[Kind, ...] = ("disk", "bucket")
     faults: int = faults_max
     seats: tuple[int, ...] = (1, 2, 2, 2, 2, 3, 3, 4, 5)
-    rhythms: tuple[Rhythm, ...] = ("no pause", "now and then", "bursts", "bursts")
+    clients: Clients = field(default_factory=Clients)
     storms: bool = True
     crashes_at_points: bool = True
     waits_at_points: bool = True
     """Whether a task may be held up at a crash point. (A gateway that is gives way to all others.)"""
-    slow_share: float = 0.3
-    """The share of seats whose clients are slow to send and to read (in the store's world)."""
-    slow_s: tuple[float, float] = (1.0, 40.0)
-    """From how slow to how slow: `Seat.slow_s`."""
-    operations: tuple[int, int] | None = None
-    """How many each client makes, if not from a few to a few dozen."""
-    sizes: tuple[float, ...] = SIZES
-    """See `Options`."""
     span_s: tuple[float, float] = (span_s_min, span_s_max)
     delay_s: tuple[float, float] = (delay_s_min, delay_s_max)
     faults_min: int = 0
     fault_s: tuple[float, float] | None = None
     """How long a fault lasts, if not anything from nothing to a third of the run."""
-    clock_offsets_s: tuple[float, ...] = clock_offsets_s
-    busy_s: float = 0.0
-    """For how long the first seat works without a pause, about; 0: as any other."""
-    distances: tuple[float, ...] = ()
-    """How far away the seats after the first are, if not anything from 1 to `distance_max`."""
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """Values of constants, of which one in three is other than usual; one with a single value always is."""
     ignores: tuple[str, ...] = ()
@@ -174,7 +181,7 @@ def draw(seed: int, profile: Profile) -> Options:
         knobs=_knobs(chance, profile),
         assume=profile.assume,
         ignores=profile.ignores,
-        sizes=profile.sizes,
+        sizes=profile.clients.sizes,
     )
 
 
@@ -200,16 +207,16 @@ def _providers(chance: Chance, profile: Profile, faults: Mapping[str, float]) ->
 
 def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat:
     usual = (4, 60 if profile.world == "log" else 30)
-    operations = int(chance.scaled(*(profile.operations or usual)))
+    operations = int(chance.scaled(*(profile.clients.operations or usual)))
     store = profile.world == "store"
     distance = 1.0 if number == 0 or chance.happens(0.5) else chance.scaled(1, distance_max)
-    if profile.busy_s and number == 0:
-        operations = min(busy_operations_max, int(profile.busy_s / (2 * delay_s)))
-    if profile.distances and number > 0:
-        distance = chance.pick(profile.distances)
+    if profile.clients.busy_s and number == 0:
+        operations = min(busy_operations_max, int(profile.clients.busy_s / (2 * delay_s)))
+    if profile.clients.distances and number > 0:
+        distance = chance.pick(profile.clients.distances)
     stormy = profile.storms and chance.happens(0.3)
-    clock_offset_s = chance.pick(profile.clock_offsets_s)
-    rhythm = chance.pick(profile.rhythms)
+    clock_offset_s = chance.pick(profile.clients.clock_offsets_s)
+    rhythm = chance.pick(profile.clients.rhythms)
     rest_s = chance.scaled(delay_s, rest_s_max)
     clients = chance.pick((1, 1, 1, 2, 3))
     return Seat(
@@ -218,9 +225,11 @@ def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat
         clock_offset_s=clock_offset_s,
         rhythm=rhythm,
         rest_s=rest_s,
-        clients=busy_clients if profile.busy_s and number == 0 else clients,
+        clients=busy_clients if profile.clients.busy_s and number == 0 else clients,
         operations=operations,
-        slow_s=chance.scaled(*profile.slow_s) if store and chance.happens(profile.slow_share) else 0.0,
+        slow_s=chance.scaled(*profile.clients.slow_s)
+        if store and chance.happens(profile.clients.slow_share)
+        else 0.0,
         command=store and number > 0 and chance.happens(0.2),
         on_disk=store and chance.happens(0.4),
     )

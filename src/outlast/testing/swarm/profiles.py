@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from outlast.base.limits import KIB
 from outlast.testing.swarm.assume import Assume
-from outlast.testing.swarm.options import Profile
+from outlast.testing.swarm.options import Clients, Profile, World
 
 LOG_KNOBS: dict[str, tuple[Any, ...]] = {
     "outlast.quorum.announcement.AHEAD_MIN": (1, 4),
@@ -58,12 +58,18 @@ STORE_LINKS = {"cut": 1.0, "away": 4.0, "full": 1.0}
 
 
 def _log(name: str, weights: dict[str, float], **changes: Any) -> Profile:
-    return Profile(name, "log", weights, **({"knobs": LOG_KNOBS} | changes))
+    return _profile(name, "log", weights, {"knobs": LOG_KNOBS} | changes)
 
 
 def _store(name: str, weights: dict[str, float], **changes: Any) -> Profile:
     usual = {"knobs": STORE_KNOBS, "providers": (3, 3, 4, 5)}
-    return Profile(name, "store", weights, **(usual | changes))
+    return _profile(name, "store", weights, usual | changes)
+
+
+def _profile(name: str, world: World, weights: dict[str, float], changes: dict[str, Any]) -> Profile:
+    """With what concerns clients where it belongs."""
+    clients = {key: changes.pop(key) for key in Clients.__dataclass_fields__ if key in changes}
+    return Profile(name, world, weights, clients=Clients(**clients), **changes)
 
 
 PROFILES: dict[str, Profile] = {
