@@ -81,7 +81,7 @@ class Model:
             following = []
             for world in level:
                 for new in self.steps(world):
-                    if new not in seen:
+                    if new not in seen and _mirrored(new) not in seen:
                         seen.add(new)
                         if any(len({value for _, value in slot}) > 1 for slot in new.decided):
                             return len(seen), new
@@ -206,7 +206,30 @@ class Model:
         attempt = one.attempt
         if attempt is not None and attempt.slot == len(one.known):
             attempt = None
-        return one._replace(known=(*one.known, value), incarnation=incarnation, attempt=attempt)
+        known = (*one.known, value)
+        used = frozenset((slot, round) for slot, round in one.used if slot >= len(known))  # asked for no more
+        return Proposer(known, incarnation, used, attempt)
+
+
+def _mirrored(world: World) -> World:
+    """The same with the two voters that are never erased in each other's place: one of both is enough."""
+    first, second, *others = world.voters
+    proposers = tuple(
+        one if one.attempt is None else one._replace(attempt=_mirrored_attempt(one.attempt))
+        for one in world.proposers
+    )
+    return world._replace(voters=(second, first, *others), proposers=proposers)
+
+
+@cache
+def _mirrored_attempt(attempt: Attempt) -> Attempt:
+    return attempt._replace(
+        heard=frozenset((_MIRROR[index], *rest) for index, *rest in attempt.heard),
+        accepted=frozenset(_MIRROR[index] for index in attempt.accepted),
+    )
+
+
+_MIRROR = (1, 0, ERASED)
 
 
 def _with(voters: tuple[Voter, ...], index: int, slot: int, state: SlotState) -> tuple[Voter, ...]:

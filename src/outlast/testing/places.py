@@ -208,6 +208,8 @@ class Place(MemoryProvider):
         super()._store(verb, key, data)
         if position(key) is not None and self._call[1] is None:
             self._lost -= {LIST, self._file_of(key)}  # what is missing is begun anew
+        elif key == MARKER_KEY:
+            self._lost.clear()  # it names a list that was begun with what was left, and misses nothing
         self._changed(key, before, data)
 
     def _replace(self, key: str, content: bytes) -> None:

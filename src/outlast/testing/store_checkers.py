@@ -4,7 +4,8 @@
   is wrong with, and none of these is called missing.
 - *silent*: at a quiet moment, the catalog knows of each fragment that is not right.
 - *unsafe*: at a quiet moment, every extent can be read with any `tolerate` of its providers taken away.
-- *repair*: after a repair that says that nothing is missing, every fragment is right.
+- *repair*: after a repair that says that nothing is missing, every fragment is right; what is recorded as
+  restored is.
 - *garbage*: what was deleted long ago is gone from the providers.
 
 A fragment is *right* if its bytes are those that were first written under its name: nothing of ours ever
@@ -12,10 +13,10 @@ writes other bytes under the same name.
 """
 
 import zlib
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 
 from outlast.catalog.content import Piece
-from outlast.catalog.records import Extent
+from outlast.catalog.records import Extent, Fragment
 from outlast.coding.extent import fragment_key
 from outlast.testing.memory_store import Gateway
 from outlast.testing.places import Change, Place
@@ -26,21 +27,37 @@ FRAGMENTS = "x/"
 class Fragments:
     """What every fragment must be, and where it is so."""
 
-    def __init__(self, places: Iterable[Place]) -> None:
+    def __init__(self, places: Iterable[Place], now: Callable[[], float] = lambda: 0.0) -> None:
         self.places: Mapping[str, Place] = {place.name: place for place in places}
+        self._now = now
         self._right: dict[str, int] = {}
+        self._changed_at: dict[tuple[str, str], float] = {}
         for place in self.places.values():
             place.watchers.append(self._changed)
 
     def _changed(self, change: Change) -> None:
         if change.after is not None and change.key.startswith(FRAGMENTS):
             self._right.setdefault(change.key, zlib.crc32(change.after))
+        if change.key.startswith(FRAGMENTS):
+            self._changed_at[change.place, change.key] = self._now()
 
     def right(self, extent: Extent, index: int) -> bool:
         """Whether the fragment is in its place, and what it must be."""
         key = fragment_key(extent.id, index)
         content = self.places[extent.places[index]].content(key)
         return content is not None and zlib.crc32(content) == self._right.get(key)
+
+    def wrong_for_s(self, id: bytes, fragment: Fragment) -> float:
+        """For how long this fragment of an extent has been absent or not right where it says; 0: it is right.
+
+        Of one that was never there it is not known.
+        """
+        key = fragment_key(id, fragment.index)
+        content = self.places[fragment.place].content(key)
+        changed_at = self._changed_at.get((fragment.place, key))
+        if changed_at is None or (content is not None and zlib.crc32(content) == self._right.get(key)):
+            return 0.0
+        return self._now() - changed_at
 
     def wrong(self, extent: Extent) -> list[str]:
         """The places whose fragment of this extent is absent or not right."""

@@ -385,12 +385,17 @@ class LogWorld(Scenario):
 
     def _leave_bad(self, place: Place) -> None:
         kinds = ["refuses", "full", "erased", "nonsense"]
-        kind = self.chance.pick([kind for kind in kinds if kind != "nonsense" or self._may_lie()])
+        kinds = [kind for kind in kinds if kind != "nonsense" or self._may_lie()]
+        if not self.options.assume.reads_see_writes:
+            kinds.append("stale")
+        kind = self.chance.pick(kinds)
         self.sim.note("left bad", place.name, kind)
         if kind == "erased":
             place.wipe()
         elif kind == "nonsense":
             place.lie = lies.nonsense(place.contents, Chance(self.sim.entropy_of(f"lie {place.name}")))
+        elif kind == "stale":
+            place.lie = lies.stale(place.contents())
         else:
             setattr(place, kind, True)
 

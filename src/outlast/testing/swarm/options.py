@@ -36,7 +36,10 @@ rest_s_max = 5.0
 stop_s_min, stop_s_max = 1.0, 120.0
 # A gateway that is busy all the time makes so many operations at most.
 busy_operations_max = 1_000
+# Its clients: while some of them read, others write.
+busy_clients = 4
 clock_offsets_s = (0.0, 0.0, 0.0, 3_600.0, -3_600.0, 2 * 3_600.0, 20 * 365 * 86_400.0)
+SIZES = (4.0, 1.0, 4.0, 3.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,26 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class Clients:
+    """Of a profile: what the seats and their clients are drawn from."""
+
+    rhythms: tuple[Rhythm, ...] = ("no pause", "now and then", "bursts", "bursts")
+    slow_share: float = 0.3
+    """The share of seats whose clients are slow to send and to read (in the store's world)."""
+    slow_s: tuple[float, float] = (1.0, 40.0)
+    """From how slow to how slow: `Seat.slow_s`."""
+    operations: tuple[int, int] | None = None
+    """How many each client makes, if not from a few to a few dozen."""
+    sizes: tuple[float, ...] = SIZES
+    """See `Options`."""
+    clock_offsets_s: tuple[float, ...] = clock_offsets_s
+    busy_s: float = 0.0
+    """For how long the first seat works without a pause, about; 0: as any other."""
+    distances: tuple[float, ...] = ()
+    """How far away the seats after the first are, if not anything from 1 to `distance_max`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """From what options are drawn. `weights`: of each kind of fault; a seed leaves out some of them."""
 
@@ -86,15 +109,16 @@ class Profile:
     kinds: tuple[Kind, ...] = ("disk", "bucket")
     faults: int = faults_max
     seats: tuple[int, ...] = (1, 2, 2, 2, 2, 3, 3, 4, 5)
-    rhythms: tuple[Rhythm, ...] = ("no pause", "now and then", "bursts", "bursts")
+    clients: Clients = field(default_factory=Clients)
     storms: bool = True
     crashes_at_points: bool = True
-    slow_share: float = 0.3
-    """The share of seats whose clients are slow to send and to read (in the store's world)."""
-    busy_s: float = 0.0
-    """For how long the first seat works without a pause, about; 0: as any other."""
-    distances: tuple[float, ...] = ()
-    """How far away the seats after the first are, if not anything from 1 to `distance_max`."""
+    waits_at_points: bool = True
+    """Whether a task may be held up at a crash point. (A gateway that is gives way to all others.)"""
+    span_s: tuple[float, float] = (span_s_min, span_s_max)
+    delay_s: tuple[float, float] = (delay_s_min, delay_s_max)
+    faults_min: int = 0
+    fault_s: tuple[float, float] | None = None
+    """How long a fault lasts, if not anything from nothing to a third of the run."""
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """Values of constants, of which one in three is other than usual; one with a single value always is."""
     ignores: tuple[str, ...] = ()
@@ -117,9 +141,12 @@ class Options:
     faults: tuple[Fault, ...] = ()
     crash_at_points: float = 0.0
     """The chance that a machine crashes at a crash point."""
+    waits_at_points: bool = True
     knobs: tuple[tuple[str, Any], ...] = ()
     assume: Assume = field(default_factory=Assume)
     ignores: tuple[str, ...] = ()
+    sizes: tuple[float, ...] = SIZES
+    """How often objects are small, inline at most, a stripe, half an extent, several extents."""
 
 
 def draw(seed: int, profile: Profile) -> Options:
@@ -127,15 +154,16 @@ def draw(seed: int, profile: Profile) -> Options:
     chance = Chance(SeededEntropy(seed << 32 | zlib.crc32(profile.name.encode())))
     kinds = _present(chance, profile)
     providers = _providers(chance, profile, kinds)
-    span_s = chance.scaled(span_s_min, span_s_max)
+    span_s = chance.scaled(*profile.span_s)
     count = chance.pick(profile.seats)
-    delay_s = chance.scaled(delay_s_min, delay_s_max)
+    delay_s = chance.scaled(*profile.delay_s)
     seats = tuple(_seat(chance, profile, number, delay_s) for number in range(count))
-    count = chance.whole(0, profile.faults) if kinds else 0
+    count = chance.whole(profile.faults_min, profile.faults) if kinds else 0
     faults: list[Fault] = []
     for _ in range(count):
         beside = chance.pick(faults).at_s if faults and chance.happens(0.5) else None
-        faults.append(_fault(chance, kinds, len(providers), len(seats), span_s, beside))
+        lasts = profile.fault_s
+        faults.append(_fault(chance, kinds, len(providers), len(seats), span_s, beside, lasts))
     crashes = profile.crashes_at_points and chance.happens(0.3)
     return Options(
         seed=seed,
@@ -149,9 +177,11 @@ def draw(seed: int, profile: Profile) -> Options:
         seats=seats,
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
         crash_at_points=chance.between(0.01, 0.1) if crashes else 0.0,
+        waits_at_points=profile.waits_at_points,
         knobs=_knobs(chance, profile),
         assume=profile.assume,
         ignores=profile.ignores,
+        sizes=profile.clients.sizes,
     )
 
 
@@ -176,22 +206,30 @@ def _providers(chance: Chance, profile: Profile, faults: Mapping[str, float]) ->
 
 
 def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat:
-    operations = int(chance.scaled(4, 60 if profile.world == "log" else 30))
+    usual = (4, 60 if profile.world == "log" else 30)
+    operations = int(chance.scaled(*(profile.clients.operations or usual)))
     store = profile.world == "store"
     distance = 1.0 if number == 0 or chance.happens(0.5) else chance.scaled(1, distance_max)
-    if profile.busy_s and number == 0:
-        operations = min(busy_operations_max, int(profile.busy_s / (2 * delay_s)))
-    if profile.distances and number > 0:
-        distance = chance.pick(profile.distances)
+    if profile.clients.busy_s and number == 0:
+        operations = min(busy_operations_max, int(profile.clients.busy_s / (2 * delay_s)))
+    if profile.clients.distances and number > 0:
+        distance = chance.pick(profile.clients.distances)
+    stormy = profile.storms and chance.happens(0.3)
+    clock_offset_s = chance.pick(profile.clients.clock_offsets_s)
+    rhythm = chance.pick(profile.clients.rhythms)
+    rest_s = chance.scaled(delay_s, rest_s_max)
+    clients = chance.pick((1, 1, 1, 2, 3))
     return Seat(
         distance=distance,
-        stormy=profile.storms and chance.happens(0.3),
-        clock_offset_s=chance.pick(clock_offsets_s),
-        rhythm=chance.pick(profile.rhythms),
-        rest_s=chance.scaled(delay_s, rest_s_max),
-        clients=chance.pick((1, 1, 1, 2, 3)),
+        stormy=stormy,
+        clock_offset_s=clock_offset_s,
+        rhythm=rhythm,
+        rest_s=rest_s,
+        clients=busy_clients if profile.clients.busy_s and number == 0 else clients,
         operations=operations,
-        slow_s=chance.scaled(1, 40) if store and chance.happens(profile.slow_share) else 0.0,
+        slow_s=chance.scaled(*profile.clients.slow_s)
+        if store and chance.happens(profile.clients.slow_share)
+        else 0.0,
         command=store and number > 0 and chance.happens(0.2),
         on_disk=store and chance.happens(0.4),
     )
@@ -204,15 +242,16 @@ def _fault(
     seats: int,
     span_s: float,
     beside_s: float | None,
+    lasts_s: tuple[float, float] | None = None,
 ) -> Fault:
     """A fault at any time, or soon after `beside_s`: what is dangerous together must come together."""
     kind = chance.weighted(kinds)
-    longest = max(stop_s_min, min(stop_s_max, span_s / 3))
+    shortest, longest = lasts_s or (0.01, max(stop_s_min, min(stop_s_max, span_s / 3)))
     return Fault(
         kind=kind,
         at_s=chance.between(0, span_s) if beside_s is None else beside_s + chance.scaled(0.01, 5),
         target=chance.whole(0, (seats if kind in seat_kinds else providers) - 1),
-        seconds=chance.scaled(0.01, longest) if chance.happens(0.5) else chance.between(0, longest),
+        seconds=chance.scaled(shortest, longest) if chance.happens(0.5) else chance.between(0, longest),
         detail=chance.between(0, 1),
     )
 

@@ -9,7 +9,7 @@ simulated world cannot reach names the test that finds it instead.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +18,13 @@ from unittest import mock
 from weakref import WeakKeyDictionary
 
 import apsw
+from msgspec.structs import replace
 
 from outlast.base.concurrency import Background
 from outlast.base.errors import Tampered
-from outlast.catalog import database_file, layouts
+from outlast.catalog import database_file
 from outlast.catalog.catalog import Catalog
+from outlast.catalog.extents import Extents
 from outlast.catalog.records import Extent
 from outlast.providers import trouble
 from outlast.providers.marker import Damaged, Marker
@@ -55,6 +57,8 @@ class Planted:
     """Where it is looked for."""
     kinds: frozenset[str] = frozenset()
     """As which violations it may show: another is another mistake."""
+    seed: int = 0
+    """One that shows it soon."""
     test: str = ""
     """The test that finds it, where the swarm cannot."""
 
@@ -132,9 +136,14 @@ def _decode_whatever(self: StateCodec, slot: int, after: Placed | None, data: by
 # ------------------------------------------------------------ the store
 
 
-def _missing_as_recorded(layout: layouts.Layout, present: object) -> int:
-    """Item 3: a fragment of an earlier incarnation counts."""
-    return layout.missing
+_add = Extents.add
+
+
+def _add_as_present(self: Extents, added: Iterable[Extent], died: int | None = None) -> list[int]:
+    """Item 3: a fragment was written whenever its extent is committed."""
+    now = self._layouts.present
+    named = (replace(one, incarnations=tuple(now.get(place, b"") for place in one.places)) for one in added)
+    return _add(self, named, died)
 
 
 _wait_done = Delivery.wait_done
@@ -175,9 +184,11 @@ async def _restore_by_size(self: Restorer, extent: Extent, thorough: bool = Fals
 _of_marker = trouble.of_marker
 
 
-def _damaged_is_fine(expected: Marker, present: Marker | Damaged | None) -> trouble.Trouble | None:
+def _damaged_is_fine(
+    expected: Marker, present: Marker | Damaged | None, journals: bool = False
+) -> trouble.Trouble | None:
     """Item 11: nothing is wrong with a place whose marker cannot be read."""
-    return None if isinstance(present, Damaged) else _of_marker(expected, present)
+    return None if isinstance(present, Damaged) else _of_marker(expected, present, journals)
 
 
 def _applied_by_the_clock(self: Catalog, seconds: float) -> int:
@@ -205,21 +216,23 @@ _planted: Sequence[Planted] = (
         _replaced((Place, "_look", _look_at_marker_only)),
         "log emptied disks",
         frozenset({"amnesia", "agreement", "promise", "no gap", "chain", "fork", "lost", "freshness"}),
+        seed=6,
     ),
     Planted(
         "reservation",
         2,
         "a promise for a later slot is relied upon although the voter was erased since",
         _relied_upon_announcements,
-        "log rests",
+        "log reservations",
         frozenset({"agreement", "promise", "no gap", "chain", "fork", "lost", "freshness"}),
+        seed=15,
     ),
     Planted(
         "old fragments count",
         3,
         "a commit does not say under which incarnation its fragments were written",
-        _replaced((layouts, "missing", _missing_as_recorded)),
-        "store losses",
+        _replaced((Extents, "add", _add_as_present)),
+        "store uploads",
         frozenset({"early", "silent", "unsafe", "lost", "failed"}),
     ),
     Planted(
@@ -229,28 +242,33 @@ _planted: Sequence[Planted] = (
         _replaced((Delivery, "wait_done", _wait_for_k), (Redundancy, "ensure", _ensure_nothing)),
         "store losses",
         frozenset({"early"}),
+        seed=1,
     ),
     Planted(
         "any place will do",
         5,
         "a fragment that was written into an empty mount point counts as durable",
         _replaced((Attest, "put", _put_anywhere), (Delivery, "attest", _attest_nothing)),
-        "store disks",
-        frozenset({"early", "silent", "unsafe", "lost"}),
+        "store mounts",
+        frozenset({"early", "silent", "unsafe", "lost", "left behind"}),
     ),
     Planted(
         "sizes clear notes",
         6,
         "a quick look at sizes reports damaged fragments as restored",
         _replaced((Restorer, "restore", _restore_by_size)),
-        "store losses",
+        "store decay",
         frozenset({"repair", "silent", "unsafe", "lost"}),
+        seed=19,
     ),
     Planted(
         "never announces",
         7,
         "a gateway that is far away competes with a busy one, and never wins",
-        _replaced((Committer, "_too_slow", lambda self: False)),
+        _replaced(
+            (Committer, "_too_slow", lambda self: False),
+            (Committer, "announcement", lambda self, slot: None),
+        ),
         "log distances",
         frozenset({"liveness", "starved"}),
     ),
@@ -259,8 +277,9 @@ _planted: Sequence[Planted] = (
         8,
         "what exists and is not shown is asked for again without a pause",
         _replaced((Slot, "_look_beyond", _look_beyond_for_ever)),
-        "log stale",
-        frozenset({"pace", "overrun", "liveness"}),
+        "log stale voters",
+        frozenset({"pace", "liveness"}),
+        seed=6,
     ),
     Planted(
         "believed states",
@@ -271,21 +290,22 @@ _planted: Sequence[Planted] = (
         frozenset(
             {"agreement", "promise", "chain", "fork", "lost", "liveness", "error", "freshness", "no gap"}
         ),
+        seed=3,
     ),
     Planted(
         "believed pages",
         10,
         "the local catalog's pages are believed without their checksums",
         _replaced((database_file, "_connect", _connect_unverified)),
-        test="tests/catalog/test_damage.py",
+        test="tests/catalog/test_damage.py::test_a_damaged_file_answers_right_or_raises",
     ),
     Planted(
         "damaged marker is fine",
         11,
         "a provider whose marker cannot be read is taken for healthy",
         _replaced((trouble, "of_marker", _damaged_is_fine)),
-        "store disks",
-        frozenset({"liveness", "held", "failed", "unsafe"}),
+        "store markers",
+        frozenset({"liveness", "held", "failed", "unsafe", "repair"}),
     ),
     Planted(
         "clocks decide",
@@ -294,6 +314,7 @@ _planted: Sequence[Planted] = (
         _replaced((Catalog, "slot_applied_for", _applied_by_the_clock)),
         "store readers",
         frozenset({"failed", "wrong", "lost"}),
+        seed=2,
     ),
 )
 

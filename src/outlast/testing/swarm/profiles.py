@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from outlast.base.limits import KIB
 from outlast.testing.swarm.assume import Assume
-from outlast.testing.swarm.options import Profile
+from outlast.testing.swarm.options import Clients, Profile, World
 
 LOG_KNOBS: dict[str, tuple[Any, ...]] = {
     "outlast.quorum.announcement.AHEAD_MIN": (1, 4),
@@ -58,12 +58,18 @@ STORE_LINKS = {"cut": 1.0, "away": 4.0, "full": 1.0}
 
 
 def _log(name: str, weights: dict[str, float], **changes: Any) -> Profile:
-    return Profile(name, "log", weights, **({"knobs": LOG_KNOBS} | changes))
+    return _profile(name, "log", weights, {"knobs": LOG_KNOBS} | changes)
 
 
 def _store(name: str, weights: dict[str, float], **changes: Any) -> Profile:
     usual = {"knobs": STORE_KNOBS, "providers": (3, 3, 4, 5)}
-    return Profile(name, "store", weights, **(usual | changes))
+    return _profile(name, "store", weights, usual | changes)
+
+
+def _profile(name: str, world: World, weights: dict[str, float], changes: dict[str, Any]) -> Profile:
+    """With what concerns clients where it belongs."""
+    clients = {key: changes.pop(key) for key in Clients.__dataclass_fields__ if key in changes}
+    return Profile(name, world, weights, clients=Clients(**clients), **changes)
 
 
 PROFILES: dict[str, Profile] = {
@@ -89,6 +95,33 @@ PROFILES: dict[str, Profile] = {
             storms=False,
             crashes_at_points=False,
         ),
+        _log(
+            "log reservations",
+            {"erase": 1.0, "away": 1.0},
+            providers=(3,),
+            seats=(2,),
+            rhythms=("bursts",),
+            storms=False,
+            crashes_at_points=False,
+            span_s=(150.0, 300.0),
+            faults=12,
+            faults_min=8,
+            fault_s=(5.0, 40.0),
+            knobs={"outlast.quorum.announcement.AHEAD_MIN": (16,)},
+        ),
+        _log(
+            "log stale voters",
+            {"stale": 1.0},
+            seats=(2,),
+            rhythms=("bursts",),
+            storms=False,
+            crashes_at_points=False,
+            delay_s=(0.01, 0.02),
+            knobs={},
+            faults=1,
+            assume=Assume(reads_see_writes=False),
+            ignores=("freshness",),
+        ),
         _log("log machines", {**LINKS, **MACHINES}),
         _log("log nonsense", {"nonsense": 6.0, **LINKS, **MACHINES}),
         _log(
@@ -105,20 +138,87 @@ PROFILES: dict[str, Profile] = {
             rhythms=("no pause",),
             storms=False,
             crashes_at_points=False,
+            waits_at_points=False,
             faults=0,
             knobs={},
             distances=(2.0, 4.0, 8.0, 10.0),
+            delay_s=(0.01, 0.02),
             busy_s=20.0,
         ),
         _store("store losses", {"erase": 4.0, "rot": 1.0, "collect": 1.0, **STORE_LINKS}),
         _store("store disks", {"erase": 2.0, "unmount": 3.0, "marker": 1.0, "rot": 1.0}, kinds=("disk",)),
+        _store(
+            "store uploads",
+            {"erase": 1.0},
+            seats=(1, 2),
+            rhythms=("no pause", "now and then"),
+            storms=False,
+            crashes_at_points=False,
+            slow_share=1.0,
+            slow_s=(60.0, 240.0),
+            sizes=(0.0, 0.0, 0.0, 1.0, 4.0),
+            span_s=(20.0, 200.0),
+            faults=2,
+            faults_min=1,
+            fault_s=(0.01, 5.0),
+        ),
+        _store(
+            "store mounts",
+            {"unmount": 1.0},
+            kinds=("disk",),
+            seats=(1, 2),
+            rhythms=("no pause", "now and then"),
+            storms=False,
+            crashes_at_points=False,
+            slow_share=0.0,
+            sizes=(1.0, 0.0, 2.0, 2.0, 2.0),
+            span_s=(3.0, 20.0),
+            faults=4,
+            faults_min=1,
+            fault_s=(0.1, 3.0),
+        ),
+        _store(
+            "store decay",
+            {"rot": 1.0},
+            seats=(1, 2),
+            rhythms=("now and then",),
+            storms=False,
+            crashes_at_points=False,
+            sizes=(0.0, 0.0, 2.0, 2.0, 1.0),
+            operations=(30, 60),
+            span_s=(10.0, 30.0),
+            faults=3,
+            faults_min=2,
+            fault_s=(20.0, 60.0),
+        ),
+        _store(
+            "store markers",
+            {"marker": 1.0},
+            seats=(1, 2),
+            storms=False,
+            crashes_at_points=False,
+            span_s=(3.0, 60.0),
+            faults=2,
+            faults_min=1,
+        ),
         _store("store machines", {**STORE_LINKS, **MACHINES, "collect": 1.0}),
         _store(
             "store readers",
             {"collect": 1.0},
             storms=False,
             crashes_at_points=False,
-            slow_share=0.8,
+            slow_share=0.6,
+            sizes=(1.0, 0.0, 2.0, 2.0, 2.0),
+            faults=4,
+            faults_min=2,
+            fault_s=(20.0, 120.0),
+            clock_offsets_s=(2 * 3_600.0, 20 * 365 * 86_400.0),
+            slow_s=(5.0, 20.0),
+            operations=(8, 16),
+            span_s=(60.0, 150.0),
+            seats=(2, 3),
+            rhythms=("no pause", "now and then"),
+            knobs={**STORE_KNOBS, "outlast.base.limits.read_ahead_bytes_max": (32 * KIB,)},
         ),
         _store(
             "store everything",
@@ -130,7 +230,9 @@ PROFILES: dict[str, Profile] = {
 }
 
 SOAKED = tuple(
-    name for name, profile in PROFILES.items() if profile.assume == Assume() or name == "log stale"
+    name
+    for name, profile in PROFILES.items()
+    if profile.assume == Assume() or name in ("log stale", "log stale voters")
 )
 """The profiles in which nothing may go wrong."""
 
@@ -140,8 +242,7 @@ class WithoutAssumption(NamedTuple):
 
     profile: Profile
     kinds: frozenset[str]
-    seed: int | None
-    """None: no fixed seed shows it in reasonable time (docs/internals/simulator.md)."""
+    seed: int
 
 
 _forked = frozenset(
@@ -156,9 +257,19 @@ WITHOUT: dict[str, WithoutAssumption] = {
             {"erase": 1.0},
             assume=Assume(no_more_are_harmed_than_tolerated=False),
             providers=(3,),
+            seats=(1,),
+            rhythms=("now and then",),
+            storms=False,
+            crashes_at_points=False,
+            operations=(4, 8),
+            span_s=(3.0, 10.0),
+            faults=4,
+            faults_min=2,
+            fault_s=(1.0, 10.0),
+            knobs={"outlast.testing.swarm.log_world.repair_attempts_max": (4,)},
         ),
         _forked | {"held", "liveness"},
-        None,
+        0,
     ),
     "erasure_takes_the_marker_first_over_networks": WithoutAssumption(
         _log(
@@ -175,10 +286,24 @@ WITHOUT: dict[str, WithoutAssumption] = {
             "buckets emptied at once",
             {"erase": 1.0},
             assume=Assume(erasure_over_networks_outlasts_a_vote=False),
-            **_buckets,
+            kinds=("bucket",),
+            providers=(3,),
+            seats=(3,),
+            rhythms=("no pause",),
+            storms=False,
+            crashes_at_points=False,
+            waits_at_points=False,
+            delay_s=(0.01, 0.02),
+            distances=(5.0, 10.0),
+            operations=(20, 60),
+            span_s=(3.0, 20.0),
+            faults=8,
+            faults_min=4,
+            fault_s=(0.01, 0.1),
+            knobs={"outlast.testing.swarm.scenario.erase_pause_s_max": (0.001,)},
         ),
         _forked,
-        None,
+        6,
     ),
     "no_provider_is_rolled_back": WithoutAssumption(
         _log("rollbacks", {"rollback": 1.0}, assume=Assume(no_provider_is_rolled_back=False)),
@@ -186,9 +311,25 @@ WITHOUT: dict[str, WithoutAssumption] = {
         0,
     ),
     "reads_see_writes": WithoutAssumption(
-        _log("reads of the past", {"stale": 1.0}, assume=Assume(reads_see_writes=False)),
+        _log(
+            "reads of the past",
+            {"stale": 2.0, "cut": 2.0},
+            assume=Assume(reads_see_writes=False),
+            providers=(3,),
+            seats=(2,),
+            rhythms=("now and then",),
+            storms=False,
+            crashes_at_points=False,
+            delay_s=(0.01, 0.02),
+            span_s=(20.0, 60.0),
+            faults=8,
+            faults_min=4,
+            fault_s=(5.0, 30.0),
+            operations=(20, 40),
+            knobs={},
+        ),
         frozenset({"freshness"}),
-        4,
+        6,
     ),
 }
 """By the name of the switch in `Assume`."""

@@ -16,8 +16,8 @@ from outlast.testing.swarm.log_world import LogWorld
 from outlast.testing.swarm.options import Options, turned
 from outlast.testing.swarm.store_world import StoreWorld
 
-# A run with more callbacks than this does not come to an end, or costs more than it is worth.
-steps_max = 3_000_000
+# A run with more callbacks than this (half a minute) does not come to an end, or costs more than it is worth.
+steps_max = 2_000_000
 
 
 @dataclass(slots=True)
@@ -40,8 +40,8 @@ class Outcome:
         return "\n".join([head, repr(self.options), *self.trace, self.traceback, head])
 
 
-def run(options: Options) -> Outcome:
-    """Run the options' world; never raises for what the run found."""
+def run(options: Options, steps: int = steps_max) -> Outcome:
+    """Run the options' world, for so many callbacks at most; never raises for what the run found."""
     outcome = Outcome(options)
 
     async def main(sim: Simulation) -> None:
@@ -61,7 +61,7 @@ def run(options: Options) -> Outcome:
         TemporaryDirectory(prefix="simulated-") as folder,
     ):
         try:
-            simulate(options.seed, main, steps_max=steps_max)
+            simulate(options.seed, main, steps_max=steps)
         except Violation as violation:
             outcome.violation, outcome.detail = violation.kind, str(violation)
         except Overrun as error:

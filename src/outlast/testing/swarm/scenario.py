@@ -120,6 +120,8 @@ class Scenario:
             self.sim.note("crash at", name, host.name)
             host.crash()
             await asyncio.get_running_loop().create_future()
+        elif not self.options.waits_at_points:
+            return
         elif self._points.happens(yields):
             await self.sim.clock.sleep(0)
         elif self._points.happens(waits):

@@ -9,21 +9,21 @@ The phases are those of the log's world: *safety*, *liveness*, *calm*.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from outlast.base import limits
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import StoreError
-from outlast.catalog.records import Condition, Extent, ProviderReattached
+from outlast.catalog.records import Condition, Extent, FragmentsRestored, ProviderReattached
 from outlast.catalog.wire import decode
 from outlast.coding.seal import Box
 from outlast.maintenance.collect import collect
 from outlast.maintenance.repair import RepairReport, repair
 from outlast.maintenance.upkeep import upkeep
 from outlast.placement.members import Domains, Member
-from outlast.providers.marker import MARKER_KEY
+from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
 from outlast.providers.protocol import Buffer, Provider
 from outlast.providers.wrap.fault import Shape
 from outlast.store import Store
@@ -59,16 +59,25 @@ noticed_s_max = 10.0
 safety_s_max, liveness_s_max = 6_000.0, 60.0
 repair_pause_s, repair_attempts_max = 3.0, 60
 # How long what nobody refers to is left alone: short, so that collections meet readers.
-grace_s = 45.0
+grace_s, collect_pause_s = 45.0, 4.0
+
+# How often somebody has a quick look at the store (sizes only) first, and only then a thorough one.
+quick_share = 0.5
+
+# Between reading a fragment and the record that it is right lies no more than this, unless the weather is bad
+# or one of these faults happens.
+proof_s_max = 10.0
+delaying = frozenset({"stop", "cut", "away", "full"})
 
 SHAPES = tuple(shape for shape in Shape if shape is not Shape.STALE)
 """How a provider fails. (Reads that show the past are an assumption's affair.)"""
 
 
-def sizes() -> tuple[tuple[float, int], ...]:
-    """(weight, bytes): small, inline at most, one stripe, one extent, several."""
+def sizes(weights: Sequence[float]) -> tuple[tuple[float, int], ...]:
+    """(weight, bytes): small, inline at most, one stripe, half an extent, several extents."""
     inline, extent = limits.inline_bytes_max, limits.extent_bytes_max
-    return ((4, inline // 4), (1, inline), (4, 4 * inline), (3, extent // 2), (2, 2 * extent + 1))
+    counts = inline // 4, inline, 4 * inline, extent // 2, 2 * extent + 1
+    return tuple(zip(weights, counts, strict=True))
 
 
 class SlowTarget(StoreTarget):
@@ -248,6 +257,24 @@ class SeatLoad(Load):
                 world.violated("wrong", self.report.wrong[0])
 
 
+class Repaired(NamedTuple):
+    """What came of one `outlast repair`."""
+
+    report: RepairReport
+    degraded: int
+    """Extents that still miss a fragment."""
+    extents: list[Extent]
+    """Those of before that are still there."""
+    noted: Mapping[bytes, int]
+    """What the catalog called missing before, a bit each, by extent."""
+
+    @property
+    def says_whole(self) -> bool:
+        """Whether it says that nothing is missing any more."""
+        report = self.report
+        return not (report.unreachable or report.unreadable or report.problems or self.degraded)
+
+
 class StoreWorld(Scenario):
     """See the module's docstring. `folder` is for local catalogs."""
 
@@ -259,18 +286,18 @@ class StoreWorld(Scenario):
             for place in self.places
         ]
         self.world = World(self.places, options.tolerate, sim.clock, sim.entropy_of("world"), members)
-        self.fragments = Fragments(self.places)
+        self.fragments = Fragments(self.places, sim.clock.monotonic)
         self.checkers = LogCheckers(
             self.world.voters,
             Box(self.world.keyring.log, sim.entropy_of("checkers")),
             {name: self.world.incarnation(name) for name in self.world.voters},
             sim.fail,
-            taken_back,
+            self._hear,
             sim.clock.monotonic,
         )
         self.checkers.off.update(options.ignores)
         self.machines = [Machine(self, number, seat) for number, seat in enumerate(options.seats)]
-        mix = Mix(KEYS, "load/", sizes())
+        mix = Mix(KEYS, "load/", sizes(options.sizes))
         self.load = SeatLoad(self.machines, sim.clock, sim.entropy_of("load"), mix)
 
     async def run(self) -> None:
@@ -293,6 +320,24 @@ class StoreWorld(Scenario):
         await self._check_liveness()
         await cancel_and_wait(running)
         await self._check_calm()
+
+    def _hear(self, record: bytes) -> tuple[str, bytes] | None:
+        """A record was decided: the provider that it takes back, and its new incarnation."""
+        decoded = decode(record)
+        if isinstance(decoded, FragmentsRestored):
+            self._check_proved(decoded)
+        return (decoded.provider, decoded.incarnation) if isinstance(decoded, ProviderReattached) else None
+
+    def _check_proved(self, record: FragmentsRestored) -> None:
+        """What is recorded as restored was right not long ago."""
+        stormy = any(seat.stormy for seat in self.options.seats)
+        if stormy or any(fault.kind in delaying for fault in self.options.faults):
+            return  # whoever had read it may have been kept from saying so
+        for one in record.fragments:
+            wrong_s = self.fragments.wrong_for_s(record.extent, one)
+            if wrong_s > proof_s_max:
+                told = f"{record.extent.hex()[:8]} at {one.place}, which has been wrong for {wrong_s:.0f} s"
+                self.violated("repair", f"somebody recorded as restored {told}")
 
     async def _create(self) -> None:
         self.calm = True
@@ -343,6 +388,11 @@ class StoreWorld(Scenario):
                 await self.sim.clock.sleep(fault.seconds)
                 self.world.faults[place.name].shape = None
 
+    def mounted(self, place: Place, left_behind: dict[str, bytes]) -> None:
+        super().mounted(place, left_behind)
+        if any(key.startswith(FRAGMENTS) for key in left_behind):
+            self.violated("left behind", f"{place.name}: fragments are in its empty mount point")
+
     async def befall_rot(self, fault: Fault) -> None:
         """Some fragments at the provider decay, or vanish; some time later somebody repairs the store."""
         async with self.harming(fault) as place:
@@ -353,6 +403,8 @@ class StoreWorld(Scenario):
                 if decay.happens(0.4):
                     self._decay(place, key, decay)
             await self.sim.clock.sleep(fault.seconds)
+            if fault.detail < quick_share:
+                await self._repair_quickly()
             await self.repair(fault.target)
 
     def _decay(self, place: Place, key: str, decay: Chance) -> None:
@@ -413,8 +465,14 @@ class StoreWorld(Scenario):
         machine.excuse()
 
     async def befall_collect(self, fault: Fault) -> None:
-        """A gateway deletes what nobody refers to any more."""
-        machine = self.machines[fault.target]
+        """A gateway deletes what nobody refers to any more, again and again."""
+        until = self.sim.clock.monotonic() + fault.seconds
+        await self._collect(self.machines[fault.target])
+        while self.sim.clock.monotonic() < until:
+            await self.sim.clock.sleep(collect_pause_s)
+            await self._collect(self.machines[fault.target])
+
+    async def _collect(self, machine: Machine) -> None:
         if machine.host is not None and machine.gateway is not None:
             with contextlib.suppress(HostDied, StoreError):
                 report = await self.on_host(machine.host, collect(machine.gateway.store, grace_s))
@@ -427,32 +485,53 @@ class StoreWorld(Scenario):
             await self.sim.clock.sleep(repair_pause_s)
             host = self.new_host("repair")
             with contextlib.suppress(HostDied, StoreError):
-                report, degraded, extents = await self.on_host(host, self._repair(host, attempt % 2 == 0))
-                if report.unreadable:
-                    self.violated("lost", report.problems[0])
-                if not (report.unreachable or report.unreadable or report.problems or degraded):
-                    wrong = [told for extent in extents if (told := self.fragments.wrong(extent))]
-                    if wrong and len(self.harmed) <= 1:
-                        self.violated(
-                            "repair", f"it says that nothing is missing, and {wrong[0]} is not right"
-                        )
-                    self.sim.note("repaired", report.restored, report.reattached)
+                done = await self.on_host(host, self._repair(host, attempt % 2 == 0))
+                if done.report.unreadable:
+                    self.violated("lost", done.report.problems[0])
+                if done.says_whole:
+                    self._check_repaired(done, every=True)
+                    self.sim.note("repaired", done.report.restored, done.report.reattached)
                     host.crash()
                     return
-                last = str(report)
+                last = str(done.report)
             host.crash()
         self.violated("liveness", f"p{number} cannot be repaired: {last}")
 
-    async def _repair(self, host: Host, verify: bool) -> tuple[RepairReport, int, list[Extent]]:
-        """One `outlast repair`: its report, how many extents are degraded then, the extents of before."""
+    async def _repair_quickly(self) -> None:
+        """Somebody looks at sizes only. What was noted must be right then; what decayed unnoticed stays."""
+        host = self.new_host("quick")
+        with contextlib.suppress(HostDied, StoreError):
+            done = await self.on_host(host, self._repair(host, verify=False))
+            self.sim.note("looked quickly", done.report.restored)
+            if done.says_whole:
+                self._check_repaired(done, every=False)
+        host.crash()
+
+    def _check_repaired(self, done: "Repaired", every: bool) -> None:
+        """A repair says that nothing is missing. `every` fragment must be right, or what had been noted."""
+        if len(self.harmed) > 1:
+            return
+        for extent in done.extents:
+            noted = done.noted[extent.id]
+            for index, place in enumerate(extent.places):
+                if (every or noted >> index & 1) and not self.fragments.right(extent, index):
+                    told = f"{extent.id.hex()[:8]} at {place} is not right"
+                    self.violated("repair", f"it says that nothing is missing, and {told}")
+        for one in self.places:
+            if not isinstance(decode_marker(one.content(MARKER_KEY) or b""), Marker):
+                told = f"{one.name} has no marker that can be read"
+                self.violated("repair", f"it says that nothing is missing, and {told}")
+
+    async def _repair(self, host: Host, verify: bool) -> "Repaired":
+        """One `outlast repair`."""
         machine = Machine(self, 99, Seat())
         gateway = await machine.open(host)
         try:
             await gateway.catalog.sync()
-            before = {extent.id for extent in gateway.state.extents()}
+            noted = {extent.id: extent.missing for extent in gateway.state.extents()}
             report = await repair(gateway.store, verify)
-            alive = [extent for extent in gateway.state.extents() if extent.id in before]
-            return report, gateway.state.counts().degraded, alive
+            alive = [extent for extent in gateway.state.extents() if extent.id in noted]
+            return Repaired(report, gateway.state.counts().degraded, alive, noted)
         finally:
             await gateway.store.close()
 
@@ -544,9 +623,3 @@ class StoreWorld(Scenario):
         await self.on_host(reader.host, collect(reader.gateway.store, grace_s))
         if left := reader.gateway.state.counts().dead:
             self.violated("garbage", f"{left} dead extents are not collected")
-
-
-def taken_back(record: bytes) -> tuple[str, bytes] | None:
-    """The provider that a record takes back, and its new incarnation."""
-    decoded = decode(record)
-    return (decoded.provider, decoded.incarnation) if isinstance(decoded, ProviderReattached) else None
