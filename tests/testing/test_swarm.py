@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from outlast.testing.swarm.assume import Assume
-from outlast.testing.swarm.batch import Batch, run_batch
+from outlast.testing.swarm.batch import SeedBatch, run_batch
 from outlast.testing.swarm.mutants import BEGIN, END, find
-from outlast.testing.swarm.options import Fault, Options, draw
+from outlast.testing.swarm.options import Mishap, Options, draw
 from outlast.testing.swarm.planted import PLANTED
 from outlast.testing.swarm.profiles import PROFILES, SOAKED, WITHOUT
-from outlast.testing.swarm.run import Outcome, run
+from outlast.testing.swarm.run import RunOutcome, run
 from outlast.testing.swarm.shrink import shrink
 
 PAGE = Path(__file__).parents[2] / "docs" / "internals" / "simulator.md"
@@ -128,20 +128,20 @@ def test_options_are_a_function_of_the_seed() -> None:
 
 
 def test_a_mark_that_no_seed_reached_is_reported() -> None:
-    batch = Batch()
-    batch.add(Outcome(draw(1, PROFILES["log erasures"]), marks=Counter({"here": 2})))
+    batch = SeedBatch()
+    batch.add(RunOutcome(draw(1, PROFILES["log erasures"]), marks=Counter({"here": 2})))
     assert batch.never_reached(["here", "nowhere"]) == ["nowhere"]
 
 
 def test_shrinking_keeps_what_the_failure_needs() -> None:
     options = replace(
         draw(1, PROFILES["log erasures"]),
-        faults=tuple(Fault("erase", float(number), number % 3, 1.0) for number in range(8)),
+        faults=tuple(Mishap("erase", float(number), number % 3, 1.0) for number in range(8)),
     )
 
-    def again(tried: Options) -> Outcome:
+    def again(tried: Options) -> RunOutcome:
         needed = any(fault.at_s == 5 for fault in tried.faults)
-        return Outcome(tried, "agreement" if needed else "")
+        return RunOutcome(tried, "agreement" if needed else "")
 
     small = shrink(again(options), again=again)
     assert [fault.at_s for fault in small.options.faults] == [5]
@@ -151,8 +151,8 @@ def test_shrinking_keeps_what_the_failure_needs() -> None:
 def test_shrinking_does_not_take_another_failure_for_the_same() -> None:
     options = draw(1, PROFILES["log erasures"])
 
-    def again(tried: Options) -> Outcome:
-        return Outcome(tried, "agreement" if tried == options else "liveness")
+    def again(tried: Options) -> RunOutcome:
+        return RunOutcome(tried, "agreement" if tried == options else "liveness")
 
     assert shrink(again(options), again=again).options == options
 

@@ -11,10 +11,10 @@ import sys
 from itertools import count
 
 from outlast.base.clock import Clock, SystemClock
-from outlast.testing.swarm.batch import Batch, repeat_command
+from outlast.testing.swarm.batch import SeedBatch, repeat_command
 from outlast.testing.swarm.options import draw
 from outlast.testing.swarm.profiles import PROFILES, SOAKED
-from outlast.testing.swarm.run import Outcome, run
+from outlast.testing.swarm.run import RunOutcome, run
 from outlast.testing.swarm.shrink import shrink
 
 # So many different failures are shrunk and shown; a soak that finds more has found enough.
@@ -48,7 +48,7 @@ def _repeat(profile: str, seed: int, smaller: bool) -> int:
 
 def _soak(clock: Clock, seconds: float, first: int) -> int:
     """All profiles in turn, each with the next seed, until the time is over."""
-    began, batch = clock.monotonic(), Batch()
+    began, batch = clock.monotonic(), SeedBatch()
     _say(f"soak from seed {first}, {seconds / 60:g} min: make soak MINUTES={seconds / 60:g} SEED={first}")
     for number in count():
         if clock.monotonic() - began > seconds or len(batch.failed) >= failures_max:
@@ -66,7 +66,7 @@ def _soak(clock: Clock, seconds: float, first: int) -> int:
     return 1 if batch.failed else 0
 
 
-def _tell(outcome: Outcome, shrunk: bool) -> None:
+def _tell(outcome: RunOutcome, shrunk: bool) -> None:
     """Print one failure, and how to repeat it; the first of its kind with smaller options."""
     _say(f"FAILED {outcome.options.profile!r} seed {outcome.options.seed}: {outcome.detail}")
     _say(f"  repeat: {repeat_command(outcome)}")

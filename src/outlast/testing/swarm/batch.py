@@ -10,19 +10,19 @@ from dataclasses import dataclass, field
 
 from outlast.testing.swarm.options import draw
 from outlast.testing.swarm.profiles import PROFILES
-from outlast.testing.swarm.run import Outcome, run
+from outlast.testing.swarm.run import RunOutcome, run
 
 
 @dataclass(slots=True)
-class Batch:
+class SeedBatch:
     """What the seeds of a batch came to. `seeds`: by mark, in how many seeds it was reached."""
 
-    failed: list[Outcome] = field(default_factory=list)
+    failed: list[RunOutcome] = field(default_factory=list)
     seeds: Counter[str] = field(default_factory=Counter)
     steps: int = 0
     count: int = 0
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: RunOutcome) -> None:
         """Count one more seed in."""
         self.count += 1
         self.steps += outcome.steps
@@ -35,9 +35,9 @@ class Batch:
         return [mark for mark in marks if not self.seeds[mark]]
 
 
-def run_batch(profile: str, seeds: Sequence[int]) -> Batch:
+def run_batch(profile: str, seeds: Sequence[int]) -> SeedBatch:
     """Run these seeds of the profile, to the first that fails."""
-    batch = Batch()
+    batch = SeedBatch()
     for seed in seeds:
         batch.add(run(draw(seed, PROFILES[profile])))
         if batch.failed:
@@ -45,7 +45,7 @@ def run_batch(profile: str, seeds: Sequence[int]) -> Batch:
     return batch
 
 
-def repeat_command(outcome: Outcome) -> str:
+def repeat_command(outcome: RunOutcome) -> str:
     """What repeats a seed, for a shell."""
     options = outcome.options
     return f'python -m outlast.testing.swarm --profile "{options.profile}" --seed {options.seed}'

@@ -29,7 +29,7 @@ from outlast.testing.plain_seal import PlainSeal
 from outlast.testing.simulation import Simulation
 from outlast.testing.swarm import lies
 from outlast.testing.swarm.chance import Chance
-from outlast.testing.swarm.options import Fault, Options, Seat
+from outlast.testing.swarm.options import Mishap, Options, Seat
 from outlast.testing.swarm.scenario import HostDied, Scenario, restart_s_max
 
 STORE = b"s" * 16
@@ -69,7 +69,7 @@ class Memory:
         self.incarnations: dict[str, bytes] = {}
 
 
-class Gateway:
+class LogGateway:
     """One run of a gateway's process: a log, and its own links to the voters."""
 
     def __init__(self, world: "LogWorld", name: str, links: Sequence[Link], memory: Memory) -> None:
@@ -107,14 +107,14 @@ class Gateway:
         return list(range(first, len(self.memory.applied)))
 
 
-class Machine:
+class LogMachine:
     """A seat's machine, started again whenever it crashed, with the clients of that seat."""
 
     def __init__(self, world: "LogWorld", number: int, seat: Seat) -> None:
         self.number = number
         self.seat = seat
         self.host: Host
-        self.gateway: Gateway
+        self.gateway: LogGateway
         self.done = [0] * seat.clients
         """How many operations each client has made."""
         self._world = world
@@ -138,12 +138,12 @@ class Machine:
         self.host = self._world.new_host(f"g{self.number}")
         weather = self._world.weather(self.seat)
         links = [self._world.link(place, self.host.name, weather) for place in self._world.places]
-        self.gateway = Gateway(self._world, self.host.name, links, self._memory)
+        self.gateway = LogGateway(self._world, self.host.name, links, self._memory)
         self.host.spawn(self._follow(self.gateway))
         for client in range(self.seat.clients):
             self.host.spawn(self._client(client))
 
-    async def _follow(self, gateway: Gateway) -> None:
+    async def _follow(self, gateway: LogGateway) -> None:
         """As `maintenance.follow`: hear what is new, also while nobody asks for anything."""
         while True:
             await self._world.sync(gateway)
@@ -175,7 +175,7 @@ class LogWorld(Scenario):
         self.checkers = LogCheckers(names, PlainSeal(), first, sim.fail, taken_back, sim.clock.monotonic)
         self.checkers.off.update(options.ignores)
         self.acknowledged: set[bytes] = set()
-        self.machines = [Machine(self, number, seat) for number, seat in enumerate(options.seats)]
+        self.machines = [LogMachine(self, number, seat) for number, seat in enumerate(options.seats)]
         self._digests: dict[int, tuple[bytes, str]] = {}
         self._incarnations = 0
         self._links: list[tuple[Link, Weather]] = []
@@ -236,7 +236,7 @@ class LogWorld(Scenario):
 
     # ------------------------------------------------------------ what clients do
 
-    async def append(self, gateway: Gateway, record: bytes) -> bool:
+    async def append(self, gateway: LogGateway, record: bytes) -> bool:
         """Append through a gateway; whether it was acknowledged."""
         try:
             await gateway.log.append(record)
@@ -247,7 +247,7 @@ class LogWorld(Scenario):
         self.acknowledged.add(record)
         return True
 
-    async def sync(self, gateway: Gateway) -> bool:
+    async def sync(self, gateway: LogGateway) -> bool:
         """Read through a gateway, which must know then what had been acknowledged to anybody."""
         expected = set(self.acknowledged)
         with contextlib.suppress(NoMajority):
@@ -258,7 +258,7 @@ class LogWorld(Scenario):
             return True
         return False
 
-    def applied(self, gateway: Gateway, slot: int, digest: bytes) -> None:
+    def applied(self, gateway: LogGateway, slot: int, digest: bytes) -> None:
         """A gateway has applied a slot: everybody must apply the same."""
         known, by = self._digests.setdefault(slot, (digest, gateway.name))
         if known != digest:
@@ -266,24 +266,24 @@ class LogWorld(Scenario):
 
     # ------------------------------------------------------------ faults
 
-    async def befall_crash(self, fault: Fault) -> None:
+    async def befall_crash(self, fault: Mishap) -> None:
         machine = self.machines[fault.target]
         self.sim.note("crash", machine.host.name)
         machine.host.crash()
 
-    async def befall_close(self, fault: Fault) -> None:
+    async def befall_close(self, fault: Mishap) -> None:
         machine = self.machines[fault.target]
         self.sim.note("close", machine.host.name)
         await machine.restart()
 
-    async def befall_stop(self, fault: Fault) -> None:
+    async def befall_stop(self, fault: Mishap) -> None:
         host = self.machines[fault.target].host
         self.sim.note("stop", host.name, fault.seconds)
         host.stop()
         await self.sim.clock.sleep(fault.seconds)
         host.resume()
 
-    async def befall_cut(self, fault: Fault) -> None:
+    async def befall_cut(self, fault: Mishap) -> None:
         """One gateway's link to the provider carries nothing one way. Counts as no harm."""
         machine = self.machines[int(fault.detail * len(self.machines)) % len(self.machines)]
         link = machine.gateway.links[fault.target]
@@ -292,7 +292,7 @@ class LogWorld(Scenario):
         await self.sim.clock.sleep(fault.seconds)
         link.cut = ""
 
-    async def befall_slow(self, fault: Fault) -> None:
+    async def befall_slow(self, fault: Mishap) -> None:
         """Everybody is far away from the provider."""
         name = self.places[fault.target].name
         self.sim.note("slow", name)
@@ -303,7 +303,7 @@ class LogWorld(Scenario):
             if slow:
                 await self.sim.clock.sleep(fault.seconds)
 
-    async def befall_stale(self, fault: Fault) -> None:
+    async def befall_stale(self, fault: Mishap) -> None:
         assert not self.options.assume.reads_see_writes
         async with self.harming(fault) as place:
             if place is not None:
@@ -311,17 +311,17 @@ class LogWorld(Scenario):
                 await self.sim.clock.sleep(fault.seconds)
                 place.lie = None
 
-    async def befall_nonsense(self, fault: Fault) -> None:
+    async def befall_nonsense(self, fault: Mishap) -> None:
         async with self.harming(fault) as place:
             if place is not None:
                 place.lie = self._nonsense(place, fault)
                 await self.sim.clock.sleep(fault.seconds)
                 place.lie = None
 
-    def _nonsense(self, place: Place, fault: Fault) -> Lie:
+    def _nonsense(self, place: Place, fault: Mishap) -> Lie:
         return lies.nonsense(place.contents, Chance(self.sim.entropy_of(f"lie {fault.at_s}")))
 
-    async def befall_marker(self, fault: Fault) -> None:
+    async def befall_marker(self, fault: Mishap) -> None:
         """The marker is damaged: no bytes, other bytes, or one byte of it. Then it is written anew."""
         async with self.harming(fault) as place:
             if place is not None and (marker := place.contents().get(MARKER_KEY)) is not None:
@@ -350,7 +350,7 @@ class LogWorld(Scenario):
     async def _take_back(self, host: Host, place: Place) -> None:
         near = Weather((self.options.delay_s / 2, self.options.delay_s))
         links = [self.link(one, host.name, near) for one in self.places]
-        gateway = Gateway(self, host.name, links, Memory())
+        gateway = LogGateway(self, host.name, links, Memory())
         await gateway.log.sync()
         self._incarnations += 1
         incarnation = b"%016d" % self._incarnations
@@ -402,7 +402,7 @@ class LogWorld(Scenario):
     def _may_lie(self) -> bool:
         return any(fault.kind == "nonsense" for fault in self.options.faults)
 
-    async def _write_and_read(self, machine: Machine) -> None:
+    async def _write_and_read(self, machine: LogMachine) -> None:
         began = self.sim.clock.monotonic()
         for number in count():
             record = b"%d/live/%d" % (machine.number, number)
@@ -414,7 +414,7 @@ class LogWorld(Scenario):
                 self.violated("liveness", f"{machine.host.name} does not write and read within {took:.0f} s")
             await self.sim.clock.sleep(0.25)
 
-    async def _append_and_sync(self, gateway: Gateway, record: bytes) -> bool:
+    async def _append_and_sync(self, gateway: LogGateway, record: bytes) -> bool:
         return await self.append(gateway, record) and await self.sync(gateway)
 
     async def _check_idle(self) -> None:
@@ -430,7 +430,7 @@ class LogWorld(Scenario):
     async def _check_calm(self) -> None:
         """One history for all, nothing acknowledged is missing, nothing is there twice."""
         links = [self.link(place, "reader", FAIR) for place in self.places]
-        reader = Gateway(self, "reader", links, Memory())
+        reader = LogGateway(self, "reader", links, Memory())
         await reader.log.sync()
         history = [record for record in reader.memory.applied if b"/" in record]
         if len(history) != len(set(history)):

@@ -23,7 +23,7 @@ BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class MutantVerdict:
     """How a planted bug was found. `seeds`: how many were run, with the one that found it; 0: by a test."""
 
     planted: Planted
@@ -43,7 +43,7 @@ class Verdict:
         return f"| {one.item} | {one.name} | {one.what} | {where} | {needed} | {shown} |"
 
 
-def find(planted: Planted, first: int = 0, count: int = seeds_max) -> Verdict:
+def find(planted: Planted, first: int = 0, count: int = seeds_max) -> MutantVerdict:
     """Look for the bug with the swarm, or with the test that is named."""
     if planted.test:
         return _find_by_test(planted)
@@ -52,11 +52,11 @@ def find(planted: Planted, first: int = 0, count: int = seeds_max) -> Verdict:
             options = draw(first + number, PROFILES[planted.profile])
             outcome = run(options, steps_max)
             if outcome.violation in planted.kinds:
-                return Verdict(planted, True, number + 1, outcome.violation, options)
-    return Verdict(planted, False, count)
+                return MutantVerdict(planted, True, number + 1, outcome.violation, options)
+    return MutantVerdict(planted, False, count)
 
 
-def _find_by_test(planted: Planted) -> Verdict:
+def _find_by_test(planted: Planted) -> MutantVerdict:
     """In a process of its own, into which the bug is planted first."""
     program = (
         "import sys, pytest; from outlast.testing.swarm.planted import PLANTED\n"
@@ -67,10 +67,10 @@ def _find_by_test(planted: Planted) -> Verdict:
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     failed = next((line for line in ended.stdout.splitlines() if line.startswith("FAILED")), "")
     test = failed.partition("::")[2].split(" ")[0]
-    return Verdict(planted, ended.returncode == 1 and bool(test), violation=test)
+    return MutantVerdict(planted, ended.returncode == 1 and bool(test), violation=test)
 
 
-def table(verdicts: list[Verdict]) -> str:
+def table(verdicts: list[MutantVerdict]) -> str:
     """As Markdown."""
     head = (
         "| item | name | what is wrong with it | looked for in | seeds | found as |",
@@ -79,7 +79,7 @@ def table(verdicts: list[Verdict]) -> str:
     return "\n".join([*head, *(verdict.row for verdict in verdicts)])
 
 
-def write_table(page: Path, verdicts: list[Verdict]) -> None:
+def write_table(page: Path, verdicts: list[MutantVerdict]) -> None:
     """Put the table between the marks of the page."""
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
@@ -93,7 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help=", ".join(PLANTED))
     parser.add_argument("--table", type=Path, help="write the table into this page")
     chosen = parser.parse_args(arguments)
-    verdicts: list[Verdict] = []
+    verdicts: list[MutantVerdict] = []
     for name in chosen.names or PLANTED:
         verdicts.append(find(PLANTED[name]))
         sys.stdout.write(verdicts[-1].row + "\n")

@@ -43,7 +43,7 @@ SIZES = (4.0, 1.0, 4.0, 3.0, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class Mishap:
     """What befalls `target` (the number of a provider or seat) at `at_s`, for `seconds`.
 
     `detail` in 0..1 decides the rest: who else is concerned, in which order files go.
@@ -78,7 +78,7 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
-class Clients:
+class ClientMix:
     """Of a profile: what the seats and their clients are drawn from."""
 
     rhythms: tuple[Rhythm, ...] = ("no pause", "now and then", "bursts", "bursts")
@@ -109,7 +109,7 @@ class Profile:
     kinds: tuple[Kind, ...] = ("disk", "bucket")
     faults: int = faults_max
     seats: tuple[int, ...] = (1, 2, 2, 2, 2, 3, 3, 4, 5)
-    clients: Clients = field(default_factory=Clients)
+    clients: ClientMix = field(default_factory=ClientMix)
     storms: bool = True
     crashes_at_points: bool = True
     waits_at_points: bool = True
@@ -138,7 +138,7 @@ class Options:
     span_s: float
     burst_period_s: float
     seats: tuple[Seat, ...]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[Mishap, ...] = ()
     crash_at_points: float = 0.0
     """The chance that a machine crashes at a crash point."""
     waits_at_points: bool = True
@@ -159,7 +159,7 @@ def draw(seed: int, profile: Profile) -> Options:
     delay_s = chance.scaled(*profile.delay_s)
     seats = tuple(_seat(chance, profile, number, delay_s) for number in range(count))
     count = chance.whole(profile.faults_min, profile.faults) if kinds else 0
-    faults: list[Fault] = []
+    faults: list[Mishap] = []
     for _ in range(count):
         beside = chance.pick(faults).at_s if faults and chance.happens(0.5) else None
         lasts = profile.fault_s
@@ -243,11 +243,11 @@ def _fault(
     span_s: float,
     beside_s: float | None,
     lasts_s: tuple[float, float] | None = None,
-) -> Fault:
+) -> Mishap:
     """A fault at any time, or soon after `beside_s`: what is dangerous together must come together."""
     kind = chance.weighted(kinds)
     shortest, longest = lasts_s or (0.01, max(stop_s_min, min(stop_s_max, span_s / 3)))
-    return Fault(
+    return Mishap(
         kind=kind,
         at_s=chance.between(0, span_s) if beside_s is None else beside_s + chance.scaled(0.01, 5),
         target=chance.whole(0, (seats if kind in seat_kinds else providers) - 1),

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from outlast.base.limits import KIB
 from outlast.testing.swarm.assume import Assume
-from outlast.testing.swarm.options import Clients, Profile, World
+from outlast.testing.swarm.options import ClientMix, Profile, World
 
 LOG_KNOBS: dict[str, tuple[Any, ...]] = {
     "outlast.quorum.announcement.AHEAD_MIN": (1, 4),
@@ -68,8 +68,8 @@ def _store(name: str, weights: dict[str, float], **changes: Any) -> Profile:
 
 def _profile(name: str, world: World, weights: dict[str, float], changes: dict[str, Any]) -> Profile:
     """With what concerns clients where it belongs."""
-    clients = {key: changes.pop(key) for key in Clients.__dataclass_fields__ if key in changes}
-    return Profile(name, world, weights, clients=Clients(**clients), **changes)
+    clients = {key: changes.pop(key) for key in ClientMix.__dataclass_fields__ if key in changes}
+    return Profile(name, world, weights, clients=ClientMix(**clients), **changes)
 
 
 PROFILES: dict[str, Profile] = {

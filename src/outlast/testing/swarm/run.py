@@ -21,7 +21,7 @@ steps_max = 2_000_000
 
 
 @dataclass(slots=True)
-class Outcome:
+class RunOutcome:
     """How a run ended. `violation`: "" or its kind; `detail` what it said."""
 
     options: Options
@@ -40,9 +40,9 @@ class Outcome:
         return "\n".join([head, repr(self.options), *self.trace, self.traceback, head])
 
 
-def run(options: Options, steps: int = steps_max) -> Outcome:
+def run(options: Options, steps: int = steps_max) -> RunOutcome:
     """Run the options' world, for so many callbacks at most; never raises for what the run found."""
-    outcome = Outcome(options)
+    outcome = RunOutcome(options)
 
     async def main(sim: Simulation) -> None:
         world = _world(sim, options, Path(folder))

@@ -20,7 +20,7 @@ from outlast.testing.loop import Host, current_host
 from outlast.testing.places import Order, Place
 from outlast.testing.simulation import Simulation
 from outlast.testing.swarm.chance import Chance
-from outlast.testing.swarm.options import Fault, Options, Seat
+from outlast.testing.swarm.options import Mishap, Options, Seat
 
 T = TypeVar("T")
 
@@ -135,14 +135,14 @@ class Scenario:
             for fault in self.options.faults:
                 group.create_task(self._befall(fault))
 
-    async def _befall(self, fault: Fault) -> None:
+    async def _befall(self, fault: Mishap) -> None:
         await self.sim.clock.sleep(fault.at_s)
         kind = fault.kind.replace(" ", "_").replace("-", "_")
-        happen: Callable[[Fault], Awaitable[None]] = getattr(self, f"befall_{kind}")
+        happen: Callable[[Mishap], Awaitable[None]] = getattr(self, f"befall_{kind}")
         await happen(fault)
 
     @asynccontextmanager
-    async def harming(self, fault: Fault) -> AsyncIterator[Place | None]:
+    async def harming(self, fault: Mishap) -> AsyncIterator[Place | None]:
         """The place that is harmed meanwhile; None if that would be more than is tolerated."""
         for _ in range(held_back_times):
             if self._may_harm(fault.target):
@@ -169,10 +169,10 @@ class Scenario:
         assume = self.options.assume
         return len(self.harmed) < self.options.tolerate or not assume.no_more_are_harmed_than_tolerated
 
-    async def wait_whole(self, fault: Fault) -> None:
+    async def wait_whole(self, fault: Mishap) -> None:
         """Return when the provider may be taken for whole again. For a world to say."""
 
-    async def befall_away(self, fault: Fault) -> None:
+    async def befall_away(self, fault: Mishap) -> None:
         """Nobody listens there."""
         async with self.harming(fault) as place:
             if place is not None:
@@ -180,7 +180,7 @@ class Scenario:
                 await self.sim.clock.sleep(fault.seconds)
                 place.refuses = False
 
-    async def befall_full(self, fault: Fault) -> None:
+    async def befall_full(self, fault: Mishap) -> None:
         """No space is left there."""
         async with self.harming(fault) as place:
             if place is not None:
@@ -188,7 +188,7 @@ class Scenario:
                 await self.sim.clock.sleep(fault.seconds)
                 place.full = False
 
-    async def befall_unmount(self, fault: Fault) -> None:
+    async def befall_unmount(self, fault: Mishap) -> None:
         """The disk is away and its folder is there, empty; then it is back."""
         async with self.harming(fault) as place:
             if place is not None and place.kind == "disk":
@@ -200,7 +200,7 @@ class Scenario:
         """The disk is back. What was written into the empty folder."""
         reached("scenario: a disk was unmounted and is back")
 
-    async def befall_erase(self, fault: Fault) -> None:
+    async def befall_erase(self, fault: Mishap) -> None:
         """All that the provider holds goes, file by file; some time later somebody repairs the store."""
         async with self.harming(fault) as place:
             if place is not None:
@@ -208,7 +208,7 @@ class Scenario:
                 await self.sim.clock.sleep(fault.seconds)
                 await self.repair(fault.target)
 
-    async def erase(self, place: Place, fault: Fault) -> None:
+    async def erase(self, place: Place, fault: Mishap) -> None:
         """Remove file after file, in the order and at the speed that the assumptions leave open."""
         assume = self.options.assume
         pauses = Chance(self.sim.entropy_of(f"erase {fault.at_s}"))
@@ -225,14 +225,14 @@ class Scenario:
         await place.erase(self._order(place, fault), pause_s, pauses.shuffled)
         reached("scenario: a provider was erased")
 
-    def _order(self, place: Place, fault: Fault) -> Order:
+    def _order(self, place: Place, fault: Mishap) -> Order:
         takes_it_first = self.options.assume.erasure_takes_the_marker_first_over_networks
         if place.kind == "bucket" and takes_it_first:
             return "marker first"
         orders: tuple[Order, ...] = ("marker last", "random", "marker last", "marker first")
         return orders[min(3, int(fault.detail * 4))]
 
-    async def befall_rollback(self, fault: Fault) -> None:
+    async def befall_rollback(self, fault: Mishap) -> None:
         """The provider is what it was some time ago, marker included."""
         assert not self.options.assume.no_provider_is_rolled_back
         async with self.harming(fault) as place:

@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from outlast.testing.swarm.options import Options, Seat, seat_kinds
-from outlast.testing.swarm.run import Outcome, run
+from outlast.testing.swarm.run import RunOutcome, run
 
 # A failing seed costs seconds: so many smaller runs at most.
 attempts_max = 60
 
 
 def shrink(
-    failed: Outcome, attempts: int = attempts_max, again: Callable[[Options], Outcome] = run
-) -> Outcome:
+    failed: RunOutcome, attempts: int = attempts_max, again: Callable[[Options], RunOutcome] = run
+) -> RunOutcome:
     """The failure with the smallest options found in so many attempts."""
     smallest, tried = failed, 0
     shrunk = True

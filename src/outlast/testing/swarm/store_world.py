@@ -38,7 +38,7 @@ from outlast.testing.places import Place
 from outlast.testing.simulation import Simulation
 from outlast.testing.store_checkers import FRAGMENTS, Fragments
 from outlast.testing.swarm.chance import Chance
-from outlast.testing.swarm.options import Fault, Options, Seat
+from outlast.testing.swarm.options import Mishap, Options, Seat
 from outlast.testing.swarm.scenario import HostDied, Scenario, restart_s_max
 from outlast.testing.targets import Seen, StoreTarget, Target, Unanswered
 from outlast.testing.workload import Load, Mix
@@ -110,7 +110,7 @@ class SlowTarget(StoreTarget):
         return content
 
 
-class Machine:
+class StoreMachine:
     """A seat's machine, started again whenever it crashed. For its clients it is the bucket."""
 
     def __init__(self, world: "StoreWorld", number: int, seat: Seat) -> None:
@@ -241,7 +241,7 @@ class Machine:
 class SeatLoad(Load):
     """A load whose clients each have the rhythm of their seat."""
 
-    async def client(self, world: "StoreWorld", machine: Machine, number: int) -> None:
+    async def client(self, world: "StoreWorld", machine: StoreMachine, number: int) -> None:
         """All operations of one client. A failed request is a violation, unless it is excused."""
         name = f"g{machine.number}.{number}"
         pace = Chance(world.sim.entropy_of(f"client {name}"))
@@ -296,7 +296,7 @@ class StoreWorld(Scenario):
             sim.clock.monotonic,
         )
         self.checkers.off.update(options.ignores)
-        self.machines = [Machine(self, number, seat) for number, seat in enumerate(options.seats)]
+        self.machines = [StoreMachine(self, number, seat) for number, seat in enumerate(options.seats)]
         mix = Mix(KEYS, "load/", sizes(options.sizes))
         self.load = SeatLoad(self.machines, sim.clock, sim.entropy_of("load"), mix)
 
@@ -359,7 +359,7 @@ class StoreWorld(Scenario):
 
     # ------------------------------------------------------------ what clients see
 
-    def excuses(self, machine: Machine, began: float) -> bool:
+    def excuses(self, machine: StoreMachine, began: float) -> bool:
         """Whether a request through this machine that began then may have failed."""
         if machine.seat.stormy or machine.excused_until > began:
             return True
@@ -374,11 +374,11 @@ class StoreWorld(Scenario):
 
     # ------------------------------------------------------------ faults
 
-    async def wait_whole(self, fault: Fault) -> None:
+    async def wait_whole(self, fault: Mishap) -> None:
         """A writer may have died between its commit and what follows: gateways mend that in a minute."""
         await self.sim.clock.sleep(mended_s_max)
 
-    async def befall_away(self, fault: Fault) -> None:
+    async def befall_away(self, fault: Mishap) -> None:
         """The provider fails in one of the shapes."""
         shape = SHAPES[int(fault.detail * len(SHAPES)) % len(SHAPES)]
         async with self.harming(fault) as place:
@@ -393,7 +393,7 @@ class StoreWorld(Scenario):
         if any(key.startswith(FRAGMENTS) for key in left_behind):
             self.violated("left behind", f"{place.name}: fragments are in its empty mount point")
 
-    async def befall_rot(self, fault: Fault) -> None:
+    async def befall_rot(self, fault: Mishap) -> None:
         """Some fragments at the provider decay, or vanish; some time later somebody repairs the store."""
         async with self.harming(fault) as place:
             if place is None:
@@ -415,7 +415,7 @@ class StoreWorld(Scenario):
         content[decay.whole(0, len(content) - 1)] ^= 0xFF
         place.damage(key, bytes(content))
 
-    async def befall_marker(self, fault: Fault) -> None:
+    async def befall_marker(self, fault: Mishap) -> None:
         """The marker is damaged: no bytes, other bytes, or one byte of it. Somebody repairs the store."""
         async with self.harming(fault) as place:
             if place is not None and (marker := place.content(MARKER_KEY)) is not None:
@@ -424,14 +424,14 @@ class StoreWorld(Scenario):
                 await self.sim.clock.sleep(fault.seconds)
                 await self.repair(fault.target)
 
-    async def befall_crash(self, fault: Fault) -> None:
+    async def befall_crash(self, fault: Mishap) -> None:
         machine = self.machines[fault.target]
         if machine.host is not None:
             self.sim.note("crash", machine.host.name)
             machine.excuse()
             machine.host.crash()
 
-    async def befall_close(self, fault: Fault) -> None:
+    async def befall_close(self, fault: Mishap) -> None:
         machine = self.machines[fault.target]
         host, gateway = machine.host, machine.gateway
         if host is not None and gateway is not None:
@@ -441,7 +441,7 @@ class StoreWorld(Scenario):
                 await self.on_host(host, gateway.store.close())
             host.crash()
 
-    async def befall_stop(self, fault: Fault) -> None:
+    async def befall_stop(self, fault: Mishap) -> None:
         machine = self.machines[fault.target]
         if (host := machine.host) is not None:
             self.sim.note("stop", host.name, fault.seconds)
@@ -451,7 +451,7 @@ class StoreWorld(Scenario):
             host.resume()
             machine.excuse()
 
-    async def befall_cut(self, fault: Fault) -> None:
+    async def befall_cut(self, fault: Mishap) -> None:
         """One gateway's link to the provider carries nothing one way. Counts as no harm."""
         machine = self.machines[int(fault.detail * len(self.machines)) % len(self.machines)]
         links = [link for link in machine.links if link.name == self.places[fault.target].name]
@@ -464,7 +464,7 @@ class StoreWorld(Scenario):
             link.cut = ""
         machine.excuse()
 
-    async def befall_collect(self, fault: Fault) -> None:
+    async def befall_collect(self, fault: Mishap) -> None:
         """A gateway deletes what nobody refers to any more, again and again."""
         until = self.sim.clock.monotonic() + fault.seconds
         await self._collect(self.machines[fault.target])
@@ -472,7 +472,7 @@ class StoreWorld(Scenario):
             await self.sim.clock.sleep(collect_pause_s)
             await self._collect(self.machines[fault.target])
 
-    async def _collect(self, machine: Machine) -> None:
+    async def _collect(self, machine: StoreMachine) -> None:
         if machine.host is not None and machine.gateway is not None:
             with contextlib.suppress(HostDied, StoreError):
                 report = await self.on_host(machine.host, collect(machine.gateway.store, grace_s))
@@ -524,7 +524,7 @@ class StoreWorld(Scenario):
 
     async def _repair(self, host: Host, verify: bool) -> "Repaired":
         """One `outlast repair`."""
-        machine = Machine(self, 99, Seat())
+        machine = StoreMachine(self, 99, Seat())
         gateway = await machine.open(host)
         try:
             await gateway.catalog.sync()
@@ -560,7 +560,7 @@ class StoreWorld(Scenario):
         else:
             place.wipe()
 
-    async def _write_and_read(self, machine: Machine) -> None:
+    async def _write_and_read(self, machine: StoreMachine) -> None:
         began = self.sim.clock.monotonic()
         for size in (10, 4 * limits.inline_bytes_max):
             content = f"{machine.number}".encode() * size
@@ -582,7 +582,7 @@ class StoreWorld(Scenario):
         """Nothing acknowledged is lost, all is repaired, and all answers make one history."""
         await self._check_silent()
         await self.repair(0)
-        reader = Machine(self, 98, Seat())
+        reader = StoreMachine(self, 98, Seat())
         await reader.start()
         assert reader.gateway is not None
         assert reader.host is not None
@@ -604,7 +604,7 @@ class StoreWorld(Scenario):
 
     async def _check_silent(self) -> None:
         """The catalog knows of every fragment that is not right, but for what was left bad just now."""
-        reader = Machine(self, 97, Seat())
+        reader = StoreMachine(self, 97, Seat())
         await reader.start()
         assert reader.gateway is not None
         assert reader.host is not None
@@ -615,7 +615,7 @@ class StoreWorld(Scenario):
         if told:
             self.violated("silent", f"the catalog takes for present what is not right: {told[:3]}")
 
-    async def _check_garbage(self, reader: Machine) -> None:
+    async def _check_garbage(self, reader: StoreMachine) -> None:
         """What was deleted can be collected, whatever clocks said."""
         assert reader.gateway is not None
         assert reader.host is not None
