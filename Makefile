@@ -1,6 +1,7 @@
 # make demo    a store over four directories that loses two of them, one after the other; ends by itself
 # make test    everything that CI runs: format, lint, types, import layers, tests
 # make fast    the same without the slow tests
+# make many    all tests with fresh examples, and with many more seeds and rounds
 # make incidents  plays every known incident on emulated clouds (make test: one of each form)
 # make siege   gateways, clients, and all that can go wrong, for MINUTES=10; repeats a siege with SEED=
 # make soak    fresh seeds of the simulator for MINUTES=10, from SEED= on; prints how to repeat what fails
@@ -22,7 +23,7 @@ UV     := $(BIN)/uv
 PYTEST ?= $(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast incidents siege soak mutants bench format docs images lock setup clients checks
+.PHONY: help demo test fast many incidents siege soak mutants bench format docs images lock setup clients checks
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -47,6 +48,10 @@ siege: $(VENV)/.runtime
 soak: MINUTES ?= 10
 soak: $(VENV)/.runtime
 	$(BIN)/python -m outlast.testing.swarm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+# Fresh examples, and many more seeds and rounds than the run has.
+many: setup
+	HYPOTHESIS_PROFILE=soak OUTLAST_TEST_MANY=1 $(PYTEST)
 
 mutants: setup
 	$(BIN)/python -m outlast.testing.swarm.mutants

@@ -3,7 +3,7 @@
 The whole run must end within 12 minutes on an idle machine with two cores. How long it takes depends on what
 else the machine does; how much it computes depends far less on that. So what is counted is processor time, of
 the tests and of the processes that they start, and a run that needs more than the budget fails. What takes
-longer belongs into `make soak` (see the Makefile).
+longer belongs into `make soak` and `make many` (see the Makefile).
 """
 
 import os

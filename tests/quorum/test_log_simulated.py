@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 
 import pytest
 from cluster import Cluster, Gateway
@@ -131,7 +132,7 @@ def run(seed: int) -> tuple[int, int]:
     return simulate(seed, main)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(50 if os.environ.get("OUTLAST_TEST_MANY") else 8))
 def test_one_history_whatever_happens(seed: int) -> None:
     run(seed)
 
