@@ -623,13 +623,14 @@ def test_rows_stay_short_while_voters_take_promises_and_refuse_large_values() ->
         await gateway.log.append(b"before")
         for gate in gateway.gates[:2]:
             gate.refused_bytes = 200_000
-        for _ in range(30):
+        rounds = 20
+        for _ in range(rounds):
             results = await asyncio.gather(
                 *(gateway.log.append(bytes([n]) * 290_000) for n in range(3)), return_exceptions=True
             )
             assert all(isinstance(result, NoMajority) for result in results)
         slots = Counter(key.partition(".")[0] for voter in cluster.voters for key in voter.contents())
-        assert max(slots.values()) <= 3 * 4
+        assert max(slots.values()) <= 3 * (rounds + 4), "one promise at most for all that are told"
         for gate in gateway.gates:
             gate.refused_bytes = None
         await gateway.log.append(b"after")
@@ -739,5 +740,46 @@ def test_a_log_that_is_learned_anew_uses_no_ballot_a_second_time() -> None:
         assert fresh.applied == anew
         if precious.exception() is None:
             assert b"precious" in fresh.applied
+
+    simulate(1, main)
+
+
+def test_what_was_too_large_for_a_slow_uplink_does_not_stop_those_who_come_after() -> None:
+    """A near voter takes a burst at once. The far ones would have to, and what is given up is not sent."""
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(Weather(delay_s=(0.005, 0.005), patience_s=60))
+
+        async def send(count: int) -> None:
+            await sim.clock.sleep(count / 250_000)
+
+        for gate in gateway.gates[1:]:
+            gate.send = send
+        gateway.links[0].weather = Weather(delay_s=(0.0001, 0.0001))
+        burst = [gateway.log.append(bytes([number]) * 100_000) for number in range(40)]
+        await asyncio.gather(*burst, return_exceptions=True)
+        for _ in range(10):
+            await gateway.log.append(b"small")
+
+    simulate(1, main)
+
+
+def test_what_was_refused_by_all_does_not_come_up_with_what_is_written_later() -> None:
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.append(b"before")
+        for gate in gateway.gates:
+            gate.refused_bytes = 200_000
+        with pytest.raises(NoMajority):
+            await gateway.log.append(bytes(300_000))
+        for gate in gateway.gates:
+            gate.refused_bytes = None
+        await sim.clock.sleep(3600)
+        await gateway.log.append(bytes(160_000))
+        assert [len(record) for record in gateway.applied] == [len(b"genesis"), 6, 160_000]
 
     simulate(1, main)

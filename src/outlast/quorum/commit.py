@@ -79,7 +79,7 @@ class Committer:
         self._queue: deque[WaitingWriter] = deque()
         self._pending: list[Pending] = []
         self._sequence = 0
-        self._batch_bytes = limits.batch_bytes_max
+        self._batch_bytes = BATCH_BYTES_MIN
         self._lost = 0
         self._misses = 0
         self._proposed: tuple[int, tuple[Submission, ...], bytes] = -1, (), b""
@@ -156,7 +156,7 @@ class Committer:
             self._reads.majority_answered()
         except NoMajority as error:
             context.figures.no_majority += 1
-            self._adapt(math.inf)
+            self._adapt(math.inf, 0)
             self.outage.extend(self._writers(), error, context.pace.last_s)
             self._reads.wake()
             pause_s = context.entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S)
@@ -179,17 +179,22 @@ class Committer:
         await point("commit: about to propose")
         began = self._context.clock.monotonic()
         state = await self._proposer.decide(number, self)
-        self._adapt(self._context.clock.monotonic() - began)
+        assert state.value is not None
+        self._adapt(self._context.clock.monotonic() - began, len(state.value))
         await point("commit: decided and not applied")
         self._history.learn(number, state)
         if self._lost:
             await self._learner.learn_ahead()
 
-    def _adapt(self, seconds: float) -> None:
-        """Propose less or more at once from now on: the last slot took so long."""
+    def _adapt(self, seconds: float, size: int) -> None:
+        """Propose less or more at once from now on: the last slot took so long, for a value of `size` bytes.
+
+        Never more than twice what has just arrived. A value that one voter has taken and that is too large
+        for the way to the others could be replaced by no smaller one.
+        """
         if seconds > BATCH_S_MAX:
             self._batch_bytes = max(BATCH_BYTES_MIN, self._batch_bytes // 2)
-        elif seconds < BATCH_S_MAX / 2:
+        elif seconds < BATCH_S_MAX / 2 and 2 * size >= self._batch_bytes:
             self._batch_bytes = min(limits.batch_bytes_max, 2 * self._batch_bytes)
 
     def _submit(self) -> None:
@@ -225,6 +230,11 @@ class Committer:
             context.open_value.keep(slot.number, value, batch)
             self._proposed = slot.number, submissions, value
         return self._proposed[2]
+
+    def wants(self, value: bytes) -> bool:
+        """Whether somebody waits for a record in what was proposed last, if that is `value`."""
+        _, submissions, proposed = self._proposed
+        return value == proposed and any(pending.submission in submissions for pending in self._pending)
 
     def _answer(self, pending: Pending, outcomes: Iterable[object]) -> None:
         """One of ours was decided."""

@@ -35,6 +35,10 @@ class Proposal(Protocol):
         """The value to propose, by what the voters were seen to hold of the slot."""
         ...
 
+    def wants(self, value: bytes) -> bool:
+        """Whether `value`, which was proposed before and decided nowhere, is still worth proposing."""
+        ...
+
     def announcement(self, slot: int) -> bytes | None:
         """The same for a proposer that outvotes this one; None for nothing, or too much to be sent twice."""
         ...
@@ -207,7 +211,7 @@ class Proposer:
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is None or unfinished.number != slot.number or proposal is None:
             return None
-        return unfinished if unfinished.is_unfinished(len(proposal.value(slot))) else None
+        return unfinished if unfinished.is_unfinished(proposal.wants, lambda: proposal.value(slot)) else None
 
 
 def _value(proposal: Proposal | None, slot: Slot) -> Callable[[], bytes | None]:

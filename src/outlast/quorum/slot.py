@@ -282,14 +282,17 @@ class Slot:
                 task.cancel()
         return promised if len(promised) >= needed else None
 
-    def is_unfinished(self, size: int) -> bool:
+    def is_unfinished(self, wanted: Callable[[bytes], bool], present: Callable[[], bytes]) -> bool:
         """Whether phase 2 was begun, was not outvoted, and is better tried again than begun anew.
 
-        `size`: of the value that would be proposed now. One that is far smaller is worth a ballot of its own.
+        `wanted(value)`: whether anybody still waits for it. What all were told had failed is not proposed
+        again, unless some voter has it. `present()`: what would be proposed now; if that is far smaller, it
+        is worth a ballot of its own.
         """
         if self._proposed is None or not self.is_current():
             return False
-        return self._adopted or 2 * size > len(self._proposed[1])
+        value = self._proposed[1]
+        return self._adopted or (wanted(value) and 2 * len(present()) > len(value))
 
     async def finish(self) -> SlotState | None:
         """Phase 2 once more; the decided state, or None as from `attempt`.
