@@ -56,8 +56,9 @@ IDLE_ROUNDS = 2
 LAST_IDLE_ROUNDS = 4
 # What was asked for this many round trips ago is fresh enough to go on from: the answer took one of them.
 FRESH_ROUNDS = 2.5
-# What is proposed at once is halved when it took longer than this or failed, and doubled when it took half as
-# long: over a slow uplink a large batch does not arrive in time, however often it is sent.
+# What is proposed at once is halved when it took longer than this (or, where voters are far, four round
+# trips) or failed, and doubled when it took half as long: over a slow uplink a large batch does not arrive in
+# time, however often it is sent.
 BATCH_S_MAX = 2.0
 BATCH_BYTES_MIN = 64 * limits.KIB
 # An attempt carries what waits twice, in case that it is outvoted; not where that would be much.
@@ -192,9 +193,10 @@ class Committer:
         Never more than twice what has just arrived. A value that one voter has taken and that is too large
         for the way to the others could be replaced by no smaller one.
         """
-        if seconds > BATCH_S_MAX:
+        round_s = self._context.pace.quickest_s
+        if seconds > max(BATCH_S_MAX, 4 * round_s):
             self._batch_bytes = max(BATCH_BYTES_MIN, self._batch_bytes // 2)
-        elif seconds < BATCH_S_MAX / 2 and 2 * size >= self._batch_bytes:
+        elif seconds < max(BATCH_S_MAX / 2, 2 * round_s) and 2 * size >= self._batch_bytes:
             self._batch_bytes = min(limits.batch_bytes_max, 2 * self._batch_bytes)
 
     def _submit(self) -> None:

@@ -195,7 +195,9 @@ class Delivery:
                 one.task = asyncio.ensure_future(self._send(one))
 
     def _move(self, one: _Sending) -> bool:
-        """Give the fragment another place, if there is one."""
+        """Give the fragment another place, if there is one. Not once the extent was committed as it lies."""
+        if self._settled:
+            return False
         other = self._find_place(self.extent, one.at.index, one.refused_by | one.failed_by)
         if other is None or not self._fleet.available(other.place):
             return False
@@ -257,7 +259,7 @@ class Delivery:
         """Its provider is unavailable: do not wait for the deadline. It may still be written."""
         assert one.task is not None
         await cancel_and_wait((one.task,))
-        one.task, one.stage = None, Stage.WAITING
+        one.task, one.stage, one.attested = None, Stage.WAITING, False
 
     async def _wait_for_places(self, began: float) -> None:
         """Wait until enough places are available again. Raises `StoreUnavailable` if that is in vain."""
