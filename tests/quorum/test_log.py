@@ -783,3 +783,31 @@ def test_what_was_refused_by_all_does_not_come_up_with_what_is_written_later() -
         assert [len(record) for record in gateway.applied] == [len(b"genesis"), 6, 160_000]
 
     simulate(1, main)
+
+
+def test_reads_that_find_no_majority_leave_no_copies_of_a_large_value() -> None:
+    """One voter holds it, one takes promises and refuses values, one is away; a reader keeps trying."""
+
+    async def main(sim: Simulation) -> None:
+        cluster = Cluster(sim)
+        await cluster.create()
+        gateway = cluster.gateway(STEADY)
+        await gateway.log.append(b"before")
+        gateway.gates[1].refused_bytes = 20_000
+        gateway.gates[2].shut = True
+        with pytest.raises(NoMajority):
+            await gateway.log.append(bytes(60_000))
+
+        def states() -> int:
+            return sum(key.startswith("log/") for key in cluster.voters[0].contents())
+
+        for _ in range(3):
+            with pytest.raises(NoMajority):
+                await gateway.log.sync()
+        held = states()
+        for _ in range(10):
+            with pytest.raises(NoMajority):
+                await gateway.log.sync()
+        assert states() == held
+
+    simulate(1, main)

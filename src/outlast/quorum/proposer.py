@@ -186,7 +186,8 @@ class Proposer:
             slot = unfinished
             state = await slot.finish()
         while state is None:
-            self._unfinished = slot
+            if proposal is not None or slot.is_adopted():
+                self._unfinished = slot
             if slot.tally.hopeless():
                 raise slot.tally.no_majority(slot.number)
             if losses:
@@ -200,7 +201,6 @@ class Proposer:
                 state = await pace.timed(slot.attempt(ballot, _value(proposal, slot), announced))
                 losses += 1
             if state is None and proposal is None and slot.tally.open():
-                self._unfinished = None
                 return None
         self._unfinished = None
         self._context.figures.slow += 1
@@ -208,9 +208,11 @@ class Proposer:
 
     def _unfinished_as(self, slot: Slot, proposal: Proposal | None) -> Slot | None:
         """The slot as an earlier attempt left it, if that can be gone on with."""
-        unfinished, self._unfinished = self._unfinished, None
-        if unfinished is None or unfinished.number != slot.number or proposal is None:
+        unfinished = self._unfinished
+        if unfinished is None or unfinished.number != slot.number:
             return None
+        if proposal is None:
+            return unfinished if unfinished.is_adopted() else None
         return unfinished if unfinished.is_unfinished(proposal.wants, lambda: proposal.value(slot)) else None
 
 

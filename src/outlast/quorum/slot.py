@@ -292,7 +292,11 @@ class Slot:
         if self._proposed is None or not self.is_current():
             return False
         value = self._proposed[1]
-        return self._adopted or (wanted(value) and 2 * len(present()) > len(value))
+        return self.is_adopted() or (wanted(value) and 2 * len(present()) > len(value))
+
+    def is_adopted(self) -> bool:
+        """Whether phase 2 was begun with a value that a voter had: nothing else can be proposed instead."""
+        return self._proposed is not None and self._adopted and self.is_current()
 
     async def finish(self) -> SlotState | None:
         """Phase 2 once more; the decided state, or None as from `attempt`.
