@@ -19,8 +19,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
-# A test process more than there are cores: many tests wait. Those of one xdist_group stay in one process.
-PYTEST ?= $(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) --dist loadgroup
+# Two test processes more than there are cores: many tests wait. Those of one xdist_group stay in one process.
+PYTEST ?= $(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )) --dist loadgroup
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fast many incidents siege soak mutants bench format docs images lock setup clients checks

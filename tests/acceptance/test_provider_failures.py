@@ -19,7 +19,7 @@ CLIENTS = 16
 CALM_S, FAILING_S = 1.0, 4.0
 """How long it is well before and after each failure, and how long that lasts: p99 is told of these spans."""
 
-DRILL_S, SECOND_DRILL_S = 20, 6
+DRILL_S, SECOND_DRILL_S = 24, 12
 COLLECT_S = "20"
 """No reader is at something for so long after it was overwritten. Without this, it takes tens of GiB."""
 

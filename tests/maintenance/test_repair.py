@@ -325,9 +325,7 @@ def test_a_damaged_marker_is_left_alone_where_nothing_shows_that_the_place_is_ou
     in_far_store(test)
 
 
-@pytest.mark.parametrize(
-    "stopped_at", ["reattach: incarnation", "reattach: log begun", "reattach: log refilled"]
-)
+@pytest.mark.parametrize("stopped_at", ["incarnation decided", "log begun", "log refilled"])
 def test_of_two_repairs_at_once_none_says_taken_back_of_what_is_not(stopped_at: str) -> None:
     """One is stopped in the middle, another takes the provider back, and the first goes on."""
 
@@ -345,7 +343,8 @@ def test_of_two_repairs_at_once_none_says_taken_back_of_what_is_not(stopped_at: 
 
         with visiting(visit):
             first = asyncio.ensure_future(repair(far.store))
-            await stopped.wait()
+            async with asyncio.timeout(60):
+                await stopped.wait()
             second = await repair(other.store)
             go_on.set()
             reports = [await first, second]

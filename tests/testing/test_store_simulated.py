@@ -157,6 +157,7 @@ def test_nothing_fails_and_nothing_is_lost(seed: int) -> None:
     simulate(seed, survive)
 
 
+@pytest.mark.skipif(not os.environ.get("OUTLAST_TEST_MANY"), reason="minutes: run by `make many`")
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("first", range(50, 1050, 50))
