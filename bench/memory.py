@@ -1,4 +1,4 @@
-"""What clients can make a gateway hold: most memory (RSS) under crowds that wait, stall and overdo it.
+"""Peak memory (RSS) of a gateway under crowds of clients that wait, stall, or send too much.
 
 Each crowd meets a gateway process of its own. "Value" is the most memory that it had, beyond what it has when
 it is ready; the limit is what the documentation promises. A friendly client asks for something all the while;

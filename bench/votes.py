@@ -1,4 +1,4 @@
-"""What a vote costs on a disk: in a journal, as a file of its own, and a bare append beside them.
+"""The cost of a vote on a disk: in a journal, as a file of its own, and as a bare append.
 
 One thread votes through the disk provider's own code (`Tree`), under the marker, as a gateway does. Each
 round takes the three in turn, a few votes each, so that a disk that gets slow for a second does so for all of
