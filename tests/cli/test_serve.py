@@ -192,3 +192,24 @@ def test_local_state_can_be_deleted_between_runs(bucket: Any) -> None:
     with serving(bucket) as (_, endpoint):
         s3 = client(bucket, endpoint)
         assert s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"kept"
+
+
+def test_sigusr1_dumps_events_and_tasks_and_it_serves_on(bucket: Any) -> None:
+    with serving(bucket) as (process, endpoint):
+        s3 = client(bucket, endpoint)
+        s3.put_object(Bucket="bucket", Key="key", Body=b"body")
+        process.send_signal(signal.SIGUSR1)
+        assert process.stderr is not None
+        lines: list[str] = []
+        while not any("tasks:" in line for line in lines):
+            lines.append(process.stderr.readline().decode())
+        assert any("quorum: a slot was applied" in line for line in lines)
+        assert s3.get_object(Bucket="bucket", Key="key")["Body"].read() == b"body"
+
+
+def test_debug_logs_each_step(bucket: Any) -> None:
+    with serving(bucket, "--log-level", "debug") as (process, endpoint):
+        client(bucket, endpoint).put_object(Bucket="bucket", Key="key", Body=b"body")
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        assert b"quorum: a slot was applied" in process.stderr.read()

@@ -9,6 +9,7 @@ from typing import Any
 
 from outlast.base.clock import Clock
 from outlast.base.errors import ForkedLog, NoMajority, StoreError, StoreUnavailable
+from outlast.base.trace import event
 from outlast.catalog.applied import AppliedSlots
 from outlast.catalog.records import AnyRecord
 from outlast.catalog.state import State
@@ -43,12 +44,14 @@ class Catalog:
         do not agree in time: the record may be decided later all the same.
         """
         self._check()
+        event("catalog: a record waits", record=type(record).__name__)
         try:
             outcome = await self._log.append(encode(record))
         except NoMajority as error:
             raise StoreUnavailable(f"the change could not be agreed on: {error}") from error
         except ForkedLog as error:
             raise self._forked(error) from error
+        event("catalog: a record was applied", record=type(record).__name__, outcome=outcome)
         if isinstance(outcome, StoreError):
             raise outcome
         return outcome

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from outlast.base.memory import keep_freed_memory
-from outlast.cli import bucket, key, provider
+from outlast.cli import bucket, inspect, key, provider
 from outlast.cli.cat import cat
 from outlast.cli.collect import collect
 from outlast.cli.cp import cp
@@ -53,6 +53,7 @@ for verb in (*everyday, *bad_days):
 app.add_typer(bucket.app, name="bucket")
 app.add_typer(key.app, name="key")
 app.add_typer(provider.app, name="provider")
+app.add_typer(inspect.app, name="inspect")
 
 
 def main() -> None:

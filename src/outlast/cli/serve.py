@@ -28,8 +28,9 @@ from outlast.maintenance.upkeep import upkeep
 
 
 class LogLevel(StrEnum):
-    """What is told: lines of this importance and above."""
+    """Lines of this importance and above are logged."""
 
+    DEBUG = "debug"
     INFO = "info"
     WARNING = "warning"
     ERROR = "error"
@@ -57,7 +58,7 @@ def serve(
         typer.Option(
             envvar="OUTLAST_LOG_LEVEL",
             metavar="LEVEL",
-            help="What to tell on standard error: `error`, `warning`, or `info` with each request.",
+            help="Log to standard error: `error`, `warning`, `info` (each request), or `debug` (each step).",
         ),
     ] = LogLevel.WARNING,
     config: Config = DEFAULT_CONFIG,
@@ -80,6 +81,7 @@ async def _serve(
 ) -> None:
     # Here: what serves and what logs is large, and only this verb needs it.
     from outlast.assembly.alarm import watched
+    from outlast.assembly.flight_recorder import recording
     from outlast.assembly.logs import set_up_logs
     from outlast.gateway.admission import raise_descriptors
     from outlast.gateway.server import GatewayServer
@@ -87,7 +89,8 @@ async def _serve(
     set_up_logs(log_level)
     raise_descriptors()
     told_to_end = _signals()
-    async with store_at(config, state_dir) as store, watched(store):
+    debug = log_level is LogLevel.DEBUG
+    async with recording(SystemClock(), debug), store_at(config, state_dir) as store, watched(store):
         store.catalog.staleness_s_max = staleness_s_max
         token = os.environ.get("OUTLAST_METRICS_TOKEN", "")
         gateway = GatewayServer(store, SystemClock(), SystemEntropy(), domains=domains, metrics_token=token)

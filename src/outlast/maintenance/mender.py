@@ -20,6 +20,7 @@ from typing import NamedTuple
 from outlast.base.clock import Clock
 from outlast.base.errors import StoreCorrupt, StoreUnavailable
 from outlast.base.marks import reached
+from outlast.base.trace import event
 from outlast.catalog.judgement import Outcome
 from outlast.catalog.records import AnyRecord, Extent, MendClaimed
 from outlast.store import Store
@@ -140,7 +141,8 @@ class Mender:
         """Restore it; whether that succeeded."""
         try:
             found = await self._store.restorer.restore(extent)
-        except StoreCorrupt:
+        except StoreCorrupt as error:
+            event("maintenance: an extent cannot be restored", extent=extent.id, error=error)
             return False
         self.restored += len(found.cleared)
         known = self._store.catalog.state.extent(extent.id)
@@ -148,6 +150,7 @@ class Mender:
             return False
         self._failed.pop(extent.id, None)
         reached("mender: an extent was restored")
+        event("maintenance: an extent was restored", extent=extent.id, fragments=len(found.cleared))
         return True
 
     def _note_failure(self, id: bytes) -> None:

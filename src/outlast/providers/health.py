@@ -44,6 +44,7 @@ from outlast.base.errors import (
     ProviderError,
     Unsupported,
 )
+from outlast.base.trace import event
 from outlast.providers import trouble
 from outlast.providers.durations import Durations
 from outlast.providers.trouble import Trouble
@@ -203,6 +204,7 @@ class Health:
             self.durations.add(verb, seconds, size if error is None else 0)
             return
         self._failures[error.cause] += 1
+        event("providers: a call failed", provider=self.name, verb=verb, seconds=seconds, error=error)
         direction.failures += 1
         unanswered = error.cause is Cause.TIMEOUT and direction.answered_at < now - seconds
         if unanswered or direction.failures >= failures_max:
@@ -286,6 +288,7 @@ class Health:
         if state == self.state:
             return
         self.state = state
+        event("providers: health changed", provider=self.name, state=state, why=self._why)
         self._since = now
         self.changed()
 

@@ -26,6 +26,7 @@ from outlast.base import limits
 from outlast.base.errors import NoMajority, Tampered
 from outlast.base.marks import reached
 from outlast.base.points import point
+from outlast.base.trace import event
 from outlast.quorum.announcement import (
     Announcement,
     included,
@@ -157,6 +158,7 @@ class Committer:
             self._reads.majority_answered()
         except NoMajority as error:
             context.figures.no_majority += 1
+            event("quorum: no majority", slot=self._history.slot + 1, error=error)
             self._adapt(math.inf, 0)
             self.outage.extend(self._writers(), error, context.pace.last_s)
             self._reads.wake()

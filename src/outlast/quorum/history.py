@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from outlast.base.errors import ForkedLog
+from outlast.base.trace import event
 from outlast.quorum.announcement import RecentSubmissions
 from outlast.quorum.ballot import SlotState
 from outlast.quorum.batch import Batch, Opener, value_hash
@@ -61,6 +62,7 @@ class History:
         if batch.proposer != self.owner and self.owner:
             self._changes.append(number)
         self.slot, self.hash, self.owner, self.newest = number, digest, batch.proposer, state
+        event("quorum: a slot was applied", slot=number, gateway=batch.proposer, records=len(outcomes))
         self.recent.add(number, batch)
         self._open.forget(number)
         self.decided(number, state, batch, outcomes)

@@ -12,6 +12,7 @@ from typing import Protocol
 from outlast.base.concurrency import wait_first
 from outlast.base.errors import Estranged, ForkedLog, NoMajority
 from outlast.base.marks import reached
+from outlast.base.trace import event
 from outlast.quorum.ballot import Ballot, SlotState
 from outlast.quorum.batch import value_hash
 from outlast.quorum.context import LogContext
@@ -192,6 +193,7 @@ class Proposer:
                 raise slot.tally.no_majority(slot.number)
             if losses:
                 reached("proposer: back off")
+                event("quorum: outvoted", slot=slot.number, losses=losses)
                 await clock.sleep(pace.backoff_s(losses))
                 await slot.ask()
                 state = slot.tally.decided()

@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import NoMajority
+from outlast.base.trace import event
 from outlast.quorum.context import LogContext
 from outlast.quorum.history import History
 from outlast.quorum.learn import Learner
@@ -94,6 +95,7 @@ class ReadIndex:
         context = self._context
         context.pace.asks()
         ticket = self._asked_ticket = context.readers.ticket
+        event("quorum: voters asked for waiting reads", slot=self._history.slot + 1)
         try:
             answered = await self._get_current()
             self._outage.clear()

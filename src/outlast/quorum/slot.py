@@ -38,6 +38,7 @@ from outlast.base.errors import (
     Unavailable,
 )
 from outlast.base.marks import reached
+from outlast.base.trace import event
 from outlast.quorum.ballot import Ballot, SlotState, accept, adopted, promise
 from outlast.quorum.figures import Round
 from outlast.quorum.tally import Tally
@@ -190,6 +191,7 @@ class Slot:
     async def fast(self, ballot: Ballot, value: bytes) -> SlotState | None:
         """Create the slot with `value` accepted; the decided state, or None if somebody came between."""
         self._rounds["fast"] += 1
+        event("quorum: round 0 begun", slot=self.number, gateway=ballot.gateway, bytes=len(value))
         state = SlotState(ballot, ballot, value)
         lost = 0
 
@@ -215,6 +217,7 @@ class Slot:
         (`tally.hopeless()`), or, with nothing to propose, that a majority holds nothing accepted.
         """
         self._rounds["ballot"] += 1
+        event("quorum: phase 1 begun", slot=self.number, round=ballot.round, gateway=ballot.gateway)
         promised = await self._promise(lambda state: promise(state, ballot, announced))
         if (state := self.tally.decided()) is not None:
             return state
@@ -233,6 +236,7 @@ class Slot:
     async def announce(self, ballot: Ballot, announced: bytes) -> bool:
         """Leave `announced` at a majority; False if the slot is taken or outvotes the ballot."""
         self._rounds["announcement"] += 1
+        event("quorum: announcement begun", slot=self.number, round=ballot.round, bytes=len(announced))
         promised = await self._promise(lambda state: promise(state, ballot, announced), keep=True)
         return promised is not None and adopted(promised) is None
 
@@ -311,6 +315,7 @@ class Slot:
 
     async def _accept(self, ballot: Ballot, value: bytes) -> SlotState | None:
         """Phase 2."""
+        event("quorum: phase 2 begun", slot=self.number, round=ballot.round, gateway=ballot.gateway)
         self._proposed = ballot, value
         outvoted = 0
 
@@ -392,6 +397,7 @@ class Slot:
     def _remember(self, voter: Voter, vote: Vote) -> None:
         self._check_view(voter)
         self._votes[voter.name] = vote
+        event("quorum: a voter voted", slot=self.number, voter=voter.name, place=vote.held.place)
         self.tally.heard(voter.name, vote.held.state)
 
     def _note_announced(self, vote: Vote | None) -> None:
@@ -419,6 +425,7 @@ class Slot:
             try:
                 await work(voter)
             except (ProviderError, Tampered, ConfigError) as error:
+                event("quorum: a vote failed", slot=self.number, voter=voter.name, error=error)
                 tally.failed(voter.name, error)
                 self._heard(voter, error)
             else:

@@ -177,6 +177,15 @@ class Voter:
             raise Unavailable(self.name, "get", "no answer in time", Cause.TIMEOUT) from error
         return None if reading.held is None else reading.held.state
 
+    async def row(self, slot: int) -> list[Placed]:
+        """All states of the slot's row, without attestation and without a time limit: for inspection."""
+        states: list[Placed] = []
+        while True:
+            content = await _content(self._source, state_key(slot, len(states)))
+            if content is None:
+                return states
+            states.append(self.codec.decode(slot, states[-1] if states else None, content))
+
     async def create(self, slot: int, after: Vote | None, state: SlotState) -> Vote:
         """Give the slot this state after the one that it is known to hold. Raises `Exists`."""
         placed, data = self.codec.encode(slot, None if after is None else after.held, state)

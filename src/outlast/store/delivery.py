@@ -25,6 +25,7 @@ from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import Denied, Full, ProviderError, StoreUnavailable, Unsupported
 from outlast.base.marks import reached
+from outlast.base.trace import event
 from outlast.catalog.records import Extent, Fragment
 from outlast.coding.extent import fragment_key
 from outlast.providers.protocol import Buffer
@@ -116,6 +117,7 @@ class Delivery:
     def start(self) -> None:
         """Send the fragments."""
         assert self._run_task is None, "started once"
+        event("store: an extent is sent", extent=self._extent.id, places=",".join(self._extent.places))
         self._run_task = asyncio.ensure_future(self._run())
 
     async def wait_done(self, early: bool = False) -> None:
@@ -202,6 +204,7 @@ class Delivery:
         if other is None or not self._fleet.available(other.place):
             return False
         reached("delivery: a fragment went to a spare provider")
+        event("store: a fragment moves", extent=self._extent.id, index=one.at.index, to=other.place)
         one.at, one.stage, one.attempts, one.retry_at = other, Stage.WAITING, 0, float("-inf")
         return True
 
@@ -230,6 +233,7 @@ class Delivery:
             task.result()
         except ProviderError as error:
             one.error, one.attested = error, False
+            event("store: a fragment failed", extent=self._extent.id, index=one.at.index, error=error)
             one.attempts += 1
             if isinstance(error, Denied | Full | Unsupported):
                 one.stage = Stage.REFUSED
@@ -248,6 +252,7 @@ class Delivery:
             one.task = asyncio.ensure_future(guard.attest(one.durable_at))
             return
         one.stage, one.data = Stage.DURABLE, ()
+        event("store: a fragment is durable", extent=self._extent.id, index=one.at.index, at=one.at.place)
         self._fleet.answered(one.at.place)
         if self._has_enough():
             self._enough.set()

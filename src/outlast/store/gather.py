@@ -26,6 +26,7 @@ from outlast.base.errors import (
     Tampered,
 )
 from outlast.base.marks import reached
+from outlast.base.trace import event
 from outlast.catalog.records import Extent
 from outlast.coding.extent import ExtentDecoder, fragment_key
 from outlast.providers.protocol import Buffer
@@ -174,6 +175,7 @@ class Gathering:
     def _ask(self, one: FragmentRead) -> None:
         task = asyncio.ensure_future(self._get(one))
         one.ask(task, self._clock.monotonic(), self._late_s(one))
+        event("store: a fragment is read", extent=self._extent.id, index=one.index, at=one.place)
 
     def _rank(self, one: FragmentRead) -> tuple[bool, bool, int, float, int]:
         """First what is known to be there, of providers whose month is not used up; then the fastest.
@@ -226,6 +228,7 @@ class Gathering:
         patient = silent_s >= free_hedge_factor * self._late_s(late)
         if self._hedges.spend(free=patient and not self._fleet.late_until(best.place)):
             reached("gather: hedged")
+            event("store: a read is hedged", extent=self._extent.id, late=late.place, silent_s=silent_s)
             late.stage = ReadStage.LATE
             self._ask(best)
             best.hedges = late
@@ -235,10 +238,12 @@ class Gathering:
             part = task.result()
         except NotFound:
             reached("gather: a fragment was absent")
+            event("store: a fragment is absent", extent=self._extent.id, index=one.index, at=one.place)
             self._fleet.answered(one.place)
             self._notes.lost(self._extent, one.index)
             one.end(ReadStage.USELESS, "absent")
         except ProviderError as error:
+            event("store: a read failed", extent=self._extent.id, index=one.index, error=error)
             one.end(ReadStage.FAILED, str(error))
         else:
             self._fleet.answered(one.place)
@@ -248,6 +253,7 @@ class Gathering:
         for one in self._fragments:
             if one.index in bad:
                 reached("gather: a fragment was damaged")
+                event("store: a fragment is damaged", extent=self._extent.id, index=one.index, at=one.place)
                 one.end(ReadStage.USELESS, "damaged")
                 self._notes.lost(self._extent, one.index)
                 self._fleet[one.place].health.report_corrupt()
