@@ -99,11 +99,17 @@ class Scenario:
         return self.sim.host(f"{name}#{self._hosts}")
 
     async def on_host(self, host: Host, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns, which runs on that machine. Raises `HostDied`."""
+        """What `work` returns, which runs on that machine. Raises `HostDied`.
+
+        A caller that is cancelled meanwhile (a client that gave up) leaves the machine at its work.
+        """
         task = host.spawn(work)
         died = asyncio.ensure_future(host.died.wait())
         try:
             await asyncio.wait([task, died], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # for nobody any more
+            raise
         finally:
             died.cancel()
         if not task.done():
