@@ -70,13 +70,13 @@ format: setup
 	$(BIN)/ruff format .
 
 docs: setup
-	$(BIN)/python -m outlast.cli.reference docs/cli.md
-	$(BIN)/python -m outlast.gateway.s3.compatibility docs/s3-compatibility.md
-	$(BIN)/python -m outlast.outages.incidents.page docs/incidents.md
-	$(BIN)/python -m outlast.testing.cost_table docs/prices.toml docs/costs.md
+	$(BIN)/python -m outlast.cli.reference docs/reference/cli.md
+	$(BIN)/python -m outlast.gateway.s3.compatibility docs/reference/s3-compatibility.md
+	$(BIN)/python -m outlast.outages.incidents.page docs/reference/incidents.md
+	$(BIN)/python -m outlast.testing.cost_table docs/reference/prices.toml docs/reference/costs.md
 
 images: setup
-	$(BIN)/python -m tests.outages.report_screenshots docs/images
+	$(BIN)/python -m tests.outages.report_screenshots docs/guide/images
 
 setup: $(VENV)/.runtime $(VENV)/.dev
 

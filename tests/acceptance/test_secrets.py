@@ -117,7 +117,7 @@ class Echo:
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Search:
-    """Credentials in every way that docs/providers allows."""
+    """Credentials in every way that docs/reference/providers allows."""
     google = '{{"disable_oauth":true,"client_email":"","private_key_id":"","private_key":"{}"}}'
     (tmp_path / "google.json").write_text(google.format(google_file_key))
     profile = f"[somebody]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = {profile_secret}\n"

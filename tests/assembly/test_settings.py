@@ -83,7 +83,7 @@ def test_names_that_could_break_keys_or_files_are_refused(name: str) -> None:
         check_provider_name(name)
 
 
-PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

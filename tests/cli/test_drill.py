@@ -156,5 +156,5 @@ def test_what_makes_no_sense_is_told(shell: Any) -> None:
 
 
 def test_the_page_tells_how_long_a_killed_drill_lasts() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "drills.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "drills.md").read_text(encoding="utf-8")
     assert f"{DrillPace().lease:.0f} s" in page

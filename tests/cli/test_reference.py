@@ -1,4 +1,4 @@
-"""docs/cli.md is what the commands say of themselves, and every command keeps the common rules."""
+"""docs/reference/cli.md is what the commands say of themselves, and every command keeps the common rules."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from outlast.cli.main import app
 from outlast.cli.reference import reference
 
-PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:

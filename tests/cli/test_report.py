@@ -106,5 +106,5 @@ def test_the_docs_tell_of_every_rule() -> None:
     from outlast.outages.model import KINDS
     from outlast.outages.report.sarif import rule_id
 
-    page = (Path(__file__).parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "report.md").read_text(encoding="utf-8")
     assert [kind for kind in KINDS if f"`{rule_id(kind)}`" not in page] == []

@@ -18,7 +18,7 @@ from outlast.outages.what_if import Outage
 from outlast.outages.what_if import what_if as judge
 from outlast.placement.members import Policy
 
-PAGE = (Path(__file__).parents[2] / "docs" / "what-if.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "what-if.md").read_text(encoding="utf-8")
 BIG = hashlib.shake_128(b"big").digest(300_000)
 
 

@@ -1,4 +1,4 @@
-"""The stored format read by its specification alone: docs/formats/fragment.md in plain Python.
+"""The stored format read by its specification alone: docs/internals/formats/fragment.md in plain Python.
 
 Written without `outlast.coding`, so that the two can only agree if the specification is complete. Slow.
 """

@@ -1,4 +1,4 @@
-"""docs/metrics.md lists every metric as it is, and its examples name none that is not."""
+"""docs/reference/metrics.md lists every metric as it is, and its examples name none that is not."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import Metric
 from running_gateway import Client, RunningGateway
 
-PAGE = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
 
 _endings = {
     "counter": ("_total",),

@@ -1,4 +1,4 @@
-"""Journals as they were first written, read by a reader that knows docs/formats/disk-log.md alone."""
+"""Journals as they were first written, read from docs/internals/formats/disk-log.md alone."""
 
 import json
 from collections.abc import Iterator

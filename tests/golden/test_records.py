@@ -111,7 +111,7 @@ def test_every_kind_of_record_has_its_golden_bytes() -> None:
 
 @pytest.mark.parametrize("kind", get_args(AnyRecord), ids=lambda kind: kind.__name__)
 def test_every_record_is_documented_with_its_tag_and_its_fields_in_order(kind: type) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "formats" / "catalog-records.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "internals" / "formats" / "catalog-records.md").read_text()
     cells = [line.strip("| ").split(" | ") for line in page.splitlines() if f" | {kind.__name__} | " in line]
     ((tag, _, fields),) = cells
     assert int(tag) == kind.__struct_config__.tag

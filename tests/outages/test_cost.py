@@ -45,7 +45,7 @@ def test_a_price_that_is_not_known_makes_no_figure() -> None:
 
 
 def test_prices_are_read_from_the_file_that_the_docs_have(tmp_path: Path) -> None:
-    prices = load_egress(Path(__file__).parents[2] / "docs" / "prices.toml")
+    prices = load_egress(Path(__file__).parents[2] / "docs" / "reference" / "prices.toml")
     assert prices.usd_per_gb["Cloudflare"] == 0
     assert "Microsoft" not in prices.usd_per_gb
     for text in ("[Amazon]\negress_gb = 'dear'", "not TOML", "Amazon = 1"):

@@ -245,7 +245,7 @@ def test_an_incident_that_cannot_be_is_refused(phases: list[tuple[int, int]], me
 
 
 def test_the_page_is_what_the_data_say() -> None:
-    page = Path(__file__).parents[2] / "docs" / "incidents.md"
+    page = Path(__file__).parents[2] / "docs" / "reference" / "incidents.md"
     assert page.read_text(encoding="utf-8") == render(), "run the command in its first line"
     for one in load_incidents():
         assert all(source.url in render() for source in one.sources)

@@ -38,7 +38,7 @@ from outlast.outages.report.markup import Html, join, tag
 from outlast.outages.report.page import html_page
 from outlast.outages.report.sarif import report_sarif, rule_id
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "guide"
 PICTURES = ("report", "report-dark", "report-days", "report-phone", "report-phone-dark")
 SECTIONS = ("answer", "baskets", "days", "fixes", "incidents", "drills", "basis")
 NASTY = "</td><script>alert(1)</script> | \"'&<b>`*_[x](y){0}\u202e\x00 ~"

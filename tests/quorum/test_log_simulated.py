@@ -84,7 +84,7 @@ class Scenario:
                 await self.erase_and_take_back()
 
     async def erase_and_take_back(self) -> None:
-        """The order is the whole point: record, then refill, then marker (docs/decisions, amnesia).
+        """The order is the whole point: record, then refill, then marker (docs/internals/decisions, amnesia).
 
         So is that of an erasure: what goes within one operation's time is not noticed in that operation.
         """

@@ -1,4 +1,4 @@
-"""docs/costs.md says what the code does: a change that adds a request fails here."""
+"""docs/reference/costs.md says what the code does: a change that adds a request fails here."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 from outlast.testing.cost_table import Prices, load_prices, render
 from outlast.testing.costs import Count, Share, count
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[2] / "docs" / "reference"
 
 
 @pytest.fixture(scope="module")

@@ -110,4 +110,4 @@ def _fallen_short(found: Capabilities, member: Member | None) -> list[Trouble]:
     return short
 
 
-_mend = "give it back the rights and settings that it had (docs/providers), then probe again"
+_mend = "give it back the rights and settings that it had (docs/reference/providers), then probe again"

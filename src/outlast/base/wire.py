@@ -1,7 +1,7 @@
 """The base of every value that goes to a provider or into the log: a MessagePack array (msgspec).
 
 What has more fields than this version knows is refused: a gateway that left a field out would from then on
-disagree with those that know it. docs/formats says how formats evolve.
+disagree with those that know it. docs/internals/formats says how formats evolve.
 """
 
 from typing import dataclass_transform

@@ -1,7 +1,7 @@
 """The SQLite file under the catalog: only what may be believed is opened, copied, or called sound.
 
-What is read is verified where it is read (docs/decisions/0017-local-state.md). Each page ends with a
-checksum, which SQLite's checksum VFS looks at; `blobs` covers what that does not see. Opening rules out the
+What is read is verified where it is read (docs/internals/decisions/0017-local-state.md). Each page ends with
+a checksum, which SQLite's checksum VFS looks at; `blobs` covers what that does not see. Opening rules out the
 rest: a file without checksums, of another version, or ahead of its own write-ahead log.
 
 From a damaged write-ahead log SQLite takes the transactions before the damage. That is the state after some

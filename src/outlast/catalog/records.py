@@ -2,7 +2,7 @@
 
 A record is a wish with its condition. It is judged when it is applied, in the log's order, by every
 gateway alike; that judgement is what makes conditional writes linearizable. Records are MessagePack
-arrays (`msgspec`, `array_like`), tagged by their first element. `docs/formats/` is their specification.
+arrays (`msgspec`, `array_like`), tagged by their first element, as docs/internals/formats specifies.
 
 Times are milliseconds since the Unix epoch, for people: no judgement depends on them, since any clock may be
 wrong. Identifiers are 16 random bytes; keys are Unicode as S3 has them. ETags are without quotation marks.
@@ -301,7 +301,7 @@ class ExtentsCollected(Record, tag=16):
 
 
 class ProviderReattached(Record, tag=17):
-    """A provider that lost its marker gets a new one, with a new incarnation (docs/decisions, amnesia).
+    """A provider that lost its marker gets a new one, with a new incarnation (docs/internals/decisions/0003).
 
     Outcome: None.
     """

@@ -5,7 +5,7 @@
   store and ending with the right exit status, printing for people or as JSON, `outlast://` addresses.
 - `transfer`: moving files in and out; used by `cp`, `cat` and `rm`.
 - `demo/`: the demonstration that `make demo` runs.
-- `reference`: writes docs/cli.md from the commands themselves.
+- `reference`: writes docs/reference/cli.md from the commands themselves.
 
 A verb opens the store by itself: no gateway needs to run. Exit status 0: done; 1: it could not be done
 (what and what to do about it are on standard error); 2: the command line was wrong; 130: interrupted.

@@ -1,6 +1,6 @@
-"""docs/cli.md, written from the commands themselves; a test keeps it current. `make docs` runs this.
+"""docs/reference/cli.md, written from the commands themselves by `make docs`; a test keeps it current.
 
-python -m outlast.cli.reference docs/cli.md
+python -m outlast.cli.reference docs/reference/cli.md
 """
 
 import inspect

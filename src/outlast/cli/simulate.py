@@ -5,7 +5,7 @@ Outages and losses are drawn at random, with the rates of a table, for every cau
 many are away at once. Without `--providers` it is your own store, as its members and policy are now.
 
 Every figure comes with its 95 % interval, how many failures were seen, and all that was assumed.
-[The simulation](simulate.md) tells what stands behind it.
+[The simulation](../guide/simulate.md) tells what stands behind it.
 """
 
 from pathlib import Path

@@ -5,7 +5,7 @@ WHAT is a provider's name, a failure domain such as `operator=Amazon`, or a name
 
 The answer is worked out from what lies where in fact, not from what the policy wants; nothing is touched.
 Who is not well at the moment counts as away too (`--well`: as if all were). What is not known is said to be
-`unknown`, with the best and the worst that it may be. `docs/what-if.md` tells how each answer is got.
+`unknown`, with the best and the worst that it may be. `docs/guide/what-if.md` tells how each answer is got.
 
 The verdicts, from the best: `nothing`, `redundancy-less` (no request fails, and less may fail after it),
 `write-loss`, `read-loss`, `data-loss`, `unknown`. With `--fail-if` the exit status is 3 if one of them is as
@@ -72,7 +72,7 @@ def what_if(
         bool, typer.Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
     ] = False,
     prices: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What reading costs, as docs/prices.toml has it.")
+        Path | None, typer.Option(metavar="FILE", help="Prices of reads (docs/reference/prices.toml).")
     ] = None,
     fail_if: Annotated[
         FailLevel | None,

@@ -6,8 +6,8 @@ a copy.
 
 What is stored is only the pieces and the parity. The work is done by ISA-L through `pyeclib`, which
 wants a header of its own before each share; that header is made here afresh for each use and never
-stored. So the format depends on the mathematics alone (`docs/formats/fragment.md`), and nothing that a
-provider sends reaches the C library's header parser, which ends the process on some bad headers.
+stored. So the format depends on the mathematics alone (docs/internals/formats/fragment.md), and nothing that
+a provider sends reaches the C library's header parser, which ends the process on some bad headers.
 
 There is no check in here: damaged shares give wrong bytes. `extent` adds the checks.
 

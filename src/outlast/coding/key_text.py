@@ -6,7 +6,7 @@ read it. A locked one holds the key in a `Box` whose key is made from the passph
 The recovery sheet is for paper. Its alphabet (Crockford's base 32) has no letters that look like
 digits, and each of its four lines carries its own check, so that a slip of the pen is found in its line.
 
-`docs/formats/key-file.md` has the exact form.
+`docs/internals/formats/key-file.md` has the exact form.
 """
 
 import hashlib

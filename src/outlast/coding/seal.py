@@ -15,7 +15,7 @@ Both bind associated data: what the sealed bytes are for. Bytes moved elsewhere 
 The data key of an extent is itself kept in a `Box` message that binds the extent's id, size and layout
 (`wrap_key`), so that none of these can be altered apart from the others.
 
-Specifications: https://c2sp.org/XAES-256-GCM, NIST SP 800-38D. `docs/formats/seal.md` has the bytes.
+Specifications: https://c2sp.org/XAES-256-GCM, NIST SP 800-38D. docs/internals/formats/seal.md has the bytes.
 """
 
 from cryptography.exceptions import InvalidTag

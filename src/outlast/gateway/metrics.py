@@ -2,8 +2,8 @@
 
 Nothing is counted here: the parts count for themselves, in plain figures (`Store.figures`,
 `Service.traffic`), and these collectors read them when somebody asks. Every family is always there, with its
-help text, also while it has no values yet; `docs/metrics.md` lists them all, and a test holds the two
-together.
+help text, also while it has no values yet; `docs/reference/metrics.md` lists them all, and a test compares
+the two.
 
 The invariant: a label's value is a provider's name, a verb, an S3 operation or a word from a fixed list.
 No name of a bucket or key, no URL and no secret can get in here, and the number of series is bounded.

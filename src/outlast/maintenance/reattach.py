@@ -1,6 +1,6 @@
 """Taking back a provider that lost its marker: it was erased, or an old copy of it has come back.
 
-The order is the whole point (docs/decisions, amnesia): a record in the log gives the provider a new
+The order is the whole point (docs/internals/decisions/0003): a record in the log gives the provider a new
 incarnation; then its log is begun anew, such that no earlier marker stands for it; then it receives every
 decided slot; then its new marker is written, and from then on it votes and takes data again. A drill that it
 was in has ended with that. Stopping anywhere in between leaves it estranged, and doing it again is right.

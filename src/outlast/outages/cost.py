@@ -57,6 +57,6 @@ def load_egress(path: Path) -> Egress:
         prices = {name: float(told["egress_gb"]) for name, told in tables.items() if "egress_gb" in told}
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"{path}: no prices can be read from it: {error}", "see docs/prices.toml"
+            f"{path}: no prices can be read from it: {error}", "see docs/reference/prices.toml"
         ) from error
     return Egress(prices)

@@ -39,5 +39,5 @@ def check_no_secret(name: str, parts: SplitResult) -> None:
     if "@" in parts.netloc:
         raise ConfigError(
             f"provider {name}: a URL must not hold a password or a key",
-            "name the environment variable that holds it: see docs/providers",
+            "name the environment variable that holds it: see docs/reference/providers",
         )

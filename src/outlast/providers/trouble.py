@@ -141,11 +141,12 @@ _of_class: tuple[tuple[type[ProviderError], str, str], ...] = (
 )
 _first = "see that its credential is the right one, neither expired nor revoked, and that it"
 _rights = {
-    "get": f"{_first} may read there (docs/providers)",
-    "head": f"{_first} may read there (docs/providers)",
-    "list": f"{_first} may list there (docs/providers)",
-    "put": f"{_first} may write there (docs/providers)",
-    "delete": f"{_first} may delete there; a lock or retention policy may forbid it, too (docs/providers)",
+    "get": f"{_first} may read there (docs/reference/providers)",
+    "head": f"{_first} may read there (docs/reference/providers)",
+    "list": f"{_first} may list there (docs/reference/providers)",
+    "put": f"{_first} may write there (docs/reference/providers)",
+    "delete": f"{_first} may delete there; a lock or retention policy may forbid it, too"
+    " (docs/reference/providers)",
 }
 _look = "see that it is there (mounted), and that the user who runs this may use it"
 _of_cause = {

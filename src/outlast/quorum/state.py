@@ -5,7 +5,7 @@ end of all rounds, or a value that lost with a ballot that makes it look chosen.
 proof, a seal over nothing that binds the state to its voter, slot, and place in the row. What is left to a
 lying voter is to hide states that it was given.
 
-The bytes are specified in docs/formats/log.md.
+The bytes are specified in docs/internals/formats/log.md.
 """
 
 import hashlib

@@ -5,7 +5,7 @@ that it has voted in; counting such an answer could decide a slot twice. So ever
 (`providers.wrap.attest`): it counts only if the provider's marker, which any erasure takes along, was there
 with the incarnation that the catalog expects. An erased, emptied, swapped, or re-mounted provider is
 `Estranged` until it is reattached, which gives it a new incarnation through the log
-(docs/decisions/0003-amnesia.md).
+(docs/internals/decisions/0003-amnesia.md).
 
 A `Vote` names the incarnation under which it was given. Nothing that was learned from a voter outlives
 its incarnation: `quorum.slot` counts only votes of the present one.

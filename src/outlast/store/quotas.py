@@ -7,8 +7,8 @@ never refused: votes, small objects in the log, repair.
 
 Bytes are the catalog's, the same for every gateway, and what this one has under way. Requests and bytes read
 are this gateway's own, by the meter, and what the others have reported to the catalog: each its whole month
-so far, seldom (docs/decisions/0011-quotas.md). So a month's figures are minutes old, and what a command of a
-few requests used is not reported at all.
+so far, seldom (docs/internals/decisions/0011-quotas.md). So a month's figures are minutes old, and what a
+command of a few requests used is not reported at all.
 """
 
 import asyncio

@@ -8,7 +8,7 @@ tenth of the reads of large objects, by chance.
     counted = count(voters=3, data_only=0)
     counted["PUT 4 KiB"].voters.writes  # 3.0
 
-A test holds `docs/costs.md` to these numbers, so a change that adds a request shows.
+A test holds `docs/reference/costs.md` to these numbers, so a change that adds a request shows.
 """
 
 import asyncio

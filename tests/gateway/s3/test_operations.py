@@ -97,7 +97,7 @@ def test_every_header_of_served_operations_is_honoured_or_refused() -> None:
 
 
 def test_the_document_is_what_the_code_says() -> None:
-    document = Path(__file__).parents[3] / "docs" / "s3-compatibility.md"
+    document = Path(__file__).parents[3] / "docs" / "reference" / "s3-compatibility.md"
     assert document.read_text() == render(), "run the command in its first line"
 
 

@@ -99,7 +99,7 @@ def test_another_time_to_repair_is_told_as_given() -> None:
 
 
 def test_the_page_shows_the_default_table() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "simulate.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[3] / "docs" / "guide" / "simulate.md").read_text(encoding="utf-8")
     for one in default_rates().causes:
         lasts = "as the incidents" if one.hours == "incidents" else one.duration or "until repaired"
         row = f"| {one.name} | {one.rate:g} | {lasts} |"

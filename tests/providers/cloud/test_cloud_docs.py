@@ -11,7 +11,7 @@ from outlast.providers.cloud.quirks import find_operator, operators
 from outlast.providers.longtail import address as longtail
 from outlast.providers.wrap.retry import passing
 
-docs = Path(__file__).parents[3] / "docs/providers"
+docs = Path(__file__).parents[3] / "docs/reference/providers"
 clouds = (docs / "clouds.md").read_text()
 
 

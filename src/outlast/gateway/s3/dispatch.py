@@ -1,7 +1,7 @@
 """Which function serves which operation.
 
-Operations that are not here are refused by name. `docs/s3-compatibility.md` is made from this table and
-the first lines of the functions' docstrings, so what it says is what is served.
+Operations that are not here are refused by name. `docs/reference/s3-compatibility.md` is made from this table
+and the first lines of the functions' docstrings, so what it says is what is served.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -2,7 +2,7 @@
 
 An incident says whom it hit (`scope`), when and in which shape (`phases`), and what was told of it. What no
 source says is not made up: a scope that is only likely has `sure = false`, a figure that had to be chosen
-has `assumed = true`, and `told.unknown` says what stayed open. `docs/incidents.md` is made from the files.
+has `assumed = true`, and `told.unknown` says what stayed open. docs/reference/incidents.md is made of these.
 
 It is the past, not a forecast: how often such things happen is not in here.
 """

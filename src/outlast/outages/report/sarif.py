@@ -63,7 +63,9 @@ def _rule(kind: str) -> dict[str, Any]:
             "text": f"{what} fails, and then reads or writes fail or data are lost, or may be:"
             " more hangs on it than the store tolerates."
         },
-        "help": {"text": "outlast what-if tells it at length; docs/what-if.md tells how it is worked out."},
+        "help": {
+            "text": "outlast what-if tells it at length; docs/guide/what-if.md tells how it is worked out."
+        },
         "defaultConfiguration": {"level": "warning"},
     }
 

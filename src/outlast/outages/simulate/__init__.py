@@ -13,8 +13,8 @@ The way of a simulation:
     forecast     all of it for one store
 
 What is from `process` to `measure` knows nothing of stores: it is the textbook's. Chance is a numpy generator
-that is passed in; the same seed gives the same figures. docs/simulate.md has the theory, and what is not
-modelled.
+that is passed in; the same seed gives the same figures. docs/guide/simulate.md has the theory, and what is
+not modelled.
 """
 
 from outlast.outages.simulate.causes import (

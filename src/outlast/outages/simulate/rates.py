@@ -114,7 +114,7 @@ def parse_rates(text: str, name: str) -> Rates:
     return rates
 
 
-_form = "its form is told in the default one: docs/simulate.md"
+_form = "its form is told in the default one: docs/guide/simulate.md"
 
 
 def _check(holds: bool, name: str, problem: str) -> None:

@@ -7,7 +7,7 @@ obstore follows redirects, and a PUT that is answered by 303 becomes a GET that 
 requests through whatever proxy the environment names. Neither can be switched off. So it is told of a proxy
 that nobody listens at, for all hosts but the provider's own and those that give out credentials: what was
 sent there goes there and nowhere else, and a redirect to another host fails. (One to the same host is
-followed. It is the provider that answers so: docs/decisions/0015 says why that does no harm.)
+followed. It is the provider that answers so: docs/internals/decisions/0015 says why that does no harm.)
 
 The store's own errors are not passed on: one about a malformed key may quote it.
 """
@@ -79,7 +79,7 @@ def open_cloud(
     if store is None:
         raise ConfigError(
             f"provider {name}: its credential or options are not in the form that this cloud wants",
-            "see docs/providers/clouds.md for what each cloud takes",
+            "see docs/reference/providers/clouds.md for what each cloud takes",
         )
     _drain_at_exit()
     return CloudProvider(name, store, _dialects[address.kind], deadline_s)

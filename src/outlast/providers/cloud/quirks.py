@@ -1,4 +1,4 @@
-"""What operators do differently, as data. docs/providers/clouds.md has it with sources; a test compares.
+"""What operators do differently, as data. A test compares docs/reference/providers/clouds.md, with sources.
 
 An operator is recognised by its endpoint's host. This is for guesses only (what a provider shares with
 others, how often one name may be written); what a provider can do is measured by the probe, never looked up

@@ -17,7 +17,7 @@ What was acknowledged can rot into the shape of remains, too (a sector that read
 says how many records its writer knew in how many durable bytes (`known`, `records`); where fewer are found,
 it is not remains that are there, and the journal is dirty.
 
-docs/formats/disk-log.md is the specification, with the arguments.
+docs/internals/formats/disk-log.md is the specification, with the arguments.
 """
 
 import struct
