@@ -1,5 +1,5 @@
 # make demo    a store over four directories that loses two of them, one after the other; ends by itself
-# make test    everything that CI runs: format, lint, types, import layers, tests
+# make test    everything that CI runs: format, lint, types, import layers, spelling, tests
 # make fast    the same without the slow tests
 # make many    all tests with fresh examples, and with many more seeds and rounds
 # make incidents  plays every known incident on emulated clouds (make test: one of each form)
@@ -64,6 +64,7 @@ checks: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -110,6 +110,17 @@ def test_every_module_says_what_it_is() -> None:
     assert undocumented == []
 
 
+@pytest.mark.parametrize(
+    "package", sorted(SOURCE.rglob("__init__.py")), ids=lambda path: relative(path.parent)
+)
+def test_a_package_names_each_of_its_modules(package: Path) -> None:
+    """A newcomer reads a folder's `__init__.py` first: it says what is in there, all of it."""
+    named = set(re.findall(r"\w+", ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))) or ""))
+    modules = {path.stem for path in package.parent.glob("*.py") if not path.stem.startswith("__")}
+    folders = {path.parent.name for path in package.parent.glob("*/__init__.py")}
+    assert (modules | folders) - named == set()
+
+
 def test_no_module_has_a_name_that_says_nothing() -> None:
     banned = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
     assert [relative(path) for path in MODULES if path.stem in banned] == []

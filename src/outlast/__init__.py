@@ -10,13 +10,14 @@ From Python:
 
 and, through fsspec, any path `outlast://bucket/key` in pandas, pyarrow or DuckDB.
 
-The packages follow the data's way, and imports go one way, downward:
+The packages follow the data, and imports go one way, downward:
 
-- `cli`, `testing`, `embed`: the command line; what tests, of ours and of others, stand on; Python programs.
+- `cli`, `testing`, `embed`: the command line; what our tests and those of others use; Python programs.
 - `assembly`: the one place that knows every part: settings in, an open store out.
 - `gateway`: HTTP. S3 requests to calls of the store.
-- `maintenance`: restoring what was lost, deleting what nobody refers to.
-- `store`: the way of one object, there and back.
+- `outages`: what a failure would do: verdicts, drills, reports, and simulated years.
+- `maintenance`: restoring what was lost, deleting what nothing refers to.
+- `store`: writing and reading one object.
 - `catalog`: which bucket and key is which bytes: the log's records, applied in order.
 - `quorum`: agreement over conditional writes.  `placement`: which provider gets what.
 - `providers`: bytes at one place.  `coding`: bytes to sealed fragments and back.

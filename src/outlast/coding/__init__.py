@@ -3,8 +3,7 @@
 keys          the master key and what is derived from it
 key_text      the key file and the recovery sheet, as text
 seal          secrecy and authenticity: short messages, stripes, data keys
-erasure       k + m: any k of the shares give the bytes back
+erasure       k + m: any k of the shares restore the bytes
 geometry      where each stripe's share lies in a fragment
-extent        the whole way: plaintext stripes to fragments, fragments to plaintext stripes
-memory        a setting of the C library that the speed of all this hangs on
+extent        plaintext stripes to fragments, fragments to plaintext stripes
 """

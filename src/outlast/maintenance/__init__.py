@@ -1,16 +1,16 @@
-"""Upkeep: work over all that is stored, that can be stopped at any time and begun again.
+"""Upkeep: work over everything that is stored; it can be stopped at any time and restarted.
 
-By gateways, all the time (`upkeep`):
+Run by every gateway (`upkeep`):
 
-- `follow`: keep the local catalog near the newest.
-- `mender`: restore degraded extents, as soon as there is a place for what is missing.
+- `follow`: keep the local catalog close to the newest slot.
+- `mender`: restore degraded extents, as soon as a provider can take the missing fragments.
 - `sweep`: delete fragments that nothing refers to and never will.
 
-When somebody asks for it:
+Run on demand:
 
-- `repair`: give back what providers lost. It begins with `reattach` (markers and logs; `ownership`: whose a
-  place is), then looks at every extent.
-- `collect`: delete the fragments of what nobody refers to any more.
+- `repair`: give back what providers lost. It begins with `reattach` (markers and logs; `ownership`: to
+  which store a place belongs), then checks every extent.
+- `collect`: delete fragments that nothing refers to any more.
 
-Nothing here is needed for a request to be right.
+No request depends on this package to be correct.
 """

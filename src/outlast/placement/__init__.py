@@ -1,8 +1,8 @@
-"""Placement: which provider gets what, and what that bears. Pure: values in, values out.
+"""Which provider gets what, and how many losses that tolerates. Pure: values in, values out.
 
-members       the words: domains, member, policy (on the wire)
+members       the types: domains, member, policy (on the wire)
 domains       members sorted by what they can lose together
-policy        the layout and voters that follow from a policy; what stands in its way
+policy        the layout and voters that follow from a policy; what prevents them
 plan          the places of one extent's fragments
-margin        how many more losses an extent bears
+margin        how many more losses an extent tolerates
 """

@@ -1,19 +1,18 @@
-"""The way of one object: to the providers, into the catalog, and back.
+"""Writing and reading one object: to the providers, into the catalog, and back.
 
 Top to bottom, as a request goes:
 
 - `store`: the face.  `names`: which names are allowed.  `access`: S3 access keys.
-- `status`: how things are.  `figures`: what has been done, for metrics.
+- `status`: the store's condition.  `figures`: counters, for metrics.
 - `objects`, `multipart`: the records that make bodies objects and parts.
-- `write`: bytes to bodies, and their commit.  `extent_writer`: chunks to stripes to extents.
-  `delivery`: one extent's fragments to their providers.  `digests`, `budget`: hashing beside, bounded memory.
-  `redundancy`: what is done when fragments were lost on the way.  `restore`: fragments made anew.
-- `read`: versions to bytes.  `reading`: what the caller has.  `windows`: which stretches.
-  `feed`: fetched ahead of the consumer.  `read_memory`: within the memory of all readers.
-  `gather`: any k fragments of an extent.  `hedge`: how often a late one may be replaced.
-  `holds`: long readings are not collected from under.
-- `fleet`: the providers, and who is there.  `quotas`: who has room.  `notes`: what was found out about
-  fragments.  `context`: what the parts share.
+- `write`: bytes to bodies, and their commit.  `extent_writer`: chunks to stripes to extents.  `delivery`:
+  one extent's fragments to their providers.  `digests`: hashing in threads.  `budget`: bounded memory.
+  `redundancy`: what happens when fragments were lost on the way.  `restore`: rebuilding fragments.
+- `read`: versions to bytes.  `reading`: what the caller holds.  `windows`: which ranges.  `feed`: fetching
+  ahead of the consumer.  `read_memory`: within the memory of all readers.  `gather`: any k fragments of an
+  extent.  `hedge`: the budget for hedged requests.  `holds`: protects long reads from collection.
+- `fleet`: the providers, and which are available.  `quotas`: which have room.  `notes`: findings about
+  fragments, for repair.  `context`: what the parts share.
 """
 
 from outlast.catalog.listing import Listing

@@ -2,10 +2,10 @@
 
 - `command`: `outlast demo`, its options and its folder.
 - `story`: what happens, in order, and the report.
-- `traffic`: readers that compare everything with what was written, and a writer that goes on writing.
+- `traffic`: readers that compare everything with what was written, and a writer.
 - `gateway`: a real `outlast serve` and the other commands, each in a process of its own.
-- `client`: as much of an S3 client as that needs.
+- `client`: a minimal S3 client.
 
-Nothing here is simulated: real processes, real directories, real requests over HTTP. What is stopped at
-the end is what was started here, by its process, and nothing else.
+Nothing here is simulated: real processes, real directories, real requests over HTTP. At the
+end it stops the processes that it started, and no others.
 """

@@ -1,10 +1,10 @@
-"""Real outages as data: one TOML file each, beside this module, every figure from the sources in the file.
+"""Real outages as data: one TOML file each, in this folder, every figure from the sources in the file.
 
-An incident says whom it hit (`scope`), when and in which shape (`phases`), and what was told of it. What no
-source says is not made up: a scope that is only likely has `sure = false`, a figure that had to be chosen
-has `assumed = true`, and `told.unknown` says what stayed open. docs/reference/incidents.md is made of these.
+An incident says whom it hit (`scope`), when and in which shape (`phases`), and what was reported. Nothing is
+invented: a scope that is only likely has `sure = false`, a figure that had to be chosen has `assumed = true`,
+and `told.unknown` says what remained unknown. `page` writes docs/reference/incidents.md from these files.
 
-It is the past, not a forecast: how often such things happen is not in here.
+This is the past, not a forecast: frequencies are not in here.
 """
 
 from datetime import datetime

@@ -1,20 +1,20 @@
 """Availability and durability over years, by Monte Carlo over correlated outages.
 
-The way of a simulation:
+From inputs to figures:
 
-    rates        how often what fails, and for how long: a table with sources (rates.toml)
+    rates        how often each cause fails, and for how long: a table with sources (rates.toml)
     history      how long real outages lasted, from the incident library
     causes       a store's members and layout -> units (shared causes) and structure functions
     process      units that fail and are repaired; durations
     structure    from failed units to a failed system
     cycles       many histories side by side, plain or under failure biasing
     estimates    from cycles to figures with intervals
-    measure      plain sampling first, failure biasing where that saw too little
+    measure      plain sampling first, failure biasing where that saw too few failures
     forecast     all of it for one store
 
-What is from `process` to `measure` knows nothing of stores: it is the textbook's. Chance is a numpy generator
-that is passed in; the same seed gives the same figures. docs/guide/simulate.md has the theory, and what is
-not modelled.
+The modules from `process` to `measure` know nothing of stores: they follow the textbook. Chance is a numpy
+generator that is passed in; the same seed gives the same figures. docs/guide/simulate.md has the theory, and
+what is not modelled.
 """
 
 from outlast.outages.simulate.causes import (

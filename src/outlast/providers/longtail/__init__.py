@@ -1,5 +1,5 @@
-"""Places for bytes that know no conditional writes, through opendal: data only.
+"""Storage without conditional writes, through opendal: data only.
 
-Tried here for real: WebDAV. `address` reads URLs without importing anything, `provider` has the verbs,
-`failures` tells what went wrong.
+The tests cover WebDAV. `address` reads URLs without importing anything, `opening` makes the provider,
+`provider` has the verbs, `failures` maps errors to causes.
 """

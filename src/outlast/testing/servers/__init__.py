@@ -1,8 +1,9 @@
-"""Servers of object storage on this computer, as processes of their own, for tests and measurements.
+"""Object storage servers on this computer, as processes, for tests and measurements.
 
-Real ones where they can be had (OpenStack Swift), emulators where not (moto, Azurite), and a WebDAV server.
+Real ones where possible (`swift`, `webdav`), emulators elsewhere (`moto`, `azurite`, `gcs`). `process` runs
+them, `line` is the network to them, and `refusing_proxy` an administrator who takes rights away.
 Each module has `start(folder) -> Server`. What it needs is installed on first use below `build/servers`,
-never into the project's own environment; `CannotHave` says why that did not work.
+never into the project's own environment; `CannotHave` says why that failed.
 """
 
 from outlast.testing.servers.process import CannotHave, Server
