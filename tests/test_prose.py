@@ -98,8 +98,8 @@ PHRASES = (
 # By package: how many hits it has at most. Written by this file when it is run.
 UNCONVERTED: dict[str, int] = {
     ".": 1,
-    "assembly": 37,
-    "base": 22,
+    "assembly": 38,
+    "base": 24,
     "catalog": 70,
     "cli": 85,
     "cli/demo": 9,
@@ -107,7 +107,7 @@ UNCONVERTED: dict[str, int] = {
     "embed": 5,
     "gateway": 30,
     "gateway/s3": 74,
-    "maintenance": 25,
+    "maintenance": 26,
     "outages": 37,
     "outages/drill": 12,
     "outages/incidents": 6,
@@ -124,7 +124,7 @@ UNCONVERTED: dict[str, int] = {
     "testing": 60,
     "testing/servers": 6,
     "testing/siege": 32,
-    "testing/swarm": 43,
+    "testing/swarm": 44,
 }
 
 

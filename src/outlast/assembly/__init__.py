@@ -4,6 +4,7 @@
 - `opening`: a context manager that opens a store by its settings.  `build`: values to components.  `wire`:
   the one wiring, also used by the simulator.  `rebuild`: a damaged local catalog, while serving.
   `providers`: each provider with faults and guard around it.  `logs`: where log lines go.
+  `flight_recorder`: the last trace events, for a dump.
 - `create`: a new store.  `survey`: what its providers can do.  `recovery`: the settings of an existing
   store.
 - `diagnosis`: what is wrong with a store, and what to do about it.  `examination`: the same of one

@@ -5,8 +5,8 @@
 - `concurrency`: waiting for the first few of many; hashing off the event loop.
 - `memory`: the C allocator's settings.
 - `wire`: the base of every value that is stored.  `figures`: counts, sizes, and times as people read them.
-- `histogram`: a histogram with fixed bounds.  `marks`, `points`: coverage marks and crash points; they do
-  nothing in production.
+- `trace`: events, step by step, for a listener.  `histogram`: a histogram with fixed bounds.  `marks`,
+  `points`: coverage marks and crash points; they do nothing in production.
 
 Nothing here knows what a store is. This package imports no other.
 """

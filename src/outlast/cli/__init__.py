@@ -7,8 +7,8 @@
 - `scene`: the store as it is now.  `remedies`: what to do about each error.  `folders`, `listing`,
   `progress`, `times`: for whole folders, pages of lists, copies under way, and points in time.
 - `forecasting`, `report_output`, `what_if_output`: how those answers are printed.
-- The verbs: `bucket`, `cat`, `collect`, `cp`, `doctor`, `drill`, `init`, `key`, `ls`, `provider`,
-  `recover`, `repair`, `report`, `rm`, `serve`, `simulate`, `status`, `what_if`.
+- The verbs: `bucket`, `cat`, `collect`, `cp`, `doctor`, `drill`, `init`, `inspect`, `key`, `ls`,
+  `provider`, `recover`, `repair`, `report`, `rm`, `serve`, `simulate`, `status`, `what_if`.
 - `demo/`: the demonstration that `make demo` runs.
 - `reference`: writes docs/reference/cli.md from the commands themselves.
 

@@ -10,6 +10,7 @@ Run on demand:
 
 - `repair`: give back what providers lost. It begins with `reattach` (markers and logs; `ownership`: to
   which store a place belongs), then checks every extent.
+- `inspection`: show one slot, extent, or object, and check what the providers hold of it.
 - `collect`: delete fragments that nothing refers to any more.
 
 No request depends on this package to be correct.

@@ -1,9 +1,9 @@
 """Shipped with the store: what proves that a provider, a gateway or a whole store keeps its promises.
 
 - `conformance`: the provider protocol's promises as tests, for authors of providers.
-- `simulation`: virtual time and a seed.  `loop`: its event loop.  `network`: latencies and cut
-  links.  `places`: providers in memory to which faults happen.  `memory_store`: a whole store over dicts,
-  one call away.
+- `simulation`: virtual time and a seed.  `loop`: its event loop.  `network`: latencies and cut links.
+  `places`: providers in memory to which faults happen.  `memory_store`: a whole store over dicts, one call
+  away.
 - `workload`: clients that check what they read.  `targets`: what they drive.  `history`: whether what they
   saw is linearizable.
 - `checkers`, `store_checkers`: invariants that are checked at every write.  `states`: what they read at a
