@@ -3,23 +3,23 @@
 # make fast    the same without the slow tests
 # make many    all tests with fresh examples, and with many more seeds and rounds
 # make incidents  plays every known incident on emulated clouds (make test: one of each form)
-# make siege   gateways, clients, and all that can go wrong, for MINUTES=10; repeats a siege with SEED=
-# make soak    fresh seeds of the simulator for MINUTES=10, from SEED= on; prints how to repeat what fails
+# make siege   gateways, clients, and everything that can go wrong, for MINUTES=10; repeats a siege with SEED=
+# make soak    fresh seeds of the simulator for MINUTES=10, from SEED= on; prints how to repeat a failure
 # make mutants reintroduces known bugs, one by one; prints how many seeds of the simulator each needed
-# make bench   measures the store beside the limits of this machine; writes build/bench.json
-# make format  formats and mends what ruff can mend
-# make docs    writes anew the pages that are generated from the code
-# make images  takes the pictures of the report for the docs anew (needs Chromium)
-# make lock    resolves the dependencies anew (requirements/*.txt, with hashes)
+# make bench   measures the store and the limits of this machine; writes build/bench.json
+# make format  formats, and fixes what ruff can fix
+# make docs    regenerates the pages that are generated from the code
+# make images  retakes the pictures of the report for the docs (needs Chromium)
+# make lock    resolves the dependencies again (requirements/*.txt, with hashes)
 #
-# Everything is set up by itself in .venv from the locked requirements; nothing outside of this folder
-# is touched, but for Debian's rclone, restic and Chromium, which `make test` installs when it may.
+# Each command sets itself up in .venv from the locked requirements. Nothing outside this folder is touched,
+# except for Debian's rclone, restic, and Chromium, which `make test` installs when it may.
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 UV     := $(BIN)/uv
-# Two test processes more than there are cores: many tests wait. Those of one xdist_group stay in one process.
+# Two more test processes than cores: many tests wait. Those of one xdist_group stay in one process.
 PYTEST ?= $(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )) --dist loadgroup
 
 .DEFAULT_GOAL := help
@@ -40,7 +40,7 @@ fast: setup checks
 incidents: setup
 	OUTLAST_TEST_INCIDENTS=all $(BIN)/pytest -s tests/acceptance/test_incidents.py
 
-# OPTIONS="--nemeses erase slow --providers 3": instead of what the seed says; `--help` lists them.
+# OPTIONS="--nemeses erase slow --providers 3" overrides what the seed says; `--help` lists them.
 siege: MINUTES ?= 10
 siege: $(VENV)/.runtime
 	$(BIN)/python -m outlast.testing.siege --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(OPTIONS)
@@ -49,7 +49,7 @@ soak: MINUTES ?= 10
 soak: $(VENV)/.runtime
 	$(BIN)/python -m outlast.testing.swarm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
-# Fresh examples, and many more seeds and rounds than the run has.
+# Fresh examples, and many more seeds and rounds than `make test`.
 many: setup
 	HYPOTHESIS_PROFILE=soak OUTLAST_TEST_MANY=1 $(PYTEST)
 
@@ -82,7 +82,7 @@ images: setup
 setup: $(VENV)/.runtime $(VENV)/.dev
 
 $(UV): requirements/uv.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Outlast needs Python 3.11 or newer; say which by: make PYTHON=/path/to/python3.11 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Outlast needs Python 3.11 or newer; choose one with: make PYTHON=/path/to/python3.11 ...")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $(UV)
@@ -96,9 +96,8 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
-# The real clients, the browser, faketime, and what installs an emulator (Azurite), that some tests drive. Where they
-# cannot be had, those tests say that they are skipped (and fail when CI=true). A browser without any font
-# shows nothing.
+# The real clients, the browser, faketime, and npm for an emulator (Azurite), which some tests drive. Without them,
+# those tests are skipped with a message (and fail when CI=true). A browser without any font shows nothing.
 clients:
 	@missing=$$(for tool in rclone restic faketime; do command -v $$tool >/dev/null || echo $$tool; done; \
 	  command -v npm >/dev/null || echo npm; \
@@ -112,7 +111,7 @@ clients:
 	echo "*** not installed and not installable here:" $$missing; \
 	echo "*** the tests that drive them are SKIPPED (as root: apt-get install" $$missing")"
 
-# The index that is used is the one of whoever runs this; it does not get into the files.
+# The index is the one that your pip uses; its address does not get into the files.
 COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade --custom-compile-command "make lock"
 
 lock: $(UV)
