@@ -29,6 +29,20 @@ def test_files_and_tests_that_a_page_names_exist(page: Path) -> None:
     assert sorted(path for path in paths_in(page) if not defined(path)) == []
 
 
+def anchors(page: Path) -> set[str]:
+    """As code hosts make them of headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    plain = [re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower() for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", heading).strip().replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_into_a_page_lead_to_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    targets = [(page.parent / file if file else page, anchor) for file, anchor in links if "://" not in file]
+    assert [anchor for target, anchor in targets if anchor not in anchors(target)] == []
+
+
 def test_the_index_has_every_page() -> None:
     """Directly, or through the index of its folder."""
     indexes = [DOCS / "README.md", *DOCS.rglob("README.md")]
