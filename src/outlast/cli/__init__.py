@@ -3,9 +3,9 @@
 - `main`: the table of commands, and `main()`.
 - `options`, `session`, `output`, `address`: what the verbs share: their common options, opening the store
   and ending with the right exit status, printing for people or as JSON, `outlast://` addresses.
-- `transfer`: moving files in and out; used by `cp`, `cat` and `rm`.
+- `transfer`: moving files in and out; used by `cp`, `cat`, and `rm`.
 - `scene`: the store as it is now.  `remedies`: what to do about each error.  `folders`, `listing`,
-  `progress`, `times`: for whole folders, pages of lists, copies under way, and points in time.
+  `progress`, `times`: for whole folders, pages of lists, running copies, and points in time.
 - `forecasting`, `report_output`, `what_if_output`: how those answers are printed.
 - The verbs: `bucket`, `cat`, `collect`, `cp`, `doctor`, `drill`, `init`, `inspect`, `key`, `ls`,
   `provider`, `recover`, `repair`, `report`, `rm`, `serve`, `simulate`, `status`, `what_if`.

@@ -1,4 +1,4 @@
-"""Shipped with the store: what proves that a provider, a gateway or a whole store keeps its promises.
+"""Shipped with the store: what proves that a provider, a gateway, or a whole store keeps its promises.
 
 - `conformance`: the provider protocol's promises as tests, for authors of providers.
 - `simulation`: virtual time and a seed.  `loop`: its event loop.  `network`: latencies and cut links.

@@ -7,7 +7,7 @@ In the order in which a request meets them:
   `operations`: which operation; every operation of S3 is listed.
 - `claims`, `signature`, `signing`: AWS Signature Version 4.  `access`: what a key may do.
 - `dispatch`: which function serves which operation.  `refusals`: unsupported features, which are refused.
-- `call`: one request under way.  `payload`, `chunked`, `checksums`: its body, decoded and verified.
+- `call`: one request in progress.  `payload`, `chunked`, `checksums`: its body, decoded and verified.
 - The operations: `buckets`, `list_objects`, `list_uploads`, `put_object`, `get_object`, `delete_object`,
   `copy_object`, `multipart`, `parts`; `unset` answers for features that are never enabled.
 - `conditions`, `copy_source`, `attributes`, `dates`, `xml`: what they share.  `errors`: S3's error codes.
