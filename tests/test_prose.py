@@ -201,16 +201,16 @@ def test_pages_are_plain_english(page: Path) -> None:
 def texts(module: Path) -> Iterator[tuple[int, str, bool]]:
     """(line, text, whether it is a help text) of each docstring, comment, and message."""
     source = module.read_text(encoding="utf-8")
-    tree = ast.parse(source)
+    nodes = list(ast.walk(ast.parse(source)))
     helps = {
         id(keyword.value)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Call)
         for keyword in node.keywords
         if keyword.arg == "help"
     }
-    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
-    for node in ast.walk(tree):
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    for node in nodes:
         if isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in parts:
             text = _text_of(node)
             if " " in text.strip():
