@@ -43,6 +43,17 @@ def test_links_into_a_page_lead_to_a_heading(page: Path) -> None:
     assert [anchor for target, anchor in targets if anchor not in anchors(target)] == []
 
 
+def test_pages_that_the_code_names_exist() -> None:
+    """In full, or up to a decision's number."""
+    named = {
+        (str(file.relative_to(ROOT)), match.rstrip("."))
+        for file in [ROOT / "Makefile", *(ROOT / "src").rglob("*.py"), *(ROOT / "src").rglob("*.toml")]
+        for match in re.findall(r"\bdocs/[\w./-]+", file.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 30
+    assert [(file, page) for file, page in sorted(named) if not list(ROOT.glob(f"{page}*"))] == []
+
+
 def test_the_index_has_every_page() -> None:
     """Directly, or through the index of its folder."""
     indexes = [DOCS / "README.md", *DOCS.rglob("README.md")]
