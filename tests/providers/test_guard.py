@@ -111,6 +111,46 @@ def test_a_large_call_has_time_for_its_bytes() -> None:
     run(main, watch=False)
 
 
+def test_a_slow_provider_is_given_more_time_and_is_not_down() -> None:
+    """Large calls time out three at a time, beside small ones that are answered."""
+
+    async def main(scene: Scene) -> None:
+        large, quick = bytes(8 << 20), scene.memory.put
+
+        async def put(key: str, data: Data, under: Marker | None = None) -> None:
+            await scene.sim.clock.sleep(0.1 if len(data) < 100 else 100)
+            await quick(key, data, under)
+
+        scene.memory.put = put  # type: ignore[method-assign]
+        sending_s = []
+        for _ in range(5):
+            began = scene.sim.clock.monotonic()
+            outcomes = await asyncio.gather(
+                *(scene.guard.put(f"{number}", large) for number in range(3)), return_exceptions=True
+            )
+            assert scene.guard.health.available
+            sending_s.append(scene.sim.clock.monotonic() - began)
+        assert sending_s == pytest.approx([13, 26, 52, 100, 100], abs=0.1)
+        assert outcomes == [None] * 3
+        assert scene.guard.health.findings().failures == {}
+
+    run(main)
+
+
+def test_a_provider_that_answers_nothing_gets_no_more_time() -> None:
+    async def main(scene: Scene) -> None:
+        scene.fault.shape = Shape.HANG
+        for _ in range(2):
+            scene.guard.health.report_probe()
+            began = scene.sim.clock.monotonic()
+            with pytest.raises(Unavailable):
+                await scene.guard.put("b", bytes(4 << 20))
+            assert scene.sim.clock.monotonic() - began == pytest.approx(9, abs=0.1)
+            assert not scene.guard.health.available
+
+    run(main, watch=False)
+
+
 def test_a_listing_that_hangs_in_the_middle_fails() -> None:
     async def main(scene: Scene) -> None:
         seen = []

@@ -12,7 +12,7 @@ from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.genesis import write_genesis
 from outlast.quorum.log import Log, VoterPlace
 from outlast.testing.checkers import LogCheckers
-from outlast.testing.network import FAIR, Link, Weather
+from outlast.testing.network import FAIR, AccessLine, Link, Weather
 from outlast.testing.places import Place
 from outlast.testing.plain_seal import PlainSeal
 from outlast.testing.simulation import Simulation
@@ -78,15 +78,27 @@ class Gateway:
         ]
         attested = [Attest(link, Marker(STORE, link.name, INCARNATION), sim.clock) for link in self.links]
         self.voters = {one.name: one for one in attested}
+        self._sim = sim
+        self._errors = cluster.errors
+        self.speak_through([VoterPlace(one) for one in attested])
+
+    def speak_through(self, places: Sequence[VoterPlace]) -> None:
+        """Begin the log, with its voters there."""
         self.log = Log(
-            [VoterPlace(one) for one in attested],
+            places,
             PlainSeal(),
-            sim.entropy_of(f"{name}/id").bytes(16),
-            sim.clock,
-            sim.entropy_of(name),
+            self._sim.entropy_of(f"{self.name}/id").bytes(16),
+            self._sim.clock,
+            self._sim.entropy_of(self.name),
             self._apply,
-            report=cluster.errors.append,
+            report=self._errors.append,
         )
+
+    def slow_down(self, down_bytes_per_s: float, up_bytes_per_s: float) -> None:
+        """From now on all links share a line that carries no more."""
+        down, up = AccessLine(self._sim.clock, down_bytes_per_s), AccessLine(self._sim.clock, up_bytes_per_s)
+        for link in self.links:
+            link.down, link.up = down, up
 
     def expect(self, name: str, incarnation: bytes) -> None:
         """What the guard does when the log tells of a provider that was taken back."""

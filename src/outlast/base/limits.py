@@ -41,6 +41,12 @@ client_bytes_max = 64 * MIB
 # A log operation that takes longer than this counts as failed, also when its answer comes later. A little
 # longer than a guard's own deadline, so that it is the guard that finds out, and health that hears of it.
 log_operation_s_max = 5.5
+# The slowest link to a provider that a gateway can use. A call of many bytes may take as long as they take at
+# this rate, once the provider has shown that it is slow and not silent.
+link_bytes_per_s_min = 32 * KIB
+# How long one reading of a slot may take in all: 8 MiB at that rate. Each answer on the way is due within
+# `log_operation_s_max`.
+log_read_s_max = 260.0
 # Reports of drills that the catalog keeps. One has a few KiB, and nobody looks further back.
 drill_reports_max = 100
 # Months whose reports of usage the catalog keeps, those that were reported on last: enough that some gateways

@@ -176,6 +176,10 @@ class Health:
             return False
         return self._suspect(direction, now)
 
+    def has_answered(self, verb: str, since: float) -> bool:
+        """Whether a call of this direction was answered since then."""
+        return (self._reading if verb in _reads else self._writing).answered_at > since
+
     def silent(self, now: float) -> bool:
         """As `started`, where no further call begins: those under way are not answered."""
         return self._suspect(self._reading, now) or self._suspect(self._writing, now)

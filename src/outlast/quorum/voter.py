@@ -12,7 +12,8 @@ its incarnation: `quorum.slot` counts only votes of the present one.
 
 On a disk the marker is part of the operation. Over a network it is read beside the operation: a provider
 that is erased between the two reads, within that operation, is not noticed in it. `in_doubt` names the slot
-of such a vote until a later look at the marker confirms it.
+of such a vote until a later look at the marker confirms it. An operation that takes long, over a slow link,
+is followed by a look of its own: the time in which an erasure is not noticed stays short.
 """
 
 import asyncio
@@ -23,13 +24,14 @@ from typing import Protocol, TypeVar
 
 from outlast.base import limits
 from outlast.base.clock import Clock
-from outlast.base.errors import Cause, Estranged, Exists, NotFound, ProviderError, Unavailable
+from outlast.base.errors import Cause, Estranged, Exists, ProviderError, Tampered, Unavailable
 from outlast.base.marks import reached
 from outlast.providers.latency import Latency
 from outlast.providers.protocol import Provider
 from outlast.providers.wrap.attest import Attested
 from outlast.quorum.ballot import SlotState
-from outlast.quorum.state import PLACE_MAX, Placed, StateCodec, state_key
+from outlast.quorum.portions import Arrived, StateReader
+from outlast.quorum.state import PLACE_MAX, STATE_BYTES_MAX, Placed, StateCodec, state_key
 
 T = TypeVar("T")
 
@@ -40,8 +42,6 @@ ROW_READ_AHEAD = 3
 ROW_READ_AHEAD_MAX = 64
 # What the latest states of a row announce is passed on; so many are kept.
 ANNOUNCED_MAX = 64
-# What is sent in an operation may take longer than its answer, by this rate.
-LOG_BYTES_PER_S_MIN = limits.MIB // 2
 # Before anything is known of a voter. Short, so that each is tried early.
 EXPECTED_S_GUESS = 0.01
 # A voter that was late is asked again after this, whoever else suffices: so its guard hears of a silence.
@@ -99,6 +99,7 @@ class Voter:
         self._clock = clock
         self._in_flight = 0
         self._pace = Latency()
+        self._reader = StateReader(self.name, clock, STATE_BYTES_MAX)
         self._late = False
         self._asked_at = float("-inf")
         self._unconfirmed: tuple[int, float] | None = None
@@ -158,7 +159,7 @@ class Voter:
         under = self.incarnation
         try:
             _, incarnation = await self._attested(
-                lambda: self._walk(self.provider, slot, reading, last, width)
+                lambda arrived: self._walk(self.provider, slot, reading, last, width, arrived)
             )
         except Unavailable:
             self._interrupted = slot, under, reading
@@ -169,12 +170,8 @@ class Voter:
 
     async def peek(self, slot: int, last: bool = False) -> SlotState | None:
         """As `read`, without attestation: proves nothing by what is missing."""
-        try:
-            async with asyncio.timeout(limits.log_operation_s_max):
-                reading = _Reading(None)
-                await self._walk(self._source, slot, reading, last, 1)
-        except TimeoutError as error:
-            raise Unavailable(self.name, "get", "no answer in time", Cause.TIMEOUT) from error
+        reading = _Reading(None)
+        await self._in_time("get", lambda arrived: self._walk(self._source, slot, reading, last, 1, arrived))
         return None if reading.held is None else reading.held.state
 
     async def row(self, slot: int) -> list[Placed]:
@@ -191,7 +188,7 @@ class Voter:
         placed, data = self.codec.encode(slot, None if after is None else after.held, state)
         key = state_key(slot, placed.place)
         try:
-            _, incarnation = await self._attested(lambda: self.provider.create(key, data), len(data))
+            _, incarnation = await self._attested(lambda _: self.provider.create(key, data), len(data))
         except ProviderError as error:
             self.refuses = not isinstance(error, Exists)
             raise
@@ -203,11 +200,10 @@ class Voter:
     # ------------------------------------------------------------ pieces
 
     def _resume(self, slot: int, after: Vote | None) -> _Reading:
-        """Where to read on: behind `after`, or where an earlier reading of the row came to its deadline.
+        """Where to read on: behind `after`, or where an earlier reading of the row was interrupted.
 
-        A row can have more states than can be read in one operation. States never change, so what was read
-        of it stays right under the same incarnation; that the voter remembers it is attested by the
-        operation that reads on.
+        States never change, so what was read of a row stays right under the same incarnation; that the voter
+        remembers it is attested by the operation that reads on.
         """
         reading = _Reading(None if after is None else after.held)
         if self._interrupted is None or self._interrupted[:2] != (slot, self.incarnation):
@@ -218,21 +214,20 @@ class Voter:
         reached("voter: a long row is read on")
         return _Reading(earlier.held, earlier.announced.copy())
 
-    async def _walk(self, source: Provider, slot: int, reading: _Reading, last: bool, width: int) -> None:
+    async def _walk(
+        self, source: Provider, slot: int, reading: _Reading, last: bool, width: int, arrived: Arrived
+    ) -> None:
         """Read on, up to the first state with a value, or to the last one.
 
         `width` are read at once. Most rows have one state; of those that have more, several are.
         """
         while (first := 0 if reading.held is None else reading.held.place + 1) <= PLACE_MAX:
-            contents = await asyncio.gather(
-                *(_content(source, state_key(slot, first + ahead)) for ahead in range(width))
-            )
+            keys = [state_key(slot, first + ahead) for ahead in range(width)]
+            contents = await asyncio.gather(*(self._reader.read(source, key, arrived) for key in keys))
             for content in contents:
                 if content is None:
                     return
-                placed = self.codec.decode(slot, reading.held, content)
-                if placed.state.value is not None:
-                    self.check(slot, placed.state.value)
+                placed = self._decode(slot, reading, content)
                 reading.held = placed
                 if placed.state.announced is not None:
                     reading.announced.append(placed.state.announced)
@@ -241,7 +236,17 @@ class Voter:
             width = min(ROW_READ_AHEAD_MAX, max(ROW_READ_AHEAD, 2 * width))
         raise Unavailable(self.name, "get", f"slot {slot} has no last state", Cause.CORRUPT)
 
-    async def _attested(self, operation: Callable[[], Awaitable[T]], size: int = 0) -> tuple[T, bytes]:
+    def _decode(self, slot: int, reading: _Reading, content: bytes) -> Placed:
+        try:
+            placed = self.codec.decode(slot, reading.held, content)
+            if placed.state.value is not None:
+                self.check(slot, placed.state.value)
+        except Tampered:
+            self._reader.forget()
+            raise
+        return placed
+
+    async def _attested(self, operation: Callable[[Arrived], Awaitable[T]], size: int = 0) -> tuple[T, bytes]:
         """What the operation gives, and the incarnation under which it did. `size`: bytes that it sends."""
         if self._in_flight >= OPERATIONS_MAX:
             raise Unavailable(self.name, "vote", "too many votes in flight", Cause.SATURATED)
@@ -249,29 +254,56 @@ class Voter:
         self._asked_at = began = self._clock.monotonic()
         incarnation = self.provider.incarnation
         looking = None if self.provider.attests else asyncio.ensure_future(self.provider.attest())
+
+        async def do(arrived: Arrived) -> T:
+            result = await operation(arrived)
+            if looking is not None:
+                await looking
+            return result
+
         try:
-            async with asyncio.timeout(limits.log_operation_s_max + size / LOG_BYTES_PER_S_MIN):
-                result = await operation()
-                if looking is not None:
-                    await looking
-        except TimeoutError as error:
-            raise Unavailable(self.name, "vote", "no answer in time", Cause.TIMEOUT) from error
+            result = await self._in_time("vote", do, size)
+            if looking is not None and self._clock.monotonic() - began > limits.log_operation_s_max:
+                reached("voter: the marker was seen after a long operation")
+                await self._in_time("vote", lambda _: self.provider.attest())
         finally:
             self._in_flight -= 1
             _let_go(looking)
         if self.provider.incarnation != incarnation:
             raise Estranged(self.name, "vote", "it was taken back while it was asked")
         now = self._clock.monotonic()
-        self._pace.add(now - began, now)
+        # What it took beyond that was the bytes' time, and says nothing about the next answer.
+        self._pace.add(min(now - began, limits.log_operation_s_max), now)
         self._late = False
         return result, incarnation
 
+    async def _in_time(self, verb: str, operation: Callable[[Arrived], Awaitable[T]], size: int = 0) -> T:
+        """Do it, unless no answer `arrived` for too long. `size`: bytes that it sends."""
+        loop = asyncio.get_running_loop()
+        last = loop.time() + limits.log_read_s_max
+        asked_at = self._clock.monotonic()
+        over = False
 
-async def _content(source: Provider, key: str) -> bytes | None:
-    try:
-        return await source.get(key)
-    except NotFound:
-        return None
+        def arrived() -> None:
+            nonlocal asked_at
+            if not over:  # else the operation has failed, and one of its reads still goes on
+                asked_at = self._clock.monotonic()
+                deadline.reschedule(min(loop.time() + limits.log_operation_s_max, last))
+
+        sending_s = size / limits.link_bytes_per_s_min
+        try:
+            async with asyncio.timeout(limits.log_operation_s_max + sending_s) as deadline:
+                return await operation(arrived)
+        except TimeoutError as error:
+            failure = Unavailable(self.name, verb, "no answer in time", Cause.TIMEOUT)
+            failure.__cause__ = error
+        except Unavailable as error:
+            failure = error
+        finally:
+            over = True
+        if failure.cause is Cause.TIMEOUT and not size:
+            self._reader.late(asked_at)
+        raise failure
 
 
 def _let_go(looking: "asyncio.Task[None] | None") -> None:

@@ -8,16 +8,20 @@ has given up: exactly what the provider protocol says of lost answers.
 Invariant: what happens once a call has left the gateway is the network's affair. Cancelling the caller, or
 crashing its (simulated) host, does not call a request back.
 
+A gateway's own line to the internet may be slow, too: all that its links carry shares it (`AccessLine`). What
+nobody waits for any more is carried no further.
+
 It is not the fault wrapper: `providers.wrap.fault` is how a provider misbehaves, this is how far away it is.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
+from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import Cause, Unavailable
@@ -40,6 +44,27 @@ class Weather:
     patience_s: float = 10.0
     """When the caller of a lost call is told `Unavailable`."""
 
+
+class AccessLine:
+    """One direction of a gateway's line. Its calls get equal shares of it, as connections do."""
+
+    def __init__(self, clock: Clock, bytes_per_s: float) -> None:
+        """`bytes_per_s` may be changed at any time."""
+        self.bytes_per_s = bytes_per_s
+        self._clock = clock
+        self._free_at = float("-inf")
+
+    async def carry(self, size: int, needless: Callable[[], bool]) -> None:
+        """Return when `size` bytes have gone through, or are `needless`."""
+        while size > 0 and not needless():
+            now, part = self._clock.monotonic(), min(size, line_quantum_bytes)
+            self._free_at = max(now, self._free_at) + part / self.bytes_per_s
+            await self._clock.sleep(self._free_at - now)
+            size -= part
+
+
+# Calls that share a line take turns with so many bytes.
+line_quantum_bytes = 16 * limits.KIB
 
 FAIR = Weather()
 STORMY = Weather(delay_s=(0.001, 0.5), lost_request=0.03, lost_answer=0.03, stray_request=0.02)
@@ -66,6 +91,10 @@ class Link(Wrapper):
         self.weather = weather
         self.cut: Literal["", "requests", "answers"] = ""
         """What does not get through: requests (nothing is done), or answers (it is done, unheard)."""
+        self.up: AccessLine | None = None
+        """What requests go over; None for a line that is never full."""
+        self.down: AccessLine | None = None
+        """What answers come over."""
         self._clock = clock
         self._entropy = entropy
         self._context = copy_context()
@@ -77,16 +106,16 @@ class Link(Wrapper):
     async def around(self, call: Call, perform: Perform[T]) -> T:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        travel = loop.create_task(self._travel(perform), context=self._context.copy())
+        patience = _Patience(self.weather.patience_s, answer)
+        travel = loop.create_task(self._travel(call, perform, patience), context=self._context.copy())
         # In the network's context: it arrives also when the caller's host has crashed.
         travel.add_done_callback(partial(_arrive, answer), context=self._context)
-        patience = loop.call_later(self.weather.patience_s, _give_up, answer)
         try:
             return await answer
         except _Unheard:
             raise Unavailable(self.name, call.verb, "no answer came", Cause.TIMEOUT) from None
         finally:
-            patience.cancel()
+            patience.end()
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
         call = Call("list", prefix, 0)
@@ -96,8 +125,10 @@ class Link(Wrapper):
     async def _listed(self, prefix: str, start_after: str) -> tuple[Entry, ...]:
         return tuple([entry async for entry in self.inner.list(prefix, start_after)])
 
-    async def _travel(self, perform: Perform[T]) -> T:
+    async def _travel(self, call: Call, perform: Perform[T], patience: "_Patience") -> T:
         await self._clock.sleep(self._entropy.uniform(*self.weather.delay_s))
+        if call.writes:
+            await self._carry(self.up, call.size or 0, patience)
         lost = self.cut == "requests" or self._happens(self.weather.lost_request)
         stray = self._happens(self.weather.stray_request)
         if stray:
@@ -105,11 +136,24 @@ class Link(Wrapper):
         elif lost:
             await self._wait_unheard()
         try:
-            return await perform()
+            result = await perform()
+            if isinstance(result, bytes):
+                await self._carry(self.down, len(result), patience)
+            return result
         finally:
             if stray or self.cut == "answers" or self._happens(self.weather.lost_answer):
                 await self._wait_unheard()
             await self._clock.sleep(self._entropy.uniform(*self.weather.delay_s))
+
+    async def _carry(self, line: AccessLine | None, size: int, patience: "_Patience") -> None:
+        """Carry bytes. Lost is what does not come; what is slow is for the caller to wait for, or not."""
+        if line is None:
+            return
+        patience.end()
+        await line.carry(size, patience.answer.done)
+        if patience.answer.done():
+            raise _Unheard
+        patience.begin()
 
     async def _wait_unheard(self) -> None:
         """Stay under way until the caller has certainly given up."""
@@ -131,6 +175,20 @@ def _arrive(answer: "asyncio.Future[T]", travel: "asyncio.Task[T]") -> None:
         answer.set_exception(error)
 
 
-def _give_up(answer: "asyncio.Future[T]") -> None:
-    if not answer.done():
-        answer.set_exception(_Unheard())
+class _Patience:
+    """How long the caller of a call that was lost waits for its `answer`."""
+
+    def __init__(self, seconds: float, answer: "asyncio.Future[Any]") -> None:
+        self.answer = answer
+        self._seconds = seconds
+        self.begin()
+
+    def begin(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._give_up)
+
+    def end(self) -> None:
+        self._timer.cancel()
+
+    def _give_up(self) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(_Unheard())

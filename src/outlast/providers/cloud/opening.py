@@ -41,7 +41,7 @@ _dialects = {
 }
 connect_s_max = 5
 # Above every deadline of ours, which know how large a call is: this one only ends what nobody waits for.
-request_s_max = 60
+request_s_max = 600
 # Below what servers keep idle connections for: one that they have just closed costs a failed request.
 idle_s_max = 15
 # Nobody can listen at port 0. `failures` knows it by this address.

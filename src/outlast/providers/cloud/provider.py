@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 # A call's own deadline, for those who use a provider without a guard (probes): a guard's is shorter.
 deadline_s_base = 15.0
-deadline_bytes_per_s = limits.MIB
+deadline_bytes_per_s = limits.link_bytes_per_s_min
 list_page_entries = 1000
 # In the order of names; what a name is made of.
 _letters = "-./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"

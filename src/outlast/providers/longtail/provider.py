@@ -45,7 +45,7 @@ T = TypeVar("T")
 Listed: TypeAlias = list[tuple[str, int | None]]
 
 deadline_s_base = 15.0
-deadline_bytes_per_s = limits.MIB
+deadline_bytes_per_s = limits.link_bytes_per_s_min
 # A draft that became nothing is deleted within this, or left to the server's owner.
 forget_s_max = 5.0
 # So many drafts are remembered whose move may still be done; the oldest is forgotten first.

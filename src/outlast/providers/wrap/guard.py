@@ -22,6 +22,7 @@ from outlast.base.marks import reached
 from outlast.providers import trouble
 from outlast.providers.health import Health, silence_s_max
 from outlast.providers.marker import Marker
+from outlast.providers.patience import Patience
 from outlast.providers.protocol import Provider
 from outlast.providers.trouble import Trouble
 from outlast.providers.wrap.attest import Attest
@@ -30,9 +31,8 @@ from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
-# A call's deadline: this, and the time that its bytes take at a rate below which a provider is of no use.
+# The time for a call's answer; the time for its bytes comes to it (`Patience`).
 deadline_s_base = 5.0
-deadline_bytes_per_s = limits.MIB
 # A `get` of a whole object does not know its size. No object of ours is larger by much than this.
 whole_bytes_guess = 8 * limits.MIB
 # How often the marker is read: of a healthy provider, of an estranged one, and after `NotFound` at most.
@@ -77,6 +77,7 @@ class Guard(Wrapper):
         self._marker_read_at = float("-inf")
         self._marker_wanted = True
         self._suspected = False
+        self._patience = {"reads": Patience(deadline_s_base), "writes": Patience(deadline_s_base)}
         self._in_flight = 0
         self._silence: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
@@ -185,16 +186,22 @@ class Guard(Wrapper):
         self._in_flight += 1
         if self._silence is None:
             self._listen()
+        patience = self._patience["writes" if call.writes else "reads"]
+        deadline_s = patience.deadline_s(size)
         try:
-            async with asyncio.timeout(deadline_s_base + size / deadline_bytes_per_s):
+            async with asyncio.timeout(deadline_s):
                 answer = await perform()
         except ProviderError as error:
             self._failed(began, error)
             raise
         except TimeoutError:
-            reached("guard: a deadline has passed")
             failure = self._timeout(verb)
-            self._failed(began, failure)
+            if health.has_answered(verb, began) and patience.extend(size, deadline_s):
+                reached("guard: a slow provider is given more time")
+                health.report_given_up(verb, self._clock.monotonic() - began, size)
+            else:
+                reached("guard: a deadline has passed")
+                self._failed(began, failure)
             raise failure from None
         except asyncio.CancelledError:
             health.report_given_up(verb, self._clock.monotonic() - began, size)
@@ -202,7 +209,9 @@ class Guard(Wrapper):
         finally:
             self._in_flight -= 1
         moved = len(answer) if isinstance(answer, bytes) else size
-        health.report(verb, self._clock.monotonic() - began, None, moved)
+        took_s = self._clock.monotonic() - began
+        patience.answered(moved, took_s)
+        health.report(verb, took_s, None, moved)
         return answer
 
     def _failed(self, began: float, error: ProviderError) -> None:
