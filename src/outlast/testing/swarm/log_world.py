@@ -23,7 +23,7 @@ from outlast.quorum.genesis import write_genesis
 from outlast.quorum.log import Log, VoterPlace
 from outlast.testing.checkers import LogCheckers
 from outlast.testing.loop import Host
-from outlast.testing.network import FAIR, STORMY, Link, Weather
+from outlast.testing.network import FAIR, STORMY, AccessLine, Link, Weather
 from outlast.testing.places import Lie, Place
 from outlast.testing.plain_seal import PlainSeal
 from outlast.testing.simulation import Simulation
@@ -41,6 +41,9 @@ FIRST = b"%016d" % 0
 safety_s_max = 4_000.0
 # With a majority that is whole and near, every gateway writes and reads within this, whatever came before.
 liveness_s_max = 60.0
+# Over a slow line it needs the time, too, in which that carries the whole log this many times: it hears of
+# each state from several voters before it knows which to believe.
+log_copies_max = 8
 # An idle gateway sends a voter no more than so many requests a second, once it had so long to finish.
 idle_requests_per_s_max, idle_after_s, idle_for_s = 20.0, 60.0, 10.0
 # A provider is repaired again after an attempt that failed.
@@ -72,8 +75,16 @@ class Memory:
 class LogGateway:
     """One run of a gateway's process: a log, and its own links to the voters."""
 
-    def __init__(self, world: "LogWorld", name: str, links: Sequence[Link], memory: Memory) -> None:
+    def __init__(
+        self, world: "LogWorld", name: str, links: Sequence[Link], memory: Memory, line_bytes_per_s: float = 0
+    ) -> None:
+        """`line_bytes_per_s`: see `Seat`."""
         self.name = name
+        self.line_bytes_per_s = line_bytes_per_s
+        if line_bytes_per_s:
+            up, down = (AccessLine(world.sim.clock, line_bytes_per_s) for _ in range(2))
+            for link in links:
+                link.up, link.down = up, down
         self.links = links
         self.memory = memory
         self._world = world
@@ -138,7 +149,9 @@ class LogMachine:
         self.host = self._world.new_host(f"g{self.number}")
         weather = self._world.weather(self.seat)
         links = [self._world.link(place, self.host.name, weather) for place in self._world.places]
-        self.gateway = LogGateway(self._world, self.host.name, links, self._memory)
+        self.gateway = LogGateway(
+            self._world, self.host.name, links, self._memory, self.seat.line_bytes_per_s
+        )
         self.host.spawn(self._follow(self.gateway))
         for client in range(self.seat.clients):
             self.host.spawn(self._client(client))
@@ -154,7 +167,7 @@ class LogMachine:
         while self.done[number] < self.seat.operations:
             await self._world.sim.clock.sleep(self._world.rest_s(self.seat, pace, self.done[number]))
             before, self.done[number] = self.done[number], self.done[number] + 1
-            record = b"%d/%d/%d" % (self.number, number, before)
+            record = (b"%d/%d/%d" % (self.number, number, before)).ljust(self.seat.record_bytes, b".")
             await self._world.append(self.gateway, record)
             await self._world.sync(self.gateway)
 
@@ -241,7 +254,8 @@ class LogWorld(Scenario):
         try:
             await gateway.log.append(record)
         except NoMajority as error:
-            if not self.options.faults and not any(seat.stormy for seat in self.options.seats):
+            slow = gateway.line_bytes_per_s > 0
+            if not slow and not self.options.faults and not any(seat.stormy for seat in self.options.seats):
                 self.violated("starved", f"{gateway.name}, and nothing is wrong with anybody: {error}")
             return False
         self.acknowledged.add(record)
@@ -254,7 +268,7 @@ class LogWorld(Scenario):
             await gateway.log.sync()
             missing = expected.difference(gateway.memory.applied)
             if missing:
-                self.violated("freshness", f"{gateway.name} is current without {sorted(missing)[:5]}")
+                self.violated("freshness", f"{gateway.name} is current without {_shortened(missing)}")
             return True
         return False
 
@@ -403,14 +417,17 @@ class LogWorld(Scenario):
         return any(fault.kind == "nonsense" for fault in self.options.faults)
 
     async def _write_and_read(self, machine: LogMachine) -> None:
-        began = self.sim.clock.monotonic()
+        began, longest_s = self.sim.clock.monotonic(), liveness_s_max
+        if machine.seat.line_bytes_per_s:
+            log_bytes = max(sum(map(len, place.contents().values())) for place in self.places)
+            longest_s += log_copies_max * log_bytes / machine.seat.line_bytes_per_s
         for number in count():
             record = b"%d/live/%d" % (machine.number, number)
             with contextlib.suppress(HostDied):
                 if await self.on_host(machine.host, self._append_and_sync(machine.gateway, record)):
                     return
             took = self.sim.clock.monotonic() - began
-            if took > liveness_s_max:
+            if took > longest_s:
                 self.violated("liveness", f"{machine.host.name} does not write and read within {took:.0f} s")
             await self.sim.clock.sleep(0.25)
 
@@ -436,11 +453,16 @@ class LogWorld(Scenario):
         if len(history) != len(set(history)):
             self.violated("twice", "a record was applied twice")
         if lost := self.acknowledged.difference(history):
-            self.violated("lost", f"{sorted(lost)[:5]}")
+            self.violated("lost", f"{_shortened(lost)}")
         if self.errors:
             self.violated("error", repr(self.errors[0]))
         self.checkers.check_held(0)
         await reader.log.close()
+
+
+def _shortened(records: set[bytes]) -> list[bytes]:
+    """Some of them, for people."""
+    return [record.rstrip(b".") for record in sorted(records)[:5]]
 
 
 def _slower(weather: Weather) -> Weather:

@@ -75,6 +75,10 @@ class Seat:
     """Each request is a process of its own, which opens the store, makes it, and ends."""
     on_disk: bool = False
     """The local catalog is a file that survives a crash."""
+    line_bytes_per_s: float = 0.0
+    """What its own line carries each way, for all links together; 0: whatever comes (in the log's world)."""
+    record_bytes: int = 0
+    """How large its clients' records are at least (in the log's world)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,10 @@ class ClientMix:
     clock_offsets_s: tuple[float, ...] = clock_offsets_s
     busy_s: float = 0.0
     """For how long the first seat works without a pause, about; 0: as any other."""
+    line_bytes_per_s: tuple[float, float] | None = None
+    """From how slow to how fast the lines of the seats after the first are; None: none is slow."""
+    record_bytes: tuple[int, ...] = (0,)
+    """Of the first seat, if any line is slow."""
     distances: tuple[float, ...] = ()
     """How far away the seats after the first are, if not anything from 1 to `distance_max`."""
 
@@ -219,6 +227,7 @@ def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat
     rhythm = chance.pick(profile.clients.rhythms)
     rest_s = chance.scaled(delay_s, rest_s_max)
     clients = chance.pick((1, 1, 1, 2, 3))
+    lines = profile.clients.line_bytes_per_s
     return Seat(
         distance=distance,
         stormy=stormy,
@@ -232,6 +241,8 @@ def _seat(chance: Chance, profile: Profile, number: int, delay_s: float) -> Seat
         else 0.0,
         command=store and number > 0 and chance.happens(0.2),
         on_disk=store and chance.happens(0.4),
+        line_bytes_per_s=chance.scaled(*lines) if lines and number > 0 else 0.0,
+        record_bytes=chance.pick(profile.clients.record_bytes) if lines and number == 0 else 0,
     )
 
 

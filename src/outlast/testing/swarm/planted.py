@@ -34,6 +34,7 @@ from outlast.providers.wrap.attest import Attest
 from outlast.quorum import state as log_state
 from outlast.quorum.ballot import Ballot, SlotState, adopted, promise
 from outlast.quorum.commit import Committer
+from outlast.quorum.portions import Portions
 from outlast.quorum.proposer import Proposal, Proposer
 from outlast.quorum.slot import Slot
 from outlast.quorum.state import Placed, StateCodec
@@ -315,6 +316,15 @@ _planted: Sequence[Planted] = (
         "store readers",
         frozenset({"failed", "wrong", "lost"}),
         seed=2,
+    ),
+    Planted(
+        "whole states",
+        13,
+        "a state that does not arrive in time is asked for whole again",
+        _replaced((Portions, "late", lambda self, asked_at, now: None)),
+        "log slow lines",
+        frozenset({"liveness"}),
+        seed=1,
     ),
 )
 

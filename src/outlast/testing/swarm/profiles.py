@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from outlast.base.limits import KIB
+from outlast.base.limits import KIB, MIB
 from outlast.testing.swarm.assume import Assume
 from outlast.testing.swarm.options import ClientMix, Profile, World
 
@@ -144,6 +144,21 @@ PROFILES: dict[str, Profile] = {
             distances=(2.0, 4.0, 8.0, 10.0),
             delay_s=(0.01, 0.02),
             busy_s=20.0,
+        ),
+        _log(
+            "log slow lines",
+            {"crash": 1.0, "cut": 1.0},
+            providers=(3,),
+            seats=(2,),
+            rhythms=("no pause", "bursts"),
+            storms=False,
+            waits_at_points=False,
+            operations=(3, 6),
+            faults=2,
+            span_s=(3.0, 30.0),
+            knobs={},
+            line_bytes_per_s=(3 * 32 * KIB, 3 * MIB),
+            record_bytes=(3 * MIB, MIB, 200 * KIB),
         ),
         _store("store losses", {"erase": 4.0, "rot": 1.0, "collect": 1.0, **STORE_LINKS}),
         _store("store disks", {"erase": 2.0, "unmount": 3.0, "marker": 1.0, "rot": 1.0}, kinds=("disk",)),
