@@ -14,6 +14,7 @@ Read `ballot` first, then `commit`. Top to bottom:
 - `tally`: what the voters' answers about one slot prove (sans-IO).
 - `ballot`: the acceptor's rules as pure functions (sans-IO).
 - `voter`: one provider as a passive acceptor, and the proof that it has not forgotten its promises.
+- `portions`: reading a voter's states over a slow link.
 - `state`: what a voter holds for a slot, as bytes with proof who wrote them and what was before.
 - `batch`: what a slot's value is: a sealed, chained batch of opaque records.
 - `genesis`: slot 0, written by `outlast init` and read before anything else is known.

@@ -20,6 +20,7 @@ from typing import TypeAlias
 from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, NotFound, Unavailable
+from outlast.base.marks import reached
 from outlast.providers.protocol import Provider
 
 Arrived: TypeAlias = Callable[[], None]
@@ -68,6 +69,7 @@ class Portions:
         if asked_at < self._changed_at:
             return
         if self.size is None:
+            reached("portions: states are read in portions")
             self.size, self.requests, self._changed_at = PORTION_BYTES_FIRST, REQUESTS_FIRST, now
         else:
             self._shrink(now)
