@@ -4,7 +4,7 @@ Read `ballot` first, then `commit`. Top to bottom:
 
 - `log`: the face: append, read, catch up.  `figures`: what it has done, for metrics.
 - `commit`: the story of a slot: what waits becomes a batch, is proposed, decided, and applied.  `proposer`:
-  with which ballot, and how an unfinished slot is settled.
+  with which ballot, and how an unfinished slot is decided.
 - `announcement`: a gateway that is far away asks a nearer one to write its records.
 - `read_index`: linearizable reads.  `waiting`: who waits for what.  `pace`: when to try again.
 - `learn`: catching up slot by slot.  `replay`: many slots at once, by the chain of their hashes.

@@ -138,7 +138,7 @@ class Committer:
     # ------------------------------------------------------------ one slot after the other
 
     async def _run(self) -> None:
-        """Settle slot after slot until nobody waits."""
+        """Decide slot after slot until nobody waits."""
         try:
             while self._work_waits():
                 await self._commit_or_pause()
@@ -169,7 +169,7 @@ class Committer:
             self._context.readers.fail_all(error)
 
     async def _commit_one(self) -> None:
-        """Settle the next slot with what waits now. See the module's docstring."""
+        """Have the next slot decided with what waits now. See the module's docstring."""
         self._submit()
         if self._too_slow():
             if self._learner.age_s > FRESH_ROUNDS * self._context.pace.quickest_s:

@@ -5,7 +5,7 @@ from outlast.providers.protocol import Provider
 from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.context import LogContext
 from outlast.quorum.history import History
-from outlast.quorum.refill import refill, settle
+from outlast.quorum.refill import fill_slot, refill
 from outlast.quorum.state import StateCodec
 from outlast.quorum.voter import Voter
 
@@ -76,5 +76,5 @@ class Laggards:
         codec = StateCodec(context.seal, target.name)
         written = await refill(target, context.voters, context.open_value, codec, slot, previous, until)
         if newest is not None:  # which no later slot proves yet
-            written += await settle(target, codec, until, newest)
+            written += await fill_slot(target, codec, until, newest)
         return written

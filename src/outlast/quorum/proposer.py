@@ -46,7 +46,7 @@ class Proposal(Protocol):
 
 
 class Proposer:
-    """Makes slots and settles them. `history` says which one is next."""
+    """Makes slots and decides them. `history` says which one is next."""
 
     def __init__(self, context: LogContext, history: History, laggards: Laggards) -> None:
         self._context = context
@@ -78,7 +78,7 @@ class Proposer:
         return Ballot(self._rounds_used[slot.number], self._context.gateway)
 
     def forget(self, number: int) -> None:
-        """The slot was decided and applied. Of the newest one the rounds are kept (`settle_again`).
+        """The slot was decided and applied. Of the newest one the rounds are kept (`decide_again`).
 
         Where a local catalog is built anew, slots come a second time in which this gateway has proposed. So
         what is forgotten is which rounds it used, and not that it may have.
@@ -153,10 +153,10 @@ class Proposer:
     def _doubt(self, voter: Voter) -> None:
         """The voter is estranged. It may have been erased in the middle of its last vote, unnoticed."""
         if voter.in_doubt is not None and voter.in_doubt == self._history.slot:
-            voter.doubt_settled()
-            self._context.background.spawn(self._settle_again(self._history.slot))
+            voter.doubt_resolved()
+            self._context.background.spawn(self._decide_again(self._history.slot))
 
-    async def _settle_again(self, number: int) -> None:
+    async def _decide_again(self, number: int) -> None:
         """Have the newest slot accepted by a majority of voters that certainly remember.
 
         What an erased voter had accepted before it was asked may have been decided with a voter that was not
@@ -165,7 +165,7 @@ class Proposer:
         async with self._context.turn:
             if self._history.slot != number:
                 return
-            reached("proposer: a slot was settled again after a vote in doubt")
+            reached("proposer: a slot was decided again after a vote in doubt")
             try:
                 state = await self._decide_by_ballots(self.slot_at(number), None, losses=0)
             except NoMajority:

@@ -17,7 +17,7 @@ from outlast.quorum.state import PLACE_MAX, StateCodec, state_key
 from outlast.quorum.voter import Voter
 
 # Slots written at once: as many as hide a cloud's round trip behind the reading of the next ones.
-SETTLED_AT_ONCE = 16
+FILLED_AT_ONCE = 16
 
 
 async def refill(
@@ -50,28 +50,28 @@ async def refill(
             reached = held.slot
             if held.holder != target.name:
                 waiting.append((held.slot, held.state))
-            if len(waiting) == SETTLED_AT_ONCE:
-                written += await _settle_all(target, codec, waiting)
+            if len(waiting) == FILLED_AT_ONCE:
+                written += await _fill_slots(target, codec, waiting)
                 waiting.clear()
-    written += await _settle_all(target, codec, waiting)
+    written += await _fill_slots(target, codec, waiting)
     if reached < until - 1:
         detail = f"no voter that answered holds slot {reached + 1}"
         raise Unavailable(target.name, "refill", detail, Cause.TIMEOUT)
     return written
 
 
-async def _settle_all(target: Provider, codec: StateCodec, decided: Sequence[tuple[int, SlotState]]) -> int:
-    """`settle` of all at once; how many had to be written. Raises one of the errors when all have ended."""
-    settled = await asyncio.gather(
-        *(settle(target, codec, slot, state) for slot, state in decided), return_exceptions=True
+async def _fill_slots(target: Provider, codec: StateCodec, decided: Sequence[tuple[int, SlotState]]) -> int:
+    """`fill_slot` for all at once; how many had to be written. Raises an error when all have ended."""
+    filled = await asyncio.gather(
+        *(fill_slot(target, codec, slot, state) for slot, state in decided), return_exceptions=True
     )
-    for outcome in settled:
+    for outcome in filled:
         if isinstance(outcome, BaseException):
             raise outcome
-    return sum(map(bool, settled))
+    return sum(map(bool, filled))
 
 
-async def settle(target: Provider, codec: StateCodec, slot: int, decided: SlotState) -> bool:
+async def fill_slot(target: Provider, codec: StateCodec, slot: int, decided: SlotState) -> bool:
     """Make `target` hold the decided value in one of the slot's states; whether it had to be written."""
     assert decided.accepted is not None
     promised, held, hidden = decided.accepted, None, False

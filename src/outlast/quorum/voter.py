@@ -141,8 +141,8 @@ class Voter:
         slot, voted_at = self._unconfirmed
         return slot if self.provider.attested_at < voted_at else None
 
-    def doubt_settled(self) -> None:
-        """The slot in doubt is being settled without this voter."""
+    def doubt_resolved(self) -> None:
+        """The slot in doubt is being decided without this voter."""
         self._unconfirmed = None
 
     async def read(

@@ -18,7 +18,7 @@ LOG_KNOBS: dict[str, tuple[Any, ...]] = {
     "outlast.quorum.learn.PROBES": (2, 3),
     "outlast.quorum.proposer.WATCHED_SLOTS": (1, 4),
     "outlast.quorum.proposer.SHARED_SLOTS_AHEAD": (1, 8),
-    "outlast.quorum.refill.SETTLED_AT_ONCE": (1, 3),
+    "outlast.quorum.refill.FILLED_AT_ONCE": (1, 3),
     "outlast.quorum.replay.WINDOW_SLOTS_MAX": (2, 4),
     "outlast.quorum.slot.RAISES_MAX": (4, 32),
     "outlast.quorum.voter.ROW_READ_AHEAD": (1, 2),
