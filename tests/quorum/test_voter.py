@@ -138,6 +138,28 @@ def test_over_a_network_a_vote_is_in_doubt_until_the_marker_is_seen_after_it() -
     in_scene(test, Networked)
 
 
+class ErasedMeanwhile(MemoryProvider):
+    """A large create takes eight seconds, and in the middle of it the marker goes."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        super().__init__(name, clock, attests=False)
+        self._on_the_way = clock
+
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
+        await self._on_the_way.sleep(4)
+        await self.delete(MARKER_KEY)
+        await self._on_the_way.sleep(4)
+        await super().create(key, data, under)
+
+
+def test_over_a_slow_network_a_vote_counts_only_if_the_marker_is_there_after_it() -> None:
+    async def test(scene: Scene) -> None:
+        with pytest.raises(Estranged):
+            await scene.voter.create(5, None, SlotState(LOW, LOW, bytes(512 << 10)))
+
+    in_scene(test, ErasedMeanwhile)
+
+
 def test_where_the_marker_is_part_of_the_operation_no_vote_is_in_doubt() -> None:
     async def test(scene: Scene) -> None:
         await scene.voter.create(5, None, SlotState(LOW))
