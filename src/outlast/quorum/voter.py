@@ -24,7 +24,7 @@ from typing import Protocol, TypeVar
 
 from outlast.base import limits
 from outlast.base.clock import Clock
-from outlast.base.errors import Cause, Estranged, Exists, ProviderError, Tampered, Unavailable
+from outlast.base.errors import Cause, Estranged, Exists, NotFound, ProviderError, Tampered, Unavailable
 from outlast.base.marks import reached
 from outlast.providers.latency import Latency
 from outlast.providers.protocol import Provider
@@ -178,8 +178,9 @@ class Voter:
         """All states of the slot's row, without attestation and without a time limit: for inspection."""
         states: list[Placed] = []
         while True:
-            content = await _content(self._source, state_key(slot, len(states)))
-            if content is None:
+            try:
+                content = await self._source.get(state_key(slot, len(states)))
+            except NotFound:
                 return states
             states.append(self.codec.decode(slot, states[-1] if states else None, content))
 
