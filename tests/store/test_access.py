@@ -3,8 +3,17 @@
 import pytest
 from store_worlds import Far, in_far_store
 
-from outlast.base.errors import AccessKeyExists, NoSuchAccessKey
+from outlast.base.errors import AccessKeyExists, NoSuchAccessKey, StoreUnavailable
 from outlast.providers.wrap.fault import Shape
+from outlast.store.access import deleted_s_max, question_s_min
+
+INVENTED = "OUTLAAAAAAAAAAAAAAAA"
+
+
+def asked(far: Far) -> int:
+    """How many requests the providers have had."""
+    providers = far.store.figures().providers
+    return sum(usage.requests for provider in providers for usage in provider.usage.values())
 
 
 def test_a_key_is_created_found_listed_and_deleted() -> None:
@@ -47,5 +56,75 @@ def test_no_secret_reaches_a_provider_in_the_clear() -> None:
         created = await far.store.create_access_key("laptop")
         for memory in far.memories:
             assert all(created.secret.encode() not in data for data in memory._objects.values())
+
+    in_far_store(test)
+
+
+def test_an_invented_id_costs_no_provider_anything() -> None:
+    async def test(far: Far) -> None:
+        before = asked(far)
+        for id in (INVENTED, "AKIAIOSFODNN7EXAMPLE", "x", "", "\ud800" * 20):
+            assert await far.store.access_key(id) is None
+        assert asked(far) == before
+
+    in_far_store(test)
+
+
+def test_ids_of_deleted_keys_share_one_question_in_five_seconds() -> None:
+    async def test(far: Far) -> None:
+        gone = [await far.store.create_access_key(f"gone{number}") for number in range(3)]
+        for key in gone:
+            await far.store.delete_access_key(key.name)
+        await far.settle(question_s_min)
+        before = asked(far)
+        await far.store.catalog.sync()
+        question = asked(far) - before
+        for _ in range(20):
+            for key in gone:
+                assert await far.store.access_key(key.id) is None
+        assert asked(far) - before == 2 * question
+
+    in_far_store(test)
+
+
+def test_a_new_key_of_another_gateway_works_within_five_seconds_whoever_asks_for_deleted_ones() -> None:
+    async def test(far: Far) -> None:
+        other = (await far.world.gateway()).store
+        gone = await far.store.create_access_key("gone")
+        await far.store.delete_access_key("gone")
+        assert await other.access_key(gone.id) is None
+        new = await far.store.create_access_key("new")
+        began = far.world.clock.monotonic()
+        while await other.access_key(new.id) != new:
+            assert await other.access_key(gone.id) is None
+            await far.settle(0.1)
+        assert far.world.clock.monotonic() - began <= question_s_min + 0.2
+
+    in_far_store(test)
+
+
+def test_an_issued_id_is_not_said_to_be_unknown_while_nobody_can_be_asked() -> None:
+    async def test(far: Far) -> None:
+        other = (await far.world.gateway()).store
+        new = await far.store.create_access_key("new")
+        for fault in far.faults.values():
+            fault.shape = Shape.REFUSE
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await other.access_key(new.id)
+
+    in_far_store(test)
+
+
+def test_a_key_deleted_elsewhere_is_found_out_by_whoever_looks_again() -> None:
+    async def test(far: Far) -> None:
+        other = (await far.world.gateway()).store
+        key = await far.store.create_access_key("laptop")
+        assert await other.access_key(key.id) == key
+        await far.store.delete_access_key("laptop")
+        await far.settle(deleted_s_max)
+        assert await other.access_key(key.id) == key  # its signature is verified without asking anybody
+        assert not await other.access_key_exists(key.id)
+        assert not other.knows_access_key(key.id)
 
     in_far_store(test)

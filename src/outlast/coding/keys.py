@@ -85,7 +85,8 @@ class Keyring:
     """The keys of one store, one for each purpose, `KEY_BYTES` bytes each.
 
     log: seals the values in the log's slots. extents: wraps the data keys of extents. secrets: seals
-    the secret access keys that the catalog keeps.
+    the secret access keys that the catalog keeps. access_key_ids: marks the ids of access keys as this
+    store's.
     """
 
     def __init__(self, master: MasterKey, store: bytes) -> None:
@@ -94,6 +95,7 @@ class Keyring:
         self.log = master.derive("log", store)
         self.extents = master.derive("extents", store)
         self.secrets = master.derive("secrets", store)
+        self.access_key_ids = master.derive("access-key-ids", store)
 
 
 def _read_private(path: Path) -> str:

@@ -1,15 +1,23 @@
 """S3 access keys: kept in the catalog, their secrets sealed, opened here.
 
-A key that the local catalog knows is used as it is: a request's signature must not cost a round trip to the
-providers. So a key that was deleted through another gateway works here until this one has caught up, which
-any of its reads or writes makes it do.
+A key that the local catalog knows is used as it is: verifying a signature costs no round trip to the
+providers. Whether the key still exists is a second question (`exists`), which is asked only after the
+signature has been verified, so only holders of a key can make a gateway ask its providers anything.
+
+A key that the local catalog does not know may have been created a moment ago through another gateway. To find
+out costs a quorum read, so two things bound it. An id ends in a code that only the store's own keys can
+compute: an invented id is refused at once. The ids that the store did issue share one question per
+`question_s_min`: a deleted key costs no more than that, and a new one works everywhere after that time.
 """
 
+import asyncio
+import hmac
 from base64 import b64encode
 from dataclasses import dataclass
 
 from outlast.base.clock import Clock, unix_ms
 from outlast.base.entropy import Entropy
+from outlast.base.errors import StoreUnavailable
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.records import AccessKeyCreated, AccessKeyDeleted
 from outlast.coding.keys import Keyring
@@ -18,10 +26,15 @@ from outlast.coding.seal import Box
 # As S3's look: 20 capitals and digits, and 40 characters of base64 (240 bits).
 _id_alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _id_prefix = "OUTL"
-_id_random = 16
+_id_random = 10
+_id_code = 6  # 30 bits: of a thousand million invented ids one costs a question
 _secret_bytes = 30
 # Opened secrets that are kept at hand. A store has a handful of keys.
 opened_max = 1000
+# The least time between two quorum reads on behalf of ids that the local catalog does not know.
+question_s_min = 5.0
+# A key that was deleted through another gateway writes nothing here once this much time has passed.
+deleted_s_max = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +60,15 @@ class Access:
         self._clock = clock
         self._entropy = entropy
         self._opened: dict[bytes, AccessKey] = {}
+        self._id_key = keyring.access_key_ids
+        self._question = asyncio.Lock()
+        self._asked_at = float("-inf")
+        self._unanswered: StoreUnavailable | None = None
 
     async def create(self, name: str, bucket: str, read_only: bool) -> AccessKey:
         """A new access key. Raises `AccessKeyExists`."""
-        id = _id_prefix + bytes(_id_alphabet[byte & 31] for byte in self._entropy.bytes(_id_random)).decode()
+        chosen = _id_prefix + _letters(self._entropy.bytes(_id_random))
+        id = chosen + self._code(chosen)
         secret = b64encode(self._entropy.bytes(_secret_bytes)).decode()
         sealed = self._box.seal(secret.encode(), _purpose(id))
         await self._catalog.commit(
@@ -68,15 +86,52 @@ class Access:
         await self._catalog.commit(AccessKeyDeleted(name))
 
     async def find(self, id: str) -> AccessKey | None:
-        """The access key with that id. Waits only when the local catalog does not know it."""
+        """The access key with that id. Waits only for one that this store issued and is not known here.
+
+        Raises `StoreUnavailable` where it cannot be known whether such a key exists.
+        """
+        if not id.isascii():
+            return None
         row = self._catalog.state.access_key(id)
+        if row is None and self._is_issued(id):
+            row = await self._ask(id)
         if row is None:
-            await self._catalog.sync()
-            row = self._catalog.state.access_key(id)
-            if row is None:
-                return None
+            return None
         opened = self._opened.get(row.secret)
         return self._open(row) if opened is None else opened
+
+    def is_known(self, id: str) -> bool:
+        """Whether the local catalog has the access key."""
+        return self._catalog.state.access_key(id) is not None
+
+    async def exists(self, id: str) -> bool:
+        """Whether the access key existed `deleted_s_max` ago or later. Raises `StoreUnavailable`."""
+        await self._catalog.sync_if_older(max(deleted_s_max, self._catalog.staleness_s_max))
+        return self.is_known(id)
+
+    def _code(self, chosen: str) -> str:
+        return _letters(hmac.digest(self._id_key, chosen.encode(), "sha256")[:_id_code])
+
+    def _is_issued(self, id: str) -> bool:
+        """Whether this store made the id, for a key that exists or was deleted."""
+        return hmac.compare_digest(self._code(id[:-_id_code]), id[-_id_code:])
+
+    async def _ask(self, id: str) -> AccessKeyCreated | None:
+        """Look again after the one question that all unknown ids share."""
+        async with self._question:
+            row = self._catalog.state.access_key(id)
+            if row is None and self._clock.monotonic() - self._asked_at >= question_s_min:
+                self._unanswered = None
+                try:
+                    await self._catalog.sync()
+                except StoreUnavailable as error:
+                    self._unanswered = error
+                finally:
+                    self._asked_at = self._clock.monotonic()
+                row = self._catalog.state.access_key(id)
+            if row is None and self._unanswered is not None:
+                raise StoreUnavailable(str(self._unanswered)) from self._unanswered
+        return row
 
     def _open(self, row: AccessKeyCreated) -> AccessKey:
         secret = self._box.open(row.secret, _purpose(row.id)).decode()
@@ -85,6 +140,11 @@ class Access:
             self._opened.clear()
         self._opened[row.secret] = key
         return key
+
+
+def _letters(random: bytes) -> str:
+    """A letter for each byte, 5 bits of it."""
+    return bytes(_id_alphabet[byte & 31] for byte in random).decode()
 
 
 def _purpose(id: str) -> bytes:

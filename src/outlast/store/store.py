@@ -397,5 +397,16 @@ class Store:
         await self._access.delete(name)
 
     async def access_key(self, id: str) -> AccessKey | None:
-        """The access key with this id. Waits only for one that is not known here."""
+        """The access key with this id. Waits only for one that this store issued and is not known here.
+
+        Raises `StoreUnavailable` where it cannot be known whether such a key exists.
+        """
         return await self._access.find(id)
+
+    def knows_access_key(self, id: str) -> bool:
+        """Whether the local catalog has the access key."""
+        return self._access.is_known(id)
+
+    async def access_key_exists(self, id: str) -> bool:
+        """Whether the access key existed a few seconds ago or later. Raises `StoreUnavailable`."""
+        return await self._access.exists(id)

@@ -8,6 +8,9 @@ from dataclasses import replace
 import pytest
 from running_gateway import Client, RunningGateway, code_of
 
+from outlast.providers.wrap.fault import Shape
+from outlast.store import AccessKey
+
 
 @pytest.fixture(scope="module")
 def other(gateway: RunningGateway, s3: Client) -> str:
@@ -63,6 +66,98 @@ def test_a_deleted_key_is_unknown(gateway: RunningGateway, bucket: str) -> None:
     client.list_buckets()
     gateway.run(store.delete_access_key(f"{bucket}-gone"))
     assert code_of(client.list_buckets) == ("InvalidAccessKeyId", 403)
+
+
+@pytest.fixture
+def deleted(gateway: RunningGateway, s3: Client, bucket: str) -> AccessKey:
+    """A key that was deleted through another gateway, of which this one has not heard."""
+    s3.put_object(Bucket=bucket, Key="k", Body=b"secret")
+    key = gateway.run(gateway.world.store.create_access_key(f"{bucket}-key"))
+    other = gateway.run(gateway.world.gateway())
+    gateway.run(other.store.delete_access_key(f"{bucket}-key"))
+    gateway.run(other.store.close())
+    gateway.world.gateways.remove(other)
+    assert gateway.world.store.knows_access_key(key.id)
+    return key
+
+
+@pytest.mark.parametrize("operation", ["get_object", "list_objects_v2", "get_bucket_location"])
+def test_a_key_deleted_elsewhere_reads_nothing(
+    gateway: RunningGateway, deleted: AccessKey, bucket: str, operation: str
+) -> None:
+    key = {"Key": "k"} if operation == "get_object" else {}
+    call = getattr(gateway.client(deleted), operation)
+    assert code_of(call, Bucket=bucket, **key) == ("InvalidAccessKeyId", 403)
+
+
+def test_a_key_deleted_elsewhere_writes_nothing_after_a_while(
+    gateway: RunningGateway, s3: Client, deleted: AccessKey, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outlast.store.access.deleted_s_max", 0.0)
+    client = gateway.client(deleted)
+    assert code_of(client.put_object, Bucket=bucket, Key="k", Body=b"") == ("InvalidAccessKeyId", 403)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"secret"
+
+
+def test_who_has_no_key_costs_no_provider_anything(gateway: RunningGateway, bucket: str) -> None:
+    def asked() -> int:
+        providers = gateway.world.store.figures().providers
+        return sum(usage.requests for one in providers for usage in one.usage.values())
+
+    invented = replace(gateway.key, id="OUTLAAAAAAAAAAAAAAAA")
+    before = asked()
+    for key, code in ((invented, "InvalidAccessKeyId"), (replace(gateway.key, secret="x"), "Signature")):
+        for _ in range(20):
+            answer = gateway.exchange(gateway.head("GET", f"/{bucket}/k", key=key))
+            assert (answer.status, answer.code[:9]) == (403, code[:9])
+    assert asked() - before < 20  # but for what the gateway asks for its own sake now and then
+
+
+def test_an_id_that_is_no_text_is_unknown(gateway: RunningGateway, bucket: str) -> None:
+    head = gateway.head("GET", f"/{bucket}/k").replace(b"Credential=OUTL", b"Credential=\xff\xfe")
+    assert gateway.exchange(head).code == "InvalidAccessKeyId"
+
+
+@pytest.mark.slow
+def test_a_503_names_no_provider(
+    gateway: RunningGateway, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("outlast.store.access.question_s_min", 0.0)
+    other = gateway.run(gateway.world.gateway())
+    new = gateway.run(other.store.create_access_key(f"{bucket}-new"))
+    for name in ("p0", "p1"):
+        gateway.world.faults[name].shape = Shape.REFUSE
+    try:
+        for key in (new, gateway.key):
+            answer = gateway.exchange(gateway.head("GET", f"/{bucket}/k", key=key))
+            assert (answer.status, answer.code) == (503, "ServiceUnavailable")
+            assert not any(word in answer.body for word in (b"p0", b"p1", b"refused", b"voter"))
+    finally:
+        gateway.heal()
+        gateway.run(other.store.close())
+        gateway.world.gateways.remove(other)
+
+
+def test_a_preflight_is_answered_without_a_signature(gateway: RunningGateway, bucket: str) -> None:
+    """No bucket has a CORS configuration; the answer does not say whether there is a bucket."""
+    origin = "Origin: https://example.org\r\n"
+    for path, headers, code in (
+        (f"/{bucket}/k", f"{origin}Access-Control-Request-Method: PUT\r\n", (403, "AccessForbidden")),
+        ("/nosuchbucket", f"{origin}Access-Control-Request-Method: GET\r\n", (403, "AccessForbidden")),
+        (f"/{bucket}", "", (400, "BadRequest")),
+        (f"/{bucket}", origin, (400, "BadRequest")),
+        (f"/{bucket}", f"{origin}Access-Control-Request-Method: BREW\r\n", (400, "BadRequest")),
+    ):
+        answer = gateway.exchange(f"OPTIONS {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\n".encode())
+        assert (answer.status, answer.code) == code
+
+
+def test_a_form_is_refused_by_name(gateway: RunningGateway, bucket: str) -> None:
+    head = f"POST /{bucket} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+    form = head + "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+    answer = gateway.exchange(form.encode())
+    assert (answer.status, answer.code) == (501, "NotImplemented")
+    assert gateway.exchange(f"{head}\r\n".encode()).code == "AccessDenied"
 
 
 def test_a_wrong_secret_is_refused(gateway: RunningGateway, bucket: str) -> None:

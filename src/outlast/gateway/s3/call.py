@@ -21,7 +21,7 @@ from outlast.gateway.s3 import xml
 from outlast.gateway.s3.checksums import Expected, expect
 from outlast.gateway.s3.errors import S3Error, busy
 from outlast.gateway.s3.payload import decode_payload, decode_whole
-from outlast.gateway.s3.signature import Auth
+from outlast.gateway.s3.signature import Auth, unknown_key
 from outlast.gateway.s3.uri import Query
 from outlast.store import AccessKey, Source, Store
 
@@ -111,6 +111,12 @@ class S3Call:
     async def hold_answer(self, count: int) -> None:
         """Have the memory for an answer of `count` bytes before it is read. Raises `SlowDown`."""
         await self._hold(count)
+
+    def check_key(self) -> None:
+        """Raise `InvalidAccessKeyId` if the access key was found to be deleted since the request came."""
+        key = self.auth.access_key.id
+        if not self.store.knows_access_key(key):
+            raise unknown_key(key)
 
     # ------------------------------------------------------------ the body
 

@@ -16,6 +16,7 @@ from outlast.base import errors as base
 CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
     {
         "AccessDenied": (403, "Access Denied"),
+        "AccessForbidden": (403, "Access Forbidden"),
         "AuthorizationHeaderMalformed": (400, "The authorization header that you provided is not valid."),
         "AuthorizationQueryParametersError": (400, "The authorization query parameters are not valid."),
         "BadDigest": (
@@ -197,15 +198,18 @@ def from_store_error(error: base.OutlastError) -> S3Error:
 
     The store being unable (providers down, no majority) is 503 with Retry-After, so that SDKs try again; so
     is a gateway that has too much to do.
-    What a client cannot help (corruption, a forked log, a bug) is 500 and says no more than its class:
-    the details belong in the log.
+    What a client cannot help (corruption, a forked log, a bug) is 500. Neither says more than its class:
+    which providers there are, where they are and what is wrong with them belongs in the log, for clients may
+    be anybody.
     """
     if (code := _STORE_CODES.get(type(error))) is not None:
         return S3Error(code)
     if isinstance(error, base.StoreBusy):
-        return busy(str(error))
+        return busy("The gateway has no memory left for this request.")
     if isinstance(error, base.StoreUnavailable | base.NoMajority | base.ProviderError):
-        message = str(error) if isinstance(error, base.StoreUnavailable) else ""
+        message = "The store cannot do this now. The log of the gateway says why."
+        if isinstance(error, base.WriteExpired | base.ReadExpired | base.WriteLost):
+            message = "The request took too long, or what it relied on was lost meanwhile. Try again."
         return S3Error("ServiceUnavailable", message, headers={"Retry-After": _RETRY_AFTER_S})
     if isinstance(error, base.LocalStateCorrupt):  # it is built anew meanwhile; other gateways have theirs
         return S3Error("ServiceUnavailable", headers={"Retry-After": _RETRY_AFTER_S})

@@ -27,7 +27,8 @@ class BodyCutError(ConnectionError):
 
 
 def _select(call: S3Call, version: Version) -> tuple[int, int] | None:
-    """The span that is asked for; None for all. Raises what the conditions or the range say."""
+    """The span that is asked for; None for all. Raises what the key, the conditions or the range say."""
+    call.check_key()
     headers = call.headers
     check_read(headers, version.etag, version.modified)
     if "partNumber" in call.query:

@@ -1,8 +1,12 @@
 """An S3 request from its arrival to its answer: address, authenticate, authorise, dispatch, tell.
 
 The order matters. Nothing is said of what exists, and nothing is read of a body, before the signature
-holds; nothing is done that a header or parameter asks for in vain. Every failure leaves by one door here,
-as the S3 error that belongs to it; and every request by another, `traffic`, where it is counted and told.
+holds; nothing is done that a header or parameter asks for in vain. The access key may have been deleted
+through another gateway since this one last asked: a write asks first, if that was a while ago, and a read
+looks again once it has asked for its own sake, before its answer is sent.
+
+Every failure leaves by one door here, as the S3 error that belongs to it; and every request by another,
+`traffic`, where it is counted and told.
 """
 
 import itertools
@@ -19,8 +23,9 @@ from outlast.gateway.s3.dispatch import handler_of, operation_of
 from outlast.gateway.s3.errors import S3Error, busy, from_store_error, render_error
 from outlast.gateway.s3.get_object import BodyCutError
 from outlast.gateway.s3.refusals import refuse_headers, refuse_parameters
-from outlast.gateway.s3.signature import RequestView, authenticate
+from outlast.gateway.s3.signature import RequestView, authenticate, unknown_key
 from outlast.gateway.s3.traffic import BODY_CUT, CONNECTION_LOST, Traffic, Visit
+from outlast.gateway.s3.unsigned import refuse_unsigned
 from outlast.gateway.s3.uri import parse_query
 from outlast.store import Store
 
@@ -81,6 +86,7 @@ class Service:
         headers = request.headers
         bucket, key = locate(raw_path, self._hosts.bucket(headers.get("Host", "")))
         call = visit.call = S3Call(self._store, self._clock, request, visit.id, bucket, key, query)
+        refuse_unsigned(call)
         view = RequestView(request.method, raw_path, raw_query, headers, query)
         call.auth = await authenticate(view, self._store.access_key, self._clock.now())
         operation = operation_of(call)
@@ -90,7 +96,12 @@ class Service:
         refuse_headers(headers)
         if query:
             refuse_parameters(query)
-        return await handler(call)
+        if operation.writes and not await self._store.access_key_exists(call.auth.access_key.id):
+            raise unknown_key(call.auth.access_key.id)
+        response = await handler(call)
+        if not response.prepared and not operation.writes:
+            call.check_key()
+        return response
 
     def _refuse(self, visit: Visit, error: S3Error, cause: Exception | None) -> web.StreamResponse:
         """The answer to a request that failed."""

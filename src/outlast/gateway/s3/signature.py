@@ -120,10 +120,15 @@ async def authenticate(
     _check_coverage(view, claim)
     access_key = await lookup(claim.signer.access_key_id)
     if access_key is None:
-        raise S3Error("InvalidAccessKeyId", extra={"AWSAccessKeyId": claim.signer.access_key_id})
+        raise unknown_key(claim.signer.access_key_id)
     chain = _check_signature(view, claim, payload_hash, access_key.secret, kind)
     sha256 = payload_hash.lower() if kind is PayloadKind.SIGNED else ""
     return Auth(access_key, Payload(kind, sha256, chain), claim.expires_s is not None)
+
+
+def unknown_key(id: str) -> S3Error:
+    """The answer to a request that was signed by an access key that does not exist, or no longer does."""
+    return S3Error("InvalidAccessKeyId", extra={"AWSAccessKeyId": id})
 
 
 def _payload_hash(view: RequestView, presigned: bool) -> str:
