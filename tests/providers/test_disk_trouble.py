@@ -424,3 +424,41 @@ async def test_the_clock_that_is_passed_in_is_the_one_that_is_used(tmp_path: Pat
     await disk.put("a", b"2")
     assert names_in(disk.root / ".tmp") == []
     await disk.close()
+
+
+async def test_a_link_to_a_folder_leads_nowhere(disk: DiskProvider, tmp_path: Path) -> None:
+    """Who may write into the directory must not make the gateway write, list or delete elsewhere."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "old").write_bytes(b"not ours")
+    (disk.root / "x").symlink_to(elsewhere)
+    for call in (disk.put("x/new", b"1"), disk.create("x/new", b"1"), disk.put("x/deep/new", b"1")):
+        with pytest.raises(ProviderError):
+            await call
+    with pytest.raises(ProviderError):
+        await disk.get("x/old")
+    with pytest.raises(ProviderError):
+        await disk.head("x/old")
+    await disk.delete("x/old")
+    assert [entry async for entry in disk.list("x/")] == [entry async for entry in disk.list("")] == []
+    assert [path.name for path in elsewhere.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+async def test_what_is_no_file_is_no_object(disk: DiskProvider, tmp_path: Path, kind: str) -> None:
+    await disk.put("x/other", b"2")
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"not ours")
+    path = disk.root / "x" / "one"
+    if kind == "link":
+        path.symlink_to(outside)
+    else:
+        os.mkfifo(path)
+    async with asyncio.timeout(5):
+        for call in (disk.get("x/one"), disk.head("x/one")):
+            with pytest.raises(ProviderError):
+                await call
+        assert [entry.key async for entry in disk.list("x/")] == ["x/other"]
+        await disk.put("x/one", b"1")
+        assert await disk.get("x/one") == b"1"
+    assert outside.read_bytes() == b"not ours"

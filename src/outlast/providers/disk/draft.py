@@ -7,6 +7,7 @@ name of it. The folders that it is to appear in are made here, and made durable.
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -151,11 +152,13 @@ class Drafts:
         self._settled.add(folder)
 
     def _make(self, folder: str, traces: Traces) -> None:
-        """See to it that there is a folder."""
+        """See to it that there is a folder. A link to one leads out of the disk, and is refused."""
         try:
             self._system.make_folder(folder)
-        except FileExistsError:
-            return  # somebody else was faster, or it was there all the time
+        except FileExistsError:  # somebody else was faster, or it was there all the time
+            if self._system.status_of(folder).kind != stat.S_IFDIR:
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
+            return
         traces.made_folder(folder)
 
     def _remove(self, path: str) -> None:

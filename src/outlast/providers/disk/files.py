@@ -42,6 +42,19 @@ class Traces:
                 continue
 
 
+def check_folders(system: System, root: str, key: str) -> None:
+    """Raise NotADirectoryError if a folder on the way from `root` to `key` is a link: it leads elsewhere.
+
+    FileNotFoundError if one is not there.
+    """
+    at = key.find("/")
+    while at >= 0:
+        folder = f"{root}/{key[:at]}"
+        if system.status_of(folder).kind != stat.S_IFDIR:
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder)
+        at = key.find("/", at + 1)
+
+
 def open_file(system: System, path: str) -> tuple[int, FileStatus]:
     """A file open for reading. Raises OSError, also if something else has that name."""
     file = system.open_read(path)

@@ -4,7 +4,8 @@ Everything that the disk provider does to a file system goes through here, so th
 stop between any two of them, and put a model in the kernel's place that forgets what was not synced.
 
 Methods raise OSErrors. Files are opened such that neither links nor what is no file can play tricks: a link
-as the last part of a path is refused, a FIFO does not block, and no descriptor is inherited by other
+as the last part of a path is refused (of the folders before it, `files.check_folders` sees to that), a FIFO
+does not block, and no descriptor is inherited by other
 programs.
 """
 

@@ -221,10 +221,12 @@ class Tree:
         return True
 
     def _path(self, key: str) -> str:
+        """Where the object is. Raises FileNotFoundError or NotADirectoryError if its folder is not there."""
+        files.check_folders(self._system, self._root, key)
         return f"{self._root}/{key}"
 
     def _folder(self, key: str) -> str:
-        return self._path(key).rpartition("/")[0]
+        return f"{self._root}/{key}".rpartition("/")[0]
 
 
 def _bound(sight: Sight) -> bytes | None:

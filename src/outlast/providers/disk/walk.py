@@ -8,6 +8,7 @@ One folder's names are in memory at once, never the whole tree's.
 import errno
 from collections.abc import Iterator
 
+from outlast.providers.disk.files import check_folders
 from outlast.providers.disk.system import System
 from outlast.providers.protocol import Entry
 
@@ -20,6 +21,10 @@ def walk(system: System, root: str, prefix: str, start_after: str) -> Iterator[E
     if not system.is_folder(root):
         raise FileNotFoundError(errno.ENOENT, root)  # a missing disk is not an empty one
     folder = prefix.rpartition("/")[0]
+    try:
+        check_folders(system, root, prefix)
+    except (FileNotFoundError, NotADirectoryError):
+        return
     yield from _below(system, root, folder + "/" if folder else "", prefix, start_after)
 
 
