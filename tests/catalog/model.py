@@ -199,8 +199,11 @@ class Model:
 
     def BucketDeleted(self, record: r.BucketDeleted) -> None:  # noqa: N802
         self.bucket(record.name)
-        if any(key[0] == record.name for key in [*self.objects, *self.uploads]):
+        uploads = [key for key in self.uploads if key[0] == record.name]
+        if any(key[0] == record.name for key in self.objects) or (uploads and not record.aborts):
             raise errors.BucketNotEmpty
+        for key in uploads:
+            del self.uploads[key]
         del self.buckets[record.name]
 
     def ObjectPut(self, record: r.ObjectPut) -> r.Version:  # noqa: N802
@@ -307,6 +310,7 @@ class Model:
         return version
 
     def UploadAborted(self, record: r.UploadAborted) -> None:  # noqa: N802
+        self.bucket(record.bucket)
         self.under_way(record)
         del self.uploads[record.bucket, record.key, record.upload]
 

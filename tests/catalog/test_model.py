@@ -83,7 +83,10 @@ class Wishes:
 
     def bucket(self) -> r.AnyRecord:
         name = self.random.choice(BUCKETS[:2])
-        wishes: list[r.AnyRecord] = [r.BucketCreated(name, self.at), r.BucketDeleted(name)]
+        wishes: list[r.AnyRecord] = [
+            r.BucketCreated(name, self.at),
+            r.BucketDeleted(name, self.random.random() < 0.5),
+        ]
         return self.random.choice(wishes)
 
     def put(self) -> r.AnyRecord:

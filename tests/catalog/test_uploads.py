@@ -23,6 +23,7 @@ from outlast.base.errors import (
     EntityTooLarge,
     InvalidPart,
     InvalidPartOrder,
+    NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
     PartTooSmall,
@@ -198,9 +199,25 @@ def test_an_upload_belongs_to_its_key(state: State, upload: UploadCreated) -> No
 
 
 def test_a_bucket_with_an_upload_under_way_cannot_be_deleted(state: State, upload: UploadCreated) -> None:
+    """As records meant it that were written before a bucket's deletion could abort uploads."""
     assert isinstance(apply_one(state, BucketDeleted("bucket")), BucketNotEmpty)
     apply(state, UploadAborted(upload.bucket, upload.key, upload.upload))
     assert apply_one(state, BucketDeleted("bucket")) is None
+
+
+def test_deleting_a_bucket_aborts_its_uploads(state: State, upload: UploadCreated) -> None:
+    apply(state, large(upload, 1), large(upload, 2))
+    apply(state, BucketCreated("other", 1), UploadCreated("other", "key", fresh_id(), 1, upload.attributes))
+    assert apply_one(state, BucketDeleted("bucket", aborts=True)) is None
+    assert (state.extents(), state.counts().uploads) == ([], 1)
+    assert len(state.dead_extents()) == state.counts().dead > 0
+    apply(state, BucketCreated("bucket", 2))
+    assert state.uploads("bucket").entries == []
+
+
+def test_an_upload_in_no_bucket_is_not_what_is_missing(state: State, upload: UploadCreated) -> None:
+    abort = UploadAborted("nowhere", upload.key, upload.upload)
+    assert isinstance(apply_one(state, abort), NoSuchBucket)
 
 
 def test_a_copied_part_shares_a_stretch_of_its_source(state: State, upload: UploadCreated) -> None:

@@ -49,6 +49,7 @@ RECORDS: tuple[AnyRecord, ...] = (
     GENESIS,
     BucketCreated("bucket", 1),
     BucketDeleted("bucket"),
+    BucketDeleted("bucket", aborts=True),
     put("inline", b"\0\xff", condition=CONDITION, checksum=CHECKSUM),
     put("in extents \U0001f600", in_extents(extent(), extent(missing=5))),
     ObjectCopied("bucket", "a", b"v", "other", "b", b"w", 1, PLAIN, CONDITION),

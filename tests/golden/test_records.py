@@ -63,7 +63,7 @@ MEMBERS = (
 RECORDS: dict[str, AnyRecord] = {
     "Genesis": Genesis(ID, 1_700_000_000_000, Policy(1, "operator", "early"), MEMBERS, ("a", "w")),
     "BucketCreated": BucketCreated("photos", 1_700_000_000_001),
-    "BucketDeleted": BucketDeleted("photos"),
+    "BucketDeleted": BucketDeleted("photos", aborts=True),
     "ObjectPut inline": ObjectPut("photos", "a/\u00e9", VERSION, Body(5, bytes(16), b"hello")),
     "ObjectPut extents": ObjectPut(
         "photos", "b", VERSION, Body(5_000_000, bytes(16), None, (EXTENT,), 4), Condition("match", "*")

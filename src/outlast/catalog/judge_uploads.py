@@ -166,10 +166,15 @@ def _drop_parts(tables: Tables, upload: bytes, kept: set[int]) -> None:
 
 def upload_aborted(tables: Tables, record: UploadAborted) -> StoreError | None:
     """See `UploadAborted`."""
+    if (bucket := tables.buckets.id_of(record.bucket)) is None:
+        return no_bucket(record.bucket)
     if _found(tables, record) is None:
         return _no_upload()
-    bucket = tables.buckets.id_of(record.bucket)
-    assert bucket is not None, "an upload in no bucket"
-    _drop_parts(tables, record.upload, kept=set())
-    tables.uploads.remove(bucket, record.key.encode(), record.upload)
+    abort(tables, bucket, record.key.encode(), record.upload)
     return None
+
+
+def abort(tables: Tables, bucket: int, key: bytes, upload: bytes) -> None:
+    """End an upload and drop its parts."""
+    _drop_parts(tables, upload, kept=set())
+    tables.uploads.remove(bucket, key, upload)

@@ -49,8 +49,11 @@ def _bucket_deleted(tables: Tables, record: records.BucketDeleted) -> StoreError
         return no_bucket(record.name)
     if tables.objects.any(bucket):
         return BucketNotEmpty(f"the bucket {record.name!r} holds objects")
-    if tables.uploads.any(bucket):
+    uploads = tables.uploads.ids(bucket)
+    if uploads and not record.aborts:
         return BucketNotEmpty(f"the bucket {record.name!r} has multipart uploads under way")
+    for key, upload in uploads:
+        judge_uploads.abort(tables, bucket, key, upload)
     tables.buckets.remove(record.name)
     return None
 

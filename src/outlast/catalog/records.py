@@ -128,9 +128,13 @@ class BucketCreated(Record, tag=1):
 
 
 class BucketDeleted(Record, tag=2):
-    """Outcome: None; `NoSuchBucket`, `BucketNotEmpty` (objects or uploads under way)."""
+    """Outcome: None; `NoSuchBucket`, `BucketNotEmpty`.
+
+    `aborts`: uploads under way are aborted. Without it they count as something in the bucket.
+    """
 
     name: str
+    aborts: bool = False
 
 
 class ObjectPut(Record, tag=3):
@@ -246,7 +250,7 @@ class UploadCompleted(Record, tag=10):
 
 
 class UploadAborted(Record, tag=11):
-    """Outcome: None; `NoSuchUpload`."""
+    """Outcome: None; `NoSuchBucket`, `NoSuchUpload`."""
 
     bucket: str
     key: str

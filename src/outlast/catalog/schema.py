@@ -101,7 +101,7 @@ BLOBS = (
 )
 """The columns whose values have a check of their own (`blobs.py`)."""
 
-MEANING = 1
+MEANING = 2
 """Raised when the same records, applied by this code, come to mean something else in the same tables."""
 
 _VALUES = [

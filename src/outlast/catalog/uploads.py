@@ -112,9 +112,11 @@ class Uploads:
             "DELETE FROM uploads WHERE bucket = ? AND key = ? AND upload = ?", bucket, key, upload
         )
 
-    def any(self, bucket: int) -> bool:
-        """Whether the bucket has an upload under way."""
-        return self._database.row("SELECT 1 FROM uploads WHERE bucket = ? LIMIT 1", bucket) is not None
+    def ids(self, bucket: int) -> list[tuple[bytes, bytes]]:
+        """Key and id of each upload that is under way in the bucket, in order."""
+        return self._database.rows(
+            "SELECT key, upload FROM uploads WHERE bucket = ? ORDER BY key, upload", bucket
+        )
 
     def count(self) -> int:
         """How many uploads are under way."""

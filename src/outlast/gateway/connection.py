@@ -28,7 +28,7 @@ from outlast.gateway.s3.errors import S3Error, render_error
 # A key of 1,024 bytes, each percent-encoded, and the parameters of a presigned URL.
 LINE_BYTES_MAX = 8 * KIB
 HEADERS_MAX = 200
-# A request's line and headers together. Amazon's limit for headers is 8 KB.
+# A request's line and headers together. What is S3 has 8 KB for its headers (`service.HEADER_BYTES_MAX`).
 HEAD_BYTES_MAX = 32 * KIB
 # What is read at once before a body is asked for, and at most while one is taken.
 HEAD_READ_BYTES = 16 * KIB

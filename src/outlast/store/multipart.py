@@ -152,7 +152,7 @@ class Multipart:
         return version
 
     async def abort(self, bucket: str, key: str, upload: str) -> None:
-        """End the upload and drop its parts. Raises `NoSuchUpload`."""
+        """End the upload and drop its parts. Raises `NoSuchBucket`, `NoSuchUpload`."""
         await self._catalog.commit(UploadAborted(bucket, key, _id(upload), unix_ms(self._clock)))
 
 

@@ -171,8 +171,8 @@ class Store:
         await self.catalog.commit(BucketCreated(name, unix_ms(self.clock)))
 
     async def delete_bucket(self, name: str) -> None:
-        """Raises `NoSuchBucket`, `BucketNotEmpty`."""
-        await self.catalog.commit(BucketDeleted(name))
+        """Uploads under way in it are aborted. Raises `NoSuchBucket`, `BucketNotEmpty`."""
+        await self.catalog.commit(BucketDeleted(name, aborts=True))
 
     async def bucket(self, name: str) -> Bucket:
         """Raises `NoSuchBucket`."""
@@ -379,7 +379,7 @@ class Store:
         return await self._multipart.complete(bucket, key, upload, parts, checksum, condition)
 
     async def abort_upload(self, bucket: str, key: str, upload: str) -> None:
-        """Raises `NoSuchUpload`."""
+        """Raises `NoSuchBucket`, `NoSuchUpload`."""
         await self._multipart.abort(bucket, key, upload)
 
     # ------------------------------------------------------------ access keys

@@ -138,7 +138,11 @@ def test_a_condition_that_s3_has_not_is_never_ignored_on_a_write(fields):
         ("bytes=50-" + "9" * 40, (50, 100)),
         ("bytes=-10", (90, 100)),
         ("bytes=-1000", (0, 100)),
-        (" Bytes = 1 - 2 ", (1, 3)),
+        (" Bytes=1-2\t", (1, 3)),
+        ("bytes= -1", None),
+        ("bytes=0 -1", None),
+        ("bytes =0-1", None),
+        ("bytes=0-1 ,", None),
         ("bytes=9-0", None),
         ("bytes=-", None),
         ("bytes=a-b", None),
@@ -164,10 +168,14 @@ def test_a_range_outside_of_the_object_is_refused_with_its_size(text):
     assert error.extra == {"RangeRequested": text, "ActualObjectSize": "100"}
 
 
-@pytest.mark.parametrize("text", ["bytes=0-", "bytes=0-0", "bytes=-1"])
+@pytest.mark.parametrize("text", ["bytes=0-", "bytes=0-0", "bytes=-0"])
 def test_nothing_can_be_had_of_an_empty_object(text):
     with pytest.raises(S3Error, match="InvalidRange"):
         read_span(headers({"Range": text}), ETAG, MODIFIED, 0)
+
+
+def test_the_last_bytes_of_an_empty_object_are_all_of_it():
+    assert read_span(headers({"Range": "bytes=-1"}), ETAG, MODIFIED, 0) is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from outlast.gateway.s3 import chunked
 from outlast.gateway.s3 import payload as payload_module
 from outlast.gateway.s3.checksums import expect
 from outlast.gateway.s3.errors import S3Error
@@ -130,7 +131,21 @@ async def test_a_body_comes_out_as_it_was_sent_whole_or_streamed(kind, size):
 )
 def test_it_does_not_matter_how_a_body_is_cut_into_chunks_and_segments(kind, data, chunk, step):
     body, received = request_for(kind, data, chunk)
-    assert stream_in(body, step, kind, received)[0] == data
+    with pytest.MonkeyPatch.context() as patch:  # so that there are many chunks to be cut
+        patch.setattr(chunked, "CHUNK_BYTES_MIN", 1)
+        assert stream_in(body, step, kind, received)[0] == data
+
+
+@pytest.mark.parametrize("kind", CHUNKED)
+@pytest.mark.parametrize(("size", "refused"), [(8191, True), (8192, False)])
+def test_only_the_last_chunk_may_be_small(kind, size, refused):
+    data = bytes(2 * size + 100)
+    body, received = request_for(kind, data, size)
+    if refused:
+        with pytest.raises(S3Error, match="InvalidChunkSizeError"):
+            stream_in(body, 1000, kind, received)
+    else:
+        assert stream_in(body, 1000, kind, received)[0] == data
 
 
 @pytest.mark.parametrize("checksum", [Crc32Checksum, CrtCrc64NvmeChecksum, Sha256Checksum])
@@ -191,9 +206,9 @@ async def test_an_unsigned_plain_body_is_passed_on_without_a_copy():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_truncated_body_is_refused_wherever_it_ends(kind):
-    data = b"abc" * 1000
-    body, received = request_for(kind, data, 1000)
-    for length in [*range(0, 300), *range(300, len(body) - 2, 97)]:
+    data = b"abc" * 9000
+    body, received = request_for(kind, data, 9000)
+    for length in [*range(0, 300), *range(300, len(body) - 2, 397)]:
         if body[:length].rstrip(b"\r\n") == body.rstrip(b"\r\n"):
             continue
         with pytest.raises(S3Error) as caught:
@@ -245,9 +260,9 @@ def test_no_changed_byte_of_signed_chunks_gets_through(kind):
 
 
 def test_chunks_in_another_order_are_refused():
-    data = b"a" * 100 + b"b" * 100
-    body, received = request_for(PayloadKind.SIGNED_CHUNKS, data, 100)
-    first = len(b"64;chunk-signature=") + 64 + 2 + 100 + 2  # where the second chunk begins
+    data = b"a" * 8192 + b"b" * 8192
+    body, received = request_for(PayloadKind.SIGNED_CHUNKS, data, 8192)
+    first = len(b"2000;chunk-signature=") + 64 + 2 + 8192 + 2  # where the second chunk begins
     turned = body[first : 2 * first] + body[:first] + body[2 * first :]
     with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
         decode_whole(turned, payload_of(PayloadKind.SIGNED_CHUNKS), received)

@@ -44,16 +44,19 @@ def test_boto3s_delete_is_read(sent):
     )
 
 
+SHA256 = "A" * 43 + "="
+
+
 def test_boto3s_completion_is_read(sent):
     client, requests = sent
     parts = [
         {"PartNumber": 1, "ETag": '"e1"', "ChecksumCRC32": "AAAAAA=="},
-        {"PartNumber": 3, "ETag": "e3", "ChecksumSHA256": "x"},
+        {"PartNumber": 3, "ETag": "e3", "ChecksumSHA256": SHA256},
     ]
     client.complete_multipart_upload(Bucket="b", Key="k", UploadId="u", MultipartUpload={"Parts": parts})
     assert parse_complete(requests[0].body) == [
         CompletedPart(1, "e1", {"CRC32": "AAAAAA=="}),
-        CompletedPart(3, "e3", {"SHA256": "x"}),
+        CompletedPart(3, "e3", {"SHA256": SHA256}),
     ]
 
 
@@ -182,6 +185,8 @@ def part(number="1", etag="e", more=""):
         (part("9" * 5000), "MalformedXML"),
         (part(more="<Size>1</Size>"), "MalformedXML"),
         (part(more="<ChecksumCRC9>x</ChecksumCRC9>"), "InvalidRequest"),
+        (part(more="<ChecksumCRC32>AAAA</ChecksumCRC32>"), "InvalidRequest"),
+        (part(more="<ChecksumSHA1>AAAAAA==</ChecksumSHA1>"), "InvalidRequest"),
         (part(more="<ChecksumSHA512>x</ChecksumSHA512>"), "NotImplemented"),
         (part("2") + part("1"), "InvalidPartOrder"),
         (part("2") + part("2"), "InvalidPartOrder"),

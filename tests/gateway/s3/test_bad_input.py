@@ -3,6 +3,7 @@
 import hashlib
 import socket
 import time
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -123,12 +124,14 @@ def test_http_chunks_with_broken_framing_fail_at_once(gateway: RunningGateway, b
     ],
 )
 def test_malformed_xml(gateway: RunningGateway, bucket: str, body: bytes) -> None:
-    answer = gateway.exchange(gateway.head("POST", f"/{bucket}?delete", body=body) + body)
+    md5 = {"Content-MD5": b64encode(hashlib.md5(body).digest()).decode()}
+    answer = gateway.exchange(gateway.head("POST", f"/{bucket}?delete", md5, body) + body)
     assert (answer.status, answer.code) == (400, "MalformedXML")
 
 
 def test_xml_without_end(gateway: RunningGateway, bucket: str) -> None:
-    head = gateway.head("POST", f"/{bucket}?delete", sent={"Content-Length": str(64 * MIB)})
+    md5 = {"Content-MD5": "1B2M2Y8AsgTpgAmY7PhCfg=="}
+    head = gateway.head("POST", f"/{bucket}?delete", md5, sent={"Content-Length": str(64 * MIB)})
     answer = gateway.exchange(head)
     assert (answer.status, answer.code) == (400, "MaxMessageLengthExceeded")
 
@@ -166,6 +169,13 @@ def test_what_is_no_http_is_answered_in_xml(
 def test_an_oversize_header_in_an_s3_request(gateway: RunningGateway, bucket: str) -> None:
     answer = gateway.exchange(gateway.head("GET", f"/{bucket}/k", {"X-Amz-Meta-A": "x" * 9000}))
     assert (answer.status, answer.code) == (400, "RequestHeaderSectionTooLarge")
+
+
+def test_headers_of_an_s3_request_have_8_kb_in_all(gateway: RunningGateway, bucket: str) -> None:
+    for size, code in ((1200, "NoSuchKey"), (1400, "RequestHeaderSectionTooLarge")):
+        headers = {f"X-Other-{number}": "x" * size for number in range(6)}
+        answer = gateway.exchange(gateway.head("GET", f"/{bucket}/k", headers))
+        assert answer.code == code
 
 
 @pytest.mark.parametrize("path", ["/%s/%%FF%%FE", "/%s/k?prefix=%%FF", "/%%80"])

@@ -15,18 +15,33 @@ def test_create_look_list_delete(gateway: RunningGateway, s3: Client) -> None:
     assert code_of(s3.delete_bucket, Bucket=name) == ("NoSuchBucket", 404)
 
 
-def test_a_bucket_cannot_be_made_twice(s3: Client, bucket: str) -> None:
-    assert code_of(s3.create_bucket, Bucket=bucket) == ("BucketAlreadyOwnedByYou", 409)
+def test_ones_own_bucket_can_be_made_again_in_us_east_1_only(
+    gateway: RunningGateway, s3: Client, bucket: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    assert s3.create_bucket(Bucket=bucket)["Location"] == f"/{bucket}"
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+    elsewhere = gateway.client(region="eu-west-1")
+    there = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}
+    assert code_of(elsewhere.create_bucket, Bucket=bucket, **there) == ("BucketAlreadyOwnedByYou", 409)
 
 
 def test_a_bucket_with_something_in_it_stays(s3: Client, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"")
     assert code_of(s3.delete_bucket, Bucket=bucket) == ("BucketNotEmpty", 409)
     s3.delete_object(Bucket=bucket, Key="k")
-    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
-    assert code_of(s3.delete_bucket, Bucket=bucket) == ("BucketNotEmpty", 409)
-    s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=upload)
     s3.delete_bucket(Bucket=bucket)
+
+
+def test_uploads_under_way_end_with_their_bucket(s3: Client, bucket: str) -> None:
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    where = {"Bucket": bucket, "Key": "k", "UploadId": upload}
+    s3.upload_part(**where, PartNumber=1, Body=b"x")
+    s3.delete_bucket(Bucket=bucket)
+    assert code_of(s3.abort_multipart_upload, **where) == ("NoSuchBucket", 404)
+    s3.create_bucket(Bucket=bucket)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+    assert code_of(s3.abort_multipart_upload, **where) == ("NoSuchUpload", 404)
 
 
 @pytest.mark.parametrize("name", ["ab", "UPPER", "a..b", "192.168.1.1", "-abc", "under_score", "x" * 64])

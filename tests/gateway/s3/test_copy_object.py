@@ -1,7 +1,7 @@
 """CopyObject."""
 
 import pytest
-from running_gateway import MIB, Client, code_of
+from running_gateway import MIB, Client, RunningGateway, code_of
 
 
 @pytest.mark.parametrize("size", [10, 3 * MIB])
@@ -33,6 +33,19 @@ def test_copying_onto_itself_must_change_something(s3: Client, bucket: str) -> N
     s3.put_object(Bucket=bucket, Key="a", Body=b"x")
     copy = {"Bucket": bucket, "Key": "a", "CopySource": f"{bucket}/a"}
     assert code_of(s3.copy_object, **copy) == ("InvalidRequest", 400)
+    for named in ({"StorageClass": "STANDARD"}, {"ServerSideEncryption": "AES256"}):
+        s3.copy_object(**copy, **named)
+    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"x"
+
+
+def test_a_plus_in_the_source_is_a_space(gateway: RunningGateway, s3: Client, bucket: str) -> None:
+    for key in ("a b", "a+b"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    for source in ("a+b", "a%20b", "a b", "a%2Bb"):
+        head = gateway.head("PUT", f"/{bucket}/c", {"x-amz-copy-source": f"{bucket}/{source}"})
+        assert gateway.exchange(head).status == 200
+        expected = b"a+b" if source == "a%2Bb" else b"a b"
+        assert s3.get_object(Bucket=bucket, Key="c")["Body"].read() == expected
 
 
 def test_conditions_on_the_source(s3: Client, bucket: str) -> None:

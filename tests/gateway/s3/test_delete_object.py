@@ -1,5 +1,9 @@
 """DeleteObject and DeleteObjects."""
 
+import base64
+import hashlib
+import zlib
+
 import pytest
 from running_gateway import Client, RunningGateway, code_of
 
@@ -61,6 +65,20 @@ def test_each_key_has_its_own_fate(s3: Client, bucket: str) -> None:
         ("xxxxx", "KeyTooLongError"),
     ]
     assert keys(s3, bucket) == ["old", "wrong"]
+
+
+def test_a_document_without_a_checksum_deletes_nothing(
+    gateway: RunningGateway, s3: Client, bucket: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    body = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    for sha256 in ("UNSIGNED-PAYLOAD", hashlib.sha256(body).hexdigest()):
+        answer = gateway.exchange(gateway.head("POST", f"/{bucket}?delete", body=body, sha256=sha256) + body)
+        assert (answer.status, answer.code) == (400, "InvalidRequest")
+    assert keys(s3, bucket) == ["k"]
+    checksum = {"x-amz-checksum-crc32": base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()}
+    answer = gateway.exchange(gateway.head("POST", f"/{bucket}?delete", checksum, body) + body)
+    assert answer.status == 200 and keys(s3, bucket) == []
 
 
 def test_a_damaged_document_deletes_nothing(gateway: RunningGateway, s3: Client, bucket: str) -> None:

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 from boto3.s3.transfer import TransferConfig
-from running_gateway import MIB, Client, code_of
+from running_gateway import MIB, Client, RunningGateway, code_of
 
 PARTS = [bytes([65 + number]) * (5 * MIB) for number in range(2)] + [b"last"]
 WHOLE = b"".join(PARTS)
@@ -117,6 +117,40 @@ def test_checksums_that_cannot_be_are_refused(s3: Client, bucket: str) -> None:
         assert code_of(s3.create_multipart_upload, **where, **said) == ("InvalidRequest", 400)
 
 
+def test_checksum_types_without_sense_are_refused(gateway: RunningGateway, s3: Client, bucket: str) -> None:
+    create = f"/{bucket}/k?uploads"
+    for headers in (
+        {"x-amz-checksum-type": "COMPOSITE"},
+        {"x-amz-checksum-type": "FULL_OBJECT"},
+        {"x-amz-checksum-type": "NONSENSE"},
+        {"x-amz-checksum-type": "NONSENSE", "x-amz-checksum-algorithm": "CRC32"},
+    ):
+        answer = gateway.exchange(gateway.head("POST", create, headers))
+        assert (answer.status, answer.code) == (400, "InvalidRequest")
+    plain, parts = upload_parts(s3, bucket, "k")
+    complete = {"Bucket": bucket, "Key": "k", "UploadId": plain, "MultipartUpload": {"Parts": parts}}
+    for kind in ("COMPOSITE", "NONSENSE"):
+        assert code_of(s3.complete_multipart_upload, **complete, ChecksumType=kind) == ("InvalidRequest", 400)
+
+
+def test_a_composite_checksum_needs_those_of_all_parts(s3: Client, bucket: str) -> None:
+    upload, parts = upload_parts(s3, bucket, "k", ChecksumAlgorithm="SHA256")
+    complete = {"Bucket": bucket, "Key": "k", "UploadId": upload}
+    bare = [*parts[:2], {name: parts[2][name] for name in ("PartNumber", "ETag")}]
+    assert code_of(s3.complete_multipart_upload, **complete, MultipartUpload={"Parts": bare}) == (
+        "InvalidRequest",
+        400,
+    )
+    wrong = [*parts[:2], {**parts[2], "ChecksumSHA256": "nonsense"}]
+    assert code_of(s3.complete_multipart_upload, **complete, MultipartUpload={"Parts": wrong}) == (
+        "InvalidRequest",
+        400,
+    )
+    whole = {**complete, "MultipartUpload": {"Parts": parts}}
+    assert code_of(s3.complete_multipart_upload, **whole, ChecksumSHA256="x-3") == ("InvalidRequest", 400)
+    s3.complete_multipart_upload(**whole)
+
+
 def test_boto3s_own_transfer_up_and_down(s3: Client, bucket: str) -> None:
     data = bytes(range(256)) * (20 * 4096)  # 20 MiB
     config = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB, max_concurrency=4)
@@ -147,7 +181,8 @@ def test_parts_copied_from_ranges(s3: Client, bucket: str, said: dict[str, str])
         )["CopyPartResult"]
         assert told["ETag"] == f'"{hashlib.md5(data[span[0] : span[1] + 1]).hexdigest()}"'
         assert ("ChecksumSHA256" in told) is bool(said)
-        parts.append({"PartNumber": number, "ETag": told["ETag"]})
+        sums = {name: told[name] for name in told if name.startswith("Checksum")}
+        parts.append({"PartNumber": number, "ETag": told["ETag"], **sums})
     s3.delete_object(Bucket=bucket, Key="source")
     s3.complete_multipart_upload(Bucket=bucket, Key="k", UploadId=upload, MultipartUpload={"Parts": parts})
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == data[: 5 * MIB] + data[100:200]
@@ -203,6 +238,7 @@ def test_completion_repeated_because_its_answer_was_lost(s3: Client, bucket: str
     complete = {"Bucket": bucket, "Key": "k", "UploadId": upload, "MultipartUpload": {"Parts": parts}}
     first = s3.complete_multipart_upload(**complete)
     assert s3.complete_multipart_upload(**complete)["ETag"] == first["ETag"]
+    assert s3.complete_multipart_upload(**complete, IfNoneMatch="*")["ETag"] == first["ETag"]
     s3.put_object(Bucket=bucket, Key="k", Body=b"something else since")
     assert code_of(s3.complete_multipart_upload, **complete) == ("NoSuchUpload", 404)
 
@@ -263,3 +299,6 @@ def test_pages_of_uploads(s3: Client, bucket: str) -> None:
     assert [row["Key"] for row in rolled["Uploads"]] == ["a", "a", "c d"]
     assert [row["Prefix"] for row in rolled["CommonPrefixes"]] == ["b/"]
     assert len(s3.list_multipart_uploads(Bucket=bucket, Prefix="b/")["Uploads"]) == 2
+    for marker in ("nonsense", "é" * 32, "0" * 31):
+        said = {"Bucket": bucket, "KeyMarker": "a", "UploadIdMarker": marker}
+        assert code_of(s3.list_multipart_uploads, **said) == ("InvalidArgument", 400)

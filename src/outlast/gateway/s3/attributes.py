@@ -1,9 +1,12 @@
 """What a client says about an object, and what it is told about it: headers in, headers out.
 
 Header values come as aiohttp decodes them: UTF-8 with lone surrogates for bytes that are none. They are
-kept as Unicode, with such bytes read as Latin-1, which is what HTTP once said they are.
+kept as Unicode, with such bytes read as Latin-1, which is what HTTP once said they are. Metadata beyond ASCII
+is answered as S3 does, in the encoded words of RFC 2047: most clients read headers as Latin-1, and some of
+those bytes end a header for them.
 """
 
+from base64 import b64encode
 from collections.abc import Mapping
 
 from multidict import CIMultiDictProxy
@@ -36,6 +39,10 @@ _SENT = {
     "content-language": "Content-Language",
     "expires": "Expires",
 }
+# What holds for everything that is stored, and is told as S3 tells it.
+ENCRYPTION = {"x-amz-server-side-encryption": "AES256"}
+# An encoded word has at most 75 characters (RFC 2047, section 2); 45 bytes are 60 of them in base64.
+_WORD_BYTES_MAX = 45
 # What S3 says of an object of which nothing was said.
 DEFAULT_TYPE = "binary/octet-stream"
 
@@ -94,14 +101,27 @@ def version_headers(version: Version, *, checksum: bool) -> dict[str, str]:
         "Last-Modified": http_date(version.modified),
         "Accept-Ranges": "bytes",
         "Content-Type": DEFAULT_TYPE,
+        **ENCRYPTION,
     }
     for name, value in version.attributes.headers.items():
         told[_SENT[name]] = value
     for name, value in version.attributes.metadata.items():
-        told[_METADATA + name] = value
+        told[_METADATA + name] = value if value.isascii() else _encoded_words(value)
     if checksum and version.checksum is not None:
         told.update(checksum_headers(version.checksum))
     return told
+
+
+def _encoded_words(value: str) -> str:
+    """The value in encoded words; readers put them together again without the spaces between them."""
+    words, word = [], b""
+    for letter in value:
+        encoded = letter.encode()
+        if len(word) + len(encoded) > _WORD_BYTES_MAX:
+            words.append(word)
+            word = b""
+        word += encoded
+    return " ".join(f"=?UTF-8?B?{b64encode(one).decode()}?=" for one in (*words, word))
 
 
 def checksum_headers(checksum: Checksum | None) -> Mapping[str, str]:

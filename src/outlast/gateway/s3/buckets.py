@@ -7,6 +7,7 @@ another region than that is refused, as S3's regional endpoints do it.
 
 from aiohttp import web
 
+from outlast.base.errors import BucketExists
 from outlast.gateway.s3 import parameters, xml
 from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.errors import S3Error
@@ -60,7 +61,7 @@ async def list_buckets(call: S3Call) -> web.StreamResponse:
 
 
 async def create_bucket(call: S3Call) -> web.StreamResponse:
-    """A location constraint must be the region that the request was signed for."""
+    """A location constraint must be the region that the request was signed for. Again in us-east-1: 200."""
     wanted = xml.parse_create_bucket(await call.document())
     if wanted.unsupported:
         raise S3Error("NotImplemented", extra={"Element": ", ".join(wanted.unsupported)})
@@ -71,7 +72,11 @@ async def create_bucket(call: S3Call) -> web.StreamResponse:
             f"The {wanted.location} location constraint is incompatible for the region specific endpoint"
             f" this request was sent to ({region}).",
         )
-    await call.store.create_bucket(call.bucket)
+    try:
+        await call.store.create_bucket(call.bucket)
+    except BucketExists:
+        if region != _DEFAULT_REGION:
+            raise
     return call.answer(headers={"Location": "/" + call.bucket})
 
 
@@ -82,7 +87,7 @@ async def head_bucket(call: S3Call) -> web.StreamResponse:
 
 
 async def delete_bucket(call: S3Call) -> web.StreamResponse:
-    """Only an empty one: no objects, no uploads under way."""
+    """Only one without objects. Uploads under way are aborted."""
     await call.store.delete_bucket(call.bucket)
     return call.answer(204)
 

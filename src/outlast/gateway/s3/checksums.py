@@ -154,6 +154,11 @@ def _encode(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
+def check_value(algorithm: Algorithm, value: str) -> None:
+    """Raise InvalidRequest unless `value` can be a checksum of this algorithm."""
+    _decode(algorithm, value)
+
+
 def _decode(algorithm: Algorithm, value: str) -> bytes:
     """A checksum's bytes; InvalidRequest unless `value` is base64 of the algorithm's length."""
     try:

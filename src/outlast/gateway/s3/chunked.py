@@ -3,8 +3,9 @@
     SIZE-IN-HEX[;chunk-signature=HEX64] CRLF  DATA CRLF  ...  0[;chunk-signature=HEX64] CRLF  [TRAILER]  CRLF
 
 It looks like HTTP's own chunked coding but lies inside of the body. Nothing here waits or hashes: bytes go
-in, pieces come out, as views of what came in. A chunk may be of any size; it is passed on in pieces, so
-only a header line or the trailer is ever held, and both are bounded.
+in, pieces come out, as views of what came in. A chunk may be of any size from 8 KiB on, and the last one
+before the zero-length chunk of less; it is passed on in pieces, so only a header line or the trailer is ever
+held, and both are bounded.
 
 Lenient where clients differ (blank lines around the trailer, as in examples of the AWS documentation), and
 strict where bytes could be taken for something else.
@@ -21,6 +22,9 @@ from outlast.providers.protocol import Buffer
 _LINE_BYTES_MAX = 128
 # One checksum and one signature need about 200.
 _TRAILER_BYTES_MAX = 8 * 1024
+
+# S3's own bound, for each chunk but the last that has data: it keeps signatures from outweighing them.
+CHUNK_BYTES_MIN = 8 * 1024
 
 _HEAD = re.compile(rb"([0-9a-fA-F]{1,16})(?:;chunk-signature=([0-9a-f]{64}))?\r").fullmatch
 _TRAILER_SIGNATURE = "x-amz-trailer-signature"
@@ -73,13 +77,14 @@ class PlainDecoder:
 class ChunkedDecoder:
     """aws-chunked framing. `signed`: every chunk must have a signature, and else none may."""
 
-    __slots__ = ("_between", "_last", "_left", "_line", "_signature", "_signed", "_tail")
+    __slots__ = ("_between", "_last", "_left", "_line", "_signature", "_signed", "_small", "_tail")
 
     def __init__(self, signed: bool) -> None:
         self._signed = signed
         self._left = 0  # bytes of the open chunk still to come
         self._signature = ""  # of the open chunk
         self._between = False  # the line end after a chunk's data is still to come
+        self._small = False  # a chunk has come that only the last may be as small as
         self._last = False  # the zero-length chunk has come
         self._line = b""  # the beginning of a line
         self._tail = b""  # all that follows the zero-length chunk
@@ -125,6 +130,9 @@ class ChunkedDecoder:
         if found is None or (found[2] is not None) != self._signed:
             raise _malformed()
         self._left = int(found[1], 16)
+        if self._left and self._small:
+            raise S3Error("InvalidChunkSizeError")
+        self._small = self._left < CHUNK_BYTES_MIN
         self._signature = found[2].decode() if self._signed else ""
         self._last = self._left == 0
 

@@ -27,7 +27,7 @@ __all__ = [
     "write_condition",
 ]
 
-_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,40})\s*-\s*(\d{0,40})\s*", re.ASCII | re.IGNORECASE).fullmatch
+_RANGE = re.compile(r"bytes=(\d{0,40})-(\d{0,40})", re.ASCII | re.IGNORECASE).fullmatch
 _COPY_RANGE = re.compile(r"bytes=(\d{1,40})-(\d{1,40})", re.ASCII).fullmatch
 
 
@@ -113,10 +113,12 @@ def read_span(headers: Headers, etag: str, modified: int, size: int) -> tuple[in
     text = headers.get("Range")
     if text is None or not _in_range(headers.get("If-Range"), etag, modified):
         return None
-    found = _RANGE(text)
+    found = _RANGE(text.strip(" \t"))
     if found is None or not (found[1] or found[2]):
         return None
     if not found[1]:
+        if not size and int(found[2]):
+            return None  # the last bytes of nothing are all of it
         start, stop = max(size - int(found[2]), 0), size
     else:
         start, stop = int(found[1]), min(int(found[2]) + 1, size) if found[2] else size

@@ -8,13 +8,16 @@ from aiohttp import web
 
 from outlast.catalog.records import Attributes, Body, Checksum, Version
 from outlast.gateway.s3 import xml
-from outlast.gateway.s3.attributes import read_attributes
+from outlast.gateway.s3.attributes import ENCRYPTION, read_attributes
 from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.checksums import Algorithm, element_name, new_digest, parse_algorithm
 from outlast.gateway.s3.conditions import write_condition
 from outlast.gateway.s3.copy_source import copy_source, source_check
 from outlast.gateway.s3.errors import S3Error
 from outlast.gateway.s3.parameters import argument_error
+
+# What makes a copy of an object on to itself a change, though all values that are accepted hold already.
+_CHANGES = ("x-amz-storage-class", "x-amz-server-side-encryption")
 
 
 class _OtherChecksum(Exception):
@@ -25,7 +28,8 @@ async def copy_object(call: S3Call) -> web.StreamResponse:
     """`x-amz-metadata-directive`, `x-amz-copy-source-if-*`, `If-None-Match: *`, `If-Match`; any size."""
     bucket, key = copy_source(call)
     attributes = _attributes(call)
-    if attributes is None and (bucket, key) == (call.bucket, call.key):
+    itself = (bucket, key) == (call.bucket, call.key)
+    if itself and attributes is None and not any(name in call.headers for name in _CHANGES):
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself without changing"
@@ -38,7 +42,8 @@ async def copy_object(call: S3Call) -> web.StreamResponse:
     except _OtherChecksum:
         assert algorithm is not None
         version = await _rewrite(call, bucket, key, attributes, algorithm)
-    return call.answer_xml("CopyObjectResult", copied(version.etag, version.modified, version.checksum))
+    told = copied(version.etag, version.modified, version.checksum)
+    return call.answer_xml("CopyObjectResult", told, ENCRYPTION)
 
 
 def copied(etag: str, modified: int, checksum: Checksum | None) -> str:

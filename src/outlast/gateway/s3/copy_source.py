@@ -16,7 +16,7 @@ _VERSION = "?versionId="
 
 def copy_source(call: S3Call) -> tuple[str, str]:
     """(bucket, key) of the source, which the access key may read. `InvalidArgument`, `AccessDenied`."""
-    text = call.headers[COPY_SOURCE]
+    text = call.headers[COPY_SOURCE].replace("+", " ")  # it is encoded like a query, not like a path
     path, mark, version = text.partition(_VERSION)
     if mark and version != "null":
         raise S3Error("NotImplemented", "There are no older versions.", extra={"Header": COPY_SOURCE})

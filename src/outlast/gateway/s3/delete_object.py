@@ -7,6 +7,7 @@ from outlast.base.limits import key_bytes_max
 from outlast.catalog.records import Condition
 from outlast.gateway.s3 import xml
 from outlast.gateway.s3.call import S3Call
+from outlast.gateway.s3.checksums import expect
 from outlast.gateway.s3.conditions import write_condition
 from outlast.gateway.s3.errors import S3Error, from_store_error
 from outlast.gateway.s3.xml import DeleteEntry
@@ -19,7 +20,9 @@ async def delete_object(call: S3Call) -> web.StreamResponse:
 
 
 async def delete_objects(call: S3Call) -> web.StreamResponse:
-    """Up to 1,000 keys, each with an ETag to match if one is given; `Quiet`."""
+    """Up to 1,000 keys, each with an ETag to match if given; `Quiet`. Needs Content-MD5 or a checksum."""
+    if "Content-MD5" not in call.headers and not expect(call.headers, call.auth.payload).algorithm:
+        raise S3Error("InvalidRequest", "Missing required header for this request: Content-MD5")
     wanted = xml.parse_delete(await call.document())
     errors: dict[int, S3Error] = {}
     plain: list[str] = []

@@ -48,6 +48,10 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
         "InvalidAccessKeyId": (403, "The access key ID that you provided does not exist in our records."),
         "InvalidArgument": (400, "Invalid Argument"),
         "InvalidBucketName": (400, "The specified bucket is not valid."),
+        "InvalidChunkSizeError": (
+            403,
+            "Only the last chunk is allowed to have a size less than 8192 bytes",
+        ),
         "InvalidDigest": (400, "The Content-MD5 or checksum value that you specified is not valid."),
         "InvalidLocationConstraint": (400, "The specified location constraint is not valid."),
         "InvalidPart": (

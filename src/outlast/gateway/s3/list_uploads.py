@@ -1,5 +1,6 @@
 """ListMultipartUploads: what has been begun and neither completed nor aborted."""
 
+import re
 from collections.abc import Callable
 
 from aiohttp import web
@@ -12,6 +13,8 @@ from outlast.gateway.s3.buckets import OWNER
 from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.parts import INITIATOR
 
+_UPLOAD_ID = re.compile(r"[0-9a-fA-F]{32}").fullmatch
+
 
 async def list_multipart_uploads(call: S3Call) -> web.StreamResponse:
     """`prefix`, `delimiter`, `key-marker`, `upload-id-marker`, `max-uploads`, `encoding-type`."""
@@ -21,6 +24,8 @@ async def list_multipart_uploads(call: S3Call) -> web.StreamResponse:
     key_marker, upload_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
     if not key_marker:
         upload_marker = ""  # as S3 has it: without a key marker it is passed over
+    elif upload_marker and not _UPLOAD_ID(upload_marker):
+        raise parameters.argument_error("upload-id-marker", upload_marker, "Invalid uploadId marker")
     most = parameters.page_size(query, "max-uploads", list_keys_max)
     await call.hold_listing()
     page = await call.store.uploads(call.bucket, prefix, delimiter, key_marker, upload_marker, most)

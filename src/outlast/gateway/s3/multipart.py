@@ -11,9 +11,10 @@ from outlast.base.limits import parts_max
 from outlast.catalog.records import Checksum, Version
 from outlast.catalog.uploads import Part, Upload
 from outlast.gateway.s3 import xml
-from outlast.gateway.s3.attributes import read_attributes
+from outlast.gateway.s3.attributes import ENCRYPTION, read_attributes
 from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.checksums import (
+    check_value,
     checksum_headers,
     composite,
     element_name,
@@ -31,14 +32,22 @@ async def create_multipart_upload(call: S3Call) -> web.StreamResponse:
     """Content headers and metadata; `x-amz-checksum-algorithm`, `x-amz-checksum-type`."""
     headers = call.headers
     asked = headers.get("x-amz-checksum-algorithm")
+    wanted = headers.get("x-amz-checksum-type")
     algorithm = "" if asked is None else parse_algorithm(asked)
-    kind = multipart_kind(algorithm, headers.get("x-amz-checksum-type", "")) if algorithm else ""
+    kind = "" if wanted is None else parse_kind(wanted)
+    if algorithm:
+        kind = multipart_kind(algorithm, kind)
+    elif kind:
+        raise S3Error(
+            "InvalidRequest",
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+        )
     upload = await call.store.create_upload(call.bucket, call.key, read_attributes(headers), algorithm, kind)
-    told = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else None
+    told = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else {}
     return call.answer_xml(
         "InitiateMultipartUploadResult",
         xml.element("Bucket", call.bucket) + xml.element("Key", call.key) + xml.element("UploadId", upload),
-        told,
+        told | ENCRYPTION,
     )
 
 
@@ -65,7 +74,7 @@ async def complete_multipart_upload(call: S3Call) -> web.StreamResponse:
         )
     except NoSuchUpload:
         version = await _completed_before(call, named)
-    return call.answer_xml("CompleteMultipartUploadResult", _completed(call, version))
+    return call.answer_xml("CompleteMultipartUploadResult", _completed(call, version), ENCRYPTION)
 
 
 def _completed(call: S3Call, version: Version) -> str:
@@ -96,16 +105,13 @@ async def _completed_before(call: S3Call, named: Sequence[CompletedPart]) -> Ver
 
 async def _checksum(call: S3Call, upload: Upload, named: Sequence[CompletedPart]) -> Checksum | None:
     """The checksum of the whole, from those of the parts; what the client says of both is compared."""
-    wanted = call.headers.get("x-amz-checksum-type")
-    if wanted is not None and upload.algorithm and parse_kind(wanted) != upload.kind:
-        raise S3Error("InvalidRequest", f"The upload was created with the checksum type {upload.kind}.")
+    _check_asked(call, upload)
+    _check_named(upload, named)
     parts = await _parts(call, named)
     _check_size(call, parts)
-    asked = checksum_headers(call.headers)
     if not upload.algorithm:
-        if asked is not None:
-            raise S3Error("InvalidRequest", "The upload was created without a checksum algorithm.")
         return None
+    asked = checksum_headers(call.headers)
     algorithm = parse_algorithm(upload.algorithm)
     sums = [(part.checksum.value, part.size) for part in parts if part.checksum is not None]
     if len(sums) != len(parts):
@@ -118,6 +124,33 @@ async def _checksum(call: S3Call, upload: Upload, named: Sequence[CompletedPart]
     if asked is not None and asked != (algorithm, value):
         raise S3Error("BadDigest")
     return Checksum(algorithm, value, kind)
+
+
+def _check_asked(call: S3Call, upload: Upload) -> None:
+    """Whether what the headers say of the whole can be meant of this upload. `InvalidRequest`."""
+    asked = checksum_headers(call.headers)
+    wanted = call.headers.get("x-amz-checksum-type")
+    kind = "" if wanted is None else parse_kind(wanted)
+    if (asked is not None or kind) and not upload.algorithm:
+        raise S3Error("InvalidRequest", "The upload was created without a checksum algorithm.")
+    if kind not in ("", upload.kind):
+        raise S3Error("InvalidRequest", f"The upload was created with the checksum type {upload.kind}.")
+    if asked is not None:
+        check_value(asked[0], asked[1].partition("-")[0] if upload.kind == "COMPOSITE" else asked[1])
+
+
+def _check_named(upload: Upload, named: Sequence[CompletedPart]) -> None:
+    """A checksum of checksums needs each of them from the client. `InvalidRequest`."""
+    if upload.kind != "COMPOSITE":
+        return
+    for part in named:
+        if not part.checksums:
+            raise S3Error(
+                "InvalidRequest",
+                f"The upload was created using a {upload.algorithm.lower()} checksum. The complete request"
+                " must include the checksum for each part. It was missing for part"
+                f" {part.number} in the request.",
+            )
 
 
 async def _parts(call: S3Call, named: Sequence[CompletedPart]) -> list[Part]:

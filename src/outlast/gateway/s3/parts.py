@@ -7,7 +7,7 @@ from outlast.base.limits import list_keys_max, parts_max
 from outlast.catalog.records import Body, Checksum, Version
 from outlast.catalog.uploads import Part
 from outlast.gateway.s3 import parameters, xml
-from outlast.gateway.s3.attributes import checksum_headers
+from outlast.gateway.s3.attributes import ENCRYPTION, checksum_headers
 from outlast.gateway.s3.buckets import OWNER
 from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.checksums import element_name, expect, new_digest, parse_algorithm
@@ -44,7 +44,7 @@ async def upload_part(call: S3Call) -> web.StreamResponse:
 
     source = await call.source(expected)
     etag = await call.store.put_part(call.bucket, call.key, upload, number, source, check=check)
-    told = {"ETag": f'"{etag}"', **checksum_headers(expected.checksum)}
+    told = {"ETag": f'"{etag}"', **checksum_headers(expected.checksum), **ENCRYPTION}
     told.pop("x-amz-checksum-type", None)
     return call.answer(headers=told)
 
@@ -59,7 +59,7 @@ async def upload_part_copy(call: S3Call) -> web.StreamResponse:
     etag, _ = await call.store.copy_part(
         call.bucket, call.key, upload, number, bucket, key, select=lambda version: _span(call, version)
     )
-    return call.answer_xml("CopyPartResult", copied(etag, unix_ms(call.clock), None))
+    return call.answer_xml("CopyPartResult", copied(etag, unix_ms(call.clock), None), ENCRYPTION)
 
 
 def _span(call: S3Call, version: Version) -> tuple[int, int] | None:
@@ -86,7 +86,7 @@ async def _copy_checksummed(call: S3Call, bucket: str, key: str, name: str) -> w
             check=checksum,
         )
     told = copied(etag, unix_ms(call.clock), None) + xml.element(element_name(digest.algorithm), digest.value)
-    return call.answer_xml("CopyPartResult", told)
+    return call.answer_xml("CopyPartResult", told, ENCRYPTION)
 
 
 async def list_parts(call: S3Call) -> web.StreamResponse:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from outlast.catalog.records import Body, Checksum
-from outlast.gateway.s3.attributes import checksum_headers, read_attributes
+from outlast.gateway.s3.attributes import ENCRYPTION, checksum_headers, read_attributes
 from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.checksums import expect
 from outlast.gateway.s3.conditions import write_condition
@@ -24,7 +24,7 @@ async def put_object(call: S3Call) -> web.StreamResponse:
     version = await call.store.put(
         call.bucket, call.key, source, attributes, check=check, condition=condition
     )
-    told = {"ETag": f'"{version.etag}"'}
+    told = {"ETag": f'"{version.etag}"', **ENCRYPTION}
     if version.checksum is not None:
         told.update(checksum_headers(version.checksum))
     return call.answer(headers=told)

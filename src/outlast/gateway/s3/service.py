@@ -16,6 +16,7 @@ from aiohttp import web
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import OutlastError
+from outlast.base.limits import KIB
 from outlast.gateway.s3.access import authorise
 from outlast.gateway.s3.address import Hosts, locate, split_target
 from outlast.gateway.s3.call import XML_TYPE, S3Call, told_always
@@ -28,6 +29,9 @@ from outlast.gateway.s3.traffic import BODY_CUT, CONNECTION_LOST, Traffic, Visit
 from outlast.gateway.s3.unsigned import refuse_unsigned
 from outlast.gateway.s3.uri import parse_query
 from outlast.store import Store
+
+# Amazon's bound for all headers of a request. The connection has bounds of its own, for what is no S3.
+HEADER_BYTES_MAX = 8 * KIB
 
 
 class Service:
@@ -81,6 +85,7 @@ class Service:
 
     async def _serve(self, visit: Visit) -> web.StreamResponse:
         request = visit.request
+        _check_head(request)
         raw_path, raw_query = split_target(request.raw_path)
         query = parse_query(raw_query)
         headers = request.headers
@@ -116,3 +121,9 @@ class Service:
             response.force_close()
         visit.refused(response, error, cause)
         return response
+
+
+def _check_head(request: web.BaseRequest) -> None:
+    size = sum([len(name) + len(value) for name, value in request.raw_headers])
+    if size > HEADER_BYTES_MAX:
+        raise S3Error("RequestHeaderSectionTooLarge", extra={"MaxSizeAllowed": str(HEADER_BYTES_MAX)})

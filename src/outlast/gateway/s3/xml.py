@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from xml.parsers import expat
 
 from outlast.base.limits import MIB, delete_keys_max, parts_max
-from outlast.gateway.s3.checksums import Algorithm, parse_algorithm
+from outlast.gateway.s3.checksums import Algorithm, check_value, parse_algorithm
 from outlast.gateway.s3.dates import iso_date
 from outlast.gateway.s3.errors import S3Error
 from outlast.gateway.s3.uri import quote_key
@@ -250,7 +250,9 @@ class CompletedPart:
 
 
 def parse_complete(body: Buffer) -> list[CompletedPart]:
-    """The body of CompleteMultipartUpload. MalformedXML, InvalidPartOrder, InvalidArgument (part number)."""
+    """The body of CompleteMultipartUpload. MalformedXML, InvalidPartOrder, InvalidArgument (part number),
+    InvalidRequest (a malformed checksum), NotImplemented (an algorithm).
+    """
     parts: list[CompletedPart] = []
     for child in _parse(body, "CompleteMultipartUpload").children:
         if child.name != "Part":
@@ -269,6 +271,8 @@ def _completed_part(found: _Element) -> CompletedPart:
     if "PartNumber" not in fields or "ETag" not in fields:
         raise S3Error("MalformedXML")
     values = {parse_algorithm(name.removeprefix("Checksum")): fields[name].text.strip() for name in checksums}
+    for algorithm, value in values.items():
+        check_value(algorithm, value)
     return CompletedPart(_part_number(fields["PartNumber"].text), _unquoted(fields["ETag"].text), values)
 
 
