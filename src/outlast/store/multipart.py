@@ -4,12 +4,13 @@ An upload's id is 16 random bytes, for clients 32 hex digits. The completed obje
 upload's id, so that completing again after a lost answer gives the same version.
 """
 
+import re
 from collections.abc import Sequence
 
 from outlast.base import limits
 from outlast.base.clock import Clock, unix_ms
 from outlast.base.entropy import Entropy
-from outlast.base.errors import InvalidPart, NoSuchUpload
+from outlast.base.errors import InvalidPart, NoSuchBucket, NoSuchUpload
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.listing import UploadListing
 from outlast.catalog.records import (
@@ -53,6 +54,8 @@ class Multipart:
     async def find(self, bucket: str, key: str, upload: str) -> Upload:
         """The upload as the newest catalog has it. Raises `NoSuchUpload`, `NoSuchBucket`."""
         await self._catalog.sync()
+        if self._catalog.state.bucket(bucket) is None:
+            raise NoSuchBucket(bucket)
         found = self._catalog.state.upload(bucket, key, _id(upload))
         if found is None:
             raise NoSuchUpload(upload)
@@ -65,10 +68,8 @@ class Multipart:
         """
         if not 1 <= number <= limits.parts_max:
             raise InvalidPart(f"part {number}: from 1 to {limits.parts_max}")
-        if (
-            self._catalog.state.bucket(bucket) is None
-            or self._catalog.state.upload(bucket, key, _id(upload)) is None
-        ):
+        state = self._catalog.state
+        if state.bucket(bucket) is None or state.upload(bucket, key, _id(upload)) is None:
             await self.find(bucket, key, upload)
 
     async def commit_part(
@@ -153,6 +154,8 @@ class Multipart:
 
     async def abort(self, bucket: str, key: str, upload: str) -> None:
         """End the upload and drop its parts. Raises `NoSuchBucket`, `NoSuchUpload`."""
+        if not _is_id(upload):
+            await self.find(bucket, key, upload)
         await self._catalog.commit(UploadAborted(bucket, key, _id(upload), unix_ms(self._clock)))
 
 
@@ -168,14 +171,13 @@ def part_span(version: Version, number: int) -> tuple[int, int]:
     return start, start + sizes[number - 1]
 
 
+_is_id = re.compile(r"[0-9a-fA-F]{32}").fullmatch
+
+
 def _id(upload: str) -> bytes:
-    try:
-        id = bytes.fromhex(upload)
-    except ValueError:
-        raise NoSuchUpload(upload) from None
-    if len(id) != UPLOAD_ID_BYTES:
+    if not _is_id(upload):
         raise NoSuchUpload(upload)
-    return id
+    return bytes.fromhex(upload)
 
 
 async def _md5(reading: Reading, further: Sequence[Digest]) -> bytes:

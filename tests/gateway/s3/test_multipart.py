@@ -268,11 +268,35 @@ def test_an_aborted_upload_is_gone(s3: Client, bucket: str) -> None:
     assert code_of(s3.list_parts, **{**where, "UploadId": "no such"}) == ("NoSuchUpload", 404)
 
 
-@pytest.mark.parametrize("number", [0, 10_001])
-def test_part_numbers_are_bounded(s3: Client, bucket: str, number: int) -> None:
+@pytest.mark.parametrize("number", ["", "0", "-3", "10001", "1.0", "x", "%2B1"])
+def test_part_numbers_are_bounded(gateway: RunningGateway, s3: Client, bucket: str, number: str) -> None:
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
-    part = {"Bucket": bucket, "Key": "k", "UploadId": upload, "PartNumber": number, "Body": b"x"}
-    assert code_of(s3.upload_part, **part) == ("InvalidArgument", 400)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"whole")
+    for method, query in (("PUT", f"uploadId={upload}&"), ("PUT", ""), ("GET", "")):
+        head = gateway.head(method, f"/{bucket}/k?{query}partNumber={number}")
+        answer = gateway.exchange(head)
+        assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"whole"
+
+
+def test_a_part_without_its_upload_does_not_become_the_object(
+    gateway: RunningGateway, s3: Client, bucket: str
+) -> None:
+    answer = gateway.exchange(gateway.head("PUT", f"/{bucket}/k?partNumber=1", body=b"x") + b"x")
+    assert (answer.status, answer.code) == (400, "InvalidArgument")
+    assert code_of(s3.head_object, Bucket=bucket, Key="k")[1] == 404
+
+
+@pytest.mark.parametrize("upload", ["0" * 32, "no such"])
+def test_a_missing_bucket_comes_before_a_missing_upload(s3: Client, upload: str) -> None:
+    where = {"Bucket": "nosuchbucket", "Key": "k", "UploadId": upload}
+    for call, more in [
+        (s3.abort_multipart_upload, {}),
+        (s3.list_parts, {}),
+        (s3.upload_part, {"PartNumber": 1, "Body": b"x"}),
+        (s3.complete_multipart_upload, {"MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": "e"}]}}),
+    ]:
+        assert code_of(call, **where, **more) == ("NoSuchBucket", 404)
 
 
 def test_pages_of_parts(s3: Client, bucket: str) -> None:

@@ -213,7 +213,8 @@ def test_part_number_of_an_object_in_one_piece(s3: Client, bucket: str) -> None:
     assert code_of(s3.get_object, Bucket=bucket, Key="k", PartNumber=2) == ("InvalidPartNumber", 416)
 
 
-def test_version_null_is_the_version(s3: Client, bucket: str) -> None:
+def test_version_null_is_the_version(gateway: RunningGateway, s3: Client, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     assert s3.get_object(Bucket=bucket, Key="k", VersionId="null")["Body"].read() == b"x"
     assert code_of(s3.get_object, Bucket=bucket, Key="k", VersionId="abc") == ("NotImplemented", 501)
+    assert gateway.exchange(gateway.head("GET", f"/{bucket}/k?versionId=")).code == "InvalidArgument"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from outlast.base.errors import InvalidPart
-from outlast.base.limits import inline_bytes_max, parts_max
+from outlast.base.limits import inline_bytes_max
 from outlast.catalog.records import Version
 from outlast.gateway.s3 import parameters
 from outlast.gateway.s3.attributes import override, version_headers
@@ -41,9 +41,8 @@ def _select(call: S3Call, version: Version) -> tuple[int, int] | None:
 def _select_part(call: S3Call, version: Version) -> tuple[int, int]:
     if "Range" in call.headers:
         raise S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
-    number = parameters.number(call.query, "partNumber", 1, low=1, high=parts_max)
     try:
-        return part_span(version, number)
+        return part_span(version, parameters.part_number(call.query))
     except InvalidPart as error:
         raise S3Error("InvalidPartNumber") from error
 

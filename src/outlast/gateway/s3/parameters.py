@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 
+from outlast.base.limits import parts_max
 from outlast.gateway.s3.errors import S3Error
 from outlast.gateway.s3.uri import Query
 
@@ -23,6 +24,17 @@ def number(query: Query, name: str, default: int, *, low: int = 0, high: int = 2
     value = int(text) if _NUMBER(text) else -1
     if not low <= value <= high:
         raise argument_error(name, text, f"{name} must be a number from {low} to {high}.")
+    return value
+
+
+def part_number(query: Query) -> int:
+    """The number of a part that a request names. `InvalidArgument`, also if it names none."""
+    text = query.get("partNumber", "")
+    value = int(text) if _NUMBER(text) else 0
+    if not 1 <= value <= parts_max:
+        raise argument_error(
+            "partNumber", text, f"Part number must be an integer between 1 and {parts_max}, inclusive"
+        )
     return value
 
 

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from outlast.base.clock import unix_ms
-from outlast.base.limits import list_keys_max, parts_max
+from outlast.base.limits import list_keys_max
 from outlast.catalog.records import Body, Checksum, Version
 from outlast.catalog.uploads import Part
 from outlast.gateway.s3 import parameters, xml
@@ -19,15 +19,9 @@ from outlast.gateway.s3.errors import S3Error
 INITIATOR = OWNER.replace("Owner>", "Initiator>")
 
 
-def _number(call: S3Call) -> int:
-    if "partNumber" not in call.query:
-        raise parameters.argument_error("partNumber", "", "A part needs a partNumber.")
-    return parameters.number(call.query, "partNumber", 0, low=1, high=parts_max)
-
-
 async def upload_part(call: S3Call) -> web.StreamResponse:
     """Checksums and Content-MD5 verified. The upload's algorithm is computed if the client names none."""
-    number, upload = _number(call), call.query["uploadId"]
+    number, upload = parameters.part_number(call.query), call.query["uploadId"]
     row = await call.store.upload(call.bucket, call.key, upload)
     algorithm = parse_algorithm(row.algorithm) if row.algorithm else None
     expected = expect(call.headers, call.auth.payload, algorithm)
@@ -51,7 +45,7 @@ async def upload_part(call: S3Call) -> web.StreamResponse:
 
 async def upload_part_copy(call: S3Call) -> web.StreamResponse:
     """`x-amz-copy-source-range`, `x-amz-copy-source-if-*`. The part shares the source's extents."""
-    number, upload = _number(call), call.query["uploadId"]
+    number, upload = parameters.part_number(call.query), call.query["uploadId"]
     bucket, key = copy_source(call)
     row = await call.store.upload(call.bucket, call.key, upload)
     if row.algorithm:
@@ -80,7 +74,7 @@ async def _copy_checksummed(call: S3Call, bucket: str, key: str, name: str) -> w
             call.bucket,
             call.key,
             call.query["uploadId"],
-            _number(call),
+            parameters.part_number(call.query),
             reading,
             digests=[digest],
             check=checksum,

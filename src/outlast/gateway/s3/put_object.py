@@ -7,10 +7,13 @@ from outlast.gateway.s3.attributes import ENCRYPTION, checksum_headers, read_att
 from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.checksums import expect
 from outlast.gateway.s3.conditions import write_condition
+from outlast.gateway.s3.parameters import argument_error
 
 
 async def put_object(call: S3Call) -> web.StreamResponse:
     """Checksums and Content-MD5 verified; `If-None-Match: *`, `If-Match`. Up to 5 GiB."""
+    if "partNumber" in call.query:  # a part of which the upload is not named must not become the object
+        raise argument_error("partNumber", call.query["partNumber"], "A part needs an uploadId.")
     headers = call.headers
     expected = expect(headers, call.auth.payload)
     attributes = read_attributes(headers)

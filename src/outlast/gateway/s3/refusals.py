@@ -8,6 +8,7 @@ that are true of every object anyway. What S3 itself does not know is passed ove
 from collections.abc import Mapping
 
 from outlast.gateway.s3.errors import S3Error
+from outlast.gateway.s3.parameters import argument_error
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -82,7 +83,9 @@ def refuse_headers(headers: Mapping[str, str]) -> None:
 
 
 def refuse_parameters(query: Mapping[str, str]) -> None:
-    """The same for query parameters."""
+    """The same for query parameters. `InvalidArgument` for an empty one."""
     for name, allowed in PARAMETERS.items():
+        if query.get(name) == "":
+            raise argument_error(name, "", f"{name} cannot be the empty string")
         if name in query and query[name] not in allowed:
             raise S3Error("NotImplemented", extra={"ParameterName": name, "ArgumentValue": query[name]})
