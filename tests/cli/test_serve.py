@@ -213,3 +213,53 @@ def test_debug_logs_each_step(bucket: Any) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         assert b"quorum: a slot was applied" in process.stderr.read()
+
+
+@pytest.mark.slow
+def test_it_is_not_ready_before_enough_providers_answer(bucket: Any) -> None:
+    """It listens and says why; whether it ever became ready is its exit status."""
+    for name in "ab":
+        (bucket.folder / name).rename(bucket.folder / f"{name}-away")
+    for comes_back in (False, True):
+        with serving_unready(bucket) as (process, endpoint):
+            assert ask_ready(endpoint) == 503
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(endpoint)
+            if comes_back:
+                for name in "ab":
+                    (bucket.folder / f"{name}-away").rename(bucket.folder / name)
+                assert process.stdout is not None
+                assert process.stdout.readline().decode().split() == ["ready", endpoint]
+                assert ask_ready(endpoint) == 200
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=20)
+            assert (process.returncode, output) == (0 if comes_back else 1, b"")
+
+
+@contextmanager
+def serving_unready(shell: Any) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A gateway that has said that it is not ready: its process and its endpoint."""
+    environment = os.environ | {
+        "OUTLAST_CONFIG": str(shell.config),
+        "OUTLAST_STATE_DIR": str(shell.folder / "state"),
+    }
+    command = [sys.executable, "-m", "outlast", "serve", "--port", "0"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        assert process.stderr is not None
+        said = b""
+        while not said.startswith(b"listening at ") and (said := process.stderr.readline()):
+            continue
+        assert b"not ready: too few of the voters" in said
+        yield process, said.decode().split()[2].rstrip(",")
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask_ready(endpoint: str) -> int:
+    try:
+        with urllib.request.urlopen(f"{endpoint}/ready") as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code

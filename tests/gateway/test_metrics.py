@@ -9,6 +9,7 @@ from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 from running_gateway import MIB, Client, RunningGateway, code_of
 
+from outlast.catalog.records import DrillReported, DrillSet
 from outlast.providers.wrap.fault import Shape
 
 LOCAL = "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n{}\r\n"
@@ -95,6 +96,56 @@ def test_a_put_and_a_get_are_counted(gateway: RunningGateway, s3: Client, bucket
     assert moved.value("log_decisions_total", path="fast") == 3
     assert moved.value("log_rounds_total", kind="fast") == 3
     assert moved.sum("log_reads_total") > 0
+
+
+def test_what_the_store_holds_is_shown(own: tuple[RunningGateway, Client]) -> None:
+    gateway, s3 = own
+    s3.put_object(Bucket="mine", Key="small", Body=bytes(100))
+    s3.put_object(Bucket="mine", Key="large", Body=bytes(3 * MIB))
+    s3.put_object(Bucket="mine", Key="gone", Body=bytes(3 * MIB))
+    s3.delete_object(Bucket="mine", Key="gone")
+    s3.create_multipart_upload(Bucket="mine", Key="k")
+    shown = Scrape(gateway)
+    assert shown.value("buckets") == 1
+    assert shown.value("objects") == 2
+    assert shown.value("object_bytes") == 100 + 3 * MIB
+    assert shown.value("multipart_uploads") == 1
+    assert [shown.value("extents", state=state) for state in ("whole", "degraded", "dead")] == [1, 0, 1]
+    for provider in ("p0", "p1", "p2"):
+        assert 3 * MIB <= 2 * shown.value("provider_stored_bytes", provider=provider) < 8 * MIB
+    assert (shown.value("ready"), shown.value("restored_timestamp_seconds")) == (1, 0)
+
+
+@pytest.mark.slow
+def test_what_is_degraded_and_restored_is_shown(own: tuple[RunningGateway, Client]) -> None:
+    gateway, s3 = own
+    gateway.world.faults["p2"].shape = Shape.REFUSE
+    while gateway.world.guards["p2"].health.available:
+        s3.put_object(Bucket="mine", Key="k", Body=bytes(MIB))
+    s3.put_object(Bucket="mine", Key="k", Body=bytes(MIB))
+    assert Scrape(gateway).value("extents", state="degraded") >= 1
+    gateway.heal()
+    store = gateway.world.store
+    for extent in store.catalog.state.degraded_extents():
+        gateway.run(store.restorer.restore(extent))
+    shown = Scrape(gateway)
+    assert shown.value("extents", state="degraded") == 0
+    assert abs(shown.value("restored_timestamp_seconds") - time.time()) < 60
+
+
+def test_drills_are_shown(own: tuple[RunningGateway, Client]) -> None:
+    gateway, _ = own
+    commit = gateway.world.store.catalog.commit
+    now = int(time.time() * 1000)
+    assert Scrape(gateway).value("drill_ended_timestamp_seconds") == 0
+    gateway.run(commit(DrillSet("p1", "slow", now + 60_000)))
+    assert Scrape(gateway).value("drill_active", provider="p1") == 1
+    gateway.run(commit(DrillSet("p1", "", now)))
+    gateway.run(commit(DrillReported("p1", ("p1",), now, now + 1000, True, b"{}")))
+    shown = Scrape(gateway)
+    assert shown.value("drill_active", provider="p1") == 0
+    assert shown.value("drill_ended_timestamp_seconds") == (now + 1000) / 1000
+    assert shown.value("drill_kept") == 1
 
 
 def test_a_large_object_is_counted_at_the_providers_and_in_the_stream(

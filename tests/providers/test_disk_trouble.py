@@ -462,3 +462,11 @@ async def test_what_is_no_file_is_no_object(disk: DiskProvider, tmp_path: Path, 
         await disk.put("x/one", b"1")
         assert await disk.get("x/one") == b"1"
     assert outside.read_bytes() == b"not ours"
+
+
+async def test_a_disk_says_how_much_room_there_is(disk: DiskProvider) -> None:
+    free = shutil.disk_usage(disk.root).free
+    assert abs(await disk.free_bytes() - free) < max(free / 2, 1 << 30)
+    shutil.rmtree(disk.root)
+    with pytest.raises(ProviderError):
+        await disk.free_bytes()

@@ -66,6 +66,20 @@ def test_what_was_given_up_and_deleted_is_not_counted() -> None:
     in_store(test, QUOTAS)
 
 
+def test_what_still_fits_is_the_lesser_of_disk_and_quota() -> None:
+    async def test(world: World) -> None:
+        async def free_bytes(self: object) -> int:
+            return 40 * MIB
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(MemoryProvider, "free_bytes", free_bytes, raising=False)
+            await world.store.fleet.measure_room()
+        free = {one.findings.name: one.free_bytes for one in world.store.figures().providers}
+        assert free == {"p0": 40 * MIB, "p1": 5 * MIB, "p2": 40 * MIB}
+
+    in_store(test, {"p0": Quota(bytes=100 * MIB), "p1": Quota(bytes=5 * MIB)}, providers=3)
+
+
 def read_from(world: World, name: str) -> int:
     """How many bytes were read from the provider."""
     meter = world.faults[name].inner

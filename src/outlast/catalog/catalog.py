@@ -29,6 +29,8 @@ class Catalog:
         """How old may be what `sync_to_read` is content with, in seconds; 0: nothing may be missing."""
         self.on_fork: Callable[[ForkedLog], None] = lambda error: None
         """Called when a decided slot does not follow what the local catalog holds."""
+        self.reached_voters = False
+        """Whether enough voters answered when last asked what is newest, or agreed on something since."""
         self._refusal = ""
         self._current_at = float("-inf")
         self._applied = AppliedSlots()
@@ -52,6 +54,7 @@ class Catalog:
         except ForkedLog as error:
             raise self._forked(error) from error
         event("catalog: a record was applied", record=type(record).__name__, outcome=outcome)
+        self.reached_voters = True
         if isinstance(outcome, StoreError):
             raise outcome
         return outcome
@@ -63,7 +66,9 @@ class Catalog:
         try:
             await self._log.sync()
             self._current_at = max(self._current_at, asked_at)
+            self.reached_voters = True
         except NoMajority as error:
+            self.reached_voters = False
             raise StoreUnavailable(f"cannot tell what is newest: {error}") from error
         except ForkedLog as error:
             raise self._forked(error) from error
@@ -75,6 +80,7 @@ class Catalog:
 
     def _forked(self, error: ForkedLog) -> StoreUnavailable:
         """The local catalog is the first suspect: whoever watches builds it anew."""
+        self.reached_voters = False
         self.on_fork(error)
         return StoreUnavailable(str(error))
 

@@ -1,7 +1,11 @@
 """`outlast serve`: a gateway that speaks S3, until it is told to end.
 
 Gateways are equal and need not know of each other; any number of them may serve one store. SIGTERM and
-SIGINT end it: no new requests are taken, those under way are finished.
+SIGINT end it: no new requests are taken, those under way are finished. The exit status is 1 if it was never
+ready.
+
+Where too few providers answer, it listens and answers with 503 until they do, and `ready` comes then. At
+`/ready` it says at any time whether it is: 200 or 503, for load balancers.
 
 [Metrics](metrics.md) for Prometheus are at `/metrics`, for clients on this computer, or for those who show
 the token in `OUTLAST_METRICS_TOKEN`.
@@ -23,8 +27,12 @@ from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_line, print_note
-from outlast.cli.session import run, store_at
+from outlast.cli.session import FAILED, run, store_at
 from outlast.maintenance.upkeep import upkeep
+from outlast.store import Store
+
+# How often a gateway that is not ready looks whether it is. Nobody is asked for that.
+READY_LOOK_S = 0.1
 
 
 class LogLevel(StrEnum):
@@ -65,7 +73,7 @@ def serve(
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:
-    """Serve the store over S3. Says `ready` when it takes requests."""
+    """Serve the store over S3. Prints `ready` once it takes requests and enough providers answer."""
     run(_serve(config, state_dir, host, port, domain or [], max_staleness, log_level, json), json)
 
 
@@ -78,7 +86,7 @@ async def _serve(
     staleness_s_max: float,
     log_level: LogLevel,
     json: bool,
-) -> None:
+) -> int:
     # Here: what serves and what logs is large, and only this verb needs it.
     from outlast.assembly.alarm import watched
     from outlast.assembly.flight_recorder import recording
@@ -102,17 +110,39 @@ async def _serve(
                 "another program may have it: name another with --port",
             ) from error
         endpoint = f"http://{f'[{host}]' if ':' in host else host}:{bound}"
-        print_line(jsonlib.dumps({"ready": True, "endpoint": endpoint}) if json else f"ready {endpoint}")
         clock = SystemClock()
         maintaining = asyncio.ensure_future(
             run_again(lambda: upkeep(store, clock, SystemEntropy()), store.report, clock.sleep)
         )
         try:
+            ready = await _wait_ready(store, told_to_end, endpoint)
+            if ready:
+                print_line(
+                    jsonlib.dumps({"ready": True, "endpoint": endpoint}) if json else f"ready {endpoint}"
+                )
             await told_to_end.wait()
             print_note("ending: finishing what is under way")
         finally:
             await cancel_and_wait([maintaining])
             await gateway.stop()
+    return 0 if ready else FAILED
+
+
+async def _wait_ready(store: Store, told_to_end: asyncio.Event, endpoint: str) -> bool:
+    """Return when the store can be served, or when told to end; whether it can. Tells why it cannot yet."""
+    said = False
+    while why := store.why_not_ready():
+        if told_to_end.is_set():
+            return False
+        if not said:
+            said = True
+            print_note(f"listening at {endpoint}, not ready: {why}")
+        try:
+            async with asyncio.timeout(READY_LOOK_S):
+                await told_to_end.wait()
+        except TimeoutError:
+            continue
+    return True
 
 
 def _signals() -> asyncio.Event:

@@ -64,6 +64,8 @@ class _StoreCollector(Collector):
         yield from _health_of_providers(figures)
         yield from _log(figures)
         yield from _store(figures)
+        yield from _holdings(figures)
+        yield from _drills(figures)
         yield from _memory((*figures.memory, HeldBytes("clients", self._memory.used, self._memory.total)))
 
 
@@ -216,7 +218,70 @@ def _store(figures: Figures) -> Iterable[Metric]:
     waiting = GaugeMetricFamily(
         "outlast_memory_waiting_writers", "Writers that wait for memory.", figures.waiting_writers
     )
-    return slot, fired, hedges, noted, waiting
+    ready = GaugeMetricFamily(
+        "outlast_ready", "1 if the store can be served now, as far as this gateway knows.", figures.ready
+    )
+    return ready, slot, fired, hedges, noted, waiting
+
+
+def _holdings(figures: Figures) -> Iterable[Metric]:
+    buckets = GaugeMetricFamily("outlast_buckets", "Buckets of the store.")
+    objects = GaugeMetricFamily("outlast_objects", "Objects in all buckets.")
+    size = GaugeMetricFamily("outlast_object_bytes", "Bytes of the objects in all buckets.")
+    uploads = GaugeMetricFamily("outlast_multipart_uploads", "Multipart uploads under way.")
+    extents = GaugeMetricFamily(
+        "outlast_extents",
+        "Extents: whole, degraded (in use, and known to miss a fragment), or dead (not collected yet).",
+        labels=("state",),
+    )
+    if (facts := figures.facts) is not None:
+        counts = facts.counts
+        buckets.add_metric((), counts.buckets)
+        objects.add_metric((), counts.objects)
+        size.add_metric((), counts.bytes)
+        uploads.add_metric((), counts.uploads)
+        extents.add_metric(("whole",), counts.extents - counts.degraded)
+        extents.add_metric(("degraded",), counts.degraded)
+        extents.add_metric(("dead",), counts.dead)
+    restored = GaugeMetricFamily(
+        "outlast_restored_timestamp_seconds",
+        "When this gateway last restored a fragment, in Unix time; 0 if it has not.",
+        figures.restored_at,
+    )
+    stored = GaugeMetricFamily(
+        "outlast_provider_stored_bytes", "Bytes of the fragments placed there.", labels=("provider",)
+    )
+    free = GaugeMetricFamily(
+        "outlast_provider_free_bytes",
+        "Bytes that still fit, by the disk and by its quota; none for providers that have neither.",
+        labels=("provider",),
+    )
+    for provider in figures.providers:
+        if provider.stored_bytes is not None:
+            stored.add_metric((provider.findings.name,), provider.stored_bytes)
+        if provider.free_bytes is not None:
+            free.add_metric((provider.findings.name,), provider.free_bytes)
+    return buckets, objects, size, uploads, extents, restored, stored, free
+
+
+def _drills(figures: Figures) -> Iterable[Metric]:
+    active = GaugeMetricFamily(
+        "outlast_drill_active", "1 while a drill is played on the provider.", labels=("provider",)
+    )
+    ended = GaugeMetricFamily(
+        "outlast_drill_ended_timestamp_seconds", "When the last drill ended, in Unix time; 0 if none has."
+    )
+    kept = GaugeMetricFamily(
+        "outlast_drill_kept", "1 if what was promised of the last drill came true, 0 if not."
+    )
+    if (facts := figures.facts) is not None:
+        for provider in figures.providers:
+            active.add_metric((provider.findings.name,), provider.findings.name in facts.drilled)
+        last = facts.last_drill
+        ended.add_metric((), 0.0 if last is None else last.ended / 1000)
+        if last is not None:
+            kept.add_metric((), last.kept)
+    return active, ended, kept
 
 
 def _memory(memories: Iterable[HeldBytes]) -> Iterable[Metric]:

@@ -1,7 +1,8 @@
 """The HTTP server of a gateway.
 
 Small on purpose: it takes connections, hands requests to the S3 service (and those for the metrics to
-`scrape`), and stops without dropping what is under way. TLS is a reverse proxy's business.
+`scrape`, those for its state to `readiness`), and stops without dropping what is under way. TLS is a reverse
+proxy's business.
 """
 
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from outlast.gateway.connection import Connection
 from outlast.gateway.connections import Connections
 from outlast.gateway.memory import ClientMemory
 from outlast.gateway.metrics import Metrics
+from outlast.gateway.readiness import Readiness
 from outlast.gateway.s3.address import Hosts
 from outlast.gateway.s3.service import Service
 from outlast.gateway.scrape import Scrape
@@ -50,6 +52,7 @@ class GatewayServer:
         self.traffic = self._service.traffic
         self.metrics = Metrics(store, self.traffic, self.memory, self.admission)
         self._scrape = Scrape(self.metrics, hosts, metrics_token)
+        self._readiness = Readiness(store, hosts)
         self._connections: Connections | None = None
         self._runner: web.ServerRunner | None = None
 
@@ -68,6 +71,8 @@ class GatewayServer:
         return bound
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if self._readiness.takes(request):
+            return self._readiness.answer(request)
         if self._scrape.takes(request):
             return self._scrape.answer(request)
         if cast(Connection, request.protocol).refused:

@@ -31,8 +31,9 @@ _id_code = 6  # 30 bits: of a thousand million invented ids one costs a question
 _secret_bytes = 30
 # Opened secrets that are kept at hand. A store has a handful of keys.
 opened_max = 1000
-# The least time between two quorum reads on behalf of ids that the local catalog does not know.
-question_s_min = 5.0
+# Quorum reads on behalf of ids that the local catalog does not know: so many at once, then one in this time.
+questions_max = 8
+question_s = 5.0
 # A key that was deleted through another gateway writes nothing here once this much time has passed.
 deleted_s_max = 10.0
 
@@ -62,6 +63,9 @@ class Access:
         self._opened: dict[bytes, AccessKey] = {}
         self._id_key = keyring.access_key_ids
         self._question = asyncio.Lock()
+        self._questions: float = questions_max
+        """How many may be asked now, counted at `_counted_at` (monotonic s)."""
+        self._counted_at = clock.monotonic()
         self._asked_at = float("-inf")
         self._unanswered: StoreUnavailable | None = None
 
@@ -117,21 +121,30 @@ class Access:
         return hmac.compare_digest(self._code(id[:-_id_code]), id[-_id_code:])
 
     async def _ask(self, id: str) -> AccessKeyCreated | None:
-        """Look again after the one question that all unknown ids share."""
+        """Look again after a question, one at a time for all unknown ids, if one may be asked now."""
+        came_at = self._clock.monotonic()
         async with self._question:
             row = self._catalog.state.access_key(id)
-            if row is None and self._clock.monotonic() - self._asked_at >= question_s_min:
-                self._unanswered = None
+            if row is None and self._asked_at < came_at and self._may_ask():
+                self._asked_at, self._unanswered = self._clock.monotonic(), None
                 try:
                     await self._catalog.sync()
                 except StoreUnavailable as error:
                     self._unanswered = error
-                finally:
-                    self._asked_at = self._clock.monotonic()
                 row = self._catalog.state.access_key(id)
             if row is None and self._unanswered is not None:
                 raise StoreUnavailable(str(self._unanswered)) from self._unanswered
         return row
+
+    def _may_ask(self) -> bool:
+        """Take one of the questions that may be asked now, if there is one."""
+        now = self._clock.monotonic()
+        earned = (now - self._counted_at) / question_s
+        self._questions, self._counted_at = min(questions_max, self._questions + earned), now
+        if self._questions < 1:
+            return False
+        self._questions -= 1
+        return True
 
     def _open(self, row: AccessKeyCreated) -> AccessKey:
         secret = self._box.open(row.secret, _purpose(row.id)).decode()

@@ -7,17 +7,21 @@ they are. What is live goes on changing while it is read.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from outlast.catalog.state import State
+from outlast.base.clock import Clock, unix_ms
+from outlast.base.errors import LocalStateCorrupt
+from outlast.catalog.catalog import Catalog
+from outlast.catalog.records import DrillReported
+from outlast.catalog.state import Counts, State
 from outlast.providers.health import Findings
 from outlast.providers.wrap.layers import meter_of
 from outlast.providers.wrap.meter import VerbUsage
 from outlast.quorum.figures import LogFigures
 from outlast.quorum.log import Log
-from outlast.store.budget import Budget
-from outlast.store.fleet import Fleet
+from outlast.store.context import StoreContext
 from outlast.store.hedge import Hedges
-from outlast.store.notes import Notes
 from outlast.store.read import Reader
+from outlast.store.readiness import why_not_ready
+from outlast.store.restore import Restorer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class ProviderFigures:
     """What was asked of the provider, by verb: each attempt, as it will charge for them. Live."""
     behind: int
     """How many slots it is known to miss as a voter, at most."""
+    stored_bytes: int | None
+    """Of the fragments that the catalog has there; None while it cannot be read."""
+    free_bytes: int | None
+    """What may still be stored there, by its disk and its quota; None if nobody can tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +50,26 @@ class HeldBytes:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What the catalog says of the store: the same at every gateway that has come as far."""
+
+    counts: Counts
+    drilled: tuple[str, ...]
+    """Providers on which a drill is played now."""
+    last_drill: DrillReported | None
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """See the module's docstring. `slot` is how far the local catalog has come; -1 is nowhere."""
 
     slot: int
+    ready: bool
+    """Whether the store can be served now, as far as is known here."""
+    facts: StoreFacts | None
+    """None while the local catalog is damaged, and built anew."""
+    restored_at: float
+    """When this process last restored a fragment (Unix time in seconds); 0 for never."""
     providers: tuple[ProviderFigures, ...]
     log: LogFigures | None
     hedges: Hedges
@@ -56,26 +80,54 @@ class Figures:
 
 
 def figures_of(
-    state: State, fleet: Fleet, log: Log | None, reader: Reader, budget: Budget, notes: Notes
+    catalog: Catalog, context: StoreContext, log: Log | None, reader: Reader, restorer: Restorer
 ) -> Figures:
     """The figures now."""
     behind = {} if log is None else {name: log.slot + 1 - first for name, first in log.behind.items()}
+    facts = _facts(catalog.state, context.clock)
+    names = context.fleet.names
     return Figures(
-        slot=state.position.slot,
-        providers=tuple(_provider(fleet, name, behind.get(name, 0)) for name in fleet.names),
+        slot=catalog.state.position.slot,
+        ready=facts is not None and not why_not_ready(catalog, context.fleet),
+        facts=facts,
+        restored_at=restorer.restored_at,
+        providers=tuple(_provider(context, name, behind.get(name, 0), facts is not None) for name in names),
         log=None if log is None else log.figures,
         hedges=reader.hedges,
         memory=(
-            HeldBytes("write", budget.used, budget.total),
+            HeldBytes("write", context.budget.used, context.budget.total),
             HeldBytes("read", reader.memory.used, reader.memory.total),
         ),
-        waiting_writers=budget.waiting,
-        noted_lost=notes.noted_lost,
-        noted_restored=notes.noted_restored,
+        waiting_writers=context.budget.waiting,
+        noted_lost=context.notes.noted_lost,
+        noted_restored=context.notes.noted_restored,
     )
 
 
-def _provider(fleet: Fleet, name: str, behind: int) -> ProviderFigures:
-    guard = fleet[name]
+def _facts(state: State, clock: Clock) -> StoreFacts | None:
+    now = unix_ms(clock)
+    try:
+        drilled = tuple(drill.provider for drill in state.drills() if drill.shape and drill.until > now)
+        return StoreFacts(state.counts(), drilled, next(iter(state.drill_reports()), None))
+    except LocalStateCorrupt:
+        return None
+
+
+def _provider(context: StoreContext, name: str, behind: int, readable: bool) -> ProviderFigures:
+    guard = context.fleet[name]
     meter = meter_of(guard)
-    return ProviderFigures(guard.health.findings(), {} if meter is None else meter.usage, behind)
+    return ProviderFigures(
+        findings=guard.health.findings(),
+        usage={} if meter is None else meter.usage,
+        behind=behind,
+        stored_bytes=context.catalog.state.stored(name) if readable else None,
+        free_bytes=_free_bytes(context, name) if readable else None,
+    )
+
+
+def _free_bytes(context: StoreContext, name: str) -> int | None:
+    known = [free] if (free := context.fleet.free_bytes.get(name)) is not None else []
+    use = context.quotas.use(name)
+    if use is not None and use.quota.bytes is not None:
+        known.append(max(0, use.quota.bytes - use.bytes))
+    return min(known, default=None)

@@ -53,6 +53,8 @@ class Restorer:
     def __init__(self, context: StoreContext, decoder: Callable[[Extent], ExtentDecoder]) -> None:
         self._context = context
         self._decoder = decoder
+        self.restored_at = 0.0
+        """When this process last proved or made right a fragment that was missing (Unix time); 0: never."""
 
     def can_restore(self, k: int, places: Sequence[str], missing: int) -> bool:
         """Whether k fragments are within reach, and one that is `missing` (bits) has a place now.
@@ -88,6 +90,8 @@ class Restorer:
             await work.make_anew()
             await point("restore: fragments made anew, not recorded")
         await work.record()
+        if work.found.cleared or work.found.restored:
+            self.restored_at = self._context.clock.now()
         return work.found
 
 

@@ -46,6 +46,7 @@ from outlast.store.notes import Notes
 from outlast.store.objects import Objects
 from outlast.store.quotas import Quotas
 from outlast.store.read import Reader, Select, Span
+from outlast.store.readiness import why_not_ready
 from outlast.store.reading import PendingReading
 from outlast.store.redundancy import Redundancy
 from outlast.store.restore import Restorer
@@ -158,10 +159,12 @@ class Store:
         return status_of(self.catalog.state, self.fleet, self.quotas)
 
     def figures(self) -> Figures:
-        """What this process has done with the store so far. Asks nobody and waits for nothing."""
-        return figures_of(
-            self.catalog.state, self.fleet, self.log, self.reader, self.context.budget, self._notes
-        )
+        """What this process has done with the store so far, and how it is. Asks nobody, waits for nothing."""
+        return figures_of(self.catalog, self.context, self.log, self.reader, self.restorer)
+
+    def why_not_ready(self) -> str:
+        """Why the store cannot be served now, as far as is known here without asking; "" if it can."""
+        return why_not_ready(self.catalog, self.fleet)
 
     # ------------------------------------------------------------ buckets
 

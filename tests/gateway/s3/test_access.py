@@ -119,10 +119,7 @@ def test_an_id_that_is_no_text_is_unknown(gateway: RunningGateway, bucket: str) 
 
 
 @pytest.mark.slow
-def test_a_503_names_no_provider(
-    gateway: RunningGateway, bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("outlast.store.access.question_s_min", 0.0)
+def test_a_503_names_no_provider(gateway: RunningGateway, bucket: str) -> None:
     other = gateway.run(gateway.world.gateway())
     new = gateway.run(other.store.create_access_key(f"{bucket}-new"))
     for name in ("p0", "p1"):

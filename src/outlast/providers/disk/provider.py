@@ -81,6 +81,10 @@ class DiskProvider:
         """Take back `begin_log` for a marker that has gone again: remove a log in which nothing is left."""
         await self._run(self._small, "end", "", self._tree.end_log)
 
+    async def free_bytes(self) -> int:
+        """How much room there is on the file system, for this user."""
+        return await self._run(self._small, "statvfs", "", self._tree.free_bytes)
+
     async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         check_key(key)
         lane = self._small

@@ -105,6 +105,11 @@ class System:
         found = os.fstatvfs(file)
         return found.f_bfree * found.f_frsize if found.f_blocks else sys.maxsize  # a tmpfs without a limit
 
+    def free_bytes_at(self, path: str) -> int:
+        """How much room there is on the file system of `path`, but for what only privileged users have."""
+        found = os.statvfs(path)
+        return found.f_bavail * found.f_frsize
+
     def reserve(self, file: int, start: int, size: int) -> None:
         """Have blocks for that range, and leave the end of the file where it is.
 

@@ -59,6 +59,10 @@ class Tree:
         self._system.sync_folder(os.path.dirname(self._root))
         self._system.sync_folder(self._root)
 
+    def free_bytes(self) -> int:
+        """How much room there is."""
+        return self._system.free_bytes_at(self._root)
+
     # ------------------------------------------------------------ verbs
 
     def get(self, key: str, span: tuple[int, int] | None, under: Marker | None) -> bytes:

@@ -40,6 +40,12 @@ async def end_log(provider: Provider) -> None:
         await end()
 
 
+async def free_bytes(provider: Provider) -> int | None:
+    """How much more fits on the provider's disk; None if it is not one. Raises `ProviderError`."""
+    ask: Callable[[], Awaitable[int]] | None = getattr(innermost(provider), "free_bytes", None)
+    return None if ask is None else await ask()
+
+
 def meter_of(provider: Provider) -> Meter | None:
     """What counts the provider's requests; None if nothing does: it was not opened here."""
     wrapped: Provider | None = provider
