@@ -9,7 +9,7 @@ from running_gateway import Client, RunningGateway
 
 from outlast.base.clock import SystemClock
 from outlast.gateway import admission
-from outlast.gateway.admission import Admission, connections_allowed, idle_s_min
+from outlast.gateway.admission import Admission, client_of, connections_allowed, idle_s_min
 
 
 class HandClock(SystemClock):
@@ -47,6 +47,23 @@ def test_one_address_may_have_half_and_others_the_rest() -> None:
     busy(there, 5, "b")
     assert there.admit(Guest("c")) is False
     assert (there.count, there.refused) == (10, 2)
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_a_network_of_ipv6_is_one_client(address: str, client: str) -> None:
+    """Any address in it may be taken by whoever has it."""
+    assert client_of(address) == client
 
 
 def test_the_longest_idle_gives_way_to_a_newcomer() -> None:

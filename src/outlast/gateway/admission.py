@@ -1,7 +1,8 @@
 """How many connections there may be, in all and from one address, and who gives way.
 
 Every connection holds memory for its client, so there are no more than `connections_max`; and since a single
-client must not have them all, no more than `address_part_max` of them from one address. (Behind a reverse
+client must not have them all, no more than `address_part_max` of them from one address, or from one network
+of 64 bits where addresses are IPv6: who has one of these has all of its addresses. (Behind a reverse
 proxy all have one address: limit the proxy to as many connections.) Beyond that the connection that has been
 idle for longest is closed. If none is idle, the first request on the new connection is answered with
 `SlowDown`, so that its client tries again a little later; and if too many wait for that answer already, the
@@ -10,6 +11,7 @@ new connection is closed at once.
 
 import resource
 from collections import Counter
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Protocol
 
 from outlast.base.clock import Clock
@@ -26,11 +28,28 @@ refused_max = 1000
 # Descriptors that everything else needs: providers' sockets and files, the catalog.
 descriptors_spared = 256
 
+# What one customer gets of IPv6 (RFC 6177): a network in which any address may be taken.
+ipv6_client_bits = 64
+
+
+def client_of(address: str) -> str:
+    """What stands for the client at this address: the address, or its network where that is what one gets."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(IPv6Network((found, ipv6_client_bits), strict=False))
+
 
 class Guest(Protocol):
     """A connection, as far as admission goes."""
 
     address: str
+    """The client, as `client_of` has it."""
 
     @property
     def idle_since(self) -> float | None:

@@ -20,7 +20,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 
 from outlast.base.limits import KIB, MIB
-from outlast.gateway.admission import Admission
+from outlast.gateway.admission import Admission, client_of
 from outlast.gateway.memory import ClientMemory, Lease
 from outlast.gateway.s3.call import SMALL_ANSWER_BYTES, STALL_S_MAX, XML_TYPE, told_always
 from outlast.gateway.s3.errors import S3Error, render_error
@@ -87,7 +87,7 @@ class Connection(RequestHandler):
             read_bufsize=READ_AHEAD_BYTES,
         )
         self.address = ""
-        """The client's."""
+        """Of the client, or of its network."""
         self.refused = False
         """Whether there are too many connections: then a request is answered by `SlowDown` only."""
         self.lease = Lease(shared.memory, self._abort)
@@ -131,7 +131,7 @@ class Connection(RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is there. It may be one too many."""
         peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if peer else ""
+        self.address = client_of(str(peer[0])) if peer else ""
         admitted = self._shared.admission.admit(self)
         self.refused = not admitted
         if self.refused:
