@@ -101,10 +101,16 @@ class Service:
         refuse_headers(headers)
         if query:
             refuse_parameters(query)
-        if operation.writes and not await self._store.access_key_exists(call.auth.access_key.id):
-            raise unknown_key(call.auth.access_key.id)
-        response = await handler(call)
-        if not response.prepared and not operation.writes:
+        if operation.writes:
+            if not await self._store.access_key_exists(call.auth.access_key.id):
+                raise unknown_key(call.auth.access_key.id)
+            return await handler(call)
+        try:
+            response = await handler(call)
+        except (OutlastError, S3Error):
+            call.check_key()  # what is not there is nobody else's business
+            raise
+        if not response.prepared:
             call.check_key()
         return response
 
