@@ -92,6 +92,12 @@ def test_inner_details_stay_inside(error):
     assert "secret" not in from_store_error(error).message
 
 
+@pytest.mark.parametrize("error", [base.StoreUnavailable("secret"), base.StoreBusy("secret")])
+def test_strangers_are_told_no_reasons(error):
+    assert "secret" in from_store_error(error).message
+    assert "secret" not in from_store_error(error, stranger=True).message
+
+
 def read(body):
     root = ElementTree.fromstring(body)
     assert root.tag == "Error"

@@ -112,6 +112,11 @@ class S3Call:
         """Have the memory for an answer of `count` bytes before it is read. Raises `SlowDown`."""
         await self._hold(count)
 
+    @property
+    def is_authenticated(self) -> bool:
+        """Whether its signature has been verified: whoever sent it holds an access key."""
+        return hasattr(self, "auth")
+
     def check_key(self) -> None:
         """Raise `InvalidAccessKeyId` if the access key was found to be deleted since the request came."""
         key = self.auth.access_key.id

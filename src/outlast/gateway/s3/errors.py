@@ -197,23 +197,21 @@ def busy(message: str = "") -> S3Error:
     return S3Error("SlowDown", message, headers={"Retry-After": _RETRY_AFTER_S})
 
 
-def from_store_error(error: base.OutlastError) -> S3Error:
+def from_store_error(error: base.OutlastError, *, stranger: bool = False) -> S3Error:
     """What a client is told about an error of the store.
 
     The store being unable (providers down, no majority) is 503 with Retry-After, so that SDKs try again; so
     is a gateway that has too much to do.
-    What a client cannot help (corruption, a forked log, a bug) is 500. Neither says more than its class:
-    which providers there are, where they are and what is wrong with them belongs in the log, for clients may
-    be anybody.
+    What a client cannot help (corruption, a forked log, a bug) is 500 and says no more than its class: the
+    details belong in the log. A `stranger`, whose signature has not been verified, is told no more of a 503
+    either: which providers there are, where they are and what is wrong with them is not for everybody.
     """
     if (code := _STORE_CODES.get(type(error))) is not None:
         return S3Error(code)
     if isinstance(error, base.StoreBusy):
-        return busy("The gateway has no memory left for this request.")
+        return busy("" if stranger else str(error))
     if isinstance(error, base.StoreUnavailable | base.NoMajority | base.ProviderError):
-        message = "The store cannot do this now. The log of the gateway says why."
-        if isinstance(error, base.WriteExpired | base.ReadExpired | base.WriteLost):
-            message = "The request took too long, or what it relied on was lost meanwhile. Try again."
+        message = str(error) if isinstance(error, base.StoreUnavailable) and not stranger else ""
         return S3Error("ServiceUnavailable", message, headers={"Retry-After": _RETRY_AFTER_S})
     if isinstance(error, base.LocalStateCorrupt):  # it is built anew meanwhile; other gateways have theirs
         return S3Error("ServiceUnavailable", headers={"Retry-After": _RETRY_AFTER_S})

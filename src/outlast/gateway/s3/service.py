@@ -63,7 +63,8 @@ class Service:
         except S3Error as error:
             return self._refuse(visit, error, None)
         except OutlastError as error:
-            return self._refuse(visit, from_store_error(error), error)
+            stranger = visit.call is None or not visit.call.is_authenticated
+            return self._refuse(visit, from_store_error(error, stranger=stranger), error)
         except BodyCutError as error:
             visit.broken(BODY_CUT, error)
             raise
