@@ -2,8 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from outlast.base.clock import unix_ms
 from outlast.base.concurrency import cancel_and_wait
+from outlast.base.errors import StoreUnavailable
 from outlast.catalog.records import DrillSet
 from outlast.maintenance.collect import CollectReport, collect, grace_s_default
 from outlast.maintenance.follow import follow, period_s
@@ -28,6 +31,29 @@ async def test_an_idle_gateway_hears_of_a_drill_also_after_the_store_was_away(si
     await busy.catalog.commit(DrillSet("p2", "hang", unix_ms(sim.clock) + 60_000))
     await sim.clock.sleep(period_s + 1)
     assert idle.drilled["p2"].shape is Shape.HANG
+    await cancel_and_wait([following])
+    await world.close()
+
+
+@simulated()
+async def test_an_idle_gateway_soon_knows_that_the_store_is_back_however_seldom_it_asks(
+    sim: Simulation,
+) -> None:
+    world = World(clock=sim.clock, entropy=sim.entropy, quiet_period_s=300.0)
+    await world.create()
+    store = (await world.gateway()).store
+    following = asyncio.ensure_future(follow(store, sim.clock))
+    assert not store.why_not_ready()
+    for name in ("p0", "p1"):
+        world.faults[name].shape = Shape.REFUSE
+    with pytest.raises(StoreUnavailable):
+        await store.catalog.sync()
+    assert "p0" in store.why_not_ready()
+    await sim.clock.sleep(400)
+    for name in ("p0", "p1"):
+        world.faults[name].shape = None
+    await sim.clock.sleep(15)
+    assert not store.why_not_ready()
     await cancel_and_wait([following])
     await world.close()
 
