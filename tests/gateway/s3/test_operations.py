@@ -9,7 +9,7 @@ from running_gateway import Client, RunningGateway, code_of
 from outlast.gateway.s3.compatibility import render
 from outlast.gateway.s3.dispatch import HANDLERS
 from outlast.gateway.s3.operations import ELSEWHERE, OPERATIONS, find, markers_of
-from outlast.gateway.s3.refusals import HEADERS, OWNER_HEADERS
+from outlast.gateway.s3.refusals import HEADERS, KNOWN, OWNER_HEADERS
 
 MODEL = botocore.session.get_session().get_service_model("s3")
 
@@ -164,6 +164,34 @@ def test_a_header_that_asks_for_too_much_is_refused(s3: Client, bucket: str, sai
         put = {"Bucket": bucket, "Key": "k", "Body": b"x", "SSEKMSKeyId": "k"}
     assert code_of(s3.put_object, **put) == ("NotImplemented", 501)
     assert code_of(s3.head_object, Bucket=bucket, Key="k")[1] == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ("x-amz-storage-class", "InvalidStorageClass"),
+        ("x-amz-server-side-encryption", "InvalidArgument"),
+        ("x-amz-acl", "InvalidArgument"),
+        ("x-amz-object-lock-mode", "InvalidArgument"),
+    ],
+)
+def test_a_value_that_s3_does_not_have_is_wrong(
+    gateway: RunningGateway, s3: Client, bucket: str, header: str, code: str
+) -> None:
+    answer = gateway.exchange(gateway.head("PUT", f"/{bucket}/k", {header: "nonsense"}))
+    assert (answer.status, answer.code) == (400, code)
+    assert code_of(s3.head_object, Bucket=bucket, Key="k")[1] == 404
+
+
+def test_the_values_that_s3_has_are_those_of_its_model() -> None:
+    in_model: dict[str, set[str]] = {}
+    for name in MODEL.operation_names:
+        shape = MODEL.operation_model(name).input_shape
+        for member in shape.members.values() if shape is not None else ():
+            header = str(member.serialization.get("name", "")).lower()
+            if member.serialization.get("location") == "header" and header in KNOWN:
+                in_model.setdefault(header, set()).update(member.enum)
+    assert in_model == {header: set(values) for header, values in KNOWN.items()}
 
 
 def test_headers_that_say_what_always_holds_are_accepted(s3: Client, bucket: str) -> None:

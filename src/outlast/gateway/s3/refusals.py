@@ -61,6 +61,23 @@ HEADERS: Mapping[str, frozenset[str]] = {
     "x-amz-checksum-xxhash128": _NOTHING,
 }
 
+# All that S3 has for a header. Other values are no request for what is not supported, but wrong.
+KNOWN: Mapping[str, frozenset[str]] = {
+    name: frozenset(values.split())
+    for name, values in {
+        "x-amz-storage-class": "STANDARD REDUCED_REDUNDANCY STANDARD_IA ONEZONE_IA INTELLIGENT_TIERING"
+        " GLACIER DEEP_ARCHIVE OUTPOSTS GLACIER_IR SNOW EXPRESS_ONEZONE FSX_OPENZFS FSX_ONTAP AWS_BACKUP_WARM"
+        " AWS_BACKUP_LOW_COST_WARM",
+        "x-amz-server-side-encryption": "AES256 aws:fsx aws:backup aws:kms aws:kms:dsse",
+        "x-amz-acl": "private public-read public-read-write authenticated-read aws-exec-read"
+        " bucket-owner-read bucket-owner-full-control",
+        "x-amz-tagging-directive": "COPY REPLACE",
+        "x-amz-object-lock-mode": "GOVERNANCE COMPLIANCE",
+        "x-amz-object-lock-legal-hold": "ON OFF",
+        "x-amz-object-ownership": "BucketOwnerPreferred ObjectWriter BucketOwnerEnforced",
+    }.items()
+}
+
 # No account but one owns the buckets, and it has no number: a number that is expected cannot be right.
 OWNER_HEADERS = frozenset({"x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"})
 
@@ -69,7 +86,10 @@ PARAMETERS: Mapping[str, frozenset[str]] = {"versionId": frozenset({"null"})}
 
 
 def refuse_headers(headers: Mapping[str, str]) -> None:
-    """Raise `NotImplemented` (or `AccessDenied`) for the first header that asks for what is not there."""
+    """Raise `NotImplemented` (or `AccessDenied`) for the first header that asks for what is not there.
+
+    `InvalidArgument` or `InvalidStorageClass` for what S3 does not have either.
+    """
     for name in headers:
         # Nearly every request has a handful of these, and nearly none is in the table.
         if name[:6].lower() != "x-amz-":
@@ -77,9 +97,17 @@ def refuse_headers(headers: Mapping[str, str]) -> None:
         lower = name.lower()
         allowed = HEADERS.get(lower)
         if allowed is not None and headers[name] not in allowed:
-            raise S3Error("NotImplemented", extra={"Header": lower})
+            raise _refusal(lower, headers[name])
         if lower in OWNER_HEADERS:
             raise S3Error("AccessDenied", "The bucket is not owned by the account that you expect.")
+
+
+def _refusal(name: str, value: str) -> S3Error:
+    if value in KNOWN.get(name, (value,)):
+        return S3Error("NotImplemented", extra={"Header": name})
+    if name == "x-amz-storage-class":
+        return S3Error("InvalidStorageClass", extra={"StorageClassRequested": value})
+    return argument_error(name, value, f"S3 has no such value of {name}.")
 
 
 def refuse_parameters(query: Mapping[str, str]) -> None:
