@@ -134,3 +134,17 @@ def test_a_key_deleted_elsewhere_is_found_out_by_whoever_looks_again() -> None:
         assert not other.knows_access_key(key.id)
 
     in_far_store(test)
+
+
+def test_who_writes_all_the_time_asks_for_no_key() -> None:
+    """A write that was agreed on shows what was decided before it."""
+
+    async def test(far: Far) -> None:
+        key = await far.store.create_access_key("laptop")
+        await far.settle(2 * deleted_s_max)
+        await far.store.put("bucket", "k", b"x")
+        before = asked(far)
+        assert await far.store.access_key_exists(key.id)
+        assert asked(far) == before
+
+    in_far_store(test)

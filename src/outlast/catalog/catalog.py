@@ -47,6 +47,7 @@ class Catalog:
         """
         self._check()
         event("catalog: a record waits", record=type(record).__name__)
+        asked_at = self._clock.monotonic()
         try:
             outcome = await self._log.append(encode(record))
         except NoMajority as error:
@@ -54,7 +55,7 @@ class Catalog:
         except ForkedLog as error:
             raise self._forked(error) from error
         event("catalog: a record was applied", record=type(record).__name__, outcome=outcome)
-        self.reached_voters = True
+        self._note_current(asked_at)
         if isinstance(outcome, StoreError):
             raise outcome
         return outcome
@@ -65,14 +66,18 @@ class Catalog:
         asked_at = self._clock.monotonic()
         try:
             await self._log.sync()
-            self._current_at = max(self._current_at, asked_at)
-            self.reached_voters = True
+            self._note_current(asked_at)
         except NoMajority as error:
             self.reached_voters = False
             raise StoreUnavailable(f"cannot tell what is newest: {error}") from error
         except ForkedLog as error:
             raise self._forked(error) from error
         self._check()
+
+    def _note_current(self, asked_at: float) -> None:
+        """The state has what was acknowledged before `asked_at`: voters said so, or decided what followed."""
+        self._current_at = max(self._current_at, asked_at)
+        self.reached_voters = True
 
     def _check(self) -> None:
         if self._refusal:
