@@ -235,6 +235,21 @@ async def test_what_is_no_file_is_no_segment(disks: Disks, kind: str) -> None:
                 await call
 
 
+@pytest.mark.parametrize("folder", ["log", "log/main"])
+async def test_a_log_that_a_link_leads_to_is_not_this_disks(disks: Disks, folder: str) -> None:
+    elsewhere = disks.root.parent / "elsewhere"
+    (disks.root / folder).rename(elsewhere)
+    (disks.root / folder).symlink_to(elsewhere)
+    before = {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()}
+    disk = disks.open()
+    for call in (disk.get(key(0), None, MARKER), disk.create(key(9), b"", MARKER)):
+        with pytest.raises(Estranged):
+            await call
+    with pytest.raises(Estranged):
+        await disks.opened[0].get(MARKER_KEY, None, MARKER)
+    assert {path: path.read_bytes() for path in elsewhere.rglob("*") if path.is_file()} == before
+
+
 # ---------------------------------------------------------------- begun anew
 
 

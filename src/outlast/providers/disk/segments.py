@@ -23,7 +23,7 @@ from collections import OrderedDict
 from outlast.base.entropy import Entropy
 from outlast.providers.disk import slots
 from outlast.providers.disk.draft import Drafts
-from outlast.providers.disk.files import Traces
+from outlast.providers.disk.files import Traces, check_folders
 from outlast.providers.disk.frame import NONCE_BYTES, Header, Journal, JournalRecord, Kind, new_nonce
 from outlast.providers.disk.journal import JournalFile, Lost, Standing, read_header
 from outlast.providers.disk.room import Room
@@ -114,6 +114,7 @@ class Segments:
 
     def check(self, bound: bytes) -> None:
         """Raise `Lost` unless the list and each segment in it is there, as far as is known whole."""
+        self._check_folders()
         nonces = self._open_list(bound).content.nonces
         present = {item.name: item.inode for item in self._system.items(f"{self._root}/{slots.FOLDER}")}
         for first, nonce in nonces.items():
@@ -150,12 +151,22 @@ class Segments:
         """
         if bound in self._void:
             raise Lost(f"{slots.LIST} is one from before the log was begun anew")
+        self._check_folders()
         if self._list is not None:
             self._void.add(self._list.nonce)
             self._known.clear()
             self._standing = self._standing.renewed()
         self._list = self._unknown_list(bound, self._standing)
         return self._list
+
+    def _check_folders(self) -> None:
+        """Raise `Lost` if the folder is reached by a link: what is there may be on another disk."""
+        try:
+            check_folders(self._system, self._root, slots.LIST)
+        except FileNotFoundError:
+            return  # then there is no list either
+        except NotADirectoryError as error:
+            raise Lost(f"{slots.FOLDER} is a link") from error
 
     def _unknown_list(self, nonce: bytes, standing: Standing) -> SegmentList:
         return SegmentList(self._system, f"{self._root}/{slots.LIST}", nonce, ListContent(), standing)
