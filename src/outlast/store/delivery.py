@@ -7,8 +7,9 @@ extent is *degraded*: as long as k fragments are durable it may be acknowledged,
 missing, and the gateways restore them once there is a place for them. With fewer than k the write fails,
 after waiting for a while.
 
-A fragment counts as durable when its place was ours once it was written. On a disk that is part of the
-operation; over a network it is looked at afterwards (`attest`), beside the commit.
+A fragment counts as durable when it is known to be at our own place. On a disk that is part of the
+operation; over a network it is looked for afterwards (`proof`): beside the commit (`attest`), or, if it comes
+later than that, before it is reported.
 
 Invariant: a delivery leaves no task behind that it has not either seen to its end or cancelled.
 """
@@ -30,6 +31,7 @@ from outlast.catalog.records import Extent, Fragment
 from outlast.coding.extent import fragment_key
 from outlast.providers.protocol import Buffer
 from outlast.store.fleet import Fleet
+from outlast.store.proof import prove_at_once
 
 # How often a delivery looks whether a provider that it waits for has become unavailable.
 look_s = 0.1
@@ -65,12 +67,13 @@ class _Sending:
 
     at: Fragment
     data: Sequence[Buffer]
+    size: int
     stage: Stage = Stage.WAITING
     attempts: int = 0
     retry_at: float = float("-inf")
     durable_at: float = float("-inf")
-    attested: bool = False
-    """Whether its place was seen to be ours after the put, where that needs a look."""
+    proving: bool = False
+    """Whether it was written after the commit, and is being looked for at its place."""
     refused_by: set[str] = field(default_factory=set)
     failed_by: set[str] = field(default_factory=set)
     """Places that have failed to take it too often; forgotten when fewer than k are durable otherwise."""
@@ -92,7 +95,10 @@ class Delivery:
     ) -> None:
         """`arrived_late(extent id, fragment)`: it became durable after `settle` had called it missing."""
         self._extent = extent
-        self._fragments = [_Sending(extent.fragment(index), data) for index, data in enumerate(fragments)]
+        self._fragments = [
+            _Sending(extent.fragment(index), data, sum(map(len, data)))
+            for index, data in enumerate(fragments)
+        ]
         self._fleet = fleet
         self._clock = clock
         self._find_place = find_place
@@ -147,20 +153,21 @@ class Delivery:
         return self._run_task is None or self._run_task.done()
 
     async def attest(self) -> list[Fragment]:
-        """See that each place was ours once its fragment was written; those for which that is not known."""
+        """See that each fragment that was written is at our own place; those for which that is not known."""
         durable = [one for one in self._in(Stage.DURABLE) if not self._fleet[one.at.place].attests]
-        outcomes = await asyncio.gather(
-            *(self._fleet[one.at.place].attest(one.durable_at) for one in durable), return_exceptions=True
-        )
+        outcomes = await asyncio.gather(*map(self._prove, durable), return_exceptions=True)
         doubtful: list[Fragment] = []
         for one, outcome in zip(durable, outcomes, strict=True):
             if isinstance(outcome, ProviderError):
-                reached("delivery: a place was not ours after the put")
+                reached("delivery: a fragment was not at our place after the put")
                 one.stage, one.error = Stage.REFUSED, outcome
                 doubtful.append(one.at)
             elif isinstance(outcome, BaseException):
                 raise outcome
         return doubtful
+
+    async def _prove(self, one: _Sending) -> None:
+        await prove_at_once(self._fleet[one.at.place], self._key(one), one.size, one.durable_at)
 
     async def cancel(self) -> None:
         """Give up. What has been written stays; what is in flight may still be."""
@@ -209,7 +216,7 @@ class Delivery:
         return True
 
     async def _send(self, one: _Sending) -> None:
-        await self._fleet[one.at.place].put(fragment_key(self._extent.id, one.at.index), one.data)
+        await self._fleet[one.at.place].put(self._key(one), one.data)
 
     async def _wait(self) -> None:
         """Until a fragment has arrived or failed, a place has become unavailable, or it is time to retry."""
@@ -232,7 +239,7 @@ class Delivery:
         try:
             task.result()
         except ProviderError as error:
-            one.error, one.attested = error, False
+            one.error, one.proving = error, False
             event("store: a fragment failed", extent=self._extent.id, index=one.at.index, error=error)
             one.attempts += 1
             if isinstance(error, Denied | Full | Unsupported):
@@ -244,13 +251,12 @@ class Delivery:
                     one.failed_by.add(one.at.place)
                 one.retry_at = self._clock.monotonic() + retry_pause_s * 2.0 ** (one.attempts - 1)
             return
-        if not one.attested:
+        if not one.proving:
             one.durable_at = self._clock.monotonic()
-        guard = self._fleet[one.at.place]
-        if self._settled and not guard.attests and not one.attested:
-            one.attested = True  # `attest` has looked at those that were durable before
-            one.task = asyncio.ensure_future(guard.attest(one.durable_at))
-            return
+            if self._settled:  # `attest` looks for those that were durable before
+                one.proving = True
+                one.task = asyncio.ensure_future(self._prove(one))
+                return
         one.stage, one.data = Stage.DURABLE, ()
         event("store: a fragment is durable", extent=self._extent.id, index=one.at.index, at=one.at.place)
         self._fleet.answered(one.at.place)
@@ -264,7 +270,7 @@ class Delivery:
         """Its provider is unavailable: do not wait for the deadline. It may still be written."""
         assert one.task is not None
         await cancel_and_wait((one.task,))
-        one.task, one.stage, one.attested = None, Stage.WAITING, False
+        one.task, one.stage, one.proving = None, Stage.WAITING, False
 
     async def _wait_for_places(self, began: float) -> None:
         """Wait until enough places are available again. Raises `StoreUnavailable` if that is in vain."""
@@ -280,6 +286,9 @@ class Delivery:
             raise self._unavailable()
 
     # ------------------------------------------------------------ pieces
+
+    def _key(self, one: _Sending) -> str:
+        return fragment_key(self._extent.id, one.at.index)
 
     def _in(self, *stages: Stage) -> list[_Sending]:
         return [one for one in self._fragments if one.stage in stages]

@@ -2,9 +2,9 @@
 
 Two things may have gone wrong unnoticed while a large object was written: a place was not its provider (a
 disk was unmounted for a moment), or a provider was erased and taken back, and what it held of the first
-extents is gone. The first shows in the provider's marker after the put, the second in the catalog, which
-knows each fragment's incarnation. What is missing then and can be restored at once is restored before the
-answer; the rest leaves the object degraded, for the gateways to restore.
+extents is gone. The first shows when marker and fragment are looked for after the put, the second in the
+catalog, which knows each fragment's incarnation. What is missing then and can be restored at once is restored
+before the answer; the rest leaves the object degraded, for the gateways to restore.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from outlast.store.restore import Restorer
 
 # What cannot be restored in this time leaves the object degraded. A client has a timeout, too.
 ensure_s_max = 10.0
+# Extents of one write whose fragments are looked for at once: a body of 5 GiB has 320.
+proved_at_once = 16
 
 Doubtful = tuple[bytes, Fragment]
 """(extent id, a fragment that may not be where it was put)."""
@@ -33,8 +35,14 @@ class Redundancy:
         self._restorer = restorer
 
     async def attest(self, deliveries: Sequence[Delivery]) -> list[Doubtful]:
-        """See that every place was its provider once its fragment was there; those that may not have been."""
-        found = await asyncio.gather(*(delivery.attest() for delivery in deliveries))
+        """See that every fragment is at its provider; those that may not be."""
+        gate = asyncio.Semaphore(proved_at_once)
+
+        async def attest(delivery: Delivery) -> list[Fragment]:
+            async with gate:
+                return await delivery.attest()
+
+        found = await asyncio.gather(*map(attest, deliveries))
         return [
             (delivery.extent.id, fragment)
             for delivery, fragments in zip(deliveries, found, strict=True)

@@ -21,6 +21,7 @@ from outlast.catalog.records import Extent, Fragment, FragmentsLost, FragmentsRe
 from outlast.coding.extent import ExtentDecoder, fragment_key
 from outlast.placement.plan import spare_place
 from outlast.store.context import StoreContext
+from outlast.store.proof import prove, prove_content
 
 
 @dataclass(slots=True)
@@ -150,7 +151,7 @@ class _Work:
         """Bring the catalog in line with what was proved: restored what is right, lost what is not."""
         found, catalog, id = self.found, self._context.catalog, self._extent.id
         noted = {index for index in self._indices if self._extent.missing >> index & 1}
-        await self._attest(found.right & noted)
+        await self._prove(found.right & noted)
         proved = sorted((found.right & noted) | found.restored)
         if proved:
             fragments = tuple(self._fragment(index) for index in proved)
@@ -163,11 +164,10 @@ class _Work:
         if lost:
             await catalog.commit(FragmentsLost(id, tuple(map(self._extent.fragment, lost))))
 
-    async def _attest(self, indices: Collection[int]) -> None:
-        """See that what was read there was read at our own place. Where it was not, nothing is proved."""
-        guards = {index: self._context.fleet[self._extent.places[index]] for index in indices}
-        asked = [index for index, guard in guards.items() if not guard.attests]
-        outcomes = await asyncio.gather(*(guards[index].attest() for index in asked), return_exceptions=True)
+    async def _prove(self, indices: Collection[int]) -> None:
+        """See that what was read there is at our own place. Where it is not, nothing is proved."""
+        asked = sorted(indices)
+        outcomes = await asyncio.gather(*map(self._prove_one, asked), return_exceptions=True)
         for index, outcome in zip(asked, outcomes, strict=True):
             if isinstance(outcome, ProviderError):
                 reached("restore: a fragment was read at a place that is not ours")
@@ -175,6 +175,11 @@ class _Work:
                 self.found.unreachable.add(index)
             elif isinstance(outcome, BaseException):
                 raise outcome
+
+    async def _prove_one(self, index: int) -> None:
+        """It was noted: what our own place holds may be damaged, at the right size."""
+        guard = self._context.fleet[self._extent.places[index]]
+        await prove_content(guard, self._key(index), self._whole[index])
 
     def _check_recorded(self, fragments: Iterable[Fragment]) -> None:
         """Count only what the catalog took: somebody else may have moved fragments meanwhile.
@@ -219,8 +224,10 @@ class _Work:
         guard = self._context.fleet[place]
         try:
             await guard.put(self._key(index), fragment)
-            if not guard.attests:
-                await guard.attest()
+            if index in self.found.bad:
+                await prove_content(guard, self._key(index), b"".join(fragment))
+            else:
+                await prove(guard, self._key(index), sum(map(len, fragment)))
         except ProviderError:
             reached("restore: a fragment could not be rewritten")
             self.found.unreachable.add(index)

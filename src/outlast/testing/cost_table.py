@@ -41,8 +41,9 @@ _NOTES = f"""\
   that come at once share one: with `n` writers at a time it is divided by up to `n`, until a batch has 4 MiB.
 - **A read, a HEAD and a LIST** ask the nearest majority whether there is anything new: two voters, the next
   slot and the marker at each. All that come at once share one question. A LIST never lists at a provider.
-- **16 MiB are one extent**; larger objects are several. Their requests for fragments multiply, the commit
-  does not. A read fetches 4 MiB at a time from as many providers as are needed.
+- **16 MiB are one extent**; larger objects are several. Their requests for fragments (a put, and a look
+  whether it is there) multiply, the commit does not. A read fetches 4 MiB at a time from as many providers
+  as are needed.
 - **A gateway that is not the only one** pays more for a write when another wrote last: it loses a slot,
   learns what was written there, and takes two rounds for the next.
 - **An idle gateway** reads each provider's marker every {network_quiet_period_s:.0f} s, asks as often whether
