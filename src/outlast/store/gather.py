@@ -3,8 +3,8 @@
 The way: the k providers expected to be fastest are asked. One that fails, or is found to be down while it is
 asked, is replaced by another at once. When one is later than it usually is, another is asked as well (a
 hedge) and the first k answers win. A hedge is paid from a budget that all readers share (`Hedges`), but
-nobody waits for more than twice a provider's usual time while another one is on time: then it is free. What
-turns out to be damaged is left out, noted, and replaced like a failure. When nobody is left to be asked,
+nobody waits for more than twice a provider's usual time while another one is on time: then it is on credit.
+What turns out to be damaged is left out, noted, and replaced like a failure. When nobody is left to be asked,
 those that failed are tried again as long as that may help (`Fleet.wait_available`).
 
 Invariant: `decoded` returns what was written, or raises. Nothing that it started runs on after `close`.
@@ -40,8 +40,8 @@ round_pause_s = 0.1
 # Another is asked because one is late only when it may be expected to answer within so many times what the
 # late one has taken: one that is ten times as far away does not help yet.
 hedge_reach = 4.0
-# Who has waited for so many times a provider's usual time (95 of 100 are faster) need not be granted a hedge.
-free_hedge_factor = 2.0
+# Who has waited for so many times a provider's usual time (95 of 100 are faster) gets a hedge on credit.
+credit_factor = 2.0
 # One that is late is looked at again after as long again, and at least this often.
 look_s_max = 0.25
 
@@ -225,8 +225,8 @@ class Gathering:
         best = self._best()
         if best is None or self._expected_s(best) > hedge_reach * silent_s:
             return
-        patient = silent_s >= free_hedge_factor * self._late_s(late)
-        if self._hedges.spend(free=patient and not self._fleet.late_until(best.place)):
+        patient = silent_s >= credit_factor * self._late_s(late)
+        if self._hedges.spend(on_credit=patient and not self._fleet.late_until(best.place)):
             reached("gather: hedged")
             event("store: a read is hedged", extent=self._extent.id, late=late.place, silent_s=silent_s)
             late.stage = ReadStage.LATE

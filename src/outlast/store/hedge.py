@@ -5,15 +5,18 @@ budget: a token bucket that every first request fills a little and every hedge e
 state at most `hedge_share_max` of the requests are hedges; the bucket's size is for the moment in which one
 provider begins to fail. (Dean and Barroso, "The Tail at Scale", 2013.)
 
-Two things cost nothing. Replacing a request that has *failed* is no hedge. And a hedge is free after twice
-the time in which 95 of 100 are answered, at a provider that is on time itself (`gather`): 200 readers that
-meet a hanging provider at once cannot wait for a bucket of ten. That is not the storm which the budget is
-for: when all providers get slow at once, nobody is on time as soon as the first hedges are late, each window
-asks each provider once, and what is usual follows within some twenty answers.
+Replacing a request that has *failed* is no hedge. And a hedge needs no token after twice the time in which 95
+of 100 are answered, at a provider that is on time itself (`gather`): 200 readers that meet a hanging provider
+at once cannot wait for a bucket of ten. That is not the storm which the budget is for: when all providers get
+slow at once, nobody is on time as soon as the first hedges are late, each window asks each provider once, and
+what is usual follows within some twenty answers. Such hedges are on credit: until they are paid, others wait.
 """
 
 hedge_share_max = 0.1
 hedge_burst_max = 10.0
+# What hedges on credit may leave to be paid: as many as readers usually meet a hanging provider at once. A
+# thousand requests pay it.
+hedge_debt_max = 100.0
 
 
 class Hedges:
@@ -31,15 +34,14 @@ class Hedges:
         """A request was made in the ordinary way."""
         self._tokens = min(hedge_burst_max, self._tokens + hedge_share_max)
 
-    def spend(self, *, free: bool = False) -> bool:
+    def spend(self, *, on_credit: bool = False) -> bool:
         """Whether one more request may be made because another is late; it is counted if so.
 
-        `free`: without a token. See the module's docstring.
+        `on_credit`: also without a token. See the module's docstring.
         """
-        if not free:
-            if self._tokens < 1:
-                return False
-            self._tokens -= 1
+        if self._tokens < 1 and not on_credit:
+            return False
+        self._tokens = max(-hedge_debt_max, self._tokens - 1)
         self.fired += 1
         return True
 

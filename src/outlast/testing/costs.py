@@ -123,7 +123,7 @@ class _Scene:
 
 
 class _NoHedges(Hedges):
-    def spend(self, *, free: bool = False) -> bool:
+    def spend(self, *, on_credit: bool = False) -> bool:
         return False
 
 
