@@ -180,18 +180,23 @@ class Gathering:
     def _rank(self, one: FragmentRead) -> tuple[bool, bool, int, float, int]:
         """First what is known to be there, of providers whose month is not used up; then the fastest.
 
-        Who is late is as slow as it is silent.
-
         Providers within half an octave count as equally fast: then those that were not late, and then the
         fragments that need no decoding, win.
         """
         missing = bool(self._extent.missing >> one.index & 1)
-        expected = max(1e-6, self._expected_s(one), self._fleet.silent_s(one.place))
         spent = one.place in self._fleet.spent
-        return missing, spent, round(2 * math.log2(expected)), self._fleet.late_until(one.place), one.index
+        return (
+            missing,
+            spent,
+            round(2 * math.log2(self._expected_s(one))),
+            self._fleet.late_until(one.place),
+            one.index,
+        )
 
     def _expected_s(self, one: FragmentRead) -> float:
-        return self._fleet[one.place].health.durations.expected_s("get", self._size)
+        """How long its answer may be expected to take: at a provider that is silent, as long again."""
+        usual_s = self._fleet[one.place].health.durations.expected_s("get", self._size)
+        return max(1e-6, usual_s, self._fleet.silent_s(one.place))
 
     def _late_s(self, one: FragmentRead) -> float:
         return self._fleet[one.place].health.durations.late_s("get", self._size)
