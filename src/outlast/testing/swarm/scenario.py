@@ -50,6 +50,8 @@ class Scenario:
         self.places = [Place(f"p{number}", sim.clock, kind) for number, kind in enumerate(options.providers)]
         self.harmed: dict[int, str] = {}
         """What is wrong with providers that are not whole."""
+        self._befallen: set[int] = set()
+        """Those of them with which something is wrong now; the others are only not whole yet."""
         self.whole_at: dict[str, float] = {}
         """When providers with which something was wrong became whole again, by name."""
         self.errors: list[BaseException] = []
@@ -159,19 +161,21 @@ class Scenario:
             yield None
             return
         self.harmed[fault.target] = fault.kind
+        self._befallen.add(fault.target)
         self.sim.note(fault.kind, f"p{fault.target}", f"{fault.seconds:.2f} s")
         try:
             yield self.places[fault.target]
-            await self.wait_whole(fault)
         finally:
-            name = self.places[fault.target].name
+            self._befallen.discard(fault.target)
+        await self.wait_whole(fault)
+        if fault.target in self.harmed and fault.target not in self._befallen:
             del self.harmed[fault.target]
-            self.whole_at[name] = self.sim.clock.monotonic()
+            self.whole_at[self.places[fault.target].name] = self.sim.clock.monotonic()
             self.sim.note("whole", f"p{fault.target}")
 
     def _may_harm(self, target: int) -> bool:
         if target in self.harmed:
-            return False
+            return target not in self._befallen
         assume = self.options.assume
         return len(self.harmed) < self.options.tolerate or not assume.no_more_are_harmed_than_tolerated
 

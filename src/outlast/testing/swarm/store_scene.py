@@ -1,0 +1,225 @@
+"""The store's world at rest: places, machines, what clients must see, and how damaged it is.
+
+Providers are harmed as closely together as the policy tolerates. One counts as harmed until the store reports
+that it is whole again: no gateway takes it for unavailable, no upload is under way that may have passed it
+over, and of no extent, by the catalog and by what is really there, a fragment is missing. The next may be
+harmed in that moment.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from outlast.base.errors import StoreError
+from outlast.catalog.records import Extent, FragmentsRestored, ProviderReattached
+from outlast.catalog.wire import decode
+from outlast.coding.seal import Box
+from outlast.maintenance.repair import RepairReport, repair
+from outlast.placement.members import Domains, Member
+from outlast.providers.marker import MARKER_KEY, Marker, decode_marker
+from outlast.testing.checkers import LogCheckers
+from outlast.testing.loop import Host
+from outlast.testing.memory_store import Gateway, World
+from outlast.testing.network import Weather
+from outlast.testing.simulation import Simulation
+from outlast.testing.store_checkers import Fragments
+from outlast.testing.swarm.options import Mishap, Options, Seat
+from outlast.testing.swarm.scenario import HostDied, Scenario
+from outlast.testing.swarm.store_machine import BUCKET, KEYS, SeatLoad, StoreMachine, sizes
+from outlast.testing.workload import Mix
+
+# A gateway knows of a provider's return within this.
+noticed_s_max = 10.0
+repair_pause_s, repair_attempts_max = 3.0, 60
+# How often it is asked whether a provider is whole again.
+whole_look_s = 0.5
+
+# Between reading a fragment and the record that it is right lies no more than this, unless the weather is bad
+# or one of these faults happens.
+proof_s_max = 10.0
+delaying = frozenset({"stop", "cut", "away", "full"})
+
+
+class Repaired(NamedTuple):
+    """What came of one `outlast repair`."""
+
+    report: RepairReport
+    degraded: int
+    """Extents that still miss a fragment."""
+    extents: list[Extent]
+    """Those of before that are still there."""
+    noted: Mapping[bytes, int]
+    """What the catalog called missing before, a bit each, by extent."""
+
+    @property
+    def says_whole(self) -> bool:
+        """Whether it says that nothing is missing any more."""
+        report = self.report
+        return not (report.unreachable or report.unreadable or report.problems or self.degraded)
+
+
+class StoreScene(Scenario):
+    """See the module's docstring. `folder` is for local catalogs."""
+
+    def __init__(self, sim: Simulation, options: Options, folder: Path) -> None:
+        super().__init__(sim, options)
+        self.folder = folder
+        members = [
+            Member(place.name, Domains(operator=place.name), True, True, sim.entropy.bytes(16))
+            for place in self.places
+        ]
+        self.world = World(self.places, options.tolerate, sim.clock, sim.entropy_of("world"), members)
+        self.fragments = Fragments(self.places, sim.clock.monotonic)
+        self.checkers = LogCheckers(
+            self.world.voters,
+            Box(self.world.keyring.log, sim.entropy_of("checkers")),
+            {name: self.world.incarnation(name) for name in self.world.voters},
+            sim.fail,
+            self._hear,
+            sim.clock.monotonic,
+        )
+        self.checkers.off.update(options.ignores)
+        self.machines = [StoreMachine(self, number, seat) for number, seat in enumerate(options.seats)]
+        mix = Mix(KEYS, "load/", sizes(options.sizes))
+        self.load = SeatLoad(self.machines, sim.clock, sim.entropy_of("load"), mix)
+        self._writing: dict[int, float] = {}
+        """When each write that is under way began, by number."""
+        self._writes = 0
+
+    def _hear(self, record: bytes) -> tuple[str, bytes] | None:
+        """A record was decided: the provider that it takes back, and its new incarnation."""
+        decoded = decode(record)
+        if isinstance(decoded, FragmentsRestored):
+            self._check_proved(decoded)
+        return (decoded.provider, decoded.incarnation) if isinstance(decoded, ProviderReattached) else None
+
+    def _check_proved(self, record: FragmentsRestored) -> None:
+        """What is recorded as restored was right not long ago."""
+        stormy = any(seat.stormy for seat in self.options.seats)
+        if stormy or any(fault.kind in delaying for fault in self.options.faults):
+            return  # whoever had read it may have been kept from saying so
+        for one in record.fragments:
+            wrong_s = self.fragments.wrong_for_s(record.extent, one)
+            if wrong_s > proof_s_max:
+                told = f"{record.extent.hex()[:8]} at {one.place}, which has been wrong for {wrong_s:.0f} s"
+                self.violated("repair", f"somebody recorded as restored {told}")
+
+    def weather(self, seat: Seat) -> Weather:
+        """What the network between this seat and the providers is like."""
+        delay_s = self.options.delay_s * seat.distance
+        lost = 0.01 if seat.stormy and not self.calm else 0.0
+        return Weather((delay_s / 2, delay_s * 1.5), lost, lost, lost, stray_s=20.0)
+
+    # ------------------------------------------------------------ what clients see
+
+    def excuses(self, machine: StoreMachine, began: float) -> bool:
+        """Whether a request through this machine that began then may have failed."""
+        if machine.seat.stormy or machine.excused_until > began:
+            return True
+        return len(self.harmed) > self.options.tolerate
+
+    def acknowledged(self, gateway: Gateway, key: str, etag: str, began: float) -> None:
+        """A gateway has just acknowledged a write that began then."""
+        harmed = {self.places[number].name for number in self.harmed}
+        lately = {name for name, at in self.whole_at.items() if at > began - noticed_s_max}
+        if told := self.fragments.early(gateway, BUCKET, key, etag, harmed, lately):
+            self.violated("early", f"{key}: {told}")
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """A client writes meanwhile."""
+        number, self._writes = self._writes, self._writes + 1
+        self._writing[number] = self.sim.clock.monotonic()
+        try:
+            yield
+        finally:
+            del self._writing[number]
+
+    # ------------------------------------------------------------ whole again
+
+    async def wait_whole(self, fault: Mishap) -> None:
+        """Return when the provider is whole again by all that the store says."""
+        name = self.places[fault.target].name
+        noticed_at: float | None = None
+        while True:
+            gateways = [machine.gateway for machine in self.machines if machine.gateway is not None]
+            if not all(gateway.fleet.available(name) for gateway in gateways):
+                noticed_at = None
+            elif noticed_at is None:
+                noticed_at = self.sim.clock.monotonic()
+            elif all(began > noticed_at for began in self._writing.values()) and await self._mended():
+                return
+            await self.sim.clock.sleep(whole_look_s)
+
+    async def _mended(self) -> bool:
+        """Whether a gateway that has heard everything says that nothing is missing, and nothing is."""
+        for machine in self.machines:
+            host, gateway = machine.host, machine.gateway
+            if host is None or gateway is None or machine.excused_until == float("inf"):
+                continue
+            with contextlib.suppress(HostDied, StoreError):
+                await self.on_host(host, gateway.catalog.sync())
+                if gateway.state.counts().degraded:
+                    return False
+                return not any(self.fragments.wrong(extent) for extent in gateway.state.extents())
+        return False
+
+    # ------------------------------------------------------------ the owner repairs
+
+    async def repair(self, number: int) -> None:
+        """Repair the store, as its owner would, by commands, until one says that nothing is missing."""
+        last = ""
+        for attempt in range(repair_attempts_max):
+            await self.sim.clock.sleep(repair_pause_s)
+            host = self.new_host("repair")
+            with contextlib.suppress(HostDied, StoreError):
+                done = await self.on_host(host, self._repair(host, attempt % 2 == 0))
+                if done.report.unreadable:
+                    self.violated("lost", done.report.problems[0])
+                if done.says_whole:
+                    self._check_repaired(done, every=True)
+                    self.sim.note("repaired", done.report.restored, done.report.reattached)
+                    host.crash()
+                    return
+                last = str(done.report)
+            host.crash()
+        self.violated("liveness", f"p{number} cannot be repaired: {last}")
+
+    async def _repair_quickly(self) -> None:
+        """Somebody looks at sizes only. What was noted must be right then; what decayed unnoticed stays."""
+        host = self.new_host("quick")
+        with contextlib.suppress(HostDied, StoreError):
+            done = await self.on_host(host, self._repair(host, verify=False))
+            self.sim.note("looked quickly", done.report.restored)
+            if done.says_whole:
+                self._check_repaired(done, every=False)
+        host.crash()
+
+    def _check_repaired(self, done: "Repaired", every: bool) -> None:
+        """A repair says that nothing is missing. `every` fragment must be right, or what had been noted."""
+        if len(self.harmed) > 1:
+            return
+        for extent in done.extents:
+            noted = done.noted[extent.id]
+            for index, place in enumerate(extent.places):
+                if (every or noted >> index & 1) and not self.fragments.right(extent, index):
+                    told = f"{extent.id.hex()[:8]} at {place} is not right"
+                    self.violated("repair", f"it says that nothing is missing, and {told}")
+        for one in self.places:
+            if not isinstance(decode_marker(one.content(MARKER_KEY) or b""), Marker):
+                told = f"{one.name} has no marker that can be read"
+                self.violated("repair", f"it says that nothing is missing, and {told}")
+
+    async def _repair(self, host: Host, verify: bool) -> "Repaired":
+        """One `outlast repair`."""
+        machine = StoreMachine(self, 99, Seat())
+        gateway = await machine.open(host)
+        try:
+            await gateway.catalog.sync()
+            noted = {extent.id: extent.missing for extent in gateway.state.extents()}
+            report = await repair(gateway.store, verify)
+            alive = [extent for extent in gateway.state.extents() if extent.id in noted]
+            return Repaired(report, gateway.state.counts().degraded, alive, noted)
+        finally:
+            await gateway.store.close()
