@@ -75,6 +75,10 @@ MARKS: dict[str, tuple[str, ...]] = {
         "redundancy: a fragment was missing when its object was committed",
         "scenario: a disk was unmounted and is back",
     ),
+    "store writers": (
+        "checkers: a voter was taken back",
+        "scenario: a machine crashed at a crash point",
+    ),
     "store decay": ("mender: an extent was restored", "restore: a fragment was made anew"),
     "store markers": ("checkers: a voter was taken back", "repair: a provider is taken back"),
     "store machines": (

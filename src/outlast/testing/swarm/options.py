@@ -120,6 +120,8 @@ class Profile:
     clients: ClientMix = field(default_factory=ClientMix)
     storms: bool = True
     crashes_at_points: bool = True
+    crash_points: tuple[str, ...] = ()
+    """The only points at which machines crash, often, if not at all of them now and then."""
     waits_at_points: bool = True
     """Whether a task may be held up at a crash point. (A gateway that is gives way to all others.)"""
     span_s: tuple[float, float] = (span_s_min, span_s_max)
@@ -149,6 +151,8 @@ class Options:
     faults: tuple[Mishap, ...] = ()
     crash_at_points: float = 0.0
     """The chance that a machine crashes at a crash point."""
+    crash_points: tuple[str, ...] = ()
+    """The only points at which it crashes; none: all."""
     waits_at_points: bool = True
     knobs: tuple[tuple[str, Any], ...] = ()
     assume: Assume = field(default_factory=Assume)
@@ -173,6 +177,7 @@ def draw(seed: int, profile: Profile) -> Options:
         lasts = profile.fault_s
         faults.append(_fault(chance, kinds, len(providers), len(seats), span_s, beside, lasts))
     crashes = profile.crashes_at_points and chance.happens(0.3)
+    often = (0.1, 0.4) if profile.crash_points else (0.01, 0.1)
     return Options(
         seed=seed,
         world=profile.world,
@@ -184,7 +189,8 @@ def draw(seed: int, profile: Profile) -> Options:
         burst_period_s=chance.scaled(1, max(2.0, span_s / 4)),
         seats=seats,
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
-        crash_at_points=chance.between(0.01, 0.1) if crashes else 0.0,
+        crash_at_points=chance.between(*often) if crashes or profile.crash_points else 0.0,
+        crash_points=profile.crash_points,
         waits_at_points=profile.waits_at_points,
         knobs=_knobs(chance, profile),
         assume=profile.assume,

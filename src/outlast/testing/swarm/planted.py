@@ -9,7 +9,7 @@ simulated world cannot reach names the test that finds it instead.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,8 +178,13 @@ async def _restore_by_size(self: Restorer, extent: Extent, thorough: bool = Fals
     if thorough or work.found.wrong or work.found.unreachable:
         return await _restore(self, extent, thorough)
     work.found.right = set(work._indices)
+    work._prove = _prove_nothing  # type: ignore[method-assign]
     await work.record()
     return work.found
+
+
+async def _prove_nothing(indices: Collection[int]) -> None:
+    pass
 
 
 _of_marker = trouble.of_marker

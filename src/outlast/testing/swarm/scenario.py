@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 # A machine that crashed is started again after so long, at most.
 restart_s_max = 5.0
-# What a fault that was held back waits before it looks again, and how often it does.
-held_back_s, held_back_times = 5.0, 20
+# How long a fault is held back at most.
+held_back_s_max = 100.0
 # An erasure rests after each file for up to something between these.
 erase_pause_s_min, erase_pause_s_max = 0.0005, 1.0
 # Clients that work in bursts make so many operations in each, on average.
@@ -42,6 +42,9 @@ class HostDied(Exception):
 
 class Scenario:
     """See the module's docstring."""
+
+    held_back_s = 5.0
+    """What a fault that is held back waits before it looks again."""
 
     def __init__(self, sim: Simulation, options: Options) -> None:
         self.sim = sim
@@ -123,7 +126,8 @@ class Scenario:
         host = current_host()
         if host is None or self.calm:
             return
-        if self._points.happens(self.options.crash_at_points):
+        only = self.options.crash_points
+        if (not only or name in only) and self._points.happens(self.options.crash_at_points):
             reached("scenario: a machine crashed at a crash point")
             self.sim.note("crash at", name, host.name)
             host.crash()
@@ -152,10 +156,10 @@ class Scenario:
     @asynccontextmanager
     async def harming(self, fault: Mishap) -> AsyncIterator[Place | None]:
         """The place that is harmed meanwhile; None if that would be more than is tolerated."""
-        for _ in range(held_back_times):
+        for _ in range(int(held_back_s_max / self.held_back_s)):
             if self._may_harm(fault.target):
                 break
-            await self.sim.clock.sleep(held_back_s)
+            await self.sim.clock.sleep(self.held_back_s)
         else:
             self.sim.note("held back", fault.kind, f"p{fault.target}")
             yield None
