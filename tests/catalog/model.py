@@ -107,8 +107,9 @@ class Model:
     def placements(self) -> Placements:
         """Entries and objects, counted one by one."""
         alike: dict[tuple[object, ...], list[int]] = {}
-        lying = {extent.id: lying_of(extent) for extent in self.alive()}
-        for extent in self.alive():
+        alive = self.alive()
+        lying = {extent.id: lying_of(extent) for extent in alive}
+        for extent in alive:
             amount = alike.setdefault(lying[extent.id], [0, 0])
             amount[0] += 1
             amount[1] += extent.size

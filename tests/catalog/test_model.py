@@ -26,6 +26,8 @@ NAMES = (*PLACES, "four", "nobody")
 INCARNATIONS = tuple(incarnation(name, number) for name in NAMES for number in (1, 2, 3))
 SECONDS = (0, 1, 60, 3600)
 
+checked_batches, checked_share = 20, 0.2
+
 
 class Wishes:
     """Records drawn by chance, most of them sensible: they name what the model has."""
@@ -300,7 +302,11 @@ def check_all(state: State, model: Model, random: Random) -> None:
 
 
 def run(state: State, random: Random, batches: int) -> list[list[bytes]]:
-    """Apply random batches to the state and to a model, and compare; the log."""
+    """Apply random batches to the state and to a model, and compare; the log.
+
+    Each outcome is compared. All that can be read is, after each of the first batches, then now and then, and
+    in the end: it grows with the history, and would take four fifths of the time.
+    """
     model = Model()
     wishes = Wishes(random, model)
     log: list[list[bytes]] = []
@@ -317,7 +323,8 @@ def run(state: State, random: Random, batches: int) -> list[list[bytes]]:
         outcomes = state.apply(slot, HASH, log[-1])
         for record, real, wish in zip(records, outcomes, wished, strict=True):
             assert same_outcome(real, wish), (record, real, wish)
-        check_all(state, model, random)
+        if slot < checked_batches or slot == batches - 1 or random.random() < checked_share:
+            check_all(state, model, random)
     return log
 
 
@@ -335,7 +342,7 @@ def test_the_catalog_does_what_a_naive_model_does(random: Random, batches: int) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(100 if os.environ.get("OUTLAST_TEST_MANY") else 20))
+@pytest.mark.parametrize("seed", range(1000 if os.environ.get("OUTLAST_TEST_MANY") else 100))
 def test_the_catalog_does_what_a_naive_model_does_for_long(seed: int) -> None:
     run(State(":memory:"), Random(seed), 100)
 

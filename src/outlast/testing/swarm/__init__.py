@@ -9,7 +9,8 @@ repeated, and made smaller.
 - `assume`: the design's assumptions, as switches.  `options`: what a seed draws.  `profiles`: what it draws
   from.
 - `scenario`: places and machines, and what happens to them.  `lies`: wrong answers of providers.
-  `log_world`: the log alone.  `store_world`: the whole store.
+  `log_world`: the log alone.  `store_world`, `store_scene`, `store_faults`,
+  `store_machine`: the whole store.
 - `run`: one seed, with its marks, its figures and its report.  `batch`: many, and the marks that they must
   reach.
 - `shrink`: the smallest options that still fail.  `__main__`: one seed, or fresh seeds for a given time.
