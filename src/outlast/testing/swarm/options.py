@@ -119,9 +119,8 @@ class Profile:
     seats: tuple[int, ...] = (1, 2, 2, 2, 2, 3, 3, 4, 5)
     clients: ClientMix = field(default_factory=ClientMix)
     storms: bool = True
-    crashes_at_points: bool = True
-    crash_points: tuple[str, ...] = ()
-    """The only points at which machines crash, often, if not at all of them now and then."""
+    crash_points: tuple[str, ...] | None = ()
+    """The only points at which machines crash, often. (): at all of them, now and then; None: at none."""
     waits_at_points: bool = True
     """Whether a task may be held up at a crash point. (A gateway that is gives way to all others.)"""
     span_s: tuple[float, float] = (span_s_min, span_s_max)
@@ -176,7 +175,7 @@ def draw(seed: int, profile: Profile) -> Options:
         beside = chance.pick(faults).at_s if faults and chance.happens(0.5) else None
         lasts = profile.fault_s
         faults.append(_fault(chance, kinds, len(providers), len(seats), span_s, beside, lasts))
-    crashes = profile.crashes_at_points and chance.happens(0.3)
+    crashes = profile.crash_points is not None and chance.happens(0.3)
     often = (0.1, 0.4) if profile.crash_points else (0.01, 0.1)
     return Options(
         seed=seed,
@@ -190,7 +189,7 @@ def draw(seed: int, profile: Profile) -> Options:
         seats=seats,
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
         crash_at_points=chance.between(*often) if crashes or profile.crash_points else 0.0,
-        crash_points=profile.crash_points,
+        crash_points=profile.crash_points or (),
         waits_at_points=profile.waits_at_points,
         knobs=_knobs(chance, profile),
         assume=profile.assume,
