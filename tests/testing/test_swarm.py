@@ -19,7 +19,13 @@ from outlast.testing.swarm.shrink import shrink
 PAGE = Path(__file__).parents[2] / "docs" / "internals" / "simulator.md"
 
 # A fixed budget: a minute on one core for all of this file. The rest is `make soak`.
-SEEDS = {"log erasures": 2, "log disks": 2, "store everything": 2}
+SEEDS = {
+    "log erasures": 2,
+    "log disks": 2,
+    "store everything": 2,
+    "store machines": 2,
+    "store writers": 2,
+}
 """How many seeds of a profile, if more than one."""
 
 MARKS: dict[str, tuple[str, ...]] = {
