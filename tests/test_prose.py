@@ -107,7 +107,7 @@ UNCONVERTED: dict[str, int] = {
     "embed": 5,
     "gateway": 32,
     "gateway/s3": 78,
-    "maintenance": 28,
+    "maintenance": 31,
     "outages": 37,
     "outages/drill": 12,
     "outages/incidents": 6,
@@ -124,7 +124,7 @@ UNCONVERTED: dict[str, int] = {
     "testing": 63,
     "testing/servers": 6,
     "testing/siege": 32,
-    "testing/swarm": 45,
+    "testing/swarm": 51,
 }
 
 
