@@ -28,11 +28,11 @@ from contextlib import AbstractAsyncContextManager
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from outlast.base.version import __version__
+
 if TYPE_CHECKING:
     from outlast.embed.sync import SyncStore
     from outlast.store import Store
-
-__version__ = "0.1.0"
 
 __all__ = ["__version__", "open", "open_sync"]
 

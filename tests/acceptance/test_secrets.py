@@ -22,10 +22,10 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from typer.testing import CliRunner
 
-from outlast.cli.main import app
+from outlast.cli.main import run_command
 from outlast.coding import key_text
+from outlast.testing.called import call
 from outlast.testing.installation import Installation
 from outlast.testing.s3_client import S3Client
 from outlast.testing.servers import moto, webdav
@@ -190,11 +190,11 @@ def urls_at(server: str, folder: Path) -> dict[str, str]:
 def command(search: Search, arguments: tuple[str, ...], environment: dict[str, str]) -> int:
     """Run a command in this process, as text and as JSON; the exit status of the latter."""
     for form in ((), ("--json",)):
-        result = CliRunner().invoke(app, [*arguments, *form], env=environment)
-        assert result.output, arguments
+        result = call(run_command, [*arguments, *form], environment=environment)
+        said = result.stdout + result.stderr
+        assert said, arguments
         where = f"{len(search.said)}: {' '.join([*arguments[:2], *form])}"
-        search.hear(where, result.output)
-        search.hear(f"{where}: exception", repr(result.exception))
+        search.hear(where, said)
     return result.exit_code
 
 

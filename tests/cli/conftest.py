@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import structlog
-from typer.testing import CliRunner, Result
 
-from outlast.cli.main import app
+from outlast.cli.main import run_command
+from outlast.testing.called import Called, call
 
 PROVIDERS = ("a", "b", "c")
 
@@ -26,7 +26,7 @@ class Shell:
     def config(self) -> Path:
         return self.folder / "outlast.toml"
 
-    def run(self, *arguments: str, input: bytes | None = None) -> Result:
+    def run(self, *arguments: str, input: bytes = b"") -> Called:
         """Run `outlast ARGUMENTS` with this folder's store and local state."""
         environment = {
             "OUTLAST_CONFIG": str(self.config),
@@ -35,14 +35,11 @@ class Shell:
             "OUTLAST_LOG_LEVEL": None,
         }
         try:
-            result = CliRunner().invoke(app, list(arguments), input=input, env=environment)
+            return call(run_command, arguments, input, environment)
         finally:
             structlog.reset_defaults()  # a command owns its process, and this one is the other tests', too
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return result
 
-    def ok(self, *arguments: str, input: bytes | None = None) -> str:
+    def ok(self, *arguments: str, input: bytes = b"") -> str:
         """Run a command that must succeed; its standard output."""
         result = self.run(*arguments, input=input)
         assert result.exit_code == 0, result.stderr

@@ -1,60 +1,124 @@
 """docs/reference/cli.md is what the commands say of themselves, and every command keeps the common rules."""
 
-from collections.abc import Iterator
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
-from typer.testing import CliRunner
 
-from outlast.cli.main import app
-from outlast.cli.reference import reference
+from outlast.cli.declare import parameters
+from outlast.cli.main import BAD_DAYS, EVERYDAY, Group, run_command
+from outlast.cli.reference import commands, reference
+from outlast.testing.called import call
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
-def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, (*path, name))
-        else:
-            yield (*path, name), command
-
-
-COMMANDS = dict(commands(typer.main.get_command(app)))
+COMMANDS = dict(commands())
 
 
 def test_the_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference(), "run: make docs"
 
 
-@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_every_command_is_documented_and_takes_json(path: tuple[str, ...]) -> None:
-    command = COMMANDS[path]
-    assert f"## outlast {' '.join(path)}\n" in PAGE.read_text(encoding="utf-8")
-    options = {option for parameter in command.params for option in parameter.opts}
-    assert "--json" in options
-    assert "--config" in options or path == ("demo",)
-    assert all(parameter.help for parameter in command.params if parameter.name != "help")
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_command_is_documented_and_takes_json(path: str) -> None:
+    takes = parameters(COMMANDS[path].load())
+    assert f"## {path}\n" in PAGE.read_text(encoding="utf-8")
+    flags = {flag for one in takes for flag in one.flags}
+    assert "--json" in flags
+    assert "--config" in flags or path == "outlast demo"
+    assert all(one.told.help for one in takes)
 
 
-@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-def test_help_works(path: tuple[str, ...]) -> None:
-    assert CliRunner().invoke(app, [*path, "--help"]).exit_code == 0
+@pytest.mark.parametrize("path", COMMANDS)
+def test_help_shows_everything_in_full(path: str) -> None:
+    for flag in ("--help", "-h"):
+        shown = call(run_command, [*path.split()[1:], flag])
+        assert shown.exit_code == 0
+        words = " ".join(shown.stdout.split())
+        for one in parameters(COMMANDS[path].load()):
+            assert " ".join(one.told.help.split()) in words
+            assert all(name in words for name in one.flags or [one.metavar])
+
+
+def test_the_first_help_names_every_command() -> None:
+    shown = call(run_command, ["--help"])
+    assert shown.exit_code == 0
+    for name, one in {**EVERYDAY, **BAD_DAYS}.items():
+        assert f"  {name} " in shown.stdout
+        assert one.summary in shown.stdout
+        if isinstance(one, Group):
+            below = call(run_command, [name, "--help"])
+            assert below.exit_code == 0
+            assert all(f"  {verb} " in below.stdout for verb in one.commands)
 
 
 def test_the_version_is_told() -> None:
     from outlast import __version__
 
-    assert CliRunner().invoke(app, ["--version"]).stdout.strip() == __version__
+    assert call(run_command, ["--version"]).stdout.strip() == __version__
 
 
-def test_an_unknown_command_is_a_usage_error() -> None:
-    assert CliRunner().invoke(app, ["conquer"]).exit_code == 2
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["conquer"], "there is no command 'conquer'"),
+        (["stauts"], "is status meant?"),
+        (["key", "creat"], "is create meant?"),
+        (["ls", "--recursiv"], "is --recursive meant?"),
+        (["ls", "-x"], "there is no option -x"),
+        (["ls", "a", "b"], "'b' is one argument too many"),
+        (["ls", "--json=yes"], "--json takes no value"),
+        (["ls", "--config"], "--config needs a value: --config PATH"),
+        (["cp", "only"], "DST is missing"),
+        (["init"], "--provider is missing"),
+        (["init", "-p", "a=a", "--domain", "moon"], "--domain: 'moon' is none of operator"),
+        (["serve", "--port", "many"], "--port: 'many' is not a whole number"),
+        (["serve", "--port", "99999"], "--port: 99999 is not between 0 and 65535"),
+        (["collect", "--grace", "nan"], "--grace: 'nan' is not a number"),
+        (["collect", "--grace", "-1"], "--grace: -1 is not 0 or more"),
+        (["serve", "--log-level", "loud"], "--log-level: 'loud' is none of info, warning, error"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_our_words(words: list[str], said: str) -> None:
+    told = call(run_command, words)
+    assert told.exit_code == 2
+    assert said in told.stderr
+    assert "  -> see: outlast" in told.stderr
+    told = call(run_command, [*words, "--json"])
+    assert told.exit_code == 2
+    if words[-1] != "--config":  # which takes it for its value
+        error = json.loads(told.stderr)
+        assert error["error"] == "UsageError"
+        assert said in error["message"]
+
+
+def test_a_wrong_variable_is_named() -> None:
+    told = call(run_command, ["serve"], environment={"OUTLAST_LOG_LEVEL": "loud"})
+    assert told.exit_code == 2
+    assert "OUTLAST_LOG_LEVEL, for --log-level: 'loud'" in told.stderr
+
+
+def test_options_are_written_as_everywhere() -> None:
+    """Together, with `=`, in any order, and nothing after `--` is one."""
+    from outlast.cli.cp import cp
+    from outlast.cli.parse import parse
+
+    takes = parameters(cp)
+    wanted = {"source": "a", "target": "-r", "recursive": True, "config": Path("x")}
+    for words in (
+        ["-rcx", "a", "--", "-r"],
+        ["a", "-cx", "-r", "--", "-r"],
+        ["--config=x", "-r", "a", "--", "-r"],
+    ):
+        found = parse(takes, words, {})
+        assert {name: found[name] for name in wanted} == wanted
+    assert parse(takes, ["a", "b"], {"OUTLAST_CONFIG": "y"})["config"] == Path("y")
+    assert parse(takes, ["a", "b", "-c", "x"], {"OUTLAST_CONFIG": "y"})["config"] == Path("x")
+    assert parse(takes, ["-", "b"], {})["source"] == "-"
 
 
 def test_a_missing_config_is_told_with_its_remedy(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["ls", "--config", str(tmp_path / "none.toml")])
+    result = call(run_command, ["ls", "--config", str(tmp_path / "none.toml")])
     assert result.exit_code == 1
     assert "outlast init" in result.stderr

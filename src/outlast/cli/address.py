@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import typer
+from outlast.cli.declare import UsageError
 
 SCHEME = "outlast://"
 
@@ -22,7 +22,7 @@ def parse_address(text: str) -> Address:
     """`outlast://BUCKET/KEY`, or without the scheme. Usage error without a bucket; keys are as they are."""
     bucket, _, key = text.removeprefix(SCHEME).partition("/")
     if not bucket:
-        raise typer.BadParameter(f"{text!r} names no bucket: outlast://BUCKET/KEY")
+        raise UsageError(f"{text!r} names no bucket: outlast://BUCKET/KEY")
     return Address(bucket, key)
 
 

@@ -2,19 +2,15 @@
 
 from typing import Annotated
 
-import typer
-
+from outlast.cli.declare import Argument
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line, print_table
 from outlast.cli.session import run, store_at
 from outlast.cli.times import iso_time
 
-Name = Annotated[str, typer.Argument(help="The bucket's name.")]
-
-app = typer.Typer(help="Make, list and delete buckets.", no_args_is_help=True)
+Name = Annotated[str, Argument(help="The bucket's name.")]
 
 
-@app.command()
 def create(
     name: Name, config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Json = False
 ) -> None:
@@ -28,7 +24,6 @@ def create(
     run(work(), json)
 
 
-@app.command("list")
 def list_buckets(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Json = False) -> None:
     """List the buckets."""
 
@@ -44,7 +39,6 @@ def list_buckets(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, js
     run(work(), json)
 
 
-@app.command()
 def delete(
     name: Name, config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Json = False
 ) -> None:

@@ -3,9 +3,8 @@
 import sys
 from typing import Annotated
 
-import typer
-
 from outlast.cli.address import parse_address
+from outlast.cli.declare import Argument
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json
 from outlast.cli.session import run, store_at
@@ -13,7 +12,7 @@ from outlast.cli.transfer import copy_out
 
 
 def cat(
-    path: Annotated[str, typer.Argument(help="BUCKET/KEY.")],
+    path: Annotated[str, Argument(help="BUCKET/KEY.")],
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,

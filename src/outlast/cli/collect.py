@@ -10,8 +10,7 @@ to 128 KiB) travel inside the log and free no space yet: the log is kept whole i
 from dataclasses import asdict
 from typing import Annotated
 
-import typer
-
+from outlast.cli.declare import Option
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import count_text, print_json, print_line
 from outlast.cli.session import run, store_at
@@ -21,7 +20,7 @@ from outlast.maintenance.collect import grace_s_default
 
 def collect(
     grace: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Leave alone what was in use so lately.")
+        float, Option(min=0, metavar="SECONDS", help="Leave alone what was in use so lately.")
     ] = grace_s_default,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,

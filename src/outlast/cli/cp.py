@@ -7,30 +7,31 @@ copied again; so an interrupted copy goes on where it was by being repeated.
 
 import sys
 from pathlib import Path
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from outlast.base.errors import ConfigError
-from outlast.cli import transfer
+from outlast.cli import FAILED, transfer
 from outlast.cli.address import Address, is_remote, parse_address
+from outlast.cli.declare import Argument, Option, UsageError
 from outlast.cli.folders import download_folder, upload_folder
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, count_text, print_json, print_note
 from outlast.cli.progress import TransferTally, tally_shown
-from outlast.cli.session import FAILED, run, store_at
-from outlast.store import Store
+from outlast.cli.session import run, store_at
+
+if TYPE_CHECKING:
+    from outlast.store import Store
 
 
 def cp(
     source: Annotated[
-        str, typer.Argument(metavar="SRC", help="A path, - for standard input, or outlast://BUCKET/KEY.")
+        str, Argument(metavar="SRC", help="A path, - for standard input, or outlast://BUCKET/KEY.")
     ],
     target: Annotated[
-        str, typer.Argument(metavar="DST", help="outlast://BUCKET/KEY, a path, or - for standard output.")
+        str, Argument(metavar="DST", help="outlast://BUCKET/KEY, a path, or - for standard output.")
     ],
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="A whole folder, but for what is there already.")
+        bool, Option("--recursive", "-r", help="A whole folder, but for what is there already.")
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
@@ -51,18 +52,18 @@ def cp(
 
 def _check(source: str, target: str, recursive: bool, json: bool) -> None:
     if is_remote(source) == is_remote(target):
-        raise typer.BadParameter("one of SRC and DST must be outlast://BUCKET/KEY, and the other a path or -")
+        raise UsageError("one of SRC and DST must be outlast://BUCKET/KEY, and the other a path or -")
     if recursive and "-" in (source, target):
-        raise typer.BadParameter("--recursive copies folders, not standard input or output")
+        raise UsageError("--recursive copies folders, not standard input or output")
     if json and target == "-":
-        raise typer.BadParameter("--json and an object cannot both go to standard output")
+        raise UsageError("--json and an object cannot both go to standard output")
     if source == "-" and parse_address(target).key.endswith("/"):
-        raise typer.BadParameter("standard input has no name of its own: give the whole key")
+        raise UsageError("standard input has no name of its own: give the whole key")
     if not is_remote(source) and Path(source).is_dir() and not recursive:
-        raise typer.BadParameter(f"{source} is a folder: say --recursive")
+        raise UsageError(f"{source} is a folder: say --recursive")
 
 
-async def _copy(store: Store, source: str, target: str, recursive: bool, tally: TransferTally) -> None:
+async def _copy(store: "Store", source: str, target: str, recursive: bool, tally: TransferTally) -> None:
     try:
         if is_remote(source):
             await _download(store, parse_address(source), target, recursive, tally)
@@ -74,7 +75,9 @@ async def _copy(store: Store, source: str, target: str, recursive: bool, tally: 
         raise ConfigError(f"{error.filename or 'copy'}: {error.strerror or error}") from error
 
 
-async def _upload(store: Store, source: str, target: Address, recursive: bool, tally: TransferTally) -> None:
+async def _upload(
+    store: "Store", source: str, target: Address, recursive: bool, tally: TransferTally
+) -> None:
     path = Path(source)
     if recursive:
         if not path.is_dir():
@@ -91,7 +94,7 @@ async def _upload(store: Store, source: str, target: Address, recursive: bool, t
 
 
 async def _download(
-    store: Store, source: Address, target: str, recursive: bool, tally: TransferTally
+    store: "Store", source: Address, target: str, recursive: bool, tally: TransferTally
 ) -> None:
     path = Path(target)
     if recursive:

@@ -6,9 +6,10 @@ from outlast.assembly.diagnosis import diagnose
 from outlast.assembly.state_dir import default_state_dir
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
+from outlast.cli import FAILED
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line
-from outlast.cli.session import FAILED, run
+from outlast.cli.session import run
 
 
 def doctor(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Json = False) -> None:

@@ -21,13 +21,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from outlast.assembly.settings import load_settings
 from outlast.base.clock import SystemClock, unix_ms
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
 from outlast.catalog.records import DrillFault, DrillReported, DrillSet
+from outlast.cli.declare import Argument, Option, UsageError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line, print_note, print_table
 from outlast.cli.scene import site
@@ -70,36 +69,32 @@ class _Order:
 def drill(
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WHAT", help="Who fails: providers, failure domains, or an incident's id."),
+        Argument(metavar="WHAT", help="Who fails: providers, failure domains, or an incident's id."),
     ] = None,
     shape: Annotated[
-        Shape, typer.Option(metavar="SHAPE", help=f"How it fails: {', '.join(Shape)}.")
+        Shape, Option(metavar="SHAPE", help=f"How it fails: {', '.join(Shape)}.")
     ] = Shape.REFUSE,
-    share: Annotated[
-        float, typer.Option(min=0.001, max=1.0, help="The share of the requests that fails.")
-    ] = 1.0,
+    share: Annotated[float, Option(min=0.001, max=1.0, help="The share of the requests that fails.")] = 1.0,
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, max=seconds_max / 60, help="For how long; an incident is played so fast."),
+        Option(min=0.01, max=seconds_max / 60, help="For how long; an incident is played so fast."),
     ] = None,
-    seconds: Annotated[int | None, typer.Option(min=1, max=seconds_max, help="The same, in seconds.")] = None,
+    seconds: Annotated[int | None, Option(min=1, max=seconds_max, help="The same, in seconds.")] = None,
     speed: Annotated[
-        float | None, typer.Option(min=1.0, help="Of an incident: how much faster than it really was.")
+        float | None, Option(min=1.0, help="Of an incident: how much faster than it really was.")
     ] = None,
     on: Annotated[
         list[str] | None,
-        typer.Option(metavar="WHO", help="Of an incident: who fails, whomever it would hit."),
+        Option(metavar="WHO", help="Of an incident: who fails, whomever it would hit."),
     ] = None,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Only have them fail for that long; do not wait.")
+        bool, Option("--detach", help="Only have them fail for that long; do not wait.")
     ] = False,
-    stop: Annotated[
-        bool, typer.Option("--stop", help="End what fails now instead: those named, or all.")
-    ] = False,
-    history: Annotated[bool, typer.Option("--history", help="Show the last drills instead.")] = False,
+    stop: Annotated[bool, Option("--stop", help="End what fails now instead: those named, or all.")] = False,
+    history: Annotated[bool, Option("--history", help="Show the last drills instead.")] = False,
     force: Annotated[
         bool,
-        typer.Option("--force", help="Even if the store is not healthy, or bears less than would fail."),
+        Option("--force", help="Even if the store is not healthy, or bears less than would fail."),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
@@ -107,9 +102,9 @@ def drill(
 ) -> None:
     """Make providers fail on purpose, at every gateway, and see whether the store keeps its promises."""
     if sum(option is not None for option in (minutes, seconds, speed)) > 1:
-        raise typer.BadParameter("--minutes, --seconds, --speed: one of them")
+        raise UsageError("--minutes, --seconds, --speed: one of them")
     if not what and not stop and not history:
-        raise typer.BadParameter("name who shall fail")
+        raise UsageError("name who shall fail")
     duration_s = 60 * minutes if minutes else float(seconds) if seconds else None
     order = _Order(what or [], on or [], shape, share, duration_s, speed)
 

@@ -9,6 +9,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outlast.base.errors import NoSuchBucket, StoreError, StoreUnavailable
 from outlast.cli import transfer
@@ -16,13 +17,15 @@ from outlast.cli.address import Address, as_folder, inside
 from outlast.cli.listing import entries
 from outlast.cli.output import message_of
 from outlast.cli.progress import TransferTally
-from outlast.store import Store
+
+if TYPE_CHECKING:
+    from outlast.store import Store
 
 # Files under way at once; more would only lengthen the queues of the disks.
 copies_at_once = 16
 
 
-async def upload_folder(store: Store, folder: Path, target: Address, tally: TransferTally) -> None:
+async def upload_folder(store: "Store", folder: Path, target: Address, tally: TransferTally) -> None:
     """Copy the files below `folder` to keys that begin with `target`. Links to folders are not followed."""
     prefix = as_folder(target.key)
     there = {entry.key: (entry.size, entry.etag) async for entry in entries(store, target.bucket, prefix)}
@@ -59,7 +62,7 @@ def _files_below(folder: Path, tally: TransferTally) -> Iterator[Path]:
                 tally.fail(str(path), "is no file (a socket, a device or a link to nothing)")
 
 
-async def download_folder(store: Store, source: Address, folder: Path, tally: TransferTally) -> None:
+async def download_folder(store: "Store", source: Address, folder: Path, tally: TransferTally) -> None:
     """Copy the objects whose keys begin with `source` (as a folder) below `folder`, and nowhere else."""
     prefix = as_folder(source.key)
 

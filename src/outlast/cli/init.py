@@ -5,17 +5,18 @@ the reason and what would mend it.
 """
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
+from getpass import getpass
 from pathlib import Path
 from typing import Annotated, Any
-
-import typer
 
 from outlast.assembly.create import Files, Plan, create_store, plan_store
 from outlast.assembly.survey import Surveyed, close_all, survey
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
+from outlast.cli.declare import Option, UsageError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json
 from outlast.cli.output import print_json, print_line, print_table
 from outlast.cli.session import run
@@ -27,35 +28,35 @@ from outlast.providers.registry import parse_url
 def init(
     provider: Annotated[
         list[str],
-        typer.Option(
+        Option(
             "--provider",
             "-p",
             metavar="NAME=URL",
             help="A place that stores bytes, once for each: 'attic=file:///srv/attic?operator=Home&role=witness'",
         ),
     ],
-    tolerate: Annotated[int, typer.Option(help="How many providers (--domain) may be lost at once.")] = 1,
+    tolerate: Annotated[int, Option(help="How many providers (--domain) may be lost at once.")] = 1,
     domain: Annotated[
         DomainKind,
-        typer.Option(help="Of what so many may be lost at once. Two providers in one of these count once."),
+        Option(help="Of what so many may be lost at once. Two providers in one of these count once."),
     ] = "operator",
     acknowledge: Annotated[
         Acknowledge,
-        typer.Option(
+        Option(
             help="When a large write is answered: once all of its fragments are durable, or early, once it "
             "can be read. Early is quicker, and such an object may be lost with the next provider."
         ),
     ] = "all",
     key_file: Annotated[
         Path | None,
-        typer.Option(help="Where the master key goes.", show_default="outlast.key beside the config"),
+        Option(help="Where the master key goes.", show_default="outlast.key beside the config"),
     ] = None,
     lock: Annotated[
         bool,
-        typer.Option("--lock", help="Lock the key file by a passphrase (OUTLAST_PASSPHRASE, or asked for)."),
+        Option("--lock", help="Lock the key file by a passphrase (OUTLAST_PASSPHRASE, or asked for)."),
     ] = False,
     recovery_sheet: Annotated[
-        bool, typer.Option("--recovery-sheet", help="Print the master key too, to be kept on paper.")
+        bool, Option("--recovery-sheet", help="Print the master key too, to be kept on paper.")
     ] = False,
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
@@ -91,9 +92,9 @@ def parse_providers(providers: Sequence[str]) -> dict[str, str]:
     for text in providers:
         name, equals, url = text.partition("=")
         if not equals or not url:
-            raise typer.BadParameter(f"{text!r} is not NAME=URL")
+            raise UsageError(f"{text!r} is not NAME=URL")
         if name in urls:
-            raise typer.BadParameter(f"the name {name!r} is given twice")
+            raise UsageError(f"the name {name!r} is given twice")
         urls[name] = url
     return urls
 
@@ -108,10 +109,17 @@ def _refuse_memory(urls: Mapping[str, str]) -> None:
 
 
 def _passphrase() -> str:
-    given = os.environ.get("OUTLAST_PASSPHRASE", "")
-    return given or typer.prompt(
-        "Passphrase for the key file", hide_input=True, confirmation_prompt=True, err=True
-    )
+    if given := os.environ.get("OUTLAST_PASSPHRASE", ""):
+        return given
+    typed, again = _typed("Passphrase for the key file: "), _typed("The same again: ")
+    if not typed or typed != again:
+        raise UsageError("the passphrase is empty, or was not typed twice the same")
+    return typed
+
+
+def _typed(prompt: str) -> str:
+    """A line of standard input, unseen if that is a terminal."""
+    return getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 
 def _tell_survey(surveyed: Sequence[Surveyed]) -> None:

@@ -2,12 +2,11 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from outlast.base.errors import ConfigError, NoSuchKey, Tampered
 from outlast.catalog.content import Inline
 from outlast.catalog.records import Extent
 from outlast.cli.address import parse_address
+from outlast.cli.declare import Argument, UsageError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line, print_table
 from outlast.cli.session import run, store_at
@@ -16,17 +15,12 @@ from outlast.quorum.ballot import Ballot
 from outlast.quorum.state import Placed
 from outlast.store import Store
 
-app = typer.Typer(
-    help="Show what each provider holds of a slot, an extent, or an object.", no_args_is_help=True
-)
-
 # Of an object's extents so many are looked at; each is read whole.
 extents_max = 16
 
 
-@app.command()
 def slot(
-    number: Annotated[int, typer.Argument(metavar="N", min=0, help="The slot's number, from 0.")],
+    number: Annotated[int, Argument(metavar="N", min=0, help="The slot's number, from 0.")],
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
@@ -48,9 +42,8 @@ def slot(
     run(work(), json)
 
 
-@app.command()
 def extent(
-    id: Annotated[str, typer.Argument(metavar="ID", help="The extent's id, in hexadecimal.")],
+    id: Annotated[str, Argument(metavar="ID", help="The extent's id, in hexadecimal.")],
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
@@ -59,7 +52,7 @@ def extent(
     try:
         wanted = bytes.fromhex(id)
     except ValueError as error:
-        raise typer.BadParameter(f"{id!r} is not hexadecimal") from error
+        raise UsageError(f"{id!r} is not hexadecimal") from error
 
     async def work() -> None:
         async with store_at(config, state_dir) as store:
@@ -74,9 +67,8 @@ def extent(
     run(work(), json)
 
 
-@app.command("object")
 def object_(
-    path: Annotated[str, typer.Argument(metavar="PATH", help="BUCKET/KEY.")],
+    path: Annotated[str, Argument(metavar="PATH", help="BUCKET/KEY.")],
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,

@@ -6,23 +6,19 @@ secret is shown once, when the key is made.
 
 from typing import Annotated
 
-import typer
-
+from outlast.cli.declare import Argument, Option
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line, print_table
 from outlast.cli.session import run, store_at
 from outlast.cli.times import iso_time
 
-Name = Annotated[str, typer.Argument(help="The key's name, for you to know it by.")]
-
-app = typer.Typer(help="Make, list and delete S3 access keys.", no_args_is_help=True)
+Name = Annotated[str, Argument(help="The key's name, for you to know it by.")]
 
 
-@app.command()
 def create(
     name: Name,
-    bucket: Annotated[str, typer.Option(help="Only this bucket may be used.")] = "",
-    read_only: Annotated[bool, typer.Option("--read-only", help="Only reading is allowed.")] = False,
+    bucket: Annotated[str, Option(help="Only this bucket may be used.")] = "",
+    read_only: Annotated[bool, Option("--read-only", help="Only reading is allowed.")] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
@@ -41,7 +37,6 @@ def create(
     run(work(), json)
 
 
-@app.command("list")
 def list_keys(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Json = False) -> None:
     """List the access keys, without their secrets."""
 
@@ -79,7 +74,6 @@ def list_keys(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json:
     run(work(), json)
 
 
-@app.command()
 def delete(
     name: Name, config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Json = False
 ) -> None:

@@ -1,23 +1,24 @@
 """`outlast ls`: buckets, or what is in one, a folder at a time."""
 
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from outlast.cli.address import parse_address
+from outlast.cli.declare import Argument, Option
 from outlast.cli.listing import pages
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, print_json, print_table
 from outlast.cli.session import run, store_at
 from outlast.cli.times import iso_time
-from outlast.store import Store
+
+if TYPE_CHECKING:
+    from outlast.store import Store
 
 
 def ls(
-    path: Annotated[str, typer.Argument(help="BUCKET/PREFIX, or nothing for the buckets.")] = "",
+    path: Annotated[str, Argument(help="BUCKET/PREFIX, or nothing for the buckets.")] = "",
     recursive: Annotated[
         bool,
-        typer.Option("--recursive", "-r", help="Also what is in folders (parts of a key that end with /)."),
+        Option("--recursive", "-r", help="Also what is in folders (parts of a key that end with /)."),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
@@ -35,7 +36,7 @@ def ls(
     run(work(), json)
 
 
-async def _buckets(store: Store, json: bool) -> None:
+async def _buckets(store: "Store", json: bool) -> None:
     rows = [(bucket.name + "/", iso_time(bucket.created)) for bucket in await store.buckets()]
     if json:
         print_json([{"name": name.rstrip("/"), "created": created} for name, created in rows])
@@ -43,7 +44,7 @@ async def _buckets(store: Store, json: bool) -> None:
         print_table(("bucket", "created"), rows)
 
 
-async def _objects(store: Store, path: str, recursive: bool, json: bool) -> None:
+async def _objects(store: "Store", path: str, recursive: bool, json: bool) -> None:
     address = parse_address(path)
     found: list[dict[str, object]] = []
     rows: list[tuple[str, str, str]] = []

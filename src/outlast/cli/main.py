@@ -1,62 +1,182 @@
-"""The table of commands, and the program's entry."""
+"""The table of commands, and the program's entry.
 
-from importlib import metadata
-from typing import Annotated
+The table names each verb's module, and the module is imported when the verb is called: `outlast --version`
+and `outlast --help` import none, and `outlast ls` nothing of what serves or reports. A test
+(`tests/cli/test_start.py`) names what must stay out.
+"""
 
-import typer
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 
-from outlast.base.memory import keep_freed_memory
-from outlast.cli import bucket, inspect, key, provider
-from outlast.cli.cat import cat
-from outlast.cli.collect import collect
-from outlast.cli.cp import cp
-from outlast.cli.demo.command import demo
-from outlast.cli.doctor import doctor
-from outlast.cli.drill import drill
-from outlast.cli.init import init
-from outlast.cli.ls import ls
-from outlast.cli.recover import recover
-from outlast.cli.repair import repair
-from outlast.cli.report import report
-from outlast.cli.rm import rm
-from outlast.cli.serve import serve
-from outlast.cli.simulate import simulate
-from outlast.cli.status import status
-from outlast.cli.what_if import what_if
+from outlast.base.version import __version__
+from outlast.cli import INTERRUPTED, WRONG_USAGE
+from outlast.cli.declare import UsageError, Verb, parameters
+from outlast.cli.output import print_problem
+from outlast.cli.parse import HELP_FLAGS, parse, wants_help
 
-app = typer.Typer(
-    name="outlast",
-    help="Object storage that outlives any one provider.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+SUMMARY = "Object storage that outlives any one provider: S3 in front, many independent providers behind."
 
 
-@app.callback(invoke_without_command=True)
-def outlast(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """Object storage that outlives any one provider: S3 in front, many independent providers behind."""
-    if version:
-        typer.echo(metadata.version("outlast"))
-        raise typer.Exit
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A verb: where it is (`module:function`), and what it does in a few words."""
+
+    where: str
+    summary: str
+
+    def load(self) -> Verb:
+        """The verb itself."""
+        module, _, name = self.where.partition(":")
+        verb: Verb = getattr(import_module(f"outlast.cli.{module}"), name)
+        return verb
 
 
-everyday = (init, serve, status, doctor, ls, cp, cat, rm)
-bad_days = (repair, collect, what_if, report, drill, simulate, recover, demo)
-for verb in (*everyday, *bad_days):
-    app.command()(verb)
-app.add_typer(bucket.app, name="bucket")
-app.add_typer(key.app, name="key")
-app.add_typer(provider.app, name="provider")
-app.add_typer(inspect.app, name="inspect")
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A word with verbs below it."""
+
+    summary: str
+    commands: Mapping[str, Command]
+
+
+EVERYDAY: dict[str, Command | Group] = {
+    "init": Command("init:init", "Make a store over some providers."),
+    "serve": Command("serve:serve", "Serve the store over S3."),
+    "status": Command("status:status", "Show the providers' state, and what is missing somewhere."),
+    "doctor": Command("doctor:doctor", "Find out what is wrong, and what to do about it."),
+    "ls": Command("ls:ls", "List buckets, or the objects of one."),
+    "cp": Command("cp:cp", "Copy files into the store or out of it."),
+    "cat": Command("cat:cat", "Write an object to standard output."),
+    "rm": Command("rm:rm", "Delete objects."),
+    "bucket": Group(
+        "Make, list and delete buckets.",
+        {
+            "create": Command("bucket:create", "Make a bucket."),
+            "list": Command("bucket:list_buckets", "List the buckets."),
+            "delete": Command("bucket:delete", "Delete an empty bucket."),
+        },
+    ),
+    "key": Group(
+        "Make, list and delete S3 access keys.",
+        {
+            "create": Command("key:create", "Make an access key, and show its secret this once."),
+            "list": Command("key:list_keys", "List the access keys, without their secrets."),
+            "delete": Command("key:delete", "Delete an access key."),
+        },
+    ),
+}
+BAD_DAYS: dict[str, Command | Group] = {
+    "provider": Group(
+        "Show the providers, and measure what each can do.",
+        {
+            "list": Command("provider:list_providers", "List the providers, and how near they are."),
+            "probe": Command("provider:probe", "Measure what providers can do now."),
+        },
+    ),
+    "inspect": Group(
+        "Show what each provider holds of a slot, an extent, or an object.",
+        {
+            "slot": Command("inspect:slot", "Show the states of one slot of the log."),
+            "extent": Command("inspect:extent", "Read and check each fragment of one extent."),
+            "object": Command("inspect:object_", "Show where an object lies, and check it."),
+        },
+    ),
+    "repair": Command("repair:repair", "Restore what providers lost."),
+    "collect": Command("collect:collect", "Free the space of what was deleted or overwritten."),
+    "what-if": Command("what_if:what_if", "Tell what would stop if something failed."),
+    "report": Command("report:report", "Report what a bad day does to the store."),
+    "drill": Command("drill:drill", "Make providers fail on purpose, and see what happens."),
+    "simulate": Command("simulate:simulate", "Simulate years of outages."),
+    "recover": Command("recover:recover", "Open an existing store from a new machine."),
+    "demo": Command("demo.command:demo", "See a store lose two providers, and lose nothing."),
+}
+COMMANDS: dict[str, Command | Group] = {**EVERYDAY, **BAD_DAYS}
 
 
 def main() -> None:
-    """Run the command that the command line names."""
-    keep_freed_memory()
-    app(prog_name="outlast")
+    """Run the command that the command line names, and leave with its exit status."""
+    try:
+        status = run_command(sys.argv[1:])
+    except KeyboardInterrupt:  # before the verb's own handling begins
+        print_problem("Interrupted", "interrupted before anything was done", "", json="--json" in sys.argv)
+        status = INTERRUPTED
+    sys.exit(status)
+
+
+def run_command(words: Sequence[str]) -> int:
+    """Run a command, given without the program's name; its exit status."""
+    _survive_any_name()
+    try:
+        return _run(words)
+    except UsageError as error:
+        remedy = error.usage or "see: outlast --help"
+        print_problem("UsageError", str(error), remedy, json="--json" in words)
+        return WRONG_USAGE
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+
+
+def _survive_any_name() -> None:
+    """A file's name need not be UTF-8; what is said of it must come out all the same."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _run(words: Sequence[str]) -> int:
+    first, *rest = words or ["--help"]
+    if first == "--version":
+        sys.stdout.write(f"{__version__}\n")
+    elif first in HELP_FLAGS:
+        from outlast.cli.help import group_help
+
+        sections = {"Every day": _summaries(EVERYDAY), "For bad days": _summaries(BAD_DAYS)}
+        sys.stdout.write(group_help("outlast", SUMMARY, sections))
+        return 0 if words else WRONG_USAGE
+    else:
+        path, command, rest = _find(first, rest)
+        if isinstance(command, Group):
+            from outlast.cli.help import group_help
+
+            sys.stdout.write(group_help(path, command.summary, {"Commands": _summaries(command.commands)}))
+            return 0 if rest else WRONG_USAGE
+        _call(path, command.load(), rest)
+    return 0
+
+
+def _summaries(commands: Mapping[str, Command | Group]) -> list[tuple[str, str]]:
+    return [(name, command.summary) for name, command in commands.items()]
+
+
+def _find(first: str, rest: list[str]) -> tuple[str, Command | Group, list[str]]:
+    """What the first words name: how it is called, the command, and the words after that."""
+    path, table, name = "outlast", COMMANDS, first
+    while True:
+        if name not in table:
+            raise UsageError(f"there is no command {name!r}{_meant(name, table)}", f"see: {path} --help")
+        path, found = f"{path} {name}", table[name]
+        if isinstance(found, Command) or not rest or rest[0] in HELP_FLAGS:
+            return path, found, rest
+        table, name, rest = dict(found.commands), rest[0], rest[1:]
+
+
+def _meant(word: str, known: Mapping[str, object]) -> str:
+    from difflib import get_close_matches  # here: nobody waits for it but who mistyped
+
+    near = get_close_matches(word, known, 1)
+    return f"; is {near[0]} meant?" if near else ""
+
+
+def _call(path: str, verb: Verb, words: Sequence[str]) -> None:
+    takes = parameters(verb)
+    if wants_help(takes, words):
+        from outlast.cli.help import verb_help
+
+        sys.stdout.write(verb_help(path, verb))
+        return
+    try:
+        verb(**parse(takes, words))
+    except UsageError as error:
+        raise UsageError(str(error), error.usage or f"see: {path} --help") from None

@@ -3,20 +3,18 @@
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-import typer
+from outlast.cli.declare import Option
 
 Config: TypeAlias = Annotated[
     Path,
-    typer.Option(
-        "--config", "-c", envvar="OUTLAST_CONFIG", help="The store's settings file.", show_default=True
-    ),
+    Option("--config", "-c", envvar="OUTLAST_CONFIG", help="The store's settings file."),
 ]
 Json: TypeAlias = Annotated[
-    bool, typer.Option("--json", help="Print one JSON value on standard output instead of text.")
+    bool, Option("--json", help="Print one JSON value on standard output instead of text.")
 ]
 StateDir: TypeAlias = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--state-dir",
         envvar="OUTLAST_STATE_DIR",
         help="Where this machine keeps its copy of the catalog; it can be deleted at any time.",

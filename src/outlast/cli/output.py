@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from outlast.base.errors import ConfigError, OutlastError
 from outlast.base.figures import bytes_text as bytes_text
 from outlast.base.figures import count_text as count_text
-from outlast.cli.remedies import remedy_for
 
 
 def print_json(value: object) -> None:
@@ -44,10 +43,15 @@ def print_note(text: str) -> None:
 
 def print_error(error: Exception, json: bool) -> None:
     """What went wrong, and what to do about it."""
+    from outlast.cli.remedies import remedy_for  # here: it knows every kind of trouble
+
     remedy = error.remedy if isinstance(error, ConfigError) else remedy_for(error)
-    message = message_of(error)
+    print_problem(type(error).__name__, message_of(error), remedy, json)
+
+
+def print_problem(kind: str, message: str, remedy: str, json: bool) -> None:
+    """A problem on standard error: for people, or as one JSON object."""
     if json:
-        kind = type(error).__name__
         sys.stderr.write(jsonlib.dumps({"error": kind, "message": message, "remedy": remedy}) + "\n")
         return
     sys.stderr.write(f"outlast: {message}\n")

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
-import typer
-
 from outlast.assembly.examination import Examined, answer_s, examine
 from outlast.assembly.roster import Roster, open_roster
 from outlast.assembly.settings import load_settings
@@ -14,20 +12,19 @@ from outlast.assembly.survey import whole_url
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
+from outlast.cli import FAILED
+from outlast.cli.declare import Argument, Option, UsageError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json
 from outlast.cli.output import print_json, print_line, print_note, print_table
-from outlast.cli.session import FAILED, run
+from outlast.cli.session import run
 from outlast.placement.members import Member
 from outlast.providers.marker import Marker
 from outlast.providers.registry import open_provider, parse_url
-
-app = typer.Typer(help="Show the providers, and measure what each can do.", no_args_is_help=True)
 
 # What a provider that was named by its URL alone is called in what is said of it.
 unnamed = "url"
 
 
-@app.command("list")
 def list_providers(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     """List the providers: where they are, what they share, what the store has them do, how near they are."""
 
@@ -52,14 +49,13 @@ def list_providers(config: Config = DEFAULT_CONFIG, json: Json = False) -> None:
     run(work(), json)
 
 
-@app.command()
 def probe(
     name: Annotated[
         list[str] | None,
-        typer.Argument(help="The providers to measure; without one, all that the settings name."),
+        Argument(help="The providers to measure; without one, all that the settings name."),
     ] = None,
     url: Annotated[
-        str, typer.Option(metavar="URL", help="Measure the place at this URL instead; it need be no store's.")
+        str, Option(metavar="URL", help="Measure the place at this URL instead; it need be no store's.")
     ] = "",
     config: Config = DEFAULT_CONFIG,
     json: Json = False,
@@ -69,7 +65,7 @@ def probe(
     Only short-lived objects below `probe/` are written, so a live store is not disturbed.
     """
     if name and url:
-        raise typer.BadParameter("name providers or a URL, not both")
+        raise UsageError("name providers or a URL, not both")
 
     async def work() -> int:
         told = [await _probe_url(url)] if url else await _probe_named(config, name or [])

@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from outlast.assembly.create import Files
 from outlast.assembly.opening import load_key_file
 from outlast.assembly.recovery import recover_store
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
+from outlast.cli.declare import Option
 from outlast.cli.init import parse_providers
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json
 from outlast.cli.output import print_json, print_line
@@ -25,14 +24,14 @@ from outlast.coding.keys import MasterKey
 
 def recover(
     provider: Annotated[
-        list[str], typer.Option("--provider", "-p", metavar="NAME=URL", help="As it was given to init.")
+        list[str], Option("--provider", "-p", metavar="NAME=URL", help="As it was given to init.")
     ],
     sheet: Annotated[
-        str, typer.Option(metavar="PATH", help="The recovery sheet, typed into a file; - for standard input.")
+        str, Option(metavar="PATH", help="The recovery sheet, typed into a file; - for standard input.")
     ] = "",
     key_file: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             help="Where the key file is, or with --sheet goes.", show_default="outlast.key beside the config"
         ),
     ] = None,

@@ -5,13 +5,15 @@ python -m outlast.cli.reference docs/reference/cli.md
 
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-import typer
+from outlast.cli.declare import Parameter, Verb, parameters
+from outlast.cli.help import default_text, usage
+from outlast.cli.main import COMMANDS, Command, Group
 
-from outlast.cli.main import app
+Row: TypeAlias = tuple[str, Command]
 
 _HEAD = """# Command line
 
@@ -22,7 +24,7 @@ output, everything else to standard error; with `--json` the result is one JSON 
 object `{"error", "message", "remedy"}`. Exit status: 0 done, 1 not done, 2 the command line was wrong,
 130 interrupted.
 
-Every command takes these; `--help` shows all that one takes:
+Every command takes these; `--help` (`-h`) shows all that one takes:
 
 | option | environment | | default |
 | --- | --- | --- | --- |
@@ -38,73 +40,49 @@ _COMMON = ("config", "state_dir", "json")
 
 def reference() -> str:
     """The page."""
-    root: Any = typer.main.get_command(app)
-    sections = [_HEAD, *(_section(path, command) for path, command in _commands("outlast", root))]
-    return "\n".join(sections)
+    return "\n".join([_HEAD, *(_section(path, command.load()) for path, command in commands())])
 
 
-def _commands(path: str, group: Any) -> Iterator[tuple[str, Any]]:
-    """(`outlast key create`, its command) for every command, in the order of `--help`."""
-    for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from _commands(f"{path} {name}", command)
+def commands(table: Mapping[str, Command | Group] = COMMANDS, above: str = "outlast") -> Iterator[Row]:
+    """(`outlast key create`, its command) for every command, in the order of the tables."""
+    for name, one in table.items():
+        path = f"{above} {name}"
+        if isinstance(one, Group):
+            yield from commands(one.commands, path)
         else:
-            yield f"{path} {name}", command
+            yield path, one
 
 
-def _section(path: str, command: Any) -> str:
-    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
-    options = [
-        parameter
-        for parameter in command.params
-        if parameter.param_type_name == "option" and parameter.name not in _COMMON
-    ]
-    usage = " ".join([path, *map(_usage, arguments), "[OPTIONS]"])
-    lines = [f"## {path}", "", command.help.strip(), "", f"    {usage}", ""]
+def _section(path: str, verb: Verb) -> str:
+    takes = parameters(verb)
+    arguments = [one for one in takes if not one.flags]
+    options = [one for one in takes if one.flags and one.name not in _COMMON]
+    lines = [f"## {path}", "", inspect.getdoc(verb) or "", "", f"    {usage(path, takes)}", ""]
     if " " not in path.removeprefix("outlast "):
-        lines += _more(command)
+        lines += _more(verb)
     if arguments:
         lines += ["| argument | |", "| --- | --- |"]
-        lines += [f"| `{_name(argument)}` | {_cell(argument.help)} |" for argument in arguments]
+        lines += [f"| `{one.metavar}` | {_cell(one.told.help)} |" for one in arguments]
         lines.append("")
     if options:
         lines += ["| option | | default |", "| --- | --- | --- |"]
-        lines += [f"| {_flags(option)} | {_cell(option.help)} | {_default(option)} |" for option in options]
+        lines += [
+            f"| {_flags(one)} | {_cell(one.told.help)} | {_cell(default_text(one))} |" for one in options
+        ]
         lines.append("")
     return "\n".join(lines)
 
 
-def _more(command: Any) -> list[str]:
+def _more(verb: Verb) -> list[str]:
     """What the verb's module says about itself, after its first line."""
-    text = inspect.getdoc(inspect.getmodule(command.callback)) or ""
+    text = inspect.getdoc(inspect.getmodule(verb)) or ""
     more = text.splitlines()[2:]
     return [*more, ""] if more else []
 
 
-def _name(argument: Any) -> str:
-    return str(argument.metavar or argument.name.upper())
-
-
-def _usage(argument: Any) -> str:
-    return _name(argument) if argument.required else f"[{_name(argument)}]"
-
-
-def _flags(option: Any) -> str:
-    flags = ", ".join(f"`{flag}`" for flag in option.opts)
-    if option.is_flag:
-        return flags
-    if option.metavar:
-        return f"{flags} `{option.metavar}`"
-    return f"{flags} `{option.name.upper().replace('_', '-')}`"
-
-
-def _default(option: Any) -> str:
-    if isinstance(option.show_default, str):
-        return option.show_default
-    if option.required:
-        return "required"
-    default = option.default
-    return "" if option.is_flag or default in (None, "", [], ()) else f"`{default}`"
+def _flags(one: Parameter) -> str:
+    flags = ", ".join(f"`{flag}`" for flag in one.flags)
+    return f"{flags} `{_cell(one.metavar)}`" if one.metavar else flags
 
 
 def _cell(text: str) -> str:

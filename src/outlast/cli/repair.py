@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 
-import typer
-
+from outlast.cli import FAILED
+from outlast.cli.declare import Option
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, count_text, print_json, print_line, print_note
-from outlast.cli.session import FAILED, run, store_at
+from outlast.cli.session import run, store_at
 from outlast.maintenance.repair import Progress as Told
 from outlast.maintenance.repair import RepairReport
 from outlast.maintenance.repair import repair as repair_store
@@ -22,9 +22,7 @@ from outlast.maintenance.repair import repair as repair_store
 def repair(
     quick: Annotated[
         bool,
-        typer.Option(
-            "--quick", help="Only ask for the fragments' sizes instead of reading and checking them."
-        ),
+        Option("--quick", help="Only ask for the fragments' sizes instead of reading and checking them."),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,

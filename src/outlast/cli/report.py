@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
 
-import typer
-
 from outlast.assembly.settings import provider_lines
 from outlast.base.errors import ConfigError
+from outlast.cli.declare import Option, UsageError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line
 from outlast.cli.report_output import print_report, print_short
@@ -37,22 +36,22 @@ STANDARD_OUTPUT = Path("-")
 
 def report(
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page (-: print it).")
+        Path | None, Option("--html", metavar="FILE", help="Write one HTML page (-: print it).")
     ] = None,
     sarif: Annotated[
-        Path | None, typer.Option("--sarif", metavar="FILE", help="Write SARIF 2.1.0 for CI (-: print it).")
+        Path | None, Option("--sarif", metavar="FILE", help="Write SARIF 2.1.0 for CI (-: print it).")
     ] = None,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print it in Markdown.")] = False,
+    as_markdown: Annotated[bool, Option("--markdown", help="Print it in Markdown.")] = False,
     lost: Annotated[
-        bool, typer.Option("--lost", help="What fails is gone for good, with what is stored there.")
+        bool, Option("--lost", help="What fails is gone for good, with what is stored there.")
     ] = False,
-    well: Annotated[bool, typer.Option("--well", help="As if all providers were well now.")] = False,
+    well: Annotated[bool, Option("--well", help="As if all providers were well now.")] = False,
     repair_rate: Annotated[
         float | None,
-        typer.Option("--repair-rate", metavar="MIB/S", min=0.001, help="How fast a repair is."),
+        Option("--repair-rate", metavar="MIB/S", min=0.001, help="How fast a repair is."),
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
+        bool, Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
@@ -61,7 +60,7 @@ def report(
     """Report what a bad day does to the store: as tables, a page, JSON, Markdown, or SARIF."""
     printed = [bool(json), as_markdown, html == STANDARD_OUTPUT, sarif == STANDARD_OUTPUT]
     if sum(printed) > 1:
-        raise typer.BadParameter("one thing can be printed: --json, --markdown, --html - or --sarif -")
+        raise UsageError("one thing can be printed: --json, --markdown, --html - or --sarif -")
     rate_from: RateFrom = "given" if repair_rate else "measured" if measure else "not known"
 
     async def work() -> None:

@@ -19,12 +19,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from outlast.base.clock import SystemClock
 from outlast.base.concurrency import cancel_and_wait, run_again
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
+from outlast.cli.declare import Option
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_line, print_note
 from outlast.cli.session import FAILED, run, store_at
@@ -45,15 +44,15 @@ class LogLevel(StrEnum):
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.")] = 9000,
+    host: Annotated[str, Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Option(min=0, max=65535, help="The port to listen on; 0 takes a free one.")] = 9000,
     domain: Annotated[
         list[str] | None,
-        typer.Option(help="Take BUCKET.DOMAIN as the bucket's own host name, besides BUCKET.localhost."),
+        Option(help="Take BUCKET.DOMAIN as the bucket's own host name, besides BUCKET.localhost."),
     ] = None,
     max_staleness: Annotated[
         float,
-        typer.Option(
+        Option(
             metavar="SECONDS",
             min=0.0,
             max=3600.0,
@@ -63,7 +62,7 @@ def serve(
     ] = 0.0,
     log_level: Annotated[
         LogLevel,
-        typer.Option(
+        Option(
             envvar="OUTLAST_LOG_LEVEL",
             metavar="LEVEL",
             help="Log to standard error: `error`, `warning`, `info` (each request), or `debug` (each step).",

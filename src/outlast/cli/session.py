@@ -10,18 +10,14 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-import typer
-
-from outlast.assembly.opening import open_store
-from outlast.assembly.settings import load_settings
 from outlast.base.errors import OutlastError
+from outlast.cli import FAILED, INTERRUPTED
 from outlast.cli.output import print_error
-from outlast.store import Store
 
-FAILED = 1
-INTERRUPTED = 130
+if TYPE_CHECKING:
+    from outlast.store import Store
 
 
 def run(work: Coroutine[Any, Any, int | None], json: bool = False) -> None:
@@ -40,7 +36,7 @@ def run(work: Coroutine[Any, Any, int | None], json: bool = False) -> None:
         _silence_stdout()
         status = FAILED
     if status:
-        raise typer.Exit(status)
+        raise SystemExit(status)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -63,7 +59,11 @@ def _silence_stdout() -> None:
 
 
 @asynccontextmanager
-async def store_at(config: Path, state_dir: Path | None) -> AsyncIterator[Store]:
+async def store_at(config: Path, state_dir: Path | None) -> AsyncIterator["Store"]:
     """The store that the settings file `config` tells of, open and caught up. Raises `ConfigError`."""
+    # Here: the store is most of what there is to load, and neither help nor a mistyped word needs it.
+    from outlast.assembly.opening import open_store
+    from outlast.assembly.settings import load_settings
+
     async with open_store(load_settings(config), state_dir) as store:
         yield store

@@ -11,9 +11,8 @@ Every figure comes with its 95 % interval, how many failures were seen, and all 
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from outlast.base.errors import ConfigError
+from outlast.cli.declare import Option
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.session import run, store_at
 from outlast.placement.members import DomainKind, Policy
@@ -27,33 +26,27 @@ providers_max = 32
 def simulate(
     providers: Annotated[
         int | None,
-        typer.Option(min=1, max=providers_max, help="So many providers, instead of this store's."),
+        Option(min=1, max=providers_max, help="So many providers, instead of this store's."),
     ] = None,
     tolerate: Annotated[
         int | None,
-        typer.Option(
-            min=0, max=TOLERATE_MAX, help="With --providers: how many may be lost.", show_default="1"
-        ),
+        Option(min=0, max=TOLERATE_MAX, help="With --providers: how many may be lost.", show_default="1"),
     ] = None,
     domain: Annotated[
         DomainKind | None,
-        typer.Option(
-            help="With --providers: in what they differ; all else they share.", show_default="operator"
-        ),
+        Option(help="With --providers: in what they differ; all else they share.", show_default="operator"),
     ] = None,
     years: Annotated[
-        int, typer.Option(min=1, max=years_max, help="How many years to watch the store.")
+        int, Option(min=1, max=years_max, help="How many years to watch the store.")
     ] = 1_000_000,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same figures.")] = 1,
+    seed: Annotated[int, Option(min=0, help="The same seed gives the same figures.")] = 1,
     rates: Annotated[
         Path | None,
-        typer.Option(help="A table of rates (TOML).", show_default="the one that comes with Outlast"),
+        Option(help="A table of rates (TOML).", show_default="the one that comes with Outlast"),
     ] = None,
     repair_hours: Annotated[
         float | None,
-        typer.Option(
-            min=0.01, help="Mean time until what was erased is whole again.", show_default="the table's"
-        ),
+        Option(min=0.01, help="Mean time until what was erased is whole again.", show_default="the table's"),
     ] = None,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,

@@ -13,15 +13,17 @@ import hashlib
 import mimetypes
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from outlast.base import limits
 from outlast.base.concurrency import offload
 from outlast.base.entropy import SystemEntropy
-from outlast.catalog.records import Attributes
 from outlast.cli.address import Address
 from outlast.providers.protocol import Buffer
-from outlast.store import Reading, Store
+
+if TYPE_CHECKING:
+    from outlast.catalog.records import Attributes
+    from outlast.store import Reading, Store
 
 Progress: TypeAlias = Callable[[int], None]
 """Told the number of bytes that have just been moved."""
@@ -32,8 +34,10 @@ chunk_bytes = 1 * limits.MIB
 part_bytes = 64 * limits.MIB
 
 
-def attributes_for(name: str) -> Attributes:
+def attributes_for(name: str) -> "Attributes":
     """The content type that the name of a file suggests."""
+    from outlast.catalog.records import Attributes  # here, as in `session`: it is part of the store
+
     kind, encoding = mimetypes.guess_type(name)
     headers = {"content-type": kind or "application/octet-stream"}
     if encoding:
@@ -41,7 +45,7 @@ def attributes_for(name: str) -> Attributes:
     return Attributes(headers=headers)
 
 
-async def upload_file(store: Store, path: Path, address: Address, progress: Progress) -> int:
+async def upload_file(store: "Store", path: Path, address: Address, progress: Progress) -> int:
     """Copy a file into the store; its size in bytes. Raises `OSError` and `StoreError`."""
     size = path.stat().st_size
     attributes = attributes_for(path.name)
@@ -59,7 +63,7 @@ async def upload_file(store: Store, path: Path, address: Address, progress: Prog
         return await _upload_parts(store, file, address, attributes, size, progress)
 
 
-async def upload_stream(store: Store, file: BinaryIO, address: Address, progress: Progress) -> int:
+async def upload_stream(store: "Store", file: BinaryIO, address: Address, progress: Progress) -> int:
     """Copy a stream of unknown length (standard input) into the store; its size in bytes."""
     attributes = attributes_for(address.key)
     head = await offload(file.read, part_bytes)
@@ -71,10 +75,10 @@ async def upload_stream(store: Store, file: BinaryIO, address: Address, progress
 
 
 async def _upload_parts(
-    store: Store,
+    store: "Store",
     file: BinaryIO,
     address: Address,
-    attributes: Attributes,
+    attributes: "Attributes",
     size: int | None,
     progress: Progress,
     head: bytes = b"",
@@ -124,7 +128,7 @@ async def _chunks(file: BinaryIO, progress: Progress) -> AsyncIterator[Buffer]:
         yield chunk
 
 
-async def download_file(store: Store, address: Address, path: Path, progress: Progress) -> int:
+async def download_file(store: "Store", address: Address, path: Path, progress: Progress) -> int:
     """Copy an object into a file, whole or not at all; its size in bytes."""
     async with store.get(address.bucket, address.key) as reading:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +143,7 @@ async def download_file(store: Store, address: Address, path: Path, progress: Pr
     return size
 
 
-async def copy_out(reading: Reading, file: BinaryIO, progress: Progress) -> int:
+async def copy_out(reading: "Reading", file: BinaryIO, progress: Progress) -> int:
     """Write all of `reading` to `file`; how many bytes that were."""
     if reading.data is not None:
         file.write(reading.data)
@@ -153,7 +157,7 @@ async def copy_out(reading: Reading, file: BinaryIO, progress: Progress) -> int:
     return size
 
 
-async def same_content(store: Store, path: Path, address: Address, size: int, etag: str) -> bool:
+async def same_content(store: "Store", path: Path, address: Address, size: int, etag: str) -> bool:
     """Whether the file has the content of the object with this size and ETag."""
     try:
         if not path.is_file() or path.stat().st_size != size:

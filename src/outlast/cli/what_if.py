@@ -18,9 +18,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from outlast.base.errors import ConfigError
+from outlast.cli.declare import Argument, Option, UsageError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line
 from outlast.cli.scene import Scene, look
@@ -48,49 +47,43 @@ class FailLevel(StrEnum):
 def what_if(
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="WHAT", help="What fails, all at once: providers, or failure domains."),
+        Argument(metavar="WHAT", help="What fails, all at once: providers, or failure domains."),
     ] = None,
     any_: Annotated[
         int | None,
-        typer.Option(
-            "--any", metavar="N", min=2, max=3, help="Look at every choice of so many failure domains."
-        ),
+        Option("--any", metavar="N", min=2, max=3, help="Look at every choice of so many failure domains."),
     ] = None,
-    lost: Annotated[
-        bool, typer.Option("--lost", help="It is gone for good, with what is stored there.")
-    ] = False,
-    well: Annotated[bool, typer.Option("--well", help="As if all providers were well now.")] = False,
+    lost: Annotated[bool, Option("--lost", help="It is gone for good, with what is stored there.")] = False,
+    well: Annotated[bool, Option("--well", help="As if all providers were well now.")] = False,
     incident: Annotated[
-        str | None, typer.Option("--incident", metavar="ID", help="A real incident happens again.")
+        str | None, Option("--incident", metavar="ID", help="A real incident happens again.")
     ] = None,
-    incidents: Annotated[bool, typer.Option("--incidents", help="Each real incident happens again.")] = False,
+    incidents: Annotated[bool, Option("--incidents", help="Each real incident happens again.")] = False,
     repair_rate: Annotated[
         float | None,
-        typer.Option("--repair-rate", metavar="MIB/S", min=0.001, help="How fast a repair is."),
+        Option("--repair-rate", metavar="MIB/S", min=0.001, help="How fast a repair is."),
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
+        bool, Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
     ] = False,
     prices: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Prices of reads (docs/reference/prices.toml).")
+        Path | None, Option(metavar="FILE", help="What reading costs, as docs/prices.toml has it.")
     ] = None,
     fail_if: Annotated[
         FailLevel | None,
-        typer.Option(
-            "--fail-if", metavar="VERDICT", help=f"Exit status 3 from here on: {', '.join(FailLevel)}."
-        ),
+        Option("--fail-if", metavar="VERDICT", help=f"Exit status 3 from here on: {', '.join(FailLevel)}."),
     ] = None,
     allow_unknown: Annotated[
-        bool, typer.Option("--allow-unknown", help="For --fail-if, take the best of what is not known.")
+        bool, Option("--allow-unknown", help="For --fail-if, take the best of what is not known.")
     ] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print a table in Markdown.")] = False,
+    as_markdown: Annotated[bool, Option("--markdown", help="Print a table in Markdown.")] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:
     """Tell what would happen to reads, writes and data if something failed, and what to do about it."""
     if sum(map(bool, (what, any_, incident, incidents))) > 1:
-        raise typer.BadParameter("name what fails, or --any, or --incident, or --incidents: one of them")
+        raise UsageError("name what fails, or --any, or --incident, or --incidents: one of them")
     manner: Manner = "lost" if lost else "unreachable"
 
     def draw(scene: Scene) -> list[Outage]:

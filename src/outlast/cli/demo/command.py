@@ -5,15 +5,15 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
+from outlast.cli import FAILED
+from outlast.cli.declare import Option
 from outlast.cli.demo.gateway import free_port
 from outlast.cli.options import Json
 from outlast.cli.output import print_json, print_line, print_note
-from outlast.cli.session import FAILED, run
+from outlast.cli.session import run
 
 # What tells a folder of an earlier demonstration, which may be deleted, from any other.
 SIGN = "this-is-an-outlast-demo"
@@ -22,10 +22,12 @@ SIGN = "this-is-an-outlast-demo"
 def demo(
     folder: Annotated[
         Path,
-        typer.Option("--dir", help="Where to put the demonstration's store; an earlier one is replaced."),
+        Option("--dir", help="Where to put the demonstration's store; an earlier one is replaced."),
     ] = Path("outlast-demo"),
-    host: Annotated[str, typer.Option(help="Where the gateway listens.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Its port; a free one is taken if this is in use.")] = 9000,
+    host: Annotated[str, Option(help="Where the gateway listens.")] = "127.0.0.1",
+    port: Annotated[
+        int, Option(min=0, max=65535, help="Its port; a free one is taken if this is in use.")
+    ] = 9000,
     json: Json = False,
 ) -> None:
     """Load a real tree of files, lose two of four providers one after the other, lose nothing."""
