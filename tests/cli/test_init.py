@@ -3,10 +3,14 @@
 import json
 import stat
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from outlast.testing.servers import webdav
+from outlast.testing.servers.process import Server
 
 
 def providers(folder: Path, *names: str) -> list[str]:
@@ -112,6 +116,53 @@ def test_a_provider_that_is_not_empty_is_refused(empty: Any) -> None:
     (empty.folder / "c").mkdir()
     (empty.folder / "c" / "diary.txt").write_text("mine")
     assert "is not empty: it holds diary.txt" in empty.fails("init", *providers(empty.folder, "a", "b", "c"))
+
+
+def test_what_a_killed_probe_left_is_recognized(empty: Any) -> None:
+    for name in ("a", "c"):
+        left = empty.folder / name / "probe" / "0123456789abcdef-0003"
+        left.parent.mkdir(parents=True)
+        left.write_bytes(bytes(4096))
+    diary = left.with_name("diary.txt")
+    diary.write_text("mine")
+    arguments = providers(empty.folder, "a", "b", "c")
+    assert "provider c is not empty: it holds probe/diary.txt" in empty.fails("init", *arguments)
+    assert len(files_in(empty.folder)) == 3
+    diary.unlink()
+    empty.ok("init", *arguments)
+    assert not any("probe" in name for name in files_in(empty.folder))
+
+
+@pytest.fixture
+def webdav_server(empty: Any) -> Iterator[Server]:
+    folder = empty.folder / "server"
+    folder.mkdir()
+    server = webdav.start(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def test_a_wrong_password_can_be_mended_and_init_repeated(
+    empty: Any, webdav_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probes of the other places are not under way when the one that fails is found out."""
+    places = [empty.folder / "server" / "share" / name for name in ("a", "b")]
+    for place in places:
+        place.mkdir()
+    right = f"user={webdav.user}&password_env={webdav.password_variable}"
+    wrong = f"user={webdav.user}&password_env=WRONG_PASSWORD"
+    url, b, d = webdav_server.url, empty.folder / "b", empty.folder / "d"
+    d.write_text("a file, not a directory")
+    monkeypatch.setenv(webdav.password_variable, webdav.password)
+    monkeypatch.setenv("WRONG_PASSWORD", "wrong")
+    first = [f"-pa={url}/a?operator=A&{right}", *providers(b, "1", "2", "3")]
+    said = empty.fails("init", *first, f"-pc={url}/b?operator=C&{wrong}", f"-pd={d}")
+    assert "provider c" in said
+    assert "provider d" in said
+    assert [path for place in (*places, b) for path in place.rglob("*") if path.is_file()] == []
+    empty.ok("init", *first, f"-pc={url}/b?operator=C&{right}")
 
 
 def test_one_place_under_two_names_is_refused(empty: Any) -> None:

@@ -186,3 +186,42 @@ async def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert not found.writable
     assert "missing" in found.reasons[0]
     await disk.close()
+
+
+class NeverAnswersARace(MemoryProvider):
+    def __init__(self) -> None:
+        super().__init__("never")
+        self.asked = asyncio.Event()
+
+    async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
+        await super().create(key, data)
+        self.asked.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_probe_that_is_cancelled_leaves_nothing() -> None:
+    provider = NeverAnswersARace()
+    looking = asyncio.ensure_future(look(provider))
+    await provider.asked.wait()
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    assert [entry async for entry in provider.list("")] == []
+
+
+class CannotDeleteTwice(MemoryProvider):
+    """Refuses the second of all deletions."""
+
+    deletions = 0
+
+    async def delete(self, key: str) -> None:
+        self.deletions += 1
+        if self.deletions == 2:
+            raise Unsupported(self.name, "delete", "501")
+        await super().delete(key)
+
+
+async def test_a_probe_that_fails_deletes_what_it_can() -> None:
+    provider = CannotDeleteTwice("second")
+    assert not (await look(provider)).deletable
+    assert [entry async for entry in provider.list("")] == []

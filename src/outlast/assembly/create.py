@@ -5,6 +5,7 @@ could be read), then the markers, then slot 0 at every voter, and last `outlast.
 store is there. If a step fails, what the earlier ones wrote is taken back.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,14 @@ from outlast.coding.seal import Box
 from outlast.placement.members import Member, Policy
 from outlast.placement.policy import Problem, choose_voters, data_layout, problems
 from outlast.providers.claim import write_marker
-from outlast.providers.marker import MARKER_KEY, Marker
+from outlast.providers.marker import MARKER_KEY, Marker, read_marker
+from outlast.providers.protocol import Provider
 from outlast.providers.wrap.layers import end_log
 from outlast.quorum.genesis import write_genesis
 from outlast.quorum.state import state_key
 
 gateway_id_bytes = 16
+take_back_s_max = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +80,17 @@ async def create_store(
         await _begin_log(plan, surveyed, master, clock, entropy)
         write_settings(plan.store, {one.name: one.url for one in surveyed}, files)
     except BaseException:
-        await _take_back(claimed)
+        await _take_back(plan.store, claimed)
         files.key.unlink(missing_ok=True)
         raise
     return master
 
 
 async def _claim(plan: Plan, surveyed: Sequence[Surveyed], claimed: list[Surveyed]) -> None:
-    """Write the markers. `claimed` gets those that are ours from then on."""
+    """Write the markers. `claimed` gets those that may be ours from then on."""
     for one, member in zip(surveyed, plan.members, strict=True):
-        await write_marker(one.provider, Marker(plan.store, member.name, member.incarnation))
         claimed.append(one)
+        await write_marker(one.provider, Marker(plan.store, member.name, member.incarnation))
 
 
 async def _begin_log(
@@ -113,15 +116,21 @@ def write_settings(store: bytes, urls: Mapping[str, str], files: Files) -> None:
         ) from error
 
 
-async def _take_back(claimed: Sequence[Surveyed]) -> None:
-    """Remove what a failed creation wrote to the providers that it had claimed, as far as they let us."""
-    for one in claimed:
+async def _take_back(store: bytes, claimed: Sequence[Surveyed]) -> None:
+    """Remove what a failed creation of `store` wrote to these providers, as far as they let us in time."""
+
+    async def from_one(provider: Provider) -> None:
         try:
-            await one.provider.delete(state_key(0, 0))
-            await one.provider.delete(MARKER_KEY)
-            await end_log(one.provider)
-        except OutlastError:
-            continue  # it is this provider that fails; the next `outlast init` says what it still holds
+            async with asyncio.timeout(take_back_s_max):
+                marker = await read_marker(provider)
+                if isinstance(marker, Marker) and marker.store == store:
+                    await provider.delete(state_key(0, 0))
+                    await provider.delete(MARKER_KEY)
+                    await end_log(provider)
+        except (OutlastError, TimeoutError):
+            pass  # it is this provider that fails; the next `outlast init` says what it still holds
+
+    await asyncio.gather(*(from_one(one.provider) for one in claimed))
 
 
 def _check_absent(path: Path, remedy: str) -> None:

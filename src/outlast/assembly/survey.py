@@ -14,10 +14,11 @@ from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import ConfigError, ProviderError
 from outlast.placement.members import Domains, Member
-from outlast.providers.capabilities import Capabilities, probe
+from outlast.providers.capabilities import Capabilities, delete_quietly, is_of_probe, probe
 from outlast.providers.marker import Damaged, read_marker
 from outlast.providers.protocol import Provider
 from outlast.providers.registry import Location, open_provider, parse_url, prepare
+from outlast.providers.trouble import of_error
 
 incarnation_bytes = 16
 
@@ -72,17 +73,24 @@ def whole_url(location: Location) -> str:
 
 
 async def survey(urls: Mapping[str, str], clock: Clock, entropy: Entropy) -> list[Surveyed]:
-    """Open and probe every provider, all at once. Raises `ConfigError`; then none stays open."""
+    """Open and probe every provider, all at once. Raises `ConfigError`; then none stays open.
+
+    Nothing is written anywhere before every one of them is known to be there, and nobody's.
+    """
     _check_names(urls)
-    providers = [open_provider(name, url, clock, entropy) for name, url in urls.items()]
+    providers: list[Provider] = []
     try:
-        surveyed = await asyncio.gather(
-            *(_survey_one(provider, urls[provider.name], entropy) for provider in providers)
-        )
+        for name, url in urls.items():
+            providers.append(open_provider(name, url, clock, entropy))
+        await _check_usable(providers, urls)
+        found = await asyncio.gather(*(probe(provider, entropy) for provider in providers))
     except BaseException:
         await close_all(providers)
         raise
-    return list(surveyed)
+    return [
+        Surveyed(provider, parse_url(provider.name, urls[provider.name]), capabilities)
+        for provider, capabilities in zip(providers, found, strict=True)
+    ]
 
 
 async def close_all(providers: Sequence[Provider]) -> None:
@@ -104,19 +112,31 @@ def _check_names(urls: Mapping[str, str]) -> None:
         places[place] = name
 
 
-async def _survey_one(provider: Provider, url: str, entropy: Entropy) -> Surveyed:
+async def _check_usable(providers: Sequence[Provider], urls: Mapping[str, str]) -> None:
+    """Raise `ConfigError` with all that stands against these places, and delete what killed probes left."""
+    outcomes = await asyncio.gather(*(_look(provider, urls[provider.name]) for provider in providers))
+    refused = [outcome for outcome in outcomes if isinstance(outcome, ConfigError)]
+    if refused:
+        remedies = dict.fromkeys(error.remedy for error in refused)
+        raise ConfigError("; ".join(map(str, refused)), "; ".join(remedies))
+    left = [outcome for outcome in outcomes if not isinstance(outcome, ConfigError)]
+    await asyncio.gather(*map(delete_quietly, providers, left))
+
+
+async def _look(provider: Provider, url: str) -> list[str] | ConfigError:
+    """What killed probes left in the place, or why it cannot be used."""
     try:
-        await _check_unclaimed(provider)
+        return await _check_unclaimed(provider)
+    except ConfigError as error:
+        return error
     except ProviderError as error:
-        raise ConfigError(
-            f"provider {provider.name} ({url}) cannot be used: {error}",
-            "see that it can be reached and written by the user who runs this",
-        ) from error
-    return Surveyed(provider, parse_url(provider.name, url), await probe(provider, entropy))
+        return ConfigError(
+            f"provider {provider.name} ({url}) cannot be used: {error}", of_error(error).remedy
+        )
 
 
-async def _check_unclaimed(provider: Provider) -> None:
-    """Raise `ConfigError` if there is anything in the provider already."""
+async def _check_unclaimed(provider: Provider) -> list[str]:
+    """Raise `ConfigError` if there is anything in the provider already but what a killed probe left there."""
     await prepare(provider)
     marker = await read_marker(provider)
     if isinstance(marker, Damaged):
@@ -130,8 +150,12 @@ async def _check_unclaimed(provider: Provider) -> None:
             f" where it is called {marker.provider}",
             "give it an empty place of its own; to open that store, write its outlast.toml instead",
         )
+    left = []
     async for entry in provider.list(""):
-        raise ConfigError(
-            f"provider {provider.name} is not empty: it holds {entry.key}",
-            "name an empty place, for example a new folder in it",
-        )
+        if not is_of_probe(entry.key):
+            raise ConfigError(
+                f"provider {provider.name} is not empty: it holds {entry.key}",
+                "name an empty place, for example a new folder in it",
+            )
+        left.append(entry.key)
+    return left

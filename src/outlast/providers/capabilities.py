@@ -12,7 +12,8 @@ written once a second, and tell that to all other racers; a round without a winn
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -24,6 +25,9 @@ from outlast.providers.protocol import Provider
 
 racers = 32
 race_rounds = 4
+# What a probe writes, and nobody else: one that was killed is recognized by that.
+probe_prefix = "probe/"
+_probe_key = re.compile(re.escape(probe_prefix) + r"[0-9a-f]{16}-\d{4}")
 # Rounds that may be held again because the provider throttled everybody, and the rest before each.
 busy_rounds_max = 4
 busy_rest_s = 1.0
@@ -31,6 +35,8 @@ round_trips = 5
 # One step of the probe may take this long; a provider that needs more is of no use anyway.
 step_s_max = 30.0
 content_bytes = 4096
+# What a probe that did not come to its end wrote is deleted within this, or left.
+clean_s_max = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +76,27 @@ class _Busy(Exception):
 
 
 async def probe(provider: Provider, entropy: Entropy, clock: Clock | None = None) -> Capabilities:
-    """Try everything, under names below `probe/` that are removed again. Raises nothing: `reasons` tells.
+    """Try everything, under names below `probe/` that are removed again, also when this is cancelled.
+
+    Raises nothing: `reasons` tells.
 
     Without a `clock` the event loop's measures, which some loops have in whole milliseconds only.
     """
     return await _Probe(provider, entropy, clock).run()
+
+
+def is_of_probe(key: str) -> bool:
+    """Whether a probe wrote this object."""
+    return _probe_key.fullmatch(key) is not None
+
+
+async def delete_quietly(provider: Provider, keys: Sequence[str]) -> None:
+    """Delete what probes wrote, as far as the provider lets us in time."""
+    try:
+        async with asyncio.timeout(clean_s_max):
+            await asyncio.gather(*map(provider.delete, keys), return_exceptions=True)
+    except TimeoutError:
+        pass  # whoever comes next knows it by its name
 
 
 class _Probe:
@@ -84,13 +106,21 @@ class _Probe:
         self._provider = provider
         self._now = asyncio.get_running_loop().time if clock is None else clock.monotonic
         self._entropy = entropy
-        self._prefix = f"probe/{entropy.bytes(8).hex()}-"
+        self._prefix = f"{probe_prefix}{entropy.bytes(8).hex()}-"
         self._keys: list[str] = []
         self._reasons: list[str] = []
+        self._hung = False
         self._errors: list[ProviderError] = []
         self._round_trip_s = self._write_s = 0.0
 
     async def run(self) -> Capabilities:
+        try:
+            return await self._try_all()
+        finally:
+            if not self._hung:
+                await delete_quietly(self._provider, self._keys)
+
+    async def _try_all(self) -> Capabilities:
         writable = await self._works("write", self._write)
         readable = writable and await self._works("read", self._read)
         listable = readable and await self._works("list", self._list)
@@ -113,6 +143,7 @@ class _Probe:
             async with asyncio.timeout(step_s_max):
                 await step()
         except TimeoutError:
+            self._hung = True
             self._reasons.append(f"{what}: no answer within {step_s_max:.0f} s")
         except (_Failed, ProviderError) as error:
             self._reasons.append(f"{what}: {error}")
@@ -181,6 +212,7 @@ class _Probe:
                 continue
             raise _Failed("a deleted object can still be read")
         await self._provider.delete(self._keys[0])
+        self._keys.clear()
 
     # ------------------------------------------------------------ pieces
 
