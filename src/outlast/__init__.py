@@ -24,13 +24,14 @@ The packages follow the data, and imports go one way, downward:
 - `base`: clock, entropy, errors, limits.
 """
 
-from contextlib import AbstractAsyncContextManager
-from os import PathLike
 from typing import TYPE_CHECKING
 
 from outlast.base.version import __version__
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+    from os import PathLike
+
     from outlast.embed.sync import SyncStore
     from outlast.store import Store
 
@@ -40,8 +41,8 @@ __all__ = ["__version__", "open", "open_sync"]
 
 
 def open(
-    config: str | PathLike[str] = "outlast.toml", state_dir: str | PathLike[str] | None = None
-) -> AbstractAsyncContextManager["Store"]:
+    config: "str | PathLike[str]" = "outlast.toml", state_dir: "str | PathLike[str] | None" = None
+) -> "AbstractAsyncContextManager[Store]":
     """The store that the settings file `config` tells of, open for the time of an `async with`.
 
     `state_dir` is where this machine keeps its copy of the catalog (None: the platform's place). Raises
@@ -56,7 +57,7 @@ def open(
 
 
 def open_sync(
-    config: str | PathLike[str] = "outlast.toml", state_dir: str | PathLike[str] | None = None
+    config: "str | PathLike[str]" = "outlast.toml", state_dir: "str | PathLike[str] | None" = None
 ) -> "SyncStore":
     """The same store for programs without an event loop; close it, or use it in a `with`."""
     from outlast.embed import sync

@@ -1,5 +1,5 @@
 """`python -m outlast` is `outlast`."""
 
-from outlast.cli.main import main
+from outlast.cli.start import main
 
 main()

@@ -32,6 +32,18 @@ async def interrupted(folder: Path) -> None:
     assert not (folder / "key").exists()
 
 
+async def test_a_survey_that_is_interrupted_waits_until_every_probe_has_cleaned_up(tmp_path: Path) -> None:
+    clock, entropy = SystemClock(), SystemEntropy()
+    surveying = asyncio.ensure_future(survey({n: str(tmp_path / n) for n in NAMES}, clock, entropy))
+    async with asyncio.timeout(10):
+        while not list(tmp_path.glob("?/probe/*")):  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+    surveying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await surveying
+    assert list(tmp_path.glob("?/probe/*")) == []
+
+
 async def test_an_interruption_takes_back_the_marker_that_was_being_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,16 @@ def test_sigterm_finishes_what_is_under_way(bucket: Any) -> None:
     assert bucket.run("cat", "bucket/slow").stdout_bytes == b"helloworld"
 
 
+def test_a_hangup_ends_only_a_gateway_of_the_terminal(bucket: Any) -> None:
+    with serving(bucket) as (process, endpoint):
+        s3 = client(bucket, endpoint)
+        process.send_signal(signal.SIGHUP)
+        s3.list_buckets()
+        assert process.poll() is None
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+
+
 @pytest.mark.slow
 def test_a_new_key_works_at_once_and_a_deleted_one_no_more(bucket: Any) -> None:
     with serving(bucket) as (_, endpoint):

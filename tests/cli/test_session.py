@@ -1,6 +1,7 @@
 """How a command ends: by a signal, by a reader that has gone, by an error that nobody foresaw."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -60,7 +61,45 @@ def test_interrupted_while_it_waits_for_input_it_ends_at_once_and_stores_nothing
             assert process.poll() is None  # it is starting
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == b"outlast: interrupted: nothing was copied\n"
     assert bucket.json("ls", "bucket/") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda one: one.name)
+def test_interrupted_it_says_what_was_done_and_how_to_go_on(
+    bucket: Any, tmp_path: Path, number: signal.Signals
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for count in range(3000):
+        (folder / f"{count:04d}").write_bytes(b"x")
+    with running(bucket, "cp", "-r", str(folder), "outlast://bucket/") as process:
+        while len(bucket.json("ls", "bucket/")) < 50:
+            assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(20) == 128 + number
+        assert process.stderr is not None
+        said = process.stderr.read().decode()
+    assert re.fullmatch(
+        r"outlast: interrupted: copied \d+ files, .* B; the same command goes on from there\n", said
+    )
+
+
+def test_interrupted_while_it_is_loaded_it_shows_no_traceback(shell: Any) -> None:
+    """From the first line of ours on; what Python itself does before is not ours to change."""
+    program = (
+        "import sys, os, signal, threading;"
+        "import outlast.cli.start as start;"
+        "sys.meta_path.insert(0, type('', (), {'find_spec': lambda self, name, *_:"
+        " os.kill(os.getpid(), signal.SIGINT) if name == 'outlast.cli.session' else None})());"
+        "sys.argv = ['outlast', 'ls']; start.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=False, preexec_fn=_heed_interrupts
+    )
+    assert done.returncode == 130
+    assert done.stderr == b"outlast: interrupted before anything was done\n"
 
 
 def test_a_reader_that_goes_early_gets_no_complaint(bucket: Any) -> None:

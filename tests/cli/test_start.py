@@ -55,9 +55,9 @@ def loaded(*arguments: str, **environment: str) -> set[str]:
 @pytest.mark.parametrize(
     ("arguments", "ours_max", "all_max"),
     [
-        (("--version",), 10, 110),
-        (("--help",), 11, 120),
-        (("key", "--help"), 11, 120),
+        (("--version",), 12, 110),
+        (("--help",), 13, 120),
+        (("key", "--help"), 13, 120),
     ],
     ids=["version", "help", "group"],
 )

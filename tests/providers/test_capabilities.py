@@ -199,7 +199,8 @@ class NeverAnswersARace(MemoryProvider):
         await asyncio.Event().wait()
 
 
-async def test_a_probe_that_is_cancelled_leaves_nothing() -> None:
+async def test_a_probe_that_is_cancelled_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capabilities, "clean_s_max", 0.1)
     provider = NeverAnswersARace()
     looking = asyncio.ensure_future(look(provider))
     await provider.asked.wait()

@@ -83,13 +83,15 @@ async def survey(urls: Mapping[str, str], clock: Clock, entropy: Entropy) -> lis
         for name, url in urls.items():
             providers.append(open_provider(name, url, clock, entropy))
         await _check_usable(providers, urls)
-        found = await asyncio.gather(*(probe(provider, entropy) for provider in providers))
+        # Unlike `gather`, a group waits for all of them when it is cancelled.
+        async with asyncio.TaskGroup() as probes:
+            found = [probes.create_task(probe(provider, entropy)) for provider in providers]
     except BaseException:
         await close_all(providers)
         raise
     return [
-        Surveyed(provider, parse_url(provider.name, urls[provider.name]), capabilities)
-        for provider, capabilities in zip(providers, found, strict=True)
+        Surveyed(provider, parse_url(provider.name, urls[provider.name]), probed.result())
+        for provider, probed in zip(providers, found, strict=True)
     ]
 
 

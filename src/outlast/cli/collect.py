@@ -43,4 +43,4 @@ def collect(
                 f"{left} left: no gateway has seen {grace:.0f} s pass since then, or somebody still reads"
             )
 
-    run(work(), json)
+    run(work(), json, lambda: "interrupted: what was freed stays so; the same command frees the rest")

@@ -16,7 +16,7 @@ from outlast.cli.declare import Argument, Option, UsageError
 from outlast.cli.folders import download_folder, upload_folder
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, count_text, print_json, print_note
-from outlast.cli.progress import TransferTally, tally_shown
+from outlast.cli.progress import TransferTally, shown
 from outlast.cli.session import run, store_at
 
 if TYPE_CHECKING:
@@ -40,14 +40,21 @@ def cp(
     """Copy files into the store or out of it."""
     _check(source, target, recursive, json)
 
+    tally = TransferTally()
+
     async def work() -> int:
         async with store_at(config, state_dir) as store:
-            with tally_shown(quiet=json or "-" in (source, target)) as tally:
+            with shown(tally, quiet=json or "-" in (source, target)):
                 await _copy(store, source, target, recursive, tally)
         _report(tally, json)
         return FAILED if tally.failures else 0
 
-    run(work(), json)
+    def so_far() -> str:
+        if not recursive:
+            return "interrupted: nothing was copied"
+        return f"interrupted: {_told(tally)}; the same command goes on from there"
+
+    run(work(), json, so_far)
 
 
 def _check(source: str, target: str, recursive: bool, json: bool) -> None:
@@ -121,6 +128,10 @@ def _report(tally: TransferTally, json: bool) -> None:
             }
         )
         return
+    print_note(_told(tally))
+
+
+def _told(tally: TransferTally) -> str:
     spared = f", {tally.spared} were there already" if tally.spared else ""
     failed = f", {len(tally.failures)} failed" if tally.failures else ""
-    print_note(f"copied {count_text(tally.copied, 'file')}, {bytes_text(tally.bytes)}{spared}{failed}")
+    return f"copied {count_text(tally.copied, 'file')}, {bytes_text(tally.bytes)}{spared}{failed}"

@@ -14,7 +14,7 @@ only has the providers fail for a while, without a canary and a report.
 """
 
 import asyncio
-import signal
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
 from outlast.catalog.records import DrillFault, DrillReported, DrillSet
 from outlast.cli.declare import Argument, Option, UsageError
+from outlast.cli.interruption import heed
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line, print_note, print_table
 from outlast.cli.scene import site
@@ -200,14 +201,15 @@ def _tell(text: str) -> None:
 
 def _stop_when_told(drill: Drill) -> None:
     """The first signal ends it in good order; a second one at once, and the faults with their lease."""
-    loop = asyncio.get_running_loop()
+    heard: list[int] = []
 
-    def told(number: signal.Signals) -> None:
-        loop.remove_signal_handler(number)
+    def end(number: int) -> None:
+        if heard:
+            os._exit(128 + number)
+        heard.append(number)
         drill.stop()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told, number)
+    heed(end)
 
 
 async def _begin(store: Store, plan: DrillPlan, force: bool, json: bool) -> int:

@@ -83,7 +83,11 @@ def init(
         else:
             _tell_made(plan, files, sheet)
 
-    run(work(), json)
+    run(
+        work(),
+        json,
+        lambda: "interrupted: no store was made, and what was written is deleted again",
+    )
 
 
 def parse_providers(providers: Sequence[str]) -> dict[str, str]:

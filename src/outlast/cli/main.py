@@ -1,4 +1,4 @@
-"""The table of commands, and the program's entry.
+"""The table of commands, and how one is run.
 
 The table names each verb's module, and the module is imported when the verb is called: `outlast --version`
 and `outlast --help` import none, and `outlast ls` nothing of what serves or reports. A test
@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
+from outlast.base.memory import keep_freed_memory
 from outlast.base.version import __version__
-from outlast.cli import INTERRUPTED, WRONG_USAGE
+from outlast.cli import WRONG_USAGE
 from outlast.cli.declare import UsageError, Verb, parameters
 from outlast.cli.output import print_problem
 from outlast.cli.parse import HELP_FLAGS, parse, wants_help
@@ -97,12 +98,8 @@ COMMANDS: dict[str, Command | Group] = {**EVERYDAY, **BAD_DAYS}
 
 def main() -> None:
     """Run the command that the command line names, and leave with its exit status."""
-    try:
-        status = run_command(sys.argv[1:])
-    except KeyboardInterrupt:  # before the verb's own handling begins
-        print_problem("Interrupted", "interrupted before anything was done", "", json="--json" in sys.argv)
-        status = INTERRUPTED
-    sys.exit(status)
+    keep_freed_memory()
+    sys.exit(run_command(sys.argv[1:]))
 
 
 def run_command(words: Sequence[str]) -> int:

@@ -35,10 +35,10 @@ class TransferTally:
 
 
 @contextmanager
-def tally_shown(quiet: bool) -> Iterator[TransferTally]:
-    """A tally whose numbers move on standard error while the block runs, if that is a terminal."""
+def shown(tally: TransferTally, quiet: bool) -> Iterator[None]:
+    """Show on standard error how the tally moves while the block runs, if that is a terminal."""
     if quiet or not sys.stderr.isatty():
-        yield TransferTally()
+        yield
         return
     # Here: it costs each command a tenth of its start, and few show anything.
     from rich.console import Console
@@ -47,4 +47,5 @@ def tally_shown(quiet: bool) -> Iterator[TransferTally]:
     columns = (TextColumn("{task.fields[files]} files"), TransferSpeedColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as display:
         display.add_task("copy", total=None, files=0)
-        yield TransferTally(display=display)
+        tally.display = display
+        yield

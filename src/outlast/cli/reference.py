@@ -22,7 +22,7 @@ _HEAD = """# Command line
 `outlast` (or `python -m outlast`) opens the store by itself; no gateway needs to run. Results go to standard
 output, everything else to standard error; with `--json` the result is one JSON value, and an error one JSON
 object `{"error", "message", "remedy"}`. Exit status: 0 done, 1 not done, 2 the command line was wrong,
-130 interrupted.
+128 and the signal's number (130: SIGINT) interrupted.
 
 Every command takes these; `--help` (`-h`) shows all that one takes:
 

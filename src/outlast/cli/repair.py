@@ -40,7 +40,7 @@ def repair(
             _tell(report)
         return FAILED if report.degraded or report.unreadable or report.problems else 0
 
-    run(work(), json)
+    run(work(), json, lambda: "interrupted: what was restored is kept; the same command goes on from there")
 
 
 @contextmanager

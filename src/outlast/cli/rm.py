@@ -1,5 +1,6 @@
 """`outlast rm`: delete an object, or everything whose key begins with a prefix."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 from outlast.base import limits
@@ -29,25 +30,31 @@ def rm(
     if not address.key and not recursive:
         raise UsageError("name a key, or say --recursive to delete all objects of the bucket")
 
+    deleted: list[int] = []
+
     async def work() -> None:
         async with store_at(config, state_dir) as store:
-            deleted = await (_delete_all(store, address) if recursive else _delete_one(store, address))
-        print_json({"deleted": deleted}) if json else print_line(f"deleted {count_text(deleted, 'object')}")
+            if recursive:
+                await _delete_all(store, address, deleted.append)
+            else:
+                await _delete_one(store, address)
+                deleted.append(1)
+        print_json({"deleted": sum(deleted)}) if json else print_line(told())
 
-    run(work(), json)
+    def told() -> str:
+        return f"deleted {count_text(sum(deleted), 'object')}"
+
+    run(work(), json, lambda: f"interrupted: {told()}; the same command goes on from there")
 
 
-async def _delete_one(store: "Store", address: Address) -> int:
+async def _delete_one(store: "Store", address: Address) -> None:
     if not await store.delete(address.bucket, address.key):
         raise NoSuchKey(address.key)
-    return 1
 
 
-async def _delete_all(store: "Store", address: Address) -> int:
+async def _delete_all(store: "Store", address: Address, deleted: Callable[[int], None]) -> None:
     """Page by page: what others write meanwhile with a later key goes too, as it would with `rm -r`."""
-    deleted = 0
     async for page in pages(store, address.bucket, address.key):
         keys = [entry.key for entry in page.entries]
         for start in range(0, len(keys), limits.delete_keys_max):
-            deleted += await store.delete_many(address.bucket, keys[start : start + limits.delete_keys_max])
-    return deleted
+            deleted(await store.delete_many(address.bucket, keys[start : start + limits.delete_keys_max]))

@@ -1,8 +1,9 @@
 """`outlast serve`: a gateway that speaks S3, until it is told to end.
 
 Gateways are equal and need not know of each other; any number of them may serve one store. SIGTERM and
-SIGINT end it: no new requests are taken, those under way are finished. The exit status is 1 if it was never
-ready.
+SIGINT end it: no new requests are taken, those under way are finished. SIGHUP does so only if it comes from
+the terminal that a gateway was started in; without one it is ignored, as there is nothing to read anew. The
+exit status is 1 if it was never ready.
 
 Where too few providers answer, it listens and answers with 503 until they do, and `ready` comes then. At
 `/ready` it says at any time whether it is: 200 or 503, for load balancers.
@@ -15,6 +16,7 @@ import asyncio
 import json as jsonlib
 import os
 import signal
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -23,10 +25,12 @@ from outlast.base.clock import SystemClock
 from outlast.base.concurrency import cancel_and_wait, run_again
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
+from outlast.cli import FAILED
 from outlast.cli.declare import Option
+from outlast.cli.interruption import heed
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_line, print_note
-from outlast.cli.session import FAILED, run, store_at
+from outlast.cli.session import run, store_at
 from outlast.maintenance.upkeep import upkeep
 from outlast.store import Store
 
@@ -145,9 +149,13 @@ async def _wait_ready(store: Store, told_to_end: asyncio.Event, endpoint: str) -
 
 
 def _signals() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set."""
+    """An event that SIGTERM, SIGINT, and the end of the terminal that shows what we say set."""
     told_to_end = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told_to_end.set)
+    shown = sys.stderr.isatty()
+
+    def end(number: int) -> None:
+        if number != signal.SIGHUP or shown:
+            told_to_end.set()
+
+    heed(end)
     return told_to_end

@@ -13,21 +13,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from outlast.base.errors import OutlastError
-from outlast.cli import FAILED, INTERRUPTED
-from outlast.cli.output import print_error
+from outlast.cli import FAILED
+from outlast.cli.interruption import Interrupted, interruptible
+from outlast.cli.output import print_error, print_problem
 
 if TYPE_CHECKING:
     from outlast.store import Store
 
 
-def run(work: Coroutine[Any, Any, int | None], json: bool = False) -> None:
-    """Drive `work` to its end and leave with its exit status (None: 0). Our errors are told, not raised."""
+def run(
+    work: Coroutine[Any, Any, int | None],
+    json: bool = False,
+    so_far: Callable[[], str] = lambda: "interrupted",
+) -> None:
+    """Drive `work` to its end and leave with its exit status (None: 0). Our errors are told, not raised.
+
+    `so_far` says what was done when it is interrupted, and how to go on.
+    """
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             try:
-                status = runner.run(work)
-            except KeyboardInterrupt:
-                _leave_interrupted()
+                status = runner.run(interruptible(work))
+            except Interrupted as interrupted:
+                print_problem("Interrupted", so_far(), "", json)
+                _leave(interrupted.status)
         sys.stdout.flush()
     except OutlastError as error:
         print_error(error, json)
@@ -47,10 +56,14 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-def _leave_interrupted() -> NoReturn:
+def _leave(status: int) -> NoReturn:
     """Leave at once: the store is closed by now, and a thread may still wait for standard input, for ever."""
-    sys.stdout.flush()
-    os._exit(INTERRUPTED)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            pass  # the terminal has gone
+    os._exit(status)
 
 
 def _silence_stdout() -> None:

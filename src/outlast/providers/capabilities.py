@@ -13,7 +13,7 @@ written once a second, and tell that to all other racers; a round without a winn
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -36,7 +36,7 @@ round_trips = 5
 step_s_max = 30.0
 content_bytes = 4096
 # What a probe that did not come to its end wrote is deleted within this, or left.
-clean_s_max = 10.0
+clean_s_max = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,7 @@ class _Probe:
         self._keys: list[str] = []
         self._reasons: list[str] = []
         self._hung = False
+        self._writes: list[asyncio.Task[None]] = []
         self._errors: list[ProviderError] = []
         self._round_trip_s = self._write_s = 0.0
 
@@ -117,8 +118,15 @@ class _Probe:
         try:
             return await self._try_all()
         finally:
-            if not self._hung:
-                await delete_quietly(self._provider, self._keys)
+            await self._clean()
+
+    async def _clean(self) -> None:
+        """Delete what is there, unless the provider hangs; first wait for what may still come to be there."""
+        if self._writes and not self._hung:
+            await asyncio.wait(self._writes, timeout=clean_s_max)
+        await cancel_and_wait(self._writes)
+        if not self._hung:
+            await delete_quietly(self._provider, self._keys)
 
     async def _try_all(self) -> Capabilities:
         writable = await self._works("write", self._write)
@@ -165,13 +173,13 @@ class _Probe:
         took = []
         for _ in range(round_trips):
             began = self._now()
-            await self._provider.put(self._key(), self._entropy.bytes(content_bytes))
+            await self._finish(self._provider.put(self._key(), self._entropy.bytes(content_bytes)))
             took.append(self._now() - began)
         self._write_s = median(took)
 
     async def _read(self) -> None:
         key, content = self._key(), self._entropy.bytes(content_bytes)
-        await self._provider.put(key, content)
+        await self._finish(self._provider.put(key, content))
         took = []
         for _ in range(round_trips):
             began = self._now()
@@ -223,7 +231,7 @@ class _Probe:
         async def racer(content: bytes) -> bool:
             await start.wait()
             try:
-                await self._provider.create(key, content)
+                await self._finish(self._provider.create(key, content))
             except Exists:
                 return False
             except ProviderError as error:
@@ -258,6 +266,13 @@ class _Probe:
         except TimeoutError:
             pass  # that is the rest
         return busy + 1
+
+    async def _finish(self, write: Coroutine[None, None, None]) -> None:
+        """Await a write. If this is cancelled the write goes on, for it cannot be undone before it ends."""
+        writing = asyncio.create_task(write)
+        self._writes.append(writing)
+        await asyncio.shield(writing)
+        self._writes.remove(writing)
 
     async def _expect(self, key: str, content: bytes) -> None:
         if await self._provider.get(key) != content:

@@ -1,0 +1,18 @@
+"""The program's first module: whoever interrupts the loading of the others sees a word, and no traceback."""
+
+import os
+import signal
+
+
+def main() -> None:
+    """Run the command that the command line names, and leave with its exit status."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever started us ignores it
+        signal.signal(signal.SIGINT, _leave)
+    from outlast.cli.main import main
+
+    main()
+
+
+def _leave(number: int, _: object) -> None:
+    os.write(2, b"outlast: interrupted before anything was done\n")
+    os._exit(128 + number)
