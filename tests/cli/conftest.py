@@ -26,7 +26,7 @@ class Shell:
     def config(self) -> Path:
         return self.folder / "outlast.toml"
 
-    def run(self, *arguments: str, input: bytes = b"") -> Called:
+    def run(self, *arguments: str, input: bytes = b"", terminal: bool = False) -> Called:
         """Run `outlast ARGUMENTS` with this folder's store and local state."""
         environment = {
             "OUTLAST_CONFIG": str(self.config),
@@ -35,7 +35,7 @@ class Shell:
             "OUTLAST_LOG_LEVEL": None,
         }
         try:
-            return call(run_command, arguments, input, environment)
+            return call(run_command, arguments, input, environment, terminal)
         finally:
             structlog.reset_defaults()  # a command owns its process, and this one is the other tests', too
 

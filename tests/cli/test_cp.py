@@ -145,6 +145,19 @@ def test_an_object_of_parts_is_recognised_too(
     assert bucket.json("cp", "-r", str(tmp_path / "in"), "outlast://bucket/in")["already_there"] == 1
 
 
+def test_a_dry_run_says_what_would_be_copied_and_copies_nothing(bucket: Any, tmp_path: Path) -> None:
+    source = fill(tmp_path / "in")
+    (source / "small.txt").write_bytes(b"small")
+    bucket.ok("cp", str(source / "small.txt"), "outlast://bucket/in/")
+    told = bucket.json("cp", "-r", "-n", str(source), "outlast://bucket/in")
+    assert (told["copied"], told["already_there"], told["dry_run"]) == (3, 1, True)
+    assert len(bucket.json("ls", "-r", "bucket/in/")) == 1
+    said = bucket.run("cp", "-rn", "outlast://bucket/in", str(tmp_path / "out")).stderr
+    assert f"would copy outlast://bucket/in/small.txt to {tmp_path / 'out' / 'small.txt'} (5 B)" in said
+    assert not (tmp_path / "out").exists()
+    assert bucket.run("cp", "-n", str(source / "small.txt"), "outlast://bucket/").exit_code == 2
+
+
 def test_a_name_is_a_folder_only_up_to_its_slash(bucket: Any, tmp_path: Path) -> None:
     for key in ("in/1", "inside/2"):
         bucket.ok("cp", "-", f"outlast://bucket/{key}", input=b"x")

@@ -19,6 +19,9 @@ def test_for_people_it_prints_what_can_be_pasted_into_a_shell(shell: Any) -> Non
 
 
 def test_restrictions_are_listed(shell: Any) -> None:
+    assert "outlast bucket" in shell.fails("key", "create", "reader", "--bucket", "photos")
+    assert shell.json("key", "list") == []
+    shell.ok("bucket", "create", "photos")
     shell.ok("key", "create", "reader", "--bucket", "photos", "--read-only")
     (listed,) = shell.json("key", "list")
     assert listed["bucket"] == "photos"

@@ -77,7 +77,7 @@ def test_the_version_is_told() -> None:
         (["serve", "--port", "99999"], "--port: 99999 is not between 0 and 65535"),
         (["collect", "--grace", "nan"], "--grace: 'nan' is not a number"),
         (["collect", "--grace", "-1"], "--grace: -1 is not 0 or more"),
-        (["serve", "--log-level", "loud"], "--log-level: 'loud' is none of info, warning, error"),
+        (["serve", "--log-level", "loud"], "--log-level: 'loud' is none of debug, info, warning, error"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_our_words(words: list[str], said: str) -> None:

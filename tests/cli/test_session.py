@@ -129,6 +129,7 @@ def test_every_error_of_ours_is_told_in_words(kind: type[errors.OutlastError]) -
     else:
         error = kind("thing")
     assert " " in message_of(error)
+    assert "acknowledged" not in remedy_for(error)  # it may have been a read
     if issubclass(kind, errors.StoreError | errors.ProviderError | errors.QuorumError):
         routine = (errors.PreconditionFailed, errors.EntityTooLarge, errors.NoSuchUpload)
         part = (errors.InvalidPart, errors.InvalidPartOrder, errors.PartTooSmall)

@@ -14,7 +14,7 @@ from outlast.assembly.settings import render_settings, store_id_bytes
 from outlast.assembly.survey import Surveyed, incarnation_bytes
 from outlast.base.clock import Clock, unix_ms
 from outlast.base.entropy import Entropy
-from outlast.base.errors import ConfigError, OutlastError
+from outlast.base.errors import ConfigError, OutlastError, reason
 from outlast.catalog.records import Genesis
 from outlast.catalog.wire import encode
 from outlast.coding.keys import Keyring, MasterKey
@@ -112,7 +112,7 @@ def write_settings(store: bytes, urls: Mapping[str, str], files: Files) -> None:
             file.write(text)
     except OSError as error:
         raise ConfigError(
-            f"{files.config} cannot be written: {error}", "name another with --config"
+            f"{files.config} cannot be written: {reason(error)}", "name another with --config"
         ) from error
 
 

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from outlast.base.errors import ConfigError
+from outlast.base.errors import ConfigError, reason
 
 CONFIG_NAME = "outlast.toml"
 store_id_bytes = 16
@@ -57,7 +57,9 @@ def load_settings(path: Path) -> Settings:
             "name it with --config or OUTLAST_CONFIG, or make a new store with: outlast init",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", "check its rights and content") from error
+        raise ConfigError(
+            f"{path} cannot be read: {reason(error)}", "check its rights and content"
+        ) from error
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

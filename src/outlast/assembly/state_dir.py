@@ -23,7 +23,7 @@ from pathlib import Path
 
 import platformdirs
 
-from outlast.base.errors import ConfigError, StoreError
+from outlast.base.errors import ConfigError, StoreError, reason
 from outlast.catalog.database_file import beside, copy_database, remove_database
 
 CATALOG_NAME = "catalog.sqlite"
@@ -77,7 +77,7 @@ def claim_state_dir(root: Path, store: bytes, key: str) -> StateDir:
         claimed = _first_free(home)
     except OSError as error:
         raise ConfigError(
-            f"no local state can be kept in {home}: {error}",
+            f"no local state can be kept in {home}: {reason(error)}",
             "name a folder that can be written, with --state-dir or OUTLAST_STATE_DIR",
         ) from error
     if not claimed.catalog.exists():

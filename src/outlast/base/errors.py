@@ -52,6 +52,13 @@ class ConfigError(OutlastError):
         self.remedy = remedy
 
 
+def reason(error: OSError | UnicodeError) -> str:
+    """Why a file could not be read or written, in the operating system's words and without its number."""
+    if isinstance(error, UnicodeError):
+        return "it is not text"
+    return error.strerror or str(error)
+
+
 class Cause(StrEnum):
     """Why a provider failed, as far as can be told."""
 

@@ -20,10 +20,27 @@ class Address:
 
 def parse_address(text: str) -> Address:
     """`outlast://BUCKET/KEY`, or without the scheme. Usage error without a bucket; keys are as they are."""
+    check_unicode(text)
     bucket, _, key = text.removeprefix(SCHEME).partition("/")
     if not bucket:
         raise UsageError(f"{text!r} names no bucket: outlast://BUCKET/KEY")
     return Address(bucket, key)
+
+
+def parse_object(text: str) -> Address:
+    """The address of one object: `parse_address`, with a usage error also without a key."""
+    address = parse_address(text)
+    if not address.key:
+        raise UsageError(f"{text} names a bucket and no object in it: {SCHEME}{address.bucket}/KEY")
+    return address
+
+
+def check_unicode(name: str) -> None:
+    """Raise `UsageError` for a name whose bytes are not UTF-8, which no key can be."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{name!r} is not UTF-8, and a key must be: name the key") from None
 
 
 def is_remote(text: str) -> bool:

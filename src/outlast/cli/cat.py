@@ -3,7 +3,7 @@
 import sys
 from typing import Annotated
 
-from outlast.cli.address import parse_address
+from outlast.cli.address import parse_object
 from outlast.cli.declare import Argument
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json
@@ -20,7 +20,7 @@ def cat(
     """Write an object to standard output. With --json: what is known about it instead."""
 
     async def work() -> None:
-        address = parse_address(path)
+        address = parse_object(path)
         async with store_at(config, state_dir) as store:
             if json:
                 version = await store.head(address.bucket, address.key)

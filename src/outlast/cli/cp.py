@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from outlast.base.errors import ConfigError
 from outlast.cli import FAILED, transfer
-from outlast.cli.address import Address, is_remote, parse_address
+from outlast.cli.address import Address, check_unicode, is_remote, parse_address, parse_object
 from outlast.cli.declare import Argument, Option, UsageError
 from outlast.cli.folders import download_folder, upload_folder
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
@@ -33,14 +33,19 @@ def cp(
     recursive: Annotated[
         bool, Option("--recursive", "-r", help="A whole folder, but for what is there already.")
     ] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", "-n", help="Only say what would be copied; with --recursive.")
+    ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:
     """Copy files into the store or out of it."""
     _check(source, target, recursive, json)
+    if dry_run and not recursive:
+        raise UsageError("--dry-run is for folders: say --recursive")
 
-    tally = TransferTally()
+    tally = TransferTally(dry_run=dry_run)
 
     async def work() -> int:
         async with store_at(config, state_dir) as store:
@@ -68,6 +73,8 @@ def _check(source: str, target: str, recursive: bool, json: bool) -> None:
         raise UsageError("standard input has no name of its own: give the whole key")
     if not is_remote(source) and Path(source).is_dir() and not recursive:
         raise UsageError(f"{source} is a folder: say --recursive")
+    if is_remote(source):
+        parse_address(source) if recursive else parse_object(source)
 
 
 async def _copy(store: "Store", source: str, target: str, recursive: bool, tally: TransferTally) -> None:
@@ -95,6 +102,8 @@ async def _upload(
         await transfer.upload_stream(store, sys.stdin.buffer, target, tally.move)
     else:
         named = not target.key or target.key.endswith("/")
+        if named:
+            check_unicode(path.name)
         key = target.key + path.name if named else target.key
         await transfer.upload_file(store, path, Address(target.bucket, key), tally.move)
     tally.copied += 1
@@ -125,6 +134,7 @@ def _report(tally: TransferTally, json: bool) -> None:
                 "already_there": tally.spared,
                 "failed": len(tally.failures),
                 "bytes": tally.bytes,
+                **({"dry_run": True} if tally.dry_run else {}),
             }
         )
         return
@@ -134,4 +144,5 @@ def _report(tally: TransferTally, json: bool) -> None:
 def _told(tally: TransferTally) -> str:
     spared = f", {tally.spared} were there already" if tally.spared else ""
     failed = f", {len(tally.failures)} failed" if tally.failures else ""
-    return f"copied {count_text(tally.copied, 'file')}, {bytes_text(tally.bytes)}{spared}{failed}"
+    done = "would copy" if tally.dry_run else "copied"
+    return f"{done} {count_text(tally.copied, 'file')}, {bytes_text(tally.bytes)}{spared}{failed}"

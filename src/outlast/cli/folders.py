@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from outlast.base.errors import NoSuchBucket, StoreError, StoreUnavailable
+from outlast.base.errors import NoSuchBucket, NoSuchKey, StoreError, StoreUnavailable
 from outlast.cli import transfer
 from outlast.cli.address import Address, as_folder, inside
 from outlast.cli.listing import entries
@@ -35,6 +35,9 @@ async def upload_folder(store: "Store", folder: Path, target: Address, tally: Tr
         known = there.get(address.key)
         if known and await transfer.same_content(store, path, address, *known):
             tally.spared += 1
+            return
+        if tally.dry_run:
+            tally.rehearse(f"{path} to {address}", path.stat().st_size)
             return
         await transfer.upload_file(store, path, address, tally.move)
         tally.copied += 1
@@ -71,17 +74,24 @@ async def download_folder(store: "Store", source: Address, folder: Path, tally: 
         if await transfer.same_content(store, path, address, size, etag):
             tally.spared += 1
             return
+        if tally.dry_run:
+            tally.rehearse(f"{address} to {path}", size)
+            return
         await transfer.download_file(store, address, path, tally.move)
         tally.copied += 1
 
     async def jobs() -> AsyncIterator[tuple[str, Awaitable[None]]]:
+        there = not prefix
         async for entry in entries(store, source.bucket, prefix):
+            there = True
             if entry.key.endswith("/") and entry.size == 0:
                 continue  # a marker that some clients make for an empty folder
             if inside(entry.key.removeprefix(prefix)):
                 yield entry.key, one(entry.key, entry.size, entry.etag)
             else:
                 tally.fail(entry.key, "this key is no path below a folder; copy it by itself")
+        if not there:
+            raise NoSuchKey(f"there is nothing below {prefix}")
 
     await _each(jobs(), tally)
 

@@ -17,7 +17,7 @@ Name = Annotated[str, Argument(help="The key's name, for you to know it by.")]
 
 def create(
     name: Name,
-    bucket: Annotated[str, Option(help="Only this bucket may be used.")] = "",
+    bucket: Annotated[str, Option(help="Only this bucket, which must exist, may be used.")] = "",
     read_only: Annotated[bool, Option("--read-only", help="Only reading is allowed.")] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
@@ -27,6 +27,8 @@ def create(
 
     async def work() -> None:
         async with store_at(config, state_dir) as store:
+            if bucket:
+                await store.bucket(bucket)  # a mistyped name would make a key that can do nothing
             made = await store.create_access_key(name, bucket, read_only)
         if json:
             print_json({"name": made.name, "access_key_id": made.id, "secret_access_key": made.secret})

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated
 
+from outlast.base.errors import NoSuchKey
 from outlast.cli.address import parse_address
 from outlast.cli.declare import Argument, Option
 from outlast.cli.listing import pages
@@ -56,6 +57,8 @@ async def _objects(store: "Store", path: str, recursive: bool, json: bool) -> No
             modified = iso_time(entry.modified)
             found.append({"key": entry.key, "size": entry.size, "modified": modified, "etag": entry.etag})
             rows.append((bytes_text(entry.size), modified, entry.key))
+    if address.key and not found:
+        raise NoSuchKey(address.key)
     if json:
         print_json(found)
     else:

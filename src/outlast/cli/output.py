@@ -5,6 +5,7 @@ standard error, so that a script never has to read prose.
 """
 
 import json as jsonlib
+import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -12,21 +13,38 @@ from outlast.base.errors import ConfigError, OutlastError
 from outlast.base.figures import bytes_text as bytes_text
 from outlast.base.figures import count_text as count_text
 
+# What drives a terminal rather than being shown: control characters but for ends of lines and tabs, and what
+# turns the direction of writing.
+_control = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str, escape: str = "\\x{:02x}") -> str:
+    """The text with what would drive the terminal written as `\\x1b`: names come from whoever may write."""
+    return _control.sub(lambda found: escape.format(ord(found[0])), text)
+
+
+def one_line(text: str) -> str:
+    """The text as `printable`, without ends of lines and tabs."""
+    return printable(text).replace("\n", "\\x0a").replace("\t", "\\x09")
+
 
 def print_json(value: object) -> None:
     """One JSON value, readable by people too."""
-    sys.stdout.write(jsonlib.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(printable(jsonlib.dumps(value, indent=2, ensure_ascii=False), "\\u{:04x}") + "\n")
 
 
 def print_line(text: str = "") -> None:
     """One line of the result, as it is (no colours, no wrapping), and at once: somebody may wait for it."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(printable(text) + "\n")
     sys.stdout.flush()
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Aligned columns under their titles. A title that ends with `>` is of numbers, aligned to the right."""
-    lines = [[column.rstrip(">") for column in columns], *rows]
+    cells_of = (
+        [printable(cell).replace("\n", "\\x0a").replace("\t", "\\x09") for cell in row] for row in rows
+    )
+    lines = [[column.rstrip(">") for column in columns], *cells_of]
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     for line in lines:
         cells = [
@@ -38,7 +56,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def print_note(text: str) -> None:
     """Something a person may want to know that is not the result: on standard error."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(printable(text) + "\n")
 
 
 def print_error(error: Exception, json: bool) -> None:
@@ -54,9 +72,9 @@ def print_problem(kind: str, message: str, remedy: str, json: bool) -> None:
     if json:
         sys.stderr.write(jsonlib.dumps({"error": kind, "message": message, "remedy": remedy}) + "\n")
         return
-    sys.stderr.write(f"outlast: {message}\n")
+    print_note(f"outlast: {message}")
     if remedy:
-        sys.stderr.write(f"  -> {remedy}\n")
+        print_note(f"  -> {remedy}")
 
 
 def message_of(error: Exception) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from outlast.cli.output import print_note
+from outlast.cli.output import bytes_text, print_note
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -20,6 +20,8 @@ class TransferTally:
     spared: int = 0
     bytes: int = 0
     failures: list[str] = field(default_factory=list)
+    dry_run: bool = False
+    """Nothing is copied, only counted."""
     display: "Progress | None" = None
 
     def move(self, count: int) -> None:
@@ -27,6 +29,12 @@ class TransferTally:
         self.bytes += count
         if self.display is not None:
             self.display.update(self.display.task_ids[0], completed=self.bytes, files=self.copied)
+
+    def rehearse(self, what: str, size: int) -> None:
+        """One file would be copied."""
+        self.copied += 1
+        self.bytes += size
+        print_note(f"would copy {what} ({bytes_text(size)})")
 
     def fail(self, what: str, why: str) -> None:
         """One file could not be copied; the others go on."""

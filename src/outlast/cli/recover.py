@@ -13,7 +13,7 @@ from outlast.assembly.opening import load_key_file
 from outlast.assembly.recovery import recover_store
 from outlast.base.clock import SystemClock
 from outlast.base.entropy import SystemEntropy
-from outlast.base.errors import ConfigError
+from outlast.base.errors import ConfigError, reason
 from outlast.cli.declare import Option
 from outlast.cli.init import parse_providers
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json
@@ -70,5 +70,5 @@ def _typed(sheet: str) -> str:
         return Path(sheet).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{sheet} cannot be read: {error}", "name the file with the sheet's four lines"
+            f"{sheet} cannot be read: {reason(error)}", "name the file with the sheet's four lines"
         ) from error

@@ -1,21 +1,26 @@
 """What to do about each error that a command may end with."""
 
+from types import UnionType
+
 from outlast.base import errors
 from outlast.providers import trouble
 
-_REMEDIES: tuple[tuple[type[Exception], str], ...] = (
+_REMEDIES: tuple[tuple[type[Exception] | UnionType, str], ...] = (
     (
         errors.NoSuchBucket,
         "see what there is with: outlast bucket list; make one with: outlast bucket create NAME",
     ),
     (errors.BucketExists, "use it as it is, or choose another name"),
-    (errors.BucketNotEmpty, "empty it first: outlast rm -r outlast://NAME/"),
+    (errors.BucketNotEmpty, "empty it first: outlast rm -r NAME"),
     (errors.BadBucketName, "use 3 to 63 lower-case letters, digits, dots and hyphens, as in S3"),
     (errors.NoSuchKey, "see what there is with: outlast ls BUCKET/PREFIX"),
     (errors.KeyTooLong, "keys have at most 1024 bytes in UTF-8"),
     (errors.NoSuchAccessKey, "see what there is with: outlast key list"),
     (errors.AccessKeyExists, "choose another name, or delete it first: outlast key delete NAME"),
-    (errors.StoreUnavailable, "nothing was acknowledged; see which providers answer with: outlast status"),
+    (errors.ReadExpired, "read it again"),
+    (errors.WriteExpired | errors.WriteLost, "write it again"),
+    (errors.StoreBusy, "try again when this computer has less to do"),
+    (errors.StoreUnavailable, "see which providers answer with: outlast status; then try again"),
     (errors.StoreFull, "raise the quotas in the providers' URLs, or delete something: outlast status"),
     (errors.LocalStateCorrupt, "try again: the local catalog was removed, and is built anew from the log"),
     (

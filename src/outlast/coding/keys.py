@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from outlast.base.entropy import Entropy
-from outlast.base.errors import ConfigError
+from outlast.base.errors import ConfigError, reason
 from outlast.coding import key_text
 from outlast.coding.seal import KEY_BYTES
 
@@ -108,7 +108,7 @@ def _read_private(path: Path) -> str:
             f"{path}: there is no key file", "copy it here, or restore it from the recovery sheet"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: the key file cannot be read: {error}") from error
+        raise ConfigError(f"{path}: the key file cannot be read: {reason(error)}") from error
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise ConfigError(
             f"{path}: others may read the key file (mode {stat.S_IMODE(mode):o})", f"chmod 600 {path}"
@@ -125,7 +125,7 @@ def _write_private(path: Path, text: str) -> None:
             f"{path}: there is a file already", "a key file is never overwritten: choose another name"
         ) from None
     except OSError as error:
-        raise ConfigError(f"{path}: the key file cannot be written: {error}") from error
+        raise ConfigError(f"{path}: the key file cannot be written: {reason(error)}") from error
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(text)
         file.flush()

@@ -8,6 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 
+class _Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Called:
     """How a program ended."""
@@ -23,9 +28,14 @@ def call(
     words: Sequence[str],
     input: bytes = b"",
     environment: Mapping[str, str | None] | None = None,
+    terminal: bool = False,
 ) -> Called:
-    """Call `program` with `words` and these variables besides the environment's (None: without it)."""
-    streams = [io.TextIOWrapper(io.BytesIO(data), "utf-8") for data in (input, b"", b"")]
+    """Call `program` with `words` and these variables besides the environment's (None: without it).
+
+    `terminal`: it takes standard input, output and error for one.
+    """
+    kind = _Terminal if terminal else io.BytesIO
+    streams = [io.TextIOWrapper(kind(data), "utf-8") for data in (input, b"", b"")]
     with _standard_streams(streams), _environment(environment or {}):
         status = program(words)
     for stream in streams[1:]:
