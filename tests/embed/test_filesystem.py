@@ -1,5 +1,11 @@
+import asyncio
 import gc
+import os
+import pickle
+import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import fsspec
@@ -7,8 +13,11 @@ import pandas as pd
 import pyarrow.dataset
 import pyarrow.fs
 import pytest
+from fsspec.callbacks import Callback
+from fsspec.core import OpenFile
 
 from outlast.embed.filesystem import OutlastFileSystem
+from outlast.embed.sync import SyncStore
 
 LARGE = bytes(range(256)) * 70_000
 """More than an extent: a file of two blocks."""
@@ -19,15 +28,15 @@ def test_it_is_registered_as_outlast() -> None:
 
 
 def test_the_store_is_opened_by_the_first_call_and_closed_with_the_filesystem(opened: list[str]) -> None:
-    fs = OutlastFileSystem("a.toml", skip_instance_cache=True)
+    fs, path = OutlastFileSystem("a.toml", skip_instance_cache=True), Path("a.toml").absolute()
     assert opened == []
     assert fs.ls("") == []
     fs.close()
-    assert opened == ["open a.toml", "close a.toml"]
+    assert opened == [f"open {path}", f"close {path}"]
     assert fs.ls("") == []
     del fs
     gc.collect()
-    assert opened == ["open a.toml", "close a.toml"] * 2
+    assert opened == [f"open {path}", f"close {path}"] * 2
 
 
 def test_the_settings_come_from_the_environment_by_default(
@@ -37,7 +46,7 @@ def test_the_settings_come_from_the_environment_by_default(
     fs = OutlastFileSystem(skip_instance_cache=True)
     fs.ls("")
     fs.close()
-    assert opened[0] == "open elsewhere.toml"
+    assert opened[0] == f"open {Path('elsewhere.toml').absolute()}"
 
 
 def test_files_are_piped_and_read_by_ranges(fs: OutlastFileSystem) -> None:
@@ -179,7 +188,7 @@ async def test_it_works_inside_a_running_loop(opened: list[str]) -> None:
     await fs._pipe_file("bucket/file", b"x")
     assert await fs._cat_file("bucket/file") == b"x"
     await fs.aclose()
-    assert opened[-1] == "close a.toml"
+    assert opened[-1] == f"close {Path('a.toml').absolute()}"
 
 
 # ---------------------------------------------------------------- those for whom it is made
@@ -191,7 +200,8 @@ def frame() -> pd.DataFrame:
 
 
 def test_pandas_reads_and_writes(fs: OutlastFileSystem, frame: pd.DataFrame) -> None:
-    frame.to_csv(fs.open("bucket/table.csv", "w"), index=False)
+    with fs.open("bucket/table.csv", "w") as file:
+        frame.to_csv(file, index=False)
     frame.to_parquet("bucket/table.parquet", filesystem=fs)
     assert pd.read_csv(fs.open("bucket/table.csv")).equals(frame)
     assert pd.read_parquet("bucket/table.parquet", filesystem=fs).equals(frame)
@@ -220,3 +230,202 @@ def test_duckdb_queries_and_writes(fs: OutlastFileSystem, frame: pd.DataFrame) -
     assert connection.sql("SELECT sum(n) FROM 'outlast://bucket/*.parquet'").fetchall() == [(499_500,)]
     connection.execute("COPY (SELECT 42 AS answer) TO 'outlast://bucket/answer.csv'")
     assert fs.cat_file("bucket/answer.csv") == b"answer\n42\n"
+
+
+# ---------------------------------------------------------------- what fails, or is forgotten
+
+
+class WriterError(Exception):
+    pass
+
+
+def written_badly(file: Any, mode: str) -> None:
+    """Write more than any buffer keeps, then fail inside of the block."""
+    with file as opened:
+        opened.write("half" * 100_000 if "b" not in mode else b"half" * 100_000)
+        raise WriterError
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "bz2", "xz"])
+@pytest.mark.parametrize("mode", ["w", "wb", "wt"])
+def test_a_writer_that_fails_leaves_the_object_as_it_was(
+    fs: OutlastFileSystem, mode: str, compression: str | None
+) -> None:
+    fs.pipe_file("bucket/file", b"good")
+    with pytest.raises(WriterError):
+        written_badly(fs.open("bucket/file", mode, compression=compression), mode)
+    with pytest.raises(WriterError):
+        written_badly(OpenFile(fs, "bucket/file", mode, compression=compression), mode)
+    gc.collect()
+    assert fs.cat_file("bucket/file") == b"good"
+
+
+def test_a_writer_of_pandas_that_fails_leaves_the_object_as_it_was(
+    fs: OutlastFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pandas closes its files without a word of what went wrong."""
+
+    class Bad:
+        def __str__(self) -> str:
+            raise WriterError
+
+    fs.pipe_file("bucket/file.csv", b"good")
+    frame = pd.DataFrame({"a": ["fine"] * 100_000 + [Bad()]})
+    monkeypatch.setattr(fsspec.core, "url_to_fs", lambda url, **_: (fs, url.removeprefix("outlast://")))
+    monkeypatch.setattr(
+        fsspec, "open", lambda url, mode, **_: OpenFile(fs, url.removeprefix("outlast://"), mode)
+    )
+    with pytest.raises(WriterError):
+        frame.to_csv("outlast://bucket/file.csv")
+    assert fs.cat_file("bucket/file.csv") == b"good"
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "xz"])
+@pytest.mark.parametrize("mode", ["w", "wb"])
+def test_what_is_closed_is_written_also_while_an_older_error_is_handled(
+    fs: OutlastFileSystem, mode: str, compression: str | None
+) -> None:
+    text = "text" if "b" not in mode else b"text"
+    try:
+        raise WriterError
+    except WriterError:
+        with fs.open("bucket/one", mode, compression=compression) as file:
+            file.write(text)
+        with OpenFile(fs, "bucket/two", mode, compression=compression) as file:
+            file.write(text)
+    file = fs.open("bucket/three", mode, compression=compression)
+    try:
+        file.write(text)
+        raise WriterError
+    except WriterError:
+        file.close()  # on purpose: it may be the end of what there is to write
+    for name in ("one", "two", "three"):
+        with fs.open(f"bucket/{name}", mode.replace("w", "r"), compression=compression) as file:
+            assert file.read() == text
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+@pytest.mark.parametrize("mode", ["w", "wb"])
+@pytest.mark.parametrize("size", [10, 40 << 20])
+def test_a_file_that_is_forgotten_leaves_the_object_as_it_was(
+    fs: OutlastFileSystem, mode: str, size: int, compression: str | None
+) -> None:
+    fs.pipe_file("bucket/file", b"good")
+    file = fs.open("bucket/file", mode, compression=compression)
+    file.write("x" * size if mode == "w" else bytes(size))
+    with pytest.warns(RuntimeWarning, match="bucket/file was never closed"):
+        del file
+        gc.collect()
+    assert fs.cat_file("bucket/file") == b"good"
+
+
+def test_an_aborted_file_stays_so_at_the_end_of_a_transaction(fs: OutlastFileSystem) -> None:
+    fs.pipe_file("bucket/bad", b"good")
+    with fs.transaction:
+        with pytest.raises(WriterError):
+            written_badly(fs.open("bucket/bad", "wb"), "wb")
+        with fs.open("bucket/fine", "wb") as file:
+            file.write(b"fine")
+    assert fs.cat_file("bucket/bad") == b"good"
+    assert fs.cat_file("bucket/fine") == b"fine"
+
+
+def test_a_download_that_fails_leaves_the_file_as_it_was(
+    fs: OutlastFileSystem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fs.pipe_file("bucket/large", LARGE)
+    local = tmp_path / "local"
+    local.write_bytes(b"good")
+
+    class Failing(Callback):
+        def relative_update(self, inc: int = 1) -> None:
+            raise WriterError
+
+    with pytest.raises(WriterError):
+        fs.get_file("bucket/large", str(local), callback=Failing())
+    assert local.read_bytes() == b"good"
+    assert [path.name for path in tmp_path.iterdir()] == ["local"]
+    fs.get_file("bucket/large", str(local))
+    assert local.read_bytes() == LARGE
+
+
+# ---------------------------------------------------------------- names, and what is around
+
+
+def test_a_name_is_never_a_pattern(fs: OutlastFileSystem) -> None:
+    fs.pipe({f"bucket/{name}": b"x" for name in ("ab", "ac", "a*", "a[b]", "b")})
+    with pytest.raises(FileNotFoundError):
+        fs.rm_file("bucket/?")
+    fs.rm_file("bucket/a*")
+    assert fs.ls("bucket", detail=False) == ["bucket/a[b]", "bucket/ab", "bucket/ac", "bucket/b"]
+    fs.rm("bucket/a[b]")
+    assert fs.ls("bucket", detail=False) == ["bucket/ab", "bucket/ac", "bucket/b"]
+    fs.pipe_file("bucket/a?", b"x")
+    fs.rm([name for name in fs.find("bucket") if "?" in name])
+    assert fs.ls("bucket", detail=False) == ["bucket/ab", "bucket/ac", "bucket/b"]
+    fs.rm("bucket/a*")
+    assert fs.ls("bucket", detail=False) == ["bucket/b"]
+
+
+def test_another_folder_or_environment_is_another_store(
+    opened: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fsspec keeps file systems by their arguments, which do not say it all."""
+    monkeypatch.delenv("OUTLAST_CONFIG", raising=False)
+    made = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        made.append(fsspec.filesystem("outlast"))
+        assert fsspec.filesystem("outlast") is made[-1]
+    monkeypatch.setenv("OUTLAST_CONFIG", "other.toml")
+    made.append(fsspec.filesystem("outlast"))
+    monkeypatch.chdir(tmp_path)
+    for fs in made:
+        fs.ls("")
+        copy = pickle.loads(pickle.dumps(fs))
+        copy.ls("")
+        copy.close()
+        fs.close()
+    paths = [str(tmp_path / path) for path in ("one/outlast.toml", "two/outlast.toml", "two/other.toml")]
+    assert list(dict.fromkeys(event.split()[1] for event in opened)) == paths
+
+
+def test_a_second_loop_opens_the_store_anew(opened: list[str]) -> None:
+    fs = OutlastFileSystem("outlast.toml", asynchronous=True, skip_instance_cache=True)
+
+    async def use() -> None:
+        await fs._mkdir("bucket")
+        await fs._pipe_file("bucket/file", b"x")
+        assert await fs._cat_file("bucket/file") == b"x"
+
+    asyncio.run(use())
+    asyncio.run(use())
+    assert [event.split()[0] for event in opened].count("open") == 2
+
+
+def test_a_fork_is_refused_and_ends(fs: OutlastFileSystem, store: SyncStore) -> None:
+    """It has the loops of its parent, and no thread that runs them."""
+    fs.ls("")
+    child = os.fork()
+    if not child:
+        refused = 0
+        for use in (lambda: fs.ls(""), store.buckets):
+            try:
+                use()
+            except RuntimeError as error:
+                refused += "fork" in str(error)
+        store.close()
+        fs._closer()
+        os._exit(refused)
+    for _ in range(500):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            break
+        time.sleep(0.01)
+    else:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        pytest.fail("the fork hangs")
+    assert os.waitstatus_to_exitcode(status) == 2
+    assert store.buckets()

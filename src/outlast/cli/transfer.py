@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
 from outlast.base import limits
 from outlast.base.concurrency import offload
-from outlast.base.entropy import SystemEntropy
+from outlast.base.replacing import replacing
 from outlast.cli.address import Address
 from outlast.providers.protocol import Buffer
 
@@ -132,15 +132,8 @@ async def download_file(store: "Store", address: Address, path: Path, progress: 
     """Copy an object into a file, whole or not at all; its size in bytes."""
     async with store.get(address.bucket, address.key) as reading:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name[:100]}.{SystemEntropy().bytes(6).hex()}.part")
-        try:
-            with temporary.open("xb") as file:
-                size = await copy_out(reading, file, progress)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    return size
+        with replacing(path) as file:
+            return await copy_out(reading, file, progress)
 
 
 async def copy_out(reading: "Reading", file: BinaryIO, progress: Progress) -> int:

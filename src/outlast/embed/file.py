@@ -1,12 +1,17 @@
 """One object as a file: read by ranges through fsspec's caches, written in parts as the bytes come.
 
 A small file is one put. A larger one becomes a multipart upload with its second block, so that no more than
-two blocks are in memory; it appears whole when it is closed, or not at all. A file that is being read is one
-version of the object: if the object changes in between, reading on raises instead of mixing the two.
+two blocks are in memory; it appears whole when it is closed, or not at all: an error that ends the block in
+which it is written aborts it, and so does forgetting to close it. A file that is being read is one version of
+the object: if the object changes in between, reading on raises instead of mixing the two.
 """
 
+import asyncio
 import errno
-from types import TracebackType
+import os
+import sys
+import warnings
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
 from fsspec.asyn import sync
@@ -15,6 +20,7 @@ from fsspec.spec import AbstractBufferedFile
 from outlast.base.limits import extent_bytes_max, part_bytes_min, read_window_bytes
 from outlast.catalog.records import Condition, Version
 from outlast.embed.paths import os_errors, split_file
+from outlast.providers.protocol import Buffer
 
 if TYPE_CHECKING:
     from outlast.embed.filesystem import OutlastFileSystem
@@ -41,6 +47,9 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
         self._upload = ""
         self._parts: list[tuple[int, str]] = []
         self._last = b""
+        self._aborted = False
+        self._handled = sys.exc_info()[1]
+        self._process = os.getpid()
         super().__init__(
             fs, path, mode, block_size if mode == "rb" else max(block_size, part_bytes_min), **options
         )
@@ -94,29 +103,73 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
             await (await self.fs.store()).abort_upload(self._bucket, self._key, self._upload)
         self._upload, self._last = "", b""
 
+    def write(self, data: Buffer) -> int:
+        """Write more bytes; how many these were. What is written after an abort goes nowhere."""
+        if self._aborted:
+            return memoryview(data).nbytes
+        written: int = super().write(data)
+        return written
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Half a file is none: when the writer fails, what it wrote goes."""
-        if error is not None and self.writable():
-            self.forced = True  # for fsspec: there is nothing left to flush
-            self.discard()
+        if error is not None:
+            self.abort()
         self.close()
 
     def close(self) -> None:
         """Finish the file. What cannot be finished leaves nothing behind."""
+        if not self.closed and self.writable() and self._is_left_by_an_error():
+            self.abort()
         try:
             super().close()
         except BaseException:
-            self.discard()
+            self.abort()
             raise
+
+    def abort(self) -> None:
+        """Let what was written go; closing it then finishes nothing."""
+        if self.writable() and not self._aborted:
+            self._aborted = self.forced = True  # forced, for fsspec: there is nothing left to flush
+            self.discard()
+
+    def forget(self) -> None:
+        """Abort from wherever the garbage collector runs, without waiting."""
+        if self.closed or not self.writable() or self._aborted or self._process != os.getpid():
+            return
+        self._aborted = self.forced = True
+        # Not a ResourceWarning: nobody sees these, and somebody may have meant to write a file.
+        warnings.warn(f"{self.path} was never closed, so it is not written", RuntimeWarning, stacklevel=2)
+        if self._upload and self.fs.loop.is_running():
+            asyncio.run_coroutine_threadsafe(self._discard(), self.fs.loop)
+
+    def __del__(self) -> None:
+        """Half a file is none: who does not close it has not finished it."""
+        self.forget()
+        self.closed = True
 
     def commit(self) -> None:
         """Let the file appear, at the end of an fsspec transaction."""
-        with os_errors(self.path):
-            sync(self.fs.loop, self._commit)
+        if not self._aborted:
+            with os_errors(self.path):
+                sync(self.fs.loop, self._commit)
 
     def discard(self) -> None:
         """Let what was written go."""
         with os_errors(self.path):
             sync(self.fs.loop, self._discard)
+
+    def _is_left_by_an_error(self) -> bool:
+        """Whether a `with` is being left because of an error that came after the file was opened.
+
+        fsspec's `OpenFile`, pandas' handles and others close their files at the end of a block without saying
+        how the block ended. An error that was being handled when the file was opened is nobody's failure.
+        """
+        error = sys.exc_info()[1]
+        if error is None or error is self._handled:
+            return False
+        frame: FrameType | None = sys._getframe()
+        while frame is not None and frame.f_code.co_name != "__exit__":
+            frame = frame.f_back
+        return frame is not None

@@ -13,18 +13,24 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
+from glob import has_magic
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from fsspec.asyn import AsyncFileSystem, sync, sync_wrapper
 from fsspec.callbacks import DEFAULT_CALLBACK, Callback
+from fsspec.compression import compr
+from fsspec.core import get_compression
+from fsspec.spec import make_instance
 
 from outlast.assembly.opening import open_store
 from outlast.assembly.settings import CONFIG_NAME, load_settings
 from outlast.base.concurrency import offload
 from outlast.base.limits import delete_keys_max
+from outlast.base.replacing import replacing
 from outlast.catalog.records import Version
 from outlast.embed.file import ABSENT, OutlastFile
+from outlast.embed.layers import CompressedLayer, TextLayer
 from outlast.embed.paths import os_errors, split, split_file
 from outlast.embed.source import as_source
 from outlast.store import Store
@@ -33,6 +39,18 @@ Info: TypeAlias = dict[str, Any]
 """What fsspec knows of a file: `name`, `size`, `type`, and here `ETag` and `LastModified`."""
 
 close_timeout_s = 10.0
+text_options = ("encoding", "errors", "newline")
+
+
+class _Ambient:
+    """What the surroundings say of the store, as fsspec's cache of file systems is to tell them apart."""
+
+    def __get__(self, _: object, owner: type | None = None) -> tuple[str, str]:
+        try:
+            here = str(Path.cwd())
+        except FileNotFoundError:
+            here = ""  # it was deleted
+        return here, os.environ.get("OUTLAST_CONFIG", "")
 
 
 class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -40,6 +58,8 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
 
     protocol = "outlast"
     root_marker = ""
+    ambient = _Ambient()
+    _extra_tokenize_attributes = ("ambient",)
 
     def __init__(
         self,
@@ -48,15 +68,28 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         **options: Any,
     ) -> None:
         super().__init__(config=config, state_dir=state_dir, **options)
-        self._config = Path(config or os.environ.get("OUTLAST_CONFIG") or CONFIG_NAME)
-        self._state_dir = None if state_dir is None else Path(state_dir)
+        # Absolute: the store is opened later, and by then the program may be elsewhere.
+        self._config = Path(config or os.environ.get("OUTLAST_CONFIG") or CONFIG_NAME).absolute()
+        self._state_dir = None if state_dir is None else Path(state_dir).absolute()
         self._opening: asyncio.Task[Store] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To be opened again in another process, wherever that runs and whatever its environment says."""
+        options = {**self.storage_options, "config": str(self._config)}
+        if self._state_dir is not None:
+            options["state_dir"] = str(self._state_dir)
+        return make_instance, (type(self), (), options)
 
     # -- the store
 
     async def store(self) -> Store:
         """The store, open."""
-        if self._opening is None or _failed(self._opening):
+        # A loop that has ended (an earlier `asyncio.run`) has closed what was opened in it.
+        if (
+            self._opening is None
+            or _failed(self._opening)
+            or self._opening.get_loop() is not asyncio.get_running_loop()
+        ):
             self._opening = asyncio.ensure_future(self._open_store())
         return await asyncio.shield(self._opening)
 
@@ -64,16 +97,16 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         opening = open_store(load_settings(self._config), self._state_dir)
         store = await opening.__aenter__()
         if not self.asynchronous:
-            self._closer = weakref.finalize(self, _close_from_outside, self.loop, opening)
+            self._closer = weakref.finalize(self, _close_from_outside, self.loop, opening, os.getpid())
         self._opened = opening
         return store
 
     async def aclose(self) -> None:
         """Close the store; a later call opens it again."""
-        if self._opening is None:
+        opening, self._opening = self._opening, None
+        if opening is None or opening.get_loop() is not asyncio.get_running_loop():
             return
-        await self._opening
-        self._opening = None
+        await opening
         if not self.asynchronous:
             self._closer.detach()
         await self._opened.__aexit__(None, None, None)
@@ -191,7 +224,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         with os_errors(path):
             async with (await self.store()).get(bucket, key) as reading:
                 callback.set_size(reading.stop - reading.start)
-                with await offload(lambda: Path(lpath).open("wb")) as file:
+                with replacing(Path(lpath)) as file:
                     async for piece in reading:
                         await offload(file.write, piece)
                         callback.relative_update(len(piece))
@@ -225,6 +258,27 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
             await (await self.store()).put(bucket, key, as_source(file), condition=condition)
         callback.relative_update(size)
 
+    def open(
+        self,
+        path: str,
+        mode: str = "rb",
+        block_size: int | None = None,
+        cache_options: dict[str, Any] | None = None,
+        compression: str | None = None,
+        **options: Any,
+    ) -> Any:
+        """As fsspec's, but whoever fails to write text or compressed bytes leaves the object as it was."""
+        if "r" in mode or ("b" in mode and compression is None):
+            return super().open(path, mode, block_size, cache_options, compression, **options)
+        text = {name: options.pop(name) for name in text_options if name in options}
+        binary = mode.replace("t", "").replace("b", "") + "b"
+        target: OutlastFile = super().open(path, binary, block_size, cache_options, **options)
+        file: OutlastFile | CompressedLayer = target
+        kind = get_compression(path, compression)
+        if kind is not None:
+            file = CompressedLayer(compr[kind](target, mode=binary[0]), target)
+        return file if "b" in mode else TextLayer(file, target, **text)
+
     def _open(
         self,
         path: str,
@@ -246,6 +300,28 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
             await (await self.store()).copy(*split_file(source), *split_file(target))
 
     # -- removing, and buckets
+
+    async def _expand_path(
+        self,
+        path: str | list[str],
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        assume_literal: bool = False,
+    ) -> list[str]:
+        """A path is a pattern only if nothing has that very name; the names in a list are names."""
+        literal = (
+            assume_literal or not isinstance(path, str) or (has_magic(path) and await self._exists(path))
+        )
+        paths = [path] if isinstance(path, str) else path
+        expanded: list[str] = await super()._expand_path(paths, recursive, maxdepth, literal)
+        return expanded
+
+    async def _rm_file(self, path: str, **_: Any) -> None:
+        path = self._strip_protocol(path)
+        bucket, key = split_file(path)
+        with os_errors(path):
+            if not await (await self.store()).delete(bucket, key):
+                raise FileNotFoundError(path)
 
     async def _rm(self, path: str | list[str], recursive: bool = False, **options: Any) -> None:
         maxdepth = options.get("maxdepth")
@@ -308,10 +384,12 @@ def _failed(opening: "asyncio.Task[Store]") -> bool:
     return opening.done() and (opening.cancelled() or opening.exception() is not None)
 
 
-def _close_from_outside(loop: asyncio.AbstractEventLoop, opening: AbstractAsyncContextManager[Store]) -> None:
+def _close_from_outside(
+    loop: asyncio.AbstractEventLoop, opening: AbstractAsyncContextManager[Store], process: int
+) -> None:
     """Close a store whose filesystem is gone, from any thread, without waiting for ever at exit."""
-    if not loop.is_running():
-        return
+    if not loop.is_running() or process != os.getpid():
+        return  # a fork has the loop without the thread that it ran in, and the store is its parent's
     try:
         sync(loop, opening.__aexit__, None, None, None, timeout=close_timeout_s)
     except NotImplementedError:  # we are in that loop's own thread, which cannot wait for itself

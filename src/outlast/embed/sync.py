@@ -87,7 +87,9 @@ class SyncStore:
             raise
 
     def close(self) -> None:
-        """Close the store. No verb may be called afterwards."""
+        """Close the store. No verb may be called afterwards. In a fork this does nothing."""
+        if self._thread.is_of_parent:
+            return
         try:
             self._thread.run(_left(self._opening))
         finally:

@@ -1,6 +1,7 @@
 """An event loop in a thread of its own, for callers that have none: the bridge under the sync face."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -13,15 +14,25 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._process = os.getpid()
         # A daemon, so that a program that forgets to close the store can end all the same.
         self._thread = threading.Thread(target=self._loop.run_forever, name="outlast", daemon=True)
         self._thread.start()
 
+    @property
+    def is_of_parent(self) -> bool:
+        """Whether this process is a fork of the one that began the thread."""
+        return self._process != os.getpid()
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run `work` in the loop and wait for it; its result, or what it raises.
 
-        When the waiting is interrupted (Ctrl-C), the work is cancelled.
+        When the waiting is interrupted (Ctrl-C), the work is cancelled. Raises `RuntimeError` in a fork,
+        which has the loop without its thread.
         """
+        if self.is_of_parent:
+            work.close()
+            raise RuntimeError("the store was opened before this process was forked: open it again in here")
         assert threading.current_thread() is not self._thread, "the loop would wait for itself"
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:

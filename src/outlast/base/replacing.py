@@ -1,0 +1,33 @@
+"""Writing a local file whole or not at all."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from outlast.base.entropy import SystemEntropy
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when the block ends, and vanishes if the block raises.
+
+    It lies beside `path`, under a name whose length does not depend on it: a name may be as long as the file
+    system allows. Links are followed, modes kept. What is no file (`/dev/null`, a pipe) is written as it is.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            yield file
+        return
+    draft = target.with_name(f".{SystemEntropy().bytes(12).hex()}.part")
+    try:
+        with draft.open("xb") as file:
+            yield file
+        if target.exists():
+            shutil.copymode(target, draft)
+        draft.replace(target)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
