@@ -8,7 +8,8 @@ From Python:
     with outlast.open_sync("outlast.toml") as store:
         store.put("bucket", "key", b"content")
 
-and, through fsspec, any path `outlast://bucket/key` in pandas, pyarrow or DuckDB.
+and, through fsspec, any path `outlast://bucket/key` in pandas, pyarrow or DuckDB. What these raise is here
+(`outlast.NoSuchKey`), or an `OSError` from fsspec; `outlast.base.errors` draws the tree.
 
 The packages follow the data, and imports go one way, downward:
 
@@ -26,6 +27,33 @@ The packages follow the data, and imports go one way, downward:
 
 from typing import TYPE_CHECKING
 
+from outlast.base.errors import (
+    AccessKeyExists,
+    BadBucketName,
+    BucketExists,
+    BucketNotEmpty,
+    ConfigError,
+    EntityTooLarge,
+    InvalidPart,
+    InvalidPartOrder,
+    KeyTooLong,
+    LocalStateCorrupt,
+    NoSuchAccessKey,
+    NoSuchBucket,
+    NoSuchKey,
+    NoSuchUpload,
+    OutlastError,
+    PartTooSmall,
+    PreconditionFailed,
+    ReadExpired,
+    StoreBusy,
+    StoreCorrupt,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+    WriteExpired,
+    WriteLost,
+)
 from outlast.base.version import __version__
 
 if TYPE_CHECKING:
@@ -35,7 +63,36 @@ if TYPE_CHECKING:
     from outlast.embed.sync import SyncStore
     from outlast.store import Store
 
-__all__ = ["__version__", "open", "open_sync"]
+__all__ = [
+    "AccessKeyExists",
+    "BadBucketName",
+    "BucketExists",
+    "BucketNotEmpty",
+    "ConfigError",
+    "EntityTooLarge",
+    "InvalidPart",
+    "InvalidPartOrder",
+    "KeyTooLong",
+    "LocalStateCorrupt",
+    "NoSuchAccessKey",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "NoSuchUpload",
+    "OutlastError",
+    "PartTooSmall",
+    "PreconditionFailed",
+    "ReadExpired",
+    "StoreBusy",
+    "StoreCorrupt",
+    "StoreError",
+    "StoreFull",
+    "StoreUnavailable",
+    "WriteExpired",
+    "WriteLost",
+    "__version__",
+    "open",
+    "open_sync",
+]
 
 # What these need is imported when they are called: `import outlast` comes before every module of ours.
 

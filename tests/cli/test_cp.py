@@ -145,6 +145,24 @@ def test_an_object_of_parts_is_recognised_too(
     assert bucket.json("cp", "-r", str(tmp_path / "in"), "outlast://bucket/in")["already_there"] == 1
 
 
+@pytest.mark.parametrize("name", ["雪" * 80, "x" * 255])
+def test_a_long_name_comes_back(bucket: Any, tmp_path: Path, name: str) -> None:
+    """File systems count bytes, and a draft beside the file must not need more of them."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(b"x")
+    bucket.ok("cp", "-r", str(tmp_path / "in"), "outlast://bucket/")
+    bucket.ok("cp", "-r", "outlast://bucket/", str(tmp_path / "out"))
+    assert tree(tmp_path / "out") == {name: b"x"}
+
+
+def test_what_is_no_file_is_not_replaced_by_one(bucket: Any, tmp_path: Path) -> None:
+    bucket.ok("cp", "-", "outlast://bucket/key", input=b"x")
+    (tmp_path / "null").symlink_to("/dev/null")
+    bucket.ok("cp", "outlast://bucket/key", str(tmp_path / "null"))
+    assert Path("/dev/null").is_char_device()
+    assert (tmp_path / "null").is_symlink()
+
+
 def test_a_dry_run_says_what_would_be_copied_and_copies_nothing(bucket: Any, tmp_path: Path) -> None:
     source = fill(tmp_path / "in")
     (source / "small.txt").write_bytes(b"small")

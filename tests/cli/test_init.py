@@ -170,6 +170,19 @@ def test_one_place_under_two_names_is_refused(empty: Any) -> None:
     assert "the same place" in empty.fails("init", *arguments)
 
 
+def test_a_place_within_another_is_refused(empty: Any) -> None:
+    """They are no two places: who loses the outer one loses both."""
+    inner = ("--provider", f"c={empty.folder}/a/inner")
+    assert "c lies in the place of a" in empty.fails("init", *providers(empty.folder, "a", "b"), *inner)
+    assert "c lies in the place of a" in empty.fails("init", *inner, *providers(empty.folder, "a", "b"))
+    (empty.folder / "link").symlink_to(empty.folder / "a")
+    linked = ("--provider", f"c={empty.folder}/link/inner")
+    assert "c lies in the place of a" in empty.fails("init", *providers(empty.folder, "a", "b"), *linked)
+    linked = ("--provider", f"c={empty.folder}/link")
+    assert "the same place" in empty.fails("init", *providers(empty.folder, "a", "b"), *linked)
+    empty.ok("init", *providers(empty.folder, "a", "b", "ab"))
+
+
 def test_a_provider_that_cannot_be_written_is_named(empty: Any) -> None:
     (empty.folder / "c").write_text("a file, not a directory")
     said = empty.fails("init", *providers(empty.folder, "a", "b", "c"))

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import outlast
 from outlast.base.errors import BucketExists, NoSuchKey, PreconditionFailed
 from outlast.catalog.records import Attributes, Condition
 from outlast.embed.sync import SyncStore, open_sync
@@ -114,3 +115,20 @@ def test_threads_may_share_it(store: SyncStore) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(work, range(32))) == [b"%d" % number for number in range(32)]
+
+
+def test_every_verb_says_what_it_does_and_raises() -> None:
+    for name, verb in vars(SyncStore).items():
+        if callable(verb) and not name.startswith("_"):
+            assert verb.__doc__, name
+
+
+def test_what_a_caller_may_meet_is_exported() -> None:
+    def below(kind: type[Exception]) -> Iterator[type[Exception]]:
+        yield kind
+        for one in kind.__subclasses__():
+            yield from below(one)
+
+    for kind in (*below(outlast.StoreError), outlast.OutlastError, outlast.ConfigError):
+        assert getattr(outlast, kind.__name__) is kind
+        assert kind.__name__ in outlast.__all__

@@ -106,12 +106,24 @@ def _check_names(urls: Mapping[str, str]) -> None:
     for name, url in urls.items():
         check_provider_name(name)
         place = parse_url(name, url).place
-        if place in places:
-            raise ConfigError(
-                f"{places[place]} and {name} are the same place: {place}",
-                "each provider needs a place of its own; one place twice survives nothing",
-            )
+        for other, its_name in places.items():
+            if other == place:
+                raise ConfigError(
+                    f"{its_name} and {name} are the same place: {place}",
+                    "each provider needs a place of its own; one place twice survives nothing",
+                )
+            if inner := _inner((other, its_name), (place, name)):
+                raise ConfigError(
+                    inner, "each provider needs a place of its own, that is lost without the others"
+                )
         places[place] = name
+
+
+def _inner(*named: tuple[str, str]) -> str:
+    """What to say of two places, of which one lies in the other; "" if none does."""
+    (outer, outer_name), (inner, inner_name) = sorted(named)
+    lies_in = inner.startswith(outer.rstrip("/") + "/")
+    return f"{inner_name} lies in the place of {outer_name}: {inner}" if lies_in else ""
 
 
 async def _check_usable(providers: Sequence[Provider], urls: Mapping[str, str]) -> None:

@@ -106,15 +106,19 @@ class SyncStore:
     # -- buckets
 
     def create_bucket(self, name: str) -> None:
+        """Make a bucket. Raises `BadBucketName`, `BucketExists`."""
         self._thread.run(self._store.create_bucket(name))
 
     def delete_bucket(self, name: str) -> None:
+        """Delete an empty bucket. Raises `NoSuchBucket`, `BucketNotEmpty`."""
         self._thread.run(self._store.delete_bucket(name))
 
     def bucket(self, name: str) -> Bucket:
+        """The bucket of that name. Raises `NoSuchBucket`."""
         return self._thread.run(self._store.bucket(name))
 
     def buckets(self) -> list[Bucket]:
+        """All buckets, by name."""
         return self._thread.run(self._store.buckets())
 
     # -- objects
@@ -128,20 +132,32 @@ class SyncStore:
         *,
         condition: Condition | None = None,
     ) -> Version:
+        """Write an object: bytes, a file open for reading in binary, or pieces of any size.
+
+        Raises `NoSuchBucket`, `KeyTooLong`, `EntityTooLarge`, `PreconditionFailed`, what the content raises.
+        """
         return self._thread.run(
             self._store.put(bucket, key, as_source(content), attributes, condition=condition)
         )
 
     def head(self, bucket: str, key: str) -> Version:
+        """The newest version. Raises `NoSuchBucket`, `NoSuchKey`."""
         return self._thread.run(self._store.head(bucket, key))
 
     def get(self, bucket: str, key: str, span: tuple[int, int] | None = None) -> SyncReading:
+        """The newest version's bytes: all, or those in `span` ([start, stop)).
+
+        Close the reading, or use it in a `with`. Raises `NoSuchBucket`, `NoSuchKey`, `StoreCorrupt`,
+        `StoreBusy`; reading on may raise `ReadExpired`.
+        """
         return SyncReading(self._thread.run(_opened(self._store.get(bucket, key, span))), self._thread)
 
     def delete(self, bucket: str, key: str, condition: Condition | None = None) -> bool:
+        """Whether there was one. Raises `NoSuchBucket`; conditional: `PreconditionFailed`, `NoSuchKey`."""
         return self._thread.run(self._store.delete(bucket, key, condition))
 
     def delete_many(self, bucket: str, keys: Sequence[str]) -> int:
+        """How many of them there were. Raises `NoSuchBucket`."""
         return self._thread.run(self._store.delete_many(bucket, keys))
 
     def copy(
@@ -154,6 +170,10 @@ class SyncStore:
         *,
         condition: Condition | None = None,
     ) -> Version:
+        """Copy an object without moving its bytes; `attributes` None: with the source's.
+
+        Raises `NoSuchBucket`, `NoSuchKey`, `KeyTooLong`, `PreconditionFailed`.
+        """
         return self._thread.run(
             self._store.copy(source_bucket, source_key, bucket, key, attributes, condition=condition)
         )
@@ -161,14 +181,20 @@ class SyncStore:
     def list(
         self, bucket: str, prefix: str = "", delimiter: str = "", start_after: str = "", limit: int = 1000
     ) -> Listing:
+        """A page of keys and common prefixes after `start_after`, in UTF-8 order; `next` is where it goes on.
+
+        Raises `NoSuchBucket`.
+        """
         return self._thread.run(self._store.list(bucket, prefix, delimiter, start_after, limit))
 
     # -- multipart
 
     def create_upload(self, bucket: str, key: str, attributes: Attributes = no_attributes) -> str:
+        """Begin a multipart upload; its id. Raises `NoSuchBucket`, `KeyTooLong`."""
         return self._thread.run(self._store.create_upload(bucket, key, attributes))
 
     def put_part(self, bucket: str, key: str, upload: str, number: int, content: SyncSource) -> str:
+        """Write a part, numbered from 1; its ETag. Raises `NoSuchUpload`, `EntityTooLarge`."""
         return self._thread.run(self._store.put_part(bucket, key, upload, number, as_source(content)))
 
     def complete_upload(
@@ -180,20 +206,28 @@ class SyncStore:
         *,
         condition: Condition | None = None,
     ) -> Version:
+        """Make an object of the parts, given as (number, ETag) in ascending order.
+
+        Raises `NoSuchUpload`, `InvalidPart`, `InvalidPartOrder`, `PartTooSmall`, `PreconditionFailed`.
+        """
         return self._thread.run(self._store.complete_upload(bucket, key, upload, parts, condition=condition))
 
     def abort_upload(self, bucket: str, key: str, upload: str) -> None:
+        """Give an upload up, with all of its parts. Raises `NoSuchUpload`."""
         self._thread.run(self._store.abort_upload(bucket, key, upload))
 
     # -- access keys and state
 
     def create_access_key(self, name: str, bucket: str = "", read_only: bool = False) -> AccessKey:
+        """Make an S3 access key, for one bucket or ("") for all. Raises `AccessKeyExists`."""
         return self._thread.run(self._store.create_access_key(name, bucket, read_only))
 
     def delete_access_key(self, name: str) -> None:
+        """Delete an access key. Raises `NoSuchAccessKey`."""
         self._thread.run(self._store.delete_access_key(name))
 
     def status(self) -> Status:
+        """How the store and each provider are."""
         return self._thread.run(self._store.status())
 
 

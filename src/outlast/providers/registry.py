@@ -258,6 +258,7 @@ _schemes = {
         lambda name, parts, _: f"file://{quote(str(_path(name, parts)))}",
         lambda name, *_: _guess_here(name, "disk"),
         _open_disk,
+        place=lambda name, parts, _: f"file://{quote(str(_path(name, parts).resolve()))}",
     ),
     "memory": _Scheme(
         lambda name, parts, _: f"memory://{_label(name, parts)}",
