@@ -2,12 +2,13 @@
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from outlast.cli import transfer
+from outlast.cli import progress, transfer
 
 MIB = 1 << 20
 
@@ -213,3 +214,37 @@ def test_a_missing_bucket_ends_the_copy_at_once(shell: Any, tmp_path: Path) -> N
 def test_a_file_given_as_a_folder_is_told(bucket: Any, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert "not a folder" in bucket.fails("cp", "-r", str(tmp_path / "file"), "outlast://bucket/")
+
+
+# ---------------------------------------------------------------- how far it is
+
+
+def test_a_copy_shows_how_far_it_is_of_what(
+    bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    source = fill(tmp_path / "in")
+
+    def shown(*arguments: str) -> str:
+        said = bucket.run("cp", *arguments, terminal=True).stderr
+        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", said)
+
+    assert "4 of 4 files" in (up := shown("-r", str(source), "outlast://bucket/in"))
+    assert "3.0/3.0 MiB" in up
+    assert "left" in up
+    assert "4 of 4 files" in shown("-r", "outlast://bucket/in", str(tmp_path / "out"))
+    assert "3.0/3.0 MiB" in shown("-r", "outlast://bucket/in", str(tmp_path / "out")), "spared, all of it"
+    (tmp_path / "one").write_bytes(bytes(2 * MIB))
+    assert "2.0/2.0 MiB" in shown(str(tmp_path / "one"), "outlast://bucket/one")
+    assert "2.0/2.0 MiB" in shown("outlast://bucket/one", str(tmp_path / "two"))
+    assert (
+        "files" not in bucket.run("cp", "outlast://bucket/one", "-", terminal=True).stderr.split("copied")[0]
+    )
+
+
+def test_waiting_is_told(bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, here: everything takes longer than no time at all."""
+    monkeypatch.setattr(progress, "slow_s", 0.0)
+    assert "waiting for providers that are slow to answer" in bucket.run("ls", terminal=True).stderr
+    assert bucket.run("ls").stderr == "", "a script has no use for that"

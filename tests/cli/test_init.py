@@ -1,6 +1,7 @@
 """`outlast init`: makes a store, or says why not and leaves nothing behind."""
 
 import json
+import re
 import stat
 import tomllib
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from outlast.cli import progress
 from outlast.testing.servers import webdav
 from outlast.testing.servers.process import Server
 
@@ -165,6 +167,16 @@ def test_a_wrong_password_can_be_mended_and_init_repeated(
     empty.ok("init", *first, f"-pc={url}/b?operator=C&{right}")
 
 
+def test_a_place_that_does_not_answer_is_named_while_it_is_waited_for(
+    empty: Any, webdav_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "slow_s", 0.01)
+    monkeypatch.setenv(webdav.password_variable, webdav.password)
+    url = f"{webdav_server.url}?operator=slow&user={webdav.user}&password_env={webdav.password_variable}"
+    said = empty.run("init", *providers(empty.folder, "a", "b", "c"), f"-pslow={url}").stderr
+    assert re.search("^waiting for .*slow$", said, re.MULTILINE)
+
+
 def test_one_place_under_two_names_is_refused(empty: Any) -> None:
     arguments = [*providers(empty.folder, "a", "b"), "--provider", f"c={empty.folder}/b/"]
     assert "the same place" in empty.fails("init", *arguments)
@@ -173,11 +185,11 @@ def test_one_place_under_two_names_is_refused(empty: Any) -> None:
 def test_a_place_within_another_is_refused(empty: Any) -> None:
     """They are no two places: who loses the outer one loses both."""
     inner = ("--provider", f"c={empty.folder}/a/inner")
-    assert "c lies in the place of a" in empty.fails("init", *providers(empty.folder, "a", "b"), *inner)
-    assert "c lies in the place of a" in empty.fails("init", *inner, *providers(empty.folder, "a", "b"))
+    assert "c is within the place of a" in empty.fails("init", *providers(empty.folder, "a", "b"), *inner)
+    assert "c is within the place of a" in empty.fails("init", *inner, *providers(empty.folder, "a", "b"))
     (empty.folder / "link").symlink_to(empty.folder / "a")
     linked = ("--provider", f"c={empty.folder}/link/inner")
-    assert "c lies in the place of a" in empty.fails("init", *providers(empty.folder, "a", "b"), *linked)
+    assert "c is within the place of a" in empty.fails("init", *providers(empty.folder, "a", "b"), *linked)
     linked = ("--provider", f"c={empty.folder}/link")
     assert "the same place" in empty.fails("init", *providers(empty.folder, "a", "b"), *linked)
     empty.ok("init", *providers(empty.folder, "a", "b", "ab"))

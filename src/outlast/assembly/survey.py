@@ -5,8 +5,9 @@ one place would take each other's objects for damage, and a folder named by mist
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from outlast.assembly.settings import check_provider_name
@@ -19,6 +20,8 @@ from outlast.providers.marker import Damaged, read_marker
 from outlast.providers.protocol import Provider
 from outlast.providers.registry import Location, open_provider, parse_url, prepare
 from outlast.providers.trouble import of_error
+
+T = TypeVar("T")
 
 incarnation_bytes = 16
 
@@ -72,20 +75,27 @@ def whole_url(location: Location) -> str:
     return f"{location.url}?{options}" if options else location.url
 
 
-async def survey(urls: Mapping[str, str], clock: Clock, entropy: Entropy) -> list[Surveyed]:
+async def survey(
+    urls: Mapping[str, str], clock: Clock, entropy: Entropy, waiting: set[str] | None = None
+) -> list[Surveyed]:
     """Open and probe every provider, all at once. Raises `ConfigError`; then none stays open.
 
-    Nothing is written anywhere before every one of them is known to be there, and nobody's.
+    `waiting` has at any time the names of those that are being waited for. Nothing is written anywhere before
+    every place is known to be there and to belong to no store.
     """
     _check_names(urls)
     providers: list[Provider] = []
     try:
         for name, url in urls.items():
             providers.append(open_provider(name, url, clock, entropy))
-        await _check_usable(providers, urls)
+        waiting = set() if waiting is None else waiting
+        await _check_usable(providers, urls, waiting)
         # Unlike `gather`, a group waits for all of them when it is cancelled.
         async with asyncio.TaskGroup() as probes:
-            found = [probes.create_task(probe(provider, entropy)) for provider in providers]
+            found = [
+                probes.create_task(_named_while(waiting, provider.name, probe(provider, entropy)))
+                for provider in providers
+            ]
     except BaseException:
         await close_all(providers)
         raise
@@ -120,15 +130,27 @@ def _check_names(urls: Mapping[str, str]) -> None:
 
 
 def _inner(*named: tuple[str, str]) -> str:
-    """What to say of two places, of which one lies in the other; "" if none does."""
+    """The message about two places of which one is within the other; "" if none is."""
     (outer, outer_name), (inner, inner_name) = sorted(named)
-    lies_in = inner.startswith(outer.rstrip("/") + "/")
-    return f"{inner_name} lies in the place of {outer_name}: {inner}" if lies_in else ""
+    within = inner.startswith(outer.rstrip("/") + "/")
+    return f"{inner_name} is within the place of {outer_name}: {inner}" if within else ""
 
 
-async def _check_usable(providers: Sequence[Provider], urls: Mapping[str, str]) -> None:
+async def _named_while(waiting: set[str], name: str, work: Awaitable[T]) -> T:
+    """Do the work, with its provider's name among those that are waited for."""
+    waiting.add(name)
+    try:
+        return await work
+    finally:
+        waiting.discard(name)
+
+
+async def _check_usable(providers: Sequence[Provider], urls: Mapping[str, str], waiting: set[str]) -> None:
     """Raise `ConfigError` with all that stands against these places, and delete what killed probes left."""
-    outcomes = await asyncio.gather(*(_look(provider, urls[provider.name]) for provider in providers))
+    looks = (
+        _named_while(waiting, provider.name, _look(provider, urls[provider.name])) for provider in providers
+    )
+    outcomes = await asyncio.gather(*looks)
     refused = [outcome for outcome in outcomes if isinstance(outcome, ConfigError)]
     if refused:
         remedies = dict.fromkeys(error.remedy for error in refused)

@@ -13,8 +13,9 @@ from outlast.base.entropy import SystemEntropy
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when the block ends, and vanishes if the block raises.
 
-    It lies beside `path`, under a name whose length does not depend on it: a name may be as long as the file
-    system allows. Links are followed, modes kept. What is no file (`/dev/null`, a pipe) is written as it is.
+    Until then it has another name in the same folder, whose length does not depend on `path`, which may be as
+    long as the file system allows. Links are followed, modes kept. What is no file (`/dev/null`, a pipe) is
+    written as it is.
     """
     target = path.resolve()
     if target.exists() and not target.is_file():

@@ -34,7 +34,8 @@ def cp(
         bool, Option("--recursive", "-r", help="A whole folder, but for what is there already.")
     ] = False,
     dry_run: Annotated[
-        bool, Option("--dry-run", "-n", help="Only say what would be copied; with --recursive.")
+        bool,
+        Option("--dry-run", "-n", help="Print what would be copied, and copy nothing."),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
@@ -49,7 +50,7 @@ def cp(
 
     async def work() -> int:
         async with store_at(config, state_dir) as store:
-            with shown(tally, quiet=json or "-" in (source, target)):
+            with shown(tally, quiet=json or dry_run or target == "-"):
                 await _copy(store, source, target, recursive, tally)
         _report(tally, json)
         return FAILED if tally.failures else 0
@@ -105,8 +106,9 @@ async def _upload(
         if named:
             check_unicode(path.name)
         key = target.key + path.name if named else target.key
+        tally.expect(1, path.stat().st_size)
         await transfer.upload_file(store, path, Address(target.bucket, key), tally.move)
-    tally.copied += 1
+    tally.finish()
 
 
 async def _download(
@@ -121,8 +123,8 @@ async def _download(
             await transfer.copy_out(reading, sys.stdout.buffer, tally.move)
     else:
         into = path / source.key.rsplit("/", 1)[-1] if path.is_dir() or target.endswith("/") else path
-        await transfer.download_file(store, source, into, tally.move)
-    tally.copied += 1
+        await transfer.download_file(store, source, into, tally.move, tally.expect)
+    tally.finish()
 
 
 def _report(tally: TransferTally, json: bool) -> None:

@@ -7,10 +7,11 @@ work ends the copy, because the next file would fare no better.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from outlast.base.concurrency import offload
 from outlast.base.errors import NoSuchBucket, NoSuchKey, StoreError, StoreUnavailable
 from outlast.cli import transfer
 from outlast.cli.address import Address, as_folder, inside
@@ -34,16 +35,20 @@ async def upload_folder(store: "Store", folder: Path, target: Address, tally: Tr
         address = Address(target.bucket, prefix + path.relative_to(folder).as_posix())
         known = there.get(address.key)
         if known and await transfer.same_content(store, path, address, *known):
-            tally.spared += 1
+            tally.spare(known[0])
             return
         if tally.dry_run:
             tally.rehearse(f"{path} to {address}", path.stat().st_size)
             return
         await transfer.upload_file(store, path, address, tally.move)
-        tally.copied += 1
+        tally.finish()
+
+    files = list(_files_below(folder, tally))
+    if tally.display is not None:
+        tally.expect(len(files), await offload(_size_of, files))
 
     async def jobs() -> AsyncIterator[tuple[str, Awaitable[None]]]:
-        for path in _files_below(folder, tally):
+        for path in files:
             yield str(path), one(path)
 
     await _each(jobs(), tally)
@@ -65,6 +70,17 @@ def _files_below(folder: Path, tally: TransferTally) -> Iterator[Path]:
                 tally.fail(str(path), "is no file (a socket, a device or a link to nothing)")
 
 
+def _size_of(files: Sequence[Path]) -> int:
+    """The sum of the sizes; a file that cannot be read counts nothing here and fails when its turn comes."""
+    size = 0
+    for path in files:
+        try:
+            size += path.stat().st_size
+        except OSError:
+            continue
+    return size
+
+
 async def download_folder(store: "Store", source: Address, folder: Path, tally: TransferTally) -> None:
     """Copy the objects whose keys begin with `source` (as a folder) below `folder`, and nowhere else."""
     prefix = as_folder(source.key)
@@ -72,13 +88,17 @@ async def download_folder(store: "Store", source: Address, folder: Path, tally: 
     async def one(key: str, size: int, etag: str) -> None:
         address, path = Address(source.bucket, key), folder / key.removeprefix(prefix)
         if await transfer.same_content(store, path, address, size, etag):
-            tally.spared += 1
+            tally.spare(size)
             return
         if tally.dry_run:
             tally.rehearse(f"{address} to {path}", size)
             return
         await transfer.download_file(store, address, path, tally.move)
-        tally.copied += 1
+        tally.finish()
+
+    if tally.display is not None:
+        sizes = [entry.size async for entry in entries(store, source.bucket, prefix)]
+        tally.expect(len(sizes), sum(sizes))
 
     async def jobs() -> AsyncIterator[tuple[str, Awaitable[None]]]:
         there = not prefix

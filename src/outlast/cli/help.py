@@ -51,7 +51,7 @@ def flags_text(one: Parameter) -> str:
 
 
 def default_text(one: Parameter) -> str:
-    """The default in words; "" if there is none to tell of."""
+    """The default in words; "" if there is none."""
     assert isinstance(one.told, Option)
     if one.told.show_default:
         return one.told.show_default

@@ -19,6 +19,7 @@ from outlast.base.errors import ConfigError
 from outlast.cli.declare import Option, UsageError
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json
 from outlast.cli.output import print_json, print_line, print_table
+from outlast.cli.progress import told_while_slow
 from outlast.cli.session import run
 from outlast.coding.keys import MasterKey
 from outlast.placement.members import Acknowledge, DomainKind, Policy
@@ -68,7 +69,11 @@ def init(
     async def work() -> None:
         clock, entropy = SystemClock(), SystemEntropy()
         _refuse_memory(urls)
-        surveyed = await survey(urls, clock, entropy)
+        waiting: set[str] = set()
+        with told_while_slow(
+            lambda: f"waiting for {', '.join(sorted(waiting)) or 'the providers'}", quiet=json
+        ):
+            surveyed = await survey(urls, clock, entropy, waiting)
         try:
             plan = plan_store(surveyed, Policy(tolerate, domain, acknowledge), entropy)
             if not json:

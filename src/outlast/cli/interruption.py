@@ -1,7 +1,7 @@
 """SIGINT, SIGTERM and SIGHUP: the first ends a command in good order, the second at once.
 
-In good order: what is under way is cancelled and takes back what it left half done, the store is closed, and
-a word says what was done until then. A verb that ends otherwise (`serve`, `drill`) takes the signals itself.
+In good order: what is in progress is cancelled and takes back what it left half done, the store is closed,
+and a line says what was done until then. A verb that ends otherwise (`serve`, `drill`) calls `heed`.
 """
 
 import asyncio

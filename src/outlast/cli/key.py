@@ -17,8 +17,8 @@ Name = Annotated[str, Argument(help="The key's name, for you to know it by.")]
 
 def create(
     name: Name,
-    bucket: Annotated[str, Option(help="Only this bucket, which must exist, may be used.")] = "",
-    read_only: Annotated[bool, Option("--read-only", help="Only reading is allowed.")] = False,
+    bucket: Annotated[str, Option(help="Allow this bucket, which must exist, and no other.")] = "",
+    read_only: Annotated[bool, Option("--read-only", help="Allow reading and nothing else.")] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,

@@ -86,7 +86,7 @@ BAD_DAYS: dict[str, Command | Group] = {
     ),
     "repair": Command("repair:repair", "Restore what providers lost."),
     "collect": Command("collect:collect", "Free the space of what was deleted or overwritten."),
-    "what-if": Command("what_if:what_if", "Tell what would stop if something failed."),
+    "what-if": Command("what_if:what_if", "Show what would stop if something failed."),
     "report": Command("report:report", "Report what a bad day does to the store."),
     "drill": Command("drill:drill", "Make providers fail on purpose, and see what happens."),
     "simulate": Command("simulate:simulate", "Simulate years of outages."),
@@ -116,7 +116,7 @@ def run_command(words: Sequence[str]) -> int:
 
 
 def _survive_any_name() -> None:
-    """A file's name need not be UTF-8; what is said of it must come out all the same."""
+    """Print the names of files that are not UTF-8 with their bytes escaped, rather than fail."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -160,7 +160,7 @@ def _find(first: str, rest: list[str]) -> tuple[str, Command | Group, list[str]]
 
 
 def _meant(word: str, known: Mapping[str, object]) -> str:
-    from difflib import get_close_matches  # here: nobody waits for it but who mistyped
+    from difflib import get_close_matches  # here: few commands are mistyped
 
     near = get_close_matches(word, known, 1)
     return f"; is {near[0]} meant?" if near else ""

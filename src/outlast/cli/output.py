@@ -13,13 +13,13 @@ from outlast.base.errors import ConfigError, OutlastError
 from outlast.base.figures import bytes_text as bytes_text
 from outlast.base.figures import count_text as count_text
 
-# What drives a terminal rather than being shown: control characters but for ends of lines and tabs, and what
+# What drives a terminal rather than being shown: control characters except ends of lines and tabs, and what
 # turns the direction of writing.
 _control = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str, escape: str = "\\x{:02x}") -> str:
-    """The text with what would drive the terminal written as `\\x1b`: names come from whoever may write."""
+    """The text with what would drive the terminal written as `\\x1b`: anyone who may write chooses names."""
     return _control.sub(lambda found: escape.format(ord(found[0])), text)
 
 

@@ -72,7 +72,7 @@ def _take_options(
 
 def _known(options: Mapping[str, Parameter], flag: str) -> Parameter:
     if flag not in options:
-        from difflib import get_close_matches  # here: nobody waits for it but who mistyped
+        from difflib import get_close_matches  # here: few commands are mistyped
 
         near = get_close_matches(flag, options, 1)
         raise UsageError(f"there is no option {flag}" + (f"; is {near[0]} meant?" if near else ""))

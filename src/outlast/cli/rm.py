@@ -1,8 +1,8 @@
 """`outlast rm`: delete an object, or with -r a whole folder.
 
 A folder is the object of that name, if there is one, and all whose keys go on with a `/` after it:
-`rm -r a/b` deletes `a/b` and `a/b/c`, and not `a/bc`. Before it empties a whole bucket it asks; where nobody
-can answer, it wants `--yes`.
+`rm -r a/b` deletes `a/b` and `a/b/c`, and not `a/bc`. Before it empties a whole bucket it asks; without
+a terminal it requires `--yes`.
 """
 
 import sys
@@ -30,7 +30,9 @@ def rm(
         bool, Option("--recursive", "-r", help="The object and everything below it, as a folder.")
     ] = False,
     yes: Annotated[bool, Option("--yes", "-y", help="Do not ask before a whole bucket is emptied.")] = False,
-    dry_run: Annotated[bool, Option("--dry-run", "-n", help="Only say what would be deleted.")] = False,
+    dry_run: Annotated[
+        bool, Option("--dry-run", "-n", help="Print what would be deleted, and delete nothing.")
+    ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,

@@ -8,7 +8,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -16,6 +16,7 @@ from outlast.base.errors import OutlastError
 from outlast.cli import FAILED
 from outlast.cli.interruption import Interrupted, interruptible
 from outlast.cli.output import print_error, print_problem
+from outlast.cli.progress import told_while_slow
 
 if TYPE_CHECKING:
     from outlast.store import Store
@@ -62,7 +63,7 @@ def _leave(status: int) -> NoReturn:
         try:
             stream.flush()
         except OSError:
-            pass  # the terminal has gone
+            pass  # the terminal is closed
     os._exit(status)
 
 
@@ -78,5 +79,9 @@ async def store_at(config: Path, state_dir: Path | None) -> AsyncIterator["Store
     from outlast.assembly.opening import open_store
     from outlast.assembly.settings import load_settings
 
-    async with open_store(load_settings(config), state_dir) as store:
+    async with AsyncExitStack() as opened:
+        with told_while_slow(
+            lambda: "waiting for providers that are slow to answer", not sys.stderr.isatty()
+        ):
+            store = await opened.enter_async_context(open_store(load_settings(config), state_dir))
         yield store

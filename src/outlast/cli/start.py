@@ -1,4 +1,4 @@
-"""The program's first module: whoever interrupts the loading of the others sees a word, and no traceback."""
+"""The program's first module: an interrupt while the others are loaded prints one line, and no traceback."""
 
 import os
 import signal

@@ -128,9 +128,16 @@ async def _chunks(file: BinaryIO, progress: Progress) -> AsyncIterator[Buffer]:
         yield chunk
 
 
-async def download_file(store: "Store", address: Address, path: Path, progress: Progress) -> int:
-    """Copy an object into a file, whole or not at all; its size in bytes."""
+async def download_file(
+    store: "Store",
+    address: Address,
+    path: Path,
+    progress: Progress,
+    expect: Callable[[int, int], None] = lambda files, size: None,
+) -> int:
+    """Copy an object into a file, whole or not at all; its size in bytes. `expect` is told how much comes."""
     async with store.get(address.bucket, address.key) as reading:
+        expect(1, reading.stop - reading.start)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as file:
             return await copy_out(reading, file, progress)

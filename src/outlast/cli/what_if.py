@@ -67,7 +67,7 @@ def what_if(
         bool, Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
     ] = False,
     prices: Annotated[
-        Path | None, Option(metavar="FILE", help="What reading costs, as docs/prices.toml has it.")
+        Path | None, Option(metavar="FILE", help="Prices of reads (docs/reference/prices.toml).")
     ] = None,
     fail_if: Annotated[
         FailLevel | None,

@@ -139,7 +139,7 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
         if self.closed or not self.writable() or self._aborted or self._process != os.getpid():
             return
         self._aborted = self.forced = True
-        # Not a ResourceWarning: nobody sees these, and somebody may have meant to write a file.
+        # Not a ResourceWarning, which is hidden by default: the caller may have meant to write a file.
         warnings.warn(f"{self.path} was never closed, so it is not written", RuntimeWarning, stacklevel=2)
         if self._upload and self.fs.loop.is_running():
             asyncio.run_coroutine_threadsafe(self._discard(), self.fs.loop)
@@ -164,7 +164,7 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
         """Whether a `with` is being left because of an error that came after the file was opened.
 
         fsspec's `OpenFile`, pandas' handles and others close their files at the end of a block without saying
-        how the block ended. An error that was being handled when the file was opened is nobody's failure.
+        how the block ended. An error that was handled when the file was opened is no failure to write it.
         """
         error = sys.exc_info()[1]
         if error is None or error is self._handled:

@@ -267,7 +267,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         compression: str | None = None,
         **options: Any,
     ) -> Any:
-        """As fsspec's, but whoever fails to write text or compressed bytes leaves the object as it was."""
+        """As fsspec's, but a writer of text or compressed bytes that fails leaves the object as it was."""
         if "r" in mode or ("b" in mode and compression is None):
             return super().open(path, mode, block_size, cache_options, compression, **options)
         text = {name: options.pop(name) for name in text_options if name in options}

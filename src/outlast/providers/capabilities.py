@@ -25,7 +25,7 @@ from outlast.providers.protocol import Provider
 
 racers = 32
 race_rounds = 4
-# What a probe writes, and nobody else: one that was killed is recognized by that.
+# Only probes write under these names, so the leftovers of one that was killed are recognized.
 probe_prefix = "probe/"
 _probe_key = re.compile(re.escape(probe_prefix) + r"[0-9a-f]{16}-\d{4}")
 # Rounds that may be held again because the provider throttled everybody, and the rest before each.
@@ -96,7 +96,7 @@ async def delete_quietly(provider: Provider, keys: Sequence[str]) -> None:
         async with asyncio.timeout(clean_s_max):
             await asyncio.gather(*map(provider.delete, keys), return_exceptions=True)
     except TimeoutError:
-        pass  # whoever comes next knows it by its name
+        pass  # the next survey recognizes it by its name
 
 
 class _Probe:

@@ -6,8 +6,12 @@
   away.
 - `workload`: clients that check what they read.  `targets`: what they drive.  `history`: whether what they
   saw is linearizable.
-- `installation`: a store on directories, its commands and gateways, as processes.  `s3_client`: a fast client
-  of one.  `http_connection`: its connections.
-- `called`: a program called in this process as from a shell.
+- `checkers`, `store_checkers`: invariants that are checked at every write.  `states`: what they read at a
+  voter.  `plain_seal`: a seal that hides nothing.  `swarm`: worlds drawn from seeds.
+- `costs`, `cost_table`: requests of each operation, counted, and docs/reference/costs.md.
+- `servers`: real servers and emulators, as processes.  `gcs_server`: a strict Google Cloud Storage.
+  `certificates`: an authority for tests.  `proxy`: a line that can be made slow and cut.
+- `installation`: a store on directories, its commands and gateways, as processes.  `s3_client`: a fast
+  client of one.  `http_connection`: its connections.  `called`: a program called in this process.
 - `siege`: gateways, clients, and everything that can go wrong, as processes.
 """
