@@ -2,7 +2,8 @@
 
 Gateways are equal and need not know of each other; any number of them may serve one store. SIGTERM and
 SIGINT end it: no new requests are taken, those under way are finished. SIGHUP does so only if it comes from
-the terminal that a gateway was started in; without one it is ignored. The exit status is 1 if it was never ready.
+the terminal that a gateway was started in; without one it is ignored. The exit status is 1 if it was
+never ready.
 
 Where too few providers answer, it listens and answers with 503 until they do, and `ready` comes then. At
 `/ready` it says at any time whether it is: 200 or 503, for load balancers.
