@@ -3,11 +3,13 @@
 Top to bottom, as a request goes:
 
 - `store`: the face.  `names`: which names are allowed.  `access`: S3 access keys.
-- `status`: the store's condition.  `figures`: counters, for metrics.
+- `status`: the store's condition.  `readiness`: whether it can serve now.
+  `figures`: counters, for metrics.
 - `objects`, `multipart`: the records that make bodies objects and parts.
 - `write`: bytes to bodies, and their commit.  `extent_writer`: chunks to stripes to extents.  `delivery`:
   one extent's fragments to their providers.  `digests`: hashing in threads.  `budget`: bounded memory.
   `redundancy`: what happens when fragments were lost on the way.  `restore`: rebuilding fragments.
+  `proof`: that a fragment is at its provider.
 - `read`: versions to bytes.  `reading`: what the caller holds.  `windows`: which ranges.  `feed`: fetching
   ahead of the consumer.  `read_memory`: within the memory of all readers.  `gather`: any k fragments of an
   extent.  `hedge`: the budget for hedged requests.  `holds`: protects long reads from collection.

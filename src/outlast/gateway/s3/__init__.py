@@ -10,6 +10,7 @@ In the order in which a request meets them:
 - `call`: one request in progress.  `payload`, `chunked`, `checksums`: its body, decoded and verified.
 - The operations: `buckets`, `list_objects`, `list_uploads`, `put_object`, `get_object`, `delete_object`,
   `copy_object`, `multipart`, `parts`; `unset` answers for features that are never enabled.
+- `unsigned`: what browsers send without a signature, which is refused.
 - `conditions`, `copy_source`, `attributes`, `dates`, `xml`: what they share.  `errors`: S3's error codes.
 - `compatibility`: writes docs/reference/s3-compatibility.md from these tables.
 
