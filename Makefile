@@ -2,7 +2,7 @@
 # make test    everything that CI runs: format, lint, types, import layers, spelling, tests
 # make fast    the same without the slow tests
 # make many    all tests with fresh examples, and with many more seeds and rounds
-# make incidents  plays every known incident on emulated clouds (make test: one of each form)
+# make incidents  plays every known incident, simulated and on emulated clouds (make test: one of each form)
 # make siege   gateways, clients, and everything that can go wrong, for MINUTES=10; repeats a siege with SEED=
 # make soak    fresh seeds of the simulator for MINUTES=10, from SEED= on; prints how to repeat a failure
 # make mutants reintroduces known bugs, one by one; prints how many seeds of the simulator each needed
@@ -38,7 +38,7 @@ fast: setup checks
 	$(PYTEST) -m "not slow"
 
 incidents: setup
-	OUTLAST_TEST_INCIDENTS=all $(BIN)/pytest -s tests/acceptance/test_incidents.py
+	OUTLAST_TEST_INCIDENTS=all $(BIN)/pytest -s tests/outages/test_drill_incidents.py tests/acceptance/test_incidents.py
 
 # OPTIONS="--nemeses erase slow --providers 3" overrides what the seed says; `--help` lists them.
 siege: MINUTES ?= 10

@@ -31,8 +31,8 @@ ANSWER_S_MAX = 30.0
 NOTICED_S = 7.0
 """A gateway probes a provider that was down at least every 5 s, and looks at markers as often."""
 
-LOOK_S = 0.05
-"""How often a condition that is waited for is looked at."""
+LOOK_S = 0.2
+"""How often a condition that is waited for is looked at. A look often costs a gateway a page of metrics."""
 
 
 @dataclass(frozen=True)

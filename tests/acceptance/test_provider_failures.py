@@ -15,7 +15,7 @@ from outlast.providers.wrap.fault import Shape
 from outlast.testing.s3_client import Response
 from outlast.testing.workload import Load, Mix
 
-CLIENTS = 16
+CLIENTS = 8
 CALM_S, FAILING_S = 1.0, 4.0
 """How long it is well before and after each failure, and how long that lasts: p99 is told of these spans."""
 
@@ -34,7 +34,7 @@ FAILURES = [
     ("b", "empty"),
 ]
 # Without a rest both cores would be the clients' and their gateway's alone, and nothing else could be tested.
-MIX = Mix(keys=60, rest_s=0.1)
+MIX = Mix(keys=60, rest_s=0.2)
 IN_TURN = {shape for _, shape in FAILURES}
 QUICK = ("erased",)
 SMALL = Mix(keys=20, sizes=((6, 4 * KIB), (2, 100 * KIB), (2, 300 * KIB), (1, 2 * MIB)))

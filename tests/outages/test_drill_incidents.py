@@ -1,4 +1,4 @@
-"""Every incident that is known, played in less time on stores that it hits, under virtual time.
+"""Incidents of every form that is known, played in less time on stores that they hit, under virtual time.
 
 A client works through another gateway than the one that conducts the drill. Where what-if says that no
 request fails, none does; where it says that some stop, these fail, and no others.
@@ -7,7 +7,7 @@ request fails, none does; where it says that some stop, these fail, and no other
 import pytest
 
 from outlast.outages.drill.canary import Canary
-from outlast.outages.drill.conduct import Drill
+from outlast.outages.drill.conduct import Drill, DrillPace
 from outlast.outages.drill.plan import DrillPlan, plan_incident
 from outlast.outages.drill.promise import Deed
 from outlast.outages.drill.report import DrillReport
@@ -15,13 +15,16 @@ from outlast.outages.holdings import holdings
 from outlast.outages.incidents import Incident, load_incidents
 from outlast.outages.what_if import Verdict, outage_from, what_if
 from outlast.placement.members import Domains, Member, Policy
+from outlast.testing.incident_forms import to_play
 from outlast.testing.memory_store import World
 from outlast.testing.simulation import Simulation, simulate
 
 pytestmark = pytest.mark.usefixtures("small_sizes")
 
 PLAYED_S = 60.0
-
+# A request every half a second on each side: a hundred of each kind while it lasts.
+REST_S = 0.5
+PACE = DrillPace(canary_pause=REST_S)
 
 POLICY = Policy(1, "location")
 """Two providers that are hit together may well be in two places; with one operator they are refused."""
@@ -74,7 +77,7 @@ class Played:
             serving.store,
             sim.clock,
             sim.entropy,
-            0.3,
+            REST_S,
             lambda *failure: self.failures.append(failure),
             "client",
         )
@@ -83,7 +86,7 @@ class Played:
         self.plan = plan_incident(self.incident, outage, PLAYED_S)
         self.verdict = what_if(holdings(conducting.state), self.plan.outage, {})
         client.start()
-        self.report = await Drill(conducting.store, self.plan, sim.clock, sim.entropy).run()
+        self.report = await Drill(conducting.store, self.plan, sim.clock, sim.entropy, PACE).run()
         await client.close()
         await world.close()
 
@@ -94,17 +97,11 @@ def play(one: Incident, hit: int) -> Played:
     return played
 
 
-QUICK = ("cloudflare-2025-11-18",)
-"""An oscillation, which has most of what the others are made of."""
+INCIDENTS = load_incidents()
 
 
-@pytest.mark.parametrize(
-    "one",
-    [
-        pytest.param(one, id=one.id, marks=[] if one.id in QUICK else [pytest.mark.slow])
-        for one in load_incidents()
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("one", to_play(INCIDENTS), ids=lambda one: one.id)
 def test_of_three_providers_one_is_hit_and_no_request_fails(one: Incident) -> None:
     played = play(one, 1)
     assert played.plan.providers == ("p2",)
@@ -123,14 +120,14 @@ def test_of_three_providers_one_is_hit_and_no_request_fails(one: Incident) -> No
 # So many of the requests fail that the log cannot go on with two of three providers like this.
 TOTAL = [
     one
-    for one in load_incidents()
+    for one in INCIDENTS
     if all(phase.share == 1 and phase.reads and phase.writes for phase in one.phases)
     and not {phase.shape for phase in one.phases} & {"slow", "empty"}
 ]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("one", TOTAL, ids=lambda one: one.id)
+@pytest.mark.parametrize("one", to_play(TOTAL), ids=lambda one: one.id)
 def test_two_of_three_are_hit_and_everything_stops_and_comes_back(one: Incident) -> None:
     played = play(one, 2)
     assert played.plan.providers == ("p1", "p2")
@@ -145,11 +142,19 @@ def test_two_of_three_are_hit_and_everything_stops_and_comes_back(one: Incident)
     assert report.back_s is not None
 
 
+def test_each_incident_is_planned_on_whom_it_hits() -> None:
+    """Those that are not played, too: a plan takes no time."""
+    for one in INCIDENTS:
+        for hit in (1, 2):
+            plan = plan_incident(one, outage_from(one, members(one, hit)), PLAYED_S)
+            assert plan.providers == ("p0", "p1", "p2")[-hit:], one.id
+
+
 def test_enough_incidents_stop_everything() -> None:
     assert len(TOTAL) >= 5
 
 
 def test_whom_an_incident_does_not_hit_it_does_not_hurt() -> None:
-    for one in load_incidents():
+    for one in INCIDENTS:
         outage = outage_from(one, members(one, 0))
         assert not outage.providers | outage.maybe
