@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# A run starts hundreds of Python processes. Where the environment forbids Python to keep what it has compiled,
-# as many container images do, each of them compiles the whole program again: 0.5 s of 0.9 s of a command.
+# A run starts hundreds of Python processes. Where the environment forbids Python to keep what it has
+# compiled, as in many containers, each of them compiles the whole program again: half of what a command
+# costs.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

@@ -26,7 +26,7 @@ from outlast.outages.holdings import holdings
 from outlast.outages.incidents import Incident, load_incidents
 from outlast.outages.what_if import Verdict, outage_from, what_if
 from outlast.store import Store
-from outlast.testing.incident_forms import to_play
+from outlast.testing.incident_forms import covering
 from outlast.testing.workload import Load, Mix
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("incidents")]
@@ -39,7 +39,7 @@ PLAYED_S = 2.0
 TOO_MANY_S = 10.0
 """Nobody is told that there is no majority before some seconds have passed."""
 
-# Each request of a client is a dozen to the emulators, which share the cores with the tests: all of them rest.
+# Each request of a client is a dozen to the emulators, which share the cores with the tests: so all rest.
 PACE = DrillPace(before=0.4, after=0.4, canary_pause=0.3, look=0.3)
 CLOUDS = {
     "moto": "operator=Amazon&region=us-east-1&software=S3",
@@ -49,7 +49,7 @@ CLOUDS = {
 
 
 ALL = load_incidents()
-INCIDENTS = to_play(ALL)
+INCIDENTS = covering(ALL)
 TOO_MANY = ("facebook-2021-10-04", "unisuper-2024-05-02")
 """Out of reach, and erased: all of the time, in every request."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from scene import CLOCK, ENTROPY, Scene, answered, judge, working
@@ -15,6 +16,8 @@ from outlast.testing.workload import Load, Mix
 
 RACERS = 32
 FEW_KEYS = Mix(keys=6, sizes=((4, 4 * KIB), (2, 100 * KIB), (1, 200 * KIB)))
+RESTING = replace(FEW_KEYS, rest_s=0.1)
+"""For what lasts: between the failures the test only waits."""
 
 
 class Races:
@@ -127,7 +130,7 @@ async def test_writers_on_the_same_keys_are_linearizable(scene: Scene) -> None:
 @pytest.mark.xdist_group("survival")
 async def test_writers_on_the_same_keys_are_linearizable_while_voters_fail(scene: Scene) -> None:
     """The slow path of the log: a voter hangs, errs after having written, forgets everything."""
-    load = Load(await targets_of(scene), CLOCK, ENTROPY, FEW_KEYS)
+    load = Load(await targets_of(scene), CLOCK, ENTROPY, RESTING)
     async with working(load, 16):
         for name, shape in (("a", "hang"), ("b", "err")):
             await answered(load, 300)
