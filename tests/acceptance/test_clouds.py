@@ -21,7 +21,7 @@ CLIENTS = 4
 CALM_S, FAILING_S = 0.5, 4.0
 SIZES = ((12, 4 * KIB), (3, 100 * KIB), (3, 300 * KIB), (2, 2 * MIB + 1), (1, 5 * MIB + 3))
 # The servers are emulators on the same cores: without a rest nobody else would get a turn there.
-MIX = Mix(keys=30, sizes=SIZES, rest_s=0.3)
+MIX = Mix(keys=30, sizes=SIZES, rest_s=0.5)
 
 Failures = Sequence[tuple[str, str]]
 

@@ -60,6 +60,7 @@ def test_a_drill_says_what_was_promised_and_what_was_seen(filled: Any) -> None:
     assert_reads(filled)
 
 
+@pytest.mark.slow
 def test_the_history_stands_beside_what_if(filled: Any) -> None:
     def drilled(*arguments: str) -> Any:
         return {one["what"]: one["drilled"] for one in filled.json("what-if", *arguments)["verdicts"]}

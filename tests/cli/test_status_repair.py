@@ -157,6 +157,7 @@ def test_a_voter_that_has_lost_its_log_and_not_its_marker_is_estranged_until_it_
     assert filled.run("cat", "bucket/after").stdout_bytes == b"after"
 
 
+@pytest.mark.slow
 def test_where_a_majority_has_lost_its_log_writes_are_refused_and_no_history_begins_anew(filled: Any) -> None:
     kept = {path.name: path.read_bytes() for path in (filled.folder / "c" / "log" / "main").iterdir()}
     for name in ("a", "b"):

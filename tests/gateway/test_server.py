@@ -103,6 +103,7 @@ def test_an_old_client_is_served(gateway: RunningGateway, s3: Client, bucket: st
         assert raw.closed
 
 
+@pytest.mark.slow
 def test_a_body_that_cannot_be_read_to_its_end_is_cut_off(
     gateway: RunningGateway, s3: Client, bucket: str
 ) -> None:

@@ -144,6 +144,7 @@ async def read_slowly(far: Far, seconds: float) -> None:
     assert taken == LONG
 
 
+@pytest.mark.slow
 def test_what_a_program_reads_is_not_collected_however_long_that_lasts() -> None:
     async def test(far: Far) -> None:
         other = await far.world.gateway()

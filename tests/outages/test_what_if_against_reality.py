@@ -118,6 +118,7 @@ async def check_what_is_left(store: RandomStore, verdict: Verdict, lost: frozens
         assert gone == verdict.most.lost.objects, told
 
 
+@pytest.mark.slow
 def test_what_if_says_what_happens() -> None:
     summaries = {simulate(seed, lambda sim, seed=seed: compare(sim, seed)) for seed in range(FAST)}
     assert {"redundancy-less", "read-loss", "data-loss"} <= summaries, "these seeds show too little"

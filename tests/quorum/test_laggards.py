@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from cluster import Broken, Cluster, Gateway
 
 from outlast.base.errors import NoMajority
@@ -62,6 +63,7 @@ def test_who_always_answers_last_gets_what_it_missed() -> None:
     simulate(1, main)
 
 
+@pytest.mark.slow
 def test_who_is_away_while_slots_are_reserved_gets_all_that_it_missed() -> None:
     """What is reserved ahead follows on what nobody knows yet: not there does its gap begin."""
 

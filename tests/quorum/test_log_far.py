@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from cluster import Cluster, Gateway
 
 from outlast.testing.network import Weather
@@ -71,6 +72,7 @@ def test_who_writes_now_and_then_gets_a_turn_beside_one_who_writes_without_a_pau
         simulate(seed, main)
 
 
+@pytest.mark.slow
 def test_two_who_write_without_a_pause_take_turns() -> None:
     async def main(sim: Simulation) -> None:
         cluster = Cluster(sim)
@@ -86,6 +88,7 @@ def test_two_who_write_without_a_pause_take_turns() -> None:
         simulate(seed, main)
 
 
+@pytest.mark.slow
 def test_two_who_write_now_and_then_are_not_long_in_each_others_way() -> None:
     async def main(sim: Simulation) -> None:
         cluster = Cluster(sim)

@@ -132,6 +132,7 @@ def run(seed: int) -> tuple[int, int]:
     return simulate(seed, main)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(50 if os.environ.get("OUTLAST_TEST_MANY") else 8))
 def test_one_history_whatever_happens(seed: int) -> None:
     run(seed)
@@ -147,5 +148,6 @@ def test_one_history_whatever_happens_in_many_seeds(first: int) -> None:
     assert mean > 1.2 * RECORDS_PER_CLIENT, "hardly anything succeeded: the test proves nothing"
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_run() -> None:
     assert run(7) == run(7) != run(8)

@@ -238,12 +238,14 @@ def _with(voters: tuple[Voter, ...], index: int, slot: int, state: SlotState) ->
     return (*voters[:index], voter, *voters[index + 1 :])
 
 
+@pytest.mark.slow
 def test_no_run_decides_a_slot_twice() -> None:
     states, violation = Model().explore()
     assert violation is None, violation
     assert states > 10_000, "the model hardly moves"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["marker", "view"])
 def test_without_this_rule_some_run_does(rule: str) -> None:
     """An erased voter answers; promises outlive an incarnation."""

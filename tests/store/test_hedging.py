@@ -92,6 +92,7 @@ def test_a_hanging_provider_costs_one_late_moment_and_then_comes_last() -> None:
     in_far_store(test)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds)
 def test_a_hanging_provider_that_was_the_fastest_by_far_is_not_hedged_again_and_again(
     seed: int, monkeypatch: pytest.MonkeyPatch
@@ -218,6 +219,7 @@ def test_a_hedge_that_fails_is_replaced_though_the_late_one_is_still_silent() ->
     in_far_store(test, providers=5, tolerate=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds)
 def test_a_store_that_is_slow_as_a_whole_is_spared_however_many_read(seed: int) -> None:
     """Providers that take 100 times as long as usual, but answer all the time, as busy ones do."""

@@ -50,6 +50,7 @@ async def consume(far: Far, rest_s: float, span: tuple[int, int] | None = None) 
     return bytes(got)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("readers", [8, 50])
 @pytest.mark.parametrize("rest_s", [0.3, 20.0])
 def test_slow_clients_do_not_make_others_slow(readers: int, rest_s: float) -> None:

@@ -142,6 +142,7 @@ def test_two_providers_are_erased_and_repaired_one_after_the_other_in_the_middle
     in_scene(test, kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bucket", "disk"])
 def test_parts_that_were_uploaded_before_a_repair(kind: Kind) -> None:
     async def test(scene: Scene) -> None:

@@ -79,6 +79,7 @@ def test_a_large_write_is_two_round_trips_to_the_last_fragment_that_it_waits_for
     in_wide_area(test, Policy(1, acknowledge=acknowledge))
 
 
+@pytest.mark.slow
 def test_a_larger_read_takes_what_memory_allows_once_it_has_seen_how_far_it_is() -> None:
     async def test(far: Far) -> None:
         async def read() -> None:
@@ -90,6 +91,7 @@ def test_a_larger_read_takes_what_memory_allows_once_it_has_seen_how_far_it_is()
     in_wide_area(test)
 
 
+@pytest.mark.slow
 def test_a_large_read_is_a_question_and_one_round_trip_to_the_third_nearest() -> None:
     async def test(far: Far) -> None:
         async def read() -> None:

@@ -89,6 +89,7 @@ def test_buffers_may_be_used_again_by_the_source() -> None:
     in_far_store(test)
 
 
+@pytest.mark.slow
 def test_what_has_been_delivered_is_not_kept_until_the_end_of_the_object(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -218,6 +219,7 @@ def test_an_object_is_at_most_what_s3_allows(monkeypatch: pytest.MonkeyPatch) ->
     in_far_store(test)
 
 
+@pytest.mark.slow
 def test_slow_clients_that_hold_all_memory_do_not_hold_up_others() -> None:
     """A hundred clients stall in the middle of their bodies; the budget is an eighth of what they hold."""
 

@@ -241,6 +241,7 @@ def test_what_a_crashed_host_would_do_afterwards_is_not_judged() -> None:
     assert simulate(1, main) == "fine"
 
 
+@pytest.mark.slow
 def test_the_loop_owns_the_tasks_of_a_crashed_host_until_the_end(caplog: pytest.LogCaptureFixture) -> None:
     """Were they left to the garbage collector, it would find them pending, in some runs."""
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from outlast.testing.swarm.assume import Assume
 from outlast.testing.swarm.batch import SeedBatch, run_batch
@@ -27,6 +28,9 @@ SEEDS = {
     "store writers": 2,
 }
 """How many seeds of a profile, if more than one."""
+
+QUICK = ("log rests", "store markers")
+"""One world of each kind that `make fast` has."""
 
 MARKS: dict[str, tuple[str, ...]] = {
     "log erasures": (
@@ -113,7 +117,11 @@ MARKS: dict[str, tuple[str, ...]] = {
 """What the seeds of a profile must reach between them."""
 
 
-@pytest.mark.parametrize("profile", SOAKED)
+def seeds_of(profile: str) -> ParameterSet:
+    return pytest.param(profile, marks=[] if profile in QUICK else [pytest.mark.slow])
+
+
+@pytest.mark.parametrize("profile", map(seeds_of, SOAKED))
 def test_the_world_holds(profile: str) -> None:
     batch = run_batch(profile, range(SEEDS.get(profile, 1)))
     assert not batch.failed, batch.failed[0].report()
@@ -124,6 +132,7 @@ def test_every_list_of_marks_belongs_to_a_profile() -> None:
     assert set(MARKS) <= set(SOAKED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["log erasures", "store everything"])
 def test_the_same_seed_gives_the_same_run(profile: str) -> None:
     options = draw(1, PROFILES[profile])
@@ -168,6 +177,7 @@ def test_shrinking_does_not_take_another_failure_for_the_same() -> None:
     assert shrink(again(options), again=again).options == options
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("assumption", WITHOUT)
 def test_what_an_assumption_keeps_away_is_found_without_it(assumption: str) -> None:
     without = WITHOUT[assumption]
@@ -183,6 +193,7 @@ def test_every_assumption_is_left_out_once_and_documented() -> None:
         assert f"`{name}`" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [one.name for one in PLANTED.values() if one.profile])
 def test_a_planted_bug_is_found(name: str) -> None:
     """By its own seed (after a change elsewhere, by one of the next), which holds without the bug."""
@@ -193,6 +204,7 @@ def test_a_planted_bug_is_found(name: str) -> None:
     assert run(verdict.options).violation == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [one.name for one in PLANTED.values() if one.test])
 def test_a_planted_bug_that_the_worlds_do_not_contain_fails_its_test(name: str) -> None:
     verdict = find(PLANTED[name])

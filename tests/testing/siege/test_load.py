@@ -69,15 +69,18 @@ def judged(harm: str) -> tuple[bool, dict[str, int]]:
     return simulate(1, main)
 
 
+@pytest.mark.slow
 def test_a_right_store_is_found_right() -> None:
     assert judged("") == (True, {})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["loss", "lie"])
 def test_a_lost_object_and_a_lying_client_are_found(harm: str) -> None:
     assert judged(harm) == (False, {})
 
 
+@pytest.mark.slow
 def test_wrong_bytes_are_found() -> None:
     assert judged("damage") == (True, {"a content is wrong": 1})
 
