@@ -4,6 +4,9 @@ A client works through another gateway than the one that conducts the drill. Whe
 request fails, none does; where it says that some stop, these fail, and no others.
 """
 
+import os
+from collections.abc import Sequence
+
 import pytest
 
 from outlast.outages.drill.canary import Canary
@@ -15,7 +18,7 @@ from outlast.outages.holdings import holdings
 from outlast.outages.incidents import Incident, load_incidents
 from outlast.outages.what_if import Verdict, outage_from, what_if
 from outlast.placement.members import Domains, Member, Policy
-from outlast.testing.incident_forms import to_play
+from outlast.testing.incident_forms import one_of_each_form
 from outlast.testing.memory_store import World
 from outlast.testing.simulation import Simulation, simulate
 
@@ -98,6 +101,11 @@ def play(one: Incident, hit: int) -> Played:
 
 
 INCIDENTS = load_incidents()
+
+
+def to_play(incidents: Sequence[Incident]) -> Sequence[Incident]:
+    """All of them in `make incidents`, in other runs one of each form."""
+    return incidents if os.environ.get("OUTLAST_TEST_INCIDENTS") == "all" else one_of_each_form(incidents)
 
 
 @pytest.mark.slow
