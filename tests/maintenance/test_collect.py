@@ -66,6 +66,7 @@ def test_a_clock_20_years_ahead_does_not_end_collection() -> None:
     in_far_store(test)
 
 
+@pytest.mark.slow
 def test_a_gateway_that_has_waited_lets_a_command_collect_and_says_so_once() -> None:
     async def test(far: Far) -> None:
         await far.store.put("bucket", "k", content(SIZE))

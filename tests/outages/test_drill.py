@@ -93,6 +93,7 @@ def failed(report: DrillReport) -> int:
     return sum(one.failed for window in report.requests.values() for one in window.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", Shape)
 def test_one_provider_fails_in_any_shape_and_no_request_does(shape: Shape) -> None:
     async def main(scene: Scene) -> None:
@@ -126,6 +127,7 @@ def test_a_refusing_provider_is_noticed_and_its_return_too() -> None:
     play(main)
 
 
+@pytest.mark.slow
 def test_all_gateways_obey_and_the_faults_end_with_the_lease_when_the_runner_dies() -> None:
     async def main(scene: Scene) -> None:
         await scene.killed("p1", 60)
@@ -135,6 +137,7 @@ def test_all_gateways_obey_and_the_faults_end_with_the_lease_when_the_runner_die
     play(main)
 
 
+@pytest.mark.slow
 def test_what_a_killed_runner_left_behind_is_swept_up_by_the_next_drill() -> None:
     async def main(scene: Scene) -> None:
         await scene.killed("p1", 60)
@@ -150,6 +153,7 @@ def test_what_a_killed_runner_left_behind_is_swept_up_by_the_next_drill() -> Non
     play(main)
 
 
+@pytest.mark.slow
 def test_more_than_was_promised_to_fail_stops_it_at_the_first_failure() -> None:
     """A second provider really fails during the drill of one: that was never promised to be borne."""
 

@@ -85,6 +85,7 @@ async def write_busily(gateway: Gateway, clients: int) -> None:
     await asyncio.gather(*(client(number) for number in range(clients)))
 
 
+@pytest.mark.slow
 @simulated()
 async def test_a_far_gateways_records_are_decided_by_a_busy_near_one_each_once(sim: Simulation) -> None:
     cluster = Cluster(sim)

@@ -477,6 +477,7 @@ def test_one_ballot_never_stands_for_two_values() -> None:
         simulate(seed, main)
 
 
+@pytest.mark.slow
 def test_a_read_is_not_satisfied_by_a_value_that_was_shown_before_it() -> None:
     """Another gateway may have decided that value, and more after it, before the read began."""
 
@@ -785,6 +786,7 @@ def test_what_was_refused_by_all_does_not_come_up_with_what_is_written_later() -
     simulate(1, main)
 
 
+@pytest.mark.slow
 def test_reads_that_find_no_majority_leave_no_copies_of_a_large_value() -> None:
     """One voter holds it, one takes promises and refuses values, one is away; a reader keeps trying."""
 

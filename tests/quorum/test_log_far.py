@@ -55,6 +55,7 @@ def test_a_fresh_gateway_gets_current_while_another_writes_without_a_pause() -> 
         simulate(seed, main)
 
 
+@pytest.mark.slow
 def test_who_writes_now_and_then_gets_a_turn_beside_one_who_writes_without_a_pause() -> None:
     async def main(sim: Simulation) -> None:
         cluster = Cluster(sim)

@@ -152,6 +152,7 @@ async def survive(sim: Simulation, faults: int = 1) -> int:
     return sim.fingerprint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(50 if os.environ.get("OUTLAST_TEST_MANY") else 12))
 def test_nothing_fails_and_nothing_is_lost(seed: int) -> None:
     simulate(seed, survive)
