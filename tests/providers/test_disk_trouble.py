@@ -27,6 +27,7 @@ from outlast.base.errors import (
 from outlast.providers.disk import DiskProvider, provider
 from outlast.providers.disk.system import System
 from outlast.providers.protocol import Provider
+from outlast.providers.trouble import of_error
 
 
 @pytest.fixture
@@ -89,6 +90,8 @@ async def test_without_its_directory_every_verb_is_unavailable_and_nothing_is_ma
         for error in (await every_verb(disk, key)).values():
             assert isinstance(error, Unavailable)
             assert str(disk.root) in str(error)
+            remedy = of_error(error).remedy
+            assert "mount" in remedy and "firewall" not in remedy
     assert names_in(tmp_path) == []
     await disk.close()
 
@@ -224,7 +227,10 @@ async def test_a_read_only_disk_denies_writes_and_can_be_read(mount: Path) -> No
     answers = await every_verb(disk, "a/c")
     assert isinstance(answers["get"], NotFound)
     for verb in ("put", "create", "delete"):
-        assert isinstance(answers[verb], Denied), verb
+        refused = answers[verb]
+        assert isinstance(refused, Denied), verb
+        assert refused.cause is Cause.READ_ONLY
+        assert "mount" in of_error(refused).remedy and "credential" not in of_error(refused).remedy
     with pytest.raises(Denied):
         await disk.put("a/b", b"y")
     assert await disk.get("a/b") == b"x"

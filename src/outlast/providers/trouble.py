@@ -35,12 +35,12 @@ class Trouble:
 emptied = Trouble(
     "emptied",
     f"its marker ({MARKER_KEY}) is gone: it was emptied, or another place is there instead",
-    "mend its URL or mount the right place; if it really was emptied, give it its data back: outlast repair",
+    "correct its URL or mount the right place; if it was emptied, give it back its data: outlast repair",
 )
 damaged = Trouble(
     "damaged",
     "what is read from it is not what was written",
-    "look at its hardware or service; find and restore what is damaged or lost: outlast repair",
+    "check its hardware or service; find and restore what is damaged or lost: outlast repair",
 )
 versioned = Trouble(
     "versioned",
@@ -63,25 +63,25 @@ def of_marker(expected: Marker, present: Marker | Damaged | None, journals: bool
         return Trouble(
             "other-store",
             f"it belongs to another store: it is {present.provider!r} of {present.store.hex()}",
-            "mend its URL in outlast.toml: it leads to that store's place. Nothing there was touched",
+            "correct its URL in outlast.toml: it leads to that store's place. Nothing there was touched",
         )
     if present.provider != expected.provider:
         return Trouble(
             "swapped",
             f"it is the place of {present.provider!r} of this store",
-            "mend the URLs in outlast.toml: two are swapped, or one is there twice",
+            "correct the URLs in outlast.toml: two are swapped, or one is there twice",
         )
     if present.incarnation != expected.incarnation:
         return Trouble(
             "old-copy",
             "it is an old copy: it was lost and taken back since",
-            "mend its URL or mount the right place; if this is all there is, take it back: outlast repair",
+            "correct its URL or mount the right place; if this is all there is, take it back: outlast repair",
         )
     if present.segments is not None and not journals:
         return Trouble(
             "moved-log",
             "its log is in journals, which only a local disk can continue: it was copied here from one",
-            "have the log written anew in the form that fits: outlast repair",
+            "have the log written again in the form that fits: outlast repair",
         )
     return None
 
@@ -102,7 +102,7 @@ def of_damaged(marker: Damaged) -> Trouble:
     return Trouble(
         "damaged-marker",
         f"its marker ({MARKER_KEY}) is {marker.reason}, so that nobody can tell what it has forgotten",
-        "see that its URL leads to its own place; then give it a new marker and what it lost: outlast repair",
+        "check that its URL leads to its own place, then give it back its marker and data: outlast repair",
     )
 
 
@@ -111,7 +111,7 @@ def of_error(error: ProviderError) -> Trouble:
     for kind, name, remedy in _of_class:
         if isinstance(error, kind):
             return Trouble(name, str(error), remedy)
-    if isinstance(error, Denied):
+    if isinstance(error, Denied) and error.cause is Cause.DENIED:
         return Trouble("denied", str(error), _rights.get(error.verb, _rights["put"]))
     if isinstance(error, NotFound):
         return Trouble("lost", str(error), damaged.remedy)
@@ -128,7 +128,7 @@ _of_class: tuple[tuple[type[ProviderError], str, str], ...] = (
     (
         Expired,
         "expired",
-        "renew the credential where the provider's URL says that it is found, then start what uses it anew",
+        "renew the credential that the provider's URL refers to, and restart what uses it",
     ),
     (
         Locked,
@@ -139,25 +139,38 @@ _of_class: tuple[tuple[type[ProviderError], str, str], ...] = (
     (Full, "full", "make room there, or raise its quota"),
     (Estranged, "estranged", emptied.remedy),
 )
-_first = "see that its credential is the right one, neither expired nor revoked, and that it"
+_credential = "check that its credential is the right one, neither expired nor revoked, and that it"
 _rights = {
-    "get": f"{_first} may read there (docs/reference/providers)",
-    "head": f"{_first} may read there (docs/reference/providers)",
-    "list": f"{_first} may list there (docs/reference/providers)",
-    "put": f"{_first} may write there (docs/reference/providers)",
-    "delete": f"{_first} may delete there; a lock or retention policy may forbid it, too"
+    "get": f"{_credential} may read there (docs/reference/providers)",
+    "head": f"{_credential} may read there (docs/reference/providers)",
+    "list": f"{_credential} may list there (docs/reference/providers)",
+    "put": f"{_credential} may write there (docs/reference/providers)",
+    "delete": f"{_credential} may delete there, which a retention policy can forbid, too"
     " (docs/reference/providers)",
 }
-_look = "see that it is there (mounted), and that the user who runs this may use it"
+_look = "check its URL in outlast.toml, and measure what it can do: outlast provider probe"
+# In the world, or by a command that works while the provider is as it is.
 _of_cause = {
-    Cause.MISSING: "mend its URL, or make the bucket again and give it its data back: outlast repair",
-    Cause.REFUSED: "see that it runs, and that no firewall is between; the store goes on without it",
-    Cause.DNS: "mend the host in its URL, or this computer's name resolution",
-    Cause.TLS: "see who signed its certificate; for a cloud, name an authority of your own by ?ca_file=",
-    Cause.TIMEOUT: "see whether it hangs or is cut off; the store goes on without it",
-    Cause.RESET: "see what breaks the connections (a proxy, its own limits)",
+    Cause.MISSING: "correct its URL, or make the bucket again and give it back its data: outlast repair",
+    Cause.UNMOUNTED: "mount its disk or correct its path in outlast.toml; if its data is lost for good,"
+    " make an empty directory there and give it back its data: outlast repair",
+    Cause.PERMISSION: "give the user who runs this the right to read and write there (ls -l, chown, chmod)",
+    Cause.READ_ONLY: "find out why it is read-only (dmesg tells of disk errors), and mount it"
+    " for writing again",
+    Cause.CLOCK: "compare this computer's clock with others, and keep it right by NTP; if it is right, the"
+    " provider's is wrong, which only its operator can set",
+    Cause.REFUSED: "check that it runs and that no firewall is in between",
+    Cause.DNS: "correct the host in its URL, or this computer's name resolution",
+    Cause.TLS: "check who signed its certificate; for a cloud, name an authority of your own by ?ca_file=",
+    Cause.PORTAL: "open its address in a browser: log in where the network wants that, or correct the URL"
+    " or the proxy's settings",
+    Cause.TIMEOUT: "check whether it hangs or is cut off from this computer",
+    Cause.RESET: "find out what breaks the connections (a proxy, its own limits)",
     Cause.THROTTLED: "ask less of it, or have its limits raised",
-    Cause.SERVER: "see its operator's status page; the store goes on without it",
+    Cause.SERVER: "see its operator's status page; for a directory, the kernel's log (dmesg)",
     Cause.CORRUPT: damaged.remedy,
-    Cause.UNSUPPORTED: "it cannot do that: give it a role that does without (?role=data)",
+    Cause.UNSUPPORTED: "it cannot do that: make the store with a role for it that does without (?role=data)",
+    Cause.SATURATED: "check whether it hangs; if it is only slow, ask less of it at once",
+    Cause.BREAKER: "see why it is down: outlast status",
+    Cause.CONFLICT: "try again: another write came first",
 }

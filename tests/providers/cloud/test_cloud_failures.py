@@ -34,6 +34,7 @@ from outlast.providers.longtail.address import read_share
 from outlast.providers.longtail.opening import open_share
 from outlast.providers.protocol import Provider
 from outlast.providers.registry import parse_url
+from outlast.providers.trouble import of_error
 from outlast.testing.certificates import Authority
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -341,6 +342,23 @@ async def test_an_answer_that_is_not_http(kind: str) -> None:
         assert (type(error), error.cause) == (Unavailable, Cause.SERVER)
 
 
+@pytest.mark.parametrize("kind", places)
+async def test_a_login_page_in_the_providers_place(kind: str) -> None:
+    async def portal(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await take(reader)
+        page = b"<!DOCTYPE html><html><body>Please log in</body></html>"
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n")
+        writer.write(b"Content-Length: %d\r\n\r\n" % len(page) + page)
+        await writer.drain()
+
+    async with server(portal) as url:
+        provider = opened(kind, url)
+        error = await failing(provider.put("a", b"x"))
+        assert (type(error), error.cause) == (Unavailable, Cause.PORTAL)
+        assert "login page" in str(error)
+        assert "browser" in of_error(error).remedy
+
+
 # ---------------------------------------------------------------- it says no
 
 
@@ -404,6 +422,14 @@ async def test_the_remedy_is_named_where_the_code_tells_it() -> None:
     ):
         async with server(says(403, code)) as url:
             assert remedy in str(await failing(opened("s3", url).put("a", b"x")))
+
+
+async def test_a_clock_that_differs_is_not_a_matter_of_credentials() -> None:
+    async with server(says(403, "RequestTimeTooSkewed")) as url:
+        error = await failing(opened("s3", url).put("a", b"x"))
+        assert (type(error), error.cause) == (Denied, Cause.CLOCK)
+        assert "credential" not in of_error(error).remedy
+        assert "clock" in of_error(error).remedy
 
 
 async def test_a_token_of_azure_whose_time_is_over() -> None:

@@ -169,7 +169,7 @@ def _answered(
     if code in expired_codes or _expired_signature(answer):
         return Expired(provider, verb, f"{detail}: the credential has expired")
     if status in (401, 403) or code in denied_codes:
-        return Denied(provider, verb, detail + _denial(code))
+        return _denied(provider, verb, detail, code)
     if status in (404, 412, 409):
         return _condition(provider, verb, key, status, detail, conflict_exists)
     if status in (405, 501) or code == "NotImplemented":
@@ -196,12 +196,12 @@ def _condition(
     return Unavailable(provider, verb, f"{detail}: two writes met, this one was not done", Cause.CONFLICT)
 
 
-def _denial(code: str) -> str:
+def _denied(provider: str, verb: str, detail: str, code: str) -> ProviderError:
     if code == "RequestTimeTooSkewed":
-        return ": the clock of this computer is wrong"
+        return Denied(provider, verb, f"{detail}: its clock and this computer's differ", Cause.CLOCK)
     if code == "AuthorizationHeaderMalformed":
-        return ": the region is not the bucket's"
-    return ""
+        return Denied(provider, verb, f"{detail}: the region is not the bucket's")
+    return Denied(provider, verb, detail)
 
 
 def _expired_signature(answer: ErrorAnswer) -> bool:
@@ -221,12 +221,13 @@ def silence(kind: str, text: str) -> tuple[Cause, str]:
     return Cause.UNKNOWN, "failed for a reason that cannot be told"
 
 
+not_the_provider = "something else answers in its place (a login page, a proxy?)"
 # Where requests to other hosts than the provider's are sent: see `opening`.
 nowhere_address = "127.0.0.1:0"
 
 # Most telling first: a refused connection is a connection error, too.
 _signs: tuple[tuple[Cause, str, tuple[str, ...]], ...] = (
-    (Cause.UNKNOWN, "redirected to another host, which is not followed", (f" {nowhere_address},",)),
+    (Cause.PORTAL, "redirected to another host, which is not followed", (f" {nowhere_address},",)),
     (Cause.DNS, "its name cannot be resolved", ("dns error",)),
     (
         Cause.TLS,
@@ -266,4 +267,18 @@ _signs: tuple[tuple[Cause, str, tuple[str, ...]], ...] = (
         ),
     ),
     (Cause.SERVER, "what answers does not speak HTTP", ("Parse(", "kind: Decode")),
+    # An answer of status 200 that no store gives: a captive portal's login page, a proxy's notice.
+    (
+        Cause.PORTAL,
+        not_the_provider,
+        (
+            "NotPartial",
+            "MissingEtag",
+            "MissingLastModified",
+            "InvalidDeleteObjectsResponse",
+            "InvalidBulkDeleteResponse",
+            "InvalidListResponse",
+            "InvalidListObjectsV2Response",
+        ),
+    ),
 )

@@ -6,7 +6,11 @@ import os
 from outlast.base.errors import Cause, Denied, Full, NotFound, ProviderError, Unavailable, Unsupported
 from outlast.providers.disk.system import full_errors
 
-_denied = {errno.EACCES, errno.EPERM, errno.EROFS}
+_denied = {
+    errno.EACCES: Cause.PERMISSION,
+    errno.EPERM: Cause.PERMISSION,
+    errno.EROFS: Cause.READ_ONLY,
+}
 _absent = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR}
 _reads = {"get", "head", "list"}
 
@@ -18,10 +22,10 @@ def failure(provider: str, verb: str, key: str, root: str, error: OSError) -> Pr
     if error.errno in full_errors:
         return Full(provider, verb, detail)
     if error.errno in _denied:
-        return Denied(provider, verb, detail)
+        return Denied(provider, verb, detail, _denied[error.errno])
     if error.errno in _absent:
         if not os.path.isdir(root):
-            return Unavailable(provider, verb, f"there is no directory {root}", Cause.REFUSED)
+            return Unavailable(provider, verb, f"there is no directory {root}", Cause.UNMOUNTED)
         if verb in _reads:
             return NotFound(provider, verb, key)
         if error.errno != errno.ENOENT:

@@ -8,7 +8,7 @@ on to others.
 import re
 
 from outlast.base.errors import Cause, Denied, Full, NotFound, ProviderError, Unavailable, Unsupported
-from outlast.providers.cloud.failures import silence
+from outlast.providers.cloud.failures import not_the_provider, silence
 
 _status = re.compile(r"response: Parts \{ status: (\d{3}),")
 _retry_after = re.compile(r"\"retry-after\": \"(\d{1,6})\"", re.IGNORECASE)
@@ -39,6 +39,8 @@ def failure(provider: str, verb: str, key: str, error: BaseException) -> Provide
         return Unavailable(provider, verb, "there is no such share or folder", Cause.MISSING)
     if status is None:
         return _unanswered(provider, verb, kind, str(error))
+    if status < 300:
+        return Unavailable(provider, verb, f"{status}: {not_the_provider}", Cause.PORTAL)
     if status in (401, 403):
         return Denied(provider, verb, str(status))
     if status in (413, 507):
