@@ -391,6 +391,26 @@ def test_what_does_not_pass_by_itself_is_named(one: Health, error: ProviderError
     assert kinds(one) == [kind]
 
 
+def test_a_full_place_is_full_until_as_large_a_write_is_done_there(one: Health) -> None:
+    """A full disk takes many a small file, and would look well after each of them."""
+    one.report("put", 0.01, Full("p", "put"), 5_000_000)
+    one.report("put", 0.01, Full("p", "put"), 1_000)
+    one.report("create", 0.01, None, 1_000)
+    one.report("get", 0.01, None, 8_000_000)
+    assert (kinds(one), one.refused_bytes, one.takes_writes) == (["full"], 5_000_000, False)
+    one.report("put", 0.01, None, 5_000_000)
+    assert (kinds(one), one.refused_bytes, one.takes_writes) == ([], None, True)
+
+
+def test_who_may_not_write_takes_no_writes_and_is_healthy(one: Health) -> None:
+    one.report("put", 0.01, Denied("p", "put"))
+    assert (one.state, one.takes_writes) == ("healthy", False)
+    one.report("put", 0.01)
+    assert one.takes_writes
+    fail(one)
+    assert not one.takes_writes
+
+
 def test_what_passes_by_itself_is_a_trouble_only_while_the_breaker_is_open(one: Health) -> None:
     one.report("get", 0.01, refused)
     assert kinds(one) == []

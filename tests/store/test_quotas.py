@@ -15,6 +15,7 @@ from outlast.maintenance.collect import collect
 from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.quota import Quota
+from outlast.providers.space import Space
 from outlast.providers.wrap.layers import meter_of
 from outlast.providers.wrap.meter import Meter
 from outlast.store import quotas as module
@@ -68,12 +69,8 @@ def test_what_was_given_up_and_deleted_is_not_counted() -> None:
 
 def test_what_still_fits_is_the_lesser_of_disk_and_quota() -> None:
     async def test(world: World) -> None:
-        async def free_bytes(self: object) -> int:
-            return 40 * MIB
-
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(MemoryProvider, "free_bytes", free_bytes, raising=False)
-            await world.store.fleet.measure_room()
+        for name in world.store.fleet.names:
+            world.store.fleet[name].space_watch.saw(Space(40 * MIB, 100 * MIB))
         free = {one.findings.name: one.free_bytes for one in world.store.figures().providers}
         assert free == {"p0": 40 * MIB, "p1": 5 * MIB, "p2": 40 * MIB}
 

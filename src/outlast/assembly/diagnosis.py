@@ -18,6 +18,7 @@ from outlast.assembly.state_dir import catalogs, claim_state_dir
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import ConfigError, OutlastError, StoreError
+from outlast.base.figures import bytes_text
 from outlast.catalog.database_file import check_database
 from outlast.catalog.records import Genesis
 from outlast.coding.keys import Keyring, MasterKey
@@ -147,7 +148,8 @@ async def _look_at(
             "; ".join(trouble.what for trouble in found.troubles),
             "; ".join(dict.fromkeys(trouble.remedy for trouble in found.troubles)),
         )
-    return Diagnosis(check, f"answers in {1000 * found.answer_s:.1f} ms, with all rights")
+    free = f"; {bytes_text(found.space.free)} are free" if found.space is not None else ""
+    return Diagnosis(check, f"answers in {1000 * found.answer_s:.1f} ms, with all rights{free}")
 
 
 def _clock(genesis: Genesis, clock: Clock) -> Diagnosis:

@@ -19,8 +19,9 @@ from outlast.providers import trouble
 from outlast.providers.capabilities import Capabilities, probe
 from outlast.providers.marker import Damaged, Marker, read_marker
 from outlast.providers.protocol import Provider
+from outlast.providers.space import Space
 from outlast.providers.trouble import Trouble
-from outlast.providers.wrap.layers import keeps_journals, keeps_versions
+from outlast.providers.wrap.layers import keeps_journals, keeps_versions, space_of
 
 # A provider that does not answer its marker within this is not asked anything else.
 answer_s_max = 5.0
@@ -36,6 +37,8 @@ class Examined:
     capabilities: Capabilities | None
     troubles: tuple[Trouble, ...]
     """The weightiest first."""
+    space: Space | None = None
+    """What is free there; None where nobody says it."""
 
 
 async def examine(
@@ -63,10 +66,15 @@ async def examine(
         return Examined(marker, answer_s, None, (stranger,))
     found = await probe(provider, entropy, clock)
     troubles = [trouble.of_error(error) for error in found.errors if trouble.is_lasting(error)]
-    troubles += _fallen_short(found, member)
+    space = await _space(provider)
+    short = None if space is None else trouble.of_space(space)
+    if short is not None and not any(one.kind == short.kind for one in troubles):
+        troubles.append(short)
+    if not any(one.kind in _known_causes for one in troubles):
+        troubles += _fallen_short(found, member)
     if keeps_versions(provider):
         troubles.append(trouble.versioned)
-    return Examined(marker, answer_s, found, tuple(dict.fromkeys(troubles)))
+    return Examined(marker, answer_s, found, tuple(dict.fromkeys(troubles)), space)
 
 
 async def answer_s(provider: Provider, clock: Clock) -> float | None:
@@ -81,11 +89,23 @@ async def answer_s(provider: Provider, clock: Clock) -> float | None:
     return clock.monotonic() - began
 
 
+async def _space(provider: Provider) -> Space | None:
+    try:
+        async with asyncio.timeout(answer_s_max):
+            return await space_of(provider)
+    except (TimeoutError, ProviderError):
+        return None  # then it is not known, and the probe has said what is wrong
+
+
 def _stranger(expected: Marker | None, marker: Marker | None, journals: bool) -> Trouble | None:
     if expected is None:
         return None
     known = marker and replace(marker, incarnation=expected.incarnation)
     return trouble.of_marker(expected, known, journals)
+
+
+# Where one of these keeps everything from being tried, what could not be tried says nothing more.
+_known_causes = frozenset({Cause.FULL, Cause.READ_ONLY})
 
 
 def _fallen_short(found: Capabilities, member: Member | None) -> list[Trouble]:

@@ -186,7 +186,7 @@ class _Repair:
             report.fragments += len(extent.places)
             report.missing += len(found.missing)
             report.bad += len(found.bad)
-            report.unreachable += len(found.unreachable)
+            report.unreachable += len(found.unreachable - found.restored)
         report.restored += len(found.restored)
         report.bytes += found.bytes
 

@@ -10,8 +10,6 @@ from outlast.maintenance.sweep import sweep_forever
 from outlast.store import Store
 
 GATEWAY_ID_BYTES = 16
-# How often disks are asked how much room there is: a system call each.
-room_period_s = 30.0
 
 
 async def upkeep(store: Store, clock: Clock, entropy: Entropy) -> None:
@@ -21,11 +19,3 @@ async def upkeep(store: Store, clock: Clock, entropy: Entropy) -> None:
         group.create_task(follow(store, clock))
         group.create_task(mender.run())
         group.create_task(sweep_forever(store, clock))
-        group.create_task(_measure_room(store, clock))
-
-
-async def _measure_room(store: Store, clock: Clock) -> None:
-    """Keep knowing how full the disks are."""
-    while True:
-        await store.fleet.measure_room()
-        await clock.sleep(room_period_s)

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.entropy import Entropy
@@ -37,6 +38,7 @@ step_s_max = 30.0
 content_bytes = 4096
 # What a probe that did not come to its end wrote is deleted within this, or left.
 clean_s_max = 3.0
+large_bytes = limits.stripe_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,8 @@ class _Probe:
             await self._finish(self._provider.put(self._key(), self._entropy.bytes(content_bytes)))
             took.append(self._now() - began)
         self._write_s = median(took)
+        # A place that is nearly full, or whose quota is nearly used up, still takes a little.
+        await self._finish(self._provider.put(self._key(), self._entropy.bytes(large_bytes)))
 
     async def _read(self) -> None:
         key, content = self._key(), self._entropy.bytes(content_bytes)

@@ -24,7 +24,9 @@ even if nobody waits for a deadline.
 It closes only by a successful probe; these come at `next_probe_at`, with exponential back-off and jitter.
 
 What a person must mend is kept as `troubles`, also where it opens no breaker (a refused write, a full
-bucket). Each lasts until a call of its kind is answered.
+bucket). Each lasts until a call of its kind is answered. That a place is full lasts until as large a write
+is done there: many a full disk still takes a few bytes, which says nothing about a fragment. Its guard tries
+again with `refused_bytes`.
 """
 
 from collections import Counter, deque
@@ -66,6 +68,7 @@ calm_s = 30.0
 _reads = frozenset({"get", "head", "list"})
 _answers = (NotFound, Exists, Full, Unsupported, Estranged)
 # Rights are given apart for these; what holds for one verb of a kind holds for the others.
+_full = "full"
 _rights = {"get": "read", "head": "read", "put": "write", "create": "write"}
 
 
@@ -133,6 +136,38 @@ class _Breaker:
         self.opened_by = self.next_probe_at = None
 
 
+class _Refusals:
+    """What was refused and not granted since, by kind of right."""
+
+    def __init__(self) -> None:
+        self.full_bytes: int | None = None
+        """The largest write that did not fit, unless as large a one was done since."""
+        self._troubles: dict[str, Trouble] = {}
+
+    def note(self, verb: str, error: ProviderError | None, size: int) -> None:
+        """A call of `size` bytes ended."""
+        kind = _rights.get(verb, verb)
+        if isinstance(error, Full):
+            self.full_bytes = max(size, self.full_bytes or 0)
+            self._troubles[_full] = trouble.of_error(error)
+        elif error is None or isinstance(error, NotFound | Exists):
+            self._troubles.pop(kind, None)
+            if kind == "write" and self.full_bytes is not None and error is None and size >= self.full_bytes:
+                self.full_bytes = None
+                del self._troubles[_full]
+        elif trouble.is_lasting(error):
+            self._troubles[kind] = trouble.of_error(error)
+
+    @property
+    def of_writes(self) -> bool:
+        """Whether a write was refused, and none granted since."""
+        return "write" in self._troubles or _full in self._troubles
+
+    def troubles(self) -> tuple[Trouble, ...]:
+        """In the order in which they were met."""
+        return tuple(self._troubles.values())
+
+
 class Health:
     """See the module's docstring. All times are the clock's `monotonic`, in seconds."""
 
@@ -148,7 +183,7 @@ class Health:
         self._stranger: Trouble | None = None
         self._since = clock.monotonic()
         self._why = ""
-        self._refusals: dict[str, Trouble] = {}
+        self._refusals = _Refusals()
         self._reading, self._writing = _Direction(), _Direction()
         self._corrupt_at: deque[float] = deque(maxlen=corrupt_max)
         self._suspected_at = float("-inf")
@@ -165,6 +200,16 @@ class Health:
     def next_probe_at(self) -> float | None:
         """When to probe; None while the breaker is closed."""
         return self._breaker.next_probe_at
+
+    @property
+    def refused_bytes(self) -> int | None:
+        """The size of a write for which the provider was full; None if it is not known to be."""
+        return self._refusals.full_bytes
+
+    @property
+    def takes_writes(self) -> bool:
+        """Whether it is well, and has refused no write that it has not granted since."""
+        return self.available and not self._refusals.of_writes
 
     # ------------------------------------------------------------ reports
 
@@ -196,11 +241,11 @@ class Health:
         return True
 
     def report(self, verb: str, seconds: float, error: ProviderError | None = None, size: int = 0) -> None:
-        """A call ended after `seconds`, well or with `error`. `size`: bytes moved."""
+        """A call ended after `seconds`, well or with `error`. `size`: bytes moved, or to be moved."""
         now = self.clock.monotonic()
         direction = self._reading if verb in _reads else self._writing
         self._calls += 1
-        self._note_refusal(verb, error)
+        self._refusals.note(verb, error, size)
         if error is None or _is_answer(verb, error):
             direction.failures = 0
             direction.answered_at = now
@@ -268,17 +313,10 @@ class Health:
 
     def troubles(self) -> tuple[Trouble, ...]:
         """What somebody should mend, the weightiest first, each once."""
-        found = [self._stranger, self._breaker.opened_by, *self._refusals.values()]
+        found = [self._stranger, self._breaker.opened_by, *self._refusals.troubles()]
         return tuple(dict.fromkeys(one for one in found if one is not None))
 
     # ------------------------------------------------------------ within
-
-    def _note_refusal(self, verb: str, error: ProviderError | None) -> None:
-        if error is None or isinstance(error, NotFound | Exists):
-            if self._refusals:
-                self._refusals.pop(_rights.get(verb, verb), None)
-        elif trouble.is_lasting(error):
-            self._refusals[_rights.get(verb, verb)] = trouble.of_error(error)
 
     def _open(self, why: Trouble, now: float) -> None:
         if self._breaker.opened_by is None:

@@ -20,7 +20,9 @@ from outlast.base.errors import (
     ProviderError,
     Unavailable,
 )
+from outlast.base.figures import bytes_text
 from outlast.providers.marker import MARKER_KEY, Damaged, Marker
+from outlast.providers.space import Space, enough_bytes, is_full
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,17 @@ def of_marker(expected: Marker, present: Marker | Damaged | None, journals: bool
     return None
 
 
+def of_space(space: Space, lost_in_hour: int = 0) -> Trouble | None:
+    """What it means that so much space is left; None if it is enough."""
+    left = f"{bytes_text(space.free)} of {bytes_text(space.total)} are free"
+    if is_full(space):
+        return Trouble("full", f"its disk is full: {left}", _make_room)
+    if space.free >= enough_bytes(space, lost_in_hour):
+        return None
+    pace = f", and {bytes_text(lost_in_hour)} were taken within an hour" if lost_in_hour > space.free else ""
+    return Trouble("nearly-full", f"its disk is nearly full: {left}{pace}", _make_room)
+
+
 def of_lost_log(detail: str) -> Trouble:
     """What it means that a voter's marker is there without the log that goes with it."""
     return Trouble("lost-log", detail, "give it back what it lost: outlast repair")
@@ -108,14 +121,15 @@ def of_damaged(marker: Damaged) -> Trouble:
 
 def of_error(error: ProviderError) -> Trouble:
     """What an error of a provider means, and what to do about it."""
+    what = str(error).removeprefix(f"{error.provider}: ")  # whoever says it names the provider
     for kind, name, remedy in _of_class:
         if isinstance(error, kind):
-            return Trouble(name, str(error), remedy)
+            return Trouble(name, what, remedy)
     if isinstance(error, Denied) and error.cause is Cause.DENIED:
-        return Trouble("denied", str(error), _rights.get(error.verb, _rights["put"]))
+        return Trouble("denied", what, _rights.get(error.verb, _rights["put"]))
     if isinstance(error, NotFound):
-        return Trouble("lost", str(error), damaged.remedy)
-    return Trouble(str(error.cause), str(error), _of_cause.get(error.cause, _look))
+        return Trouble("lost", what, damaged.remedy)
+    return Trouble(str(error.cause), what, _of_cause.get(error.cause, _look))
 
 
 def is_lasting(error: ProviderError) -> bool:
@@ -124,6 +138,7 @@ def is_lasting(error: ProviderError) -> bool:
     return isinstance(error, Denied | Full) or gone
 
 
+_make_room = "make room there, or raise its quota; until then new data goes to the others, if they suffice"
 _of_class: tuple[tuple[type[ProviderError], str, str], ...] = (
     (
         Expired,
@@ -136,7 +151,7 @@ _of_class: tuple[tuple[type[ProviderError], str, str], ...] = (
         "remove the bucket's object lock, retention or immutability policy; where that cannot be, move to a"
         " bucket without",
     ),
-    (Full, "full", "make room there, or raise its quota"),
+    (Full, "full", _make_room),
     (Estranged, "estranged", emptied.remedy),
 )
 _credential = "check that its credential is the right one, neither expired nor revoked, and that it"

@@ -126,7 +126,8 @@ def _provider(context: StoreContext, name: str, behind: int, readable: bool) -> 
 
 
 def _free_bytes(context: StoreContext, name: str) -> int | None:
-    known = [free] if (free := context.fleet.free_bytes.get(name)) is not None else []
+    space = context.fleet[name].space_watch.space
+    known = [] if space is None else [space.free]
     use = context.quotas.use(name)
     if use is not None and use.quota.bytes is not None:
         known.append(max(0, use.quota.bytes - use.bytes))

@@ -14,9 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait, run_again
-from outlast.base.errors import ProviderError
 from outlast.providers.wrap.guard import Guard
-from outlast.providers.wrap.layers import free_bytes
 
 # A guard probes a provider that is down at least every 5 s; one that is back is known to be after this.
 shortage_wait_s_max = 6.0
@@ -30,8 +28,6 @@ late_s_min = 1.0
 slow_factor = 4.0
 late_s_max = 4.0
 
-# A disk that takes longer to say how much room there is hangs.
-room_s_max = 5.0
 
 
 class Fleet:
@@ -46,8 +42,6 @@ class Fleet:
         self._watches: list[asyncio.Task[None]] = []
         self.spent: frozenset[str] = frozenset()
         """Providers whose month is used up (`quotas`): they come last in reads."""
-        self.free_bytes: dict[str, int] = {}
-        """How much room there was on each disk when `measure_room` last looked."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,22 +120,6 @@ class Fleet:
         if len(names) - len(down) >= count:
             return None
         return sorted(self._down_since[name] for name in down)[len(names) - count]
-
-    async def measure_room(self) -> None:
-        """Have `free_bytes` be what the disks say now. One that does not answer in time is left out."""
-        found = await asyncio.gather(*(self._free_bytes(name) for name in self.names))
-        self.free_bytes = {
-            name: free for name, free in zip(self.names, found, strict=True) if free is not None
-        }
-
-    async def _free_bytes(self, name: str) -> int | None:
-        if not self.available(name):
-            return None
-        try:
-            async with asyncio.timeout(room_s_max):
-                return await free_bytes(self._guards[name])
-        except (TimeoutError, ProviderError):
-            return None
 
     def open(self, report: Callable[[BaseException], None]) -> None:
         """Start the guards' watches. `report` hears of bugs in one, which then begins anew.

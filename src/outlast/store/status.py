@@ -5,6 +5,7 @@ from typing import Literal
 
 from outlast.catalog.state import Counts, State
 from outlast.placement.members import Acknowledge, Domains, Member
+from outlast.providers.space import Space
 from outlast.providers.trouble import Trouble
 from outlast.store.fleet import Fleet
 from outlast.store.quotas import Quotas, QuotaUse
@@ -32,6 +33,10 @@ class ProviderStatus:
     """What somebody should mend, as far as this gateway has met it."""
     quota: QuotaUse | None = None
     """What is used of its quota, if it has one."""
+    takes_writes: bool = False
+    """Whether it is well, and refuses no writes (full, read-only, no right to)."""
+    space: Space | None = None
+    """What is free there, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +86,6 @@ def _provider(member: Member, fleet: Fleet, quotas: Quotas | None) -> ProviderSt
         expected_s=found.expected_s,
         troubles=guard.troubles(),
         quota=None if quotas is None else quotas.use(member.name),
+        takes_writes=guard.health.takes_writes,
+        space=guard.space_watch.space,
     )

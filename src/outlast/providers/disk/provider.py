@@ -21,6 +21,7 @@ from outlast.providers.disk.tree import Tree
 from outlast.providers.marker import Marker
 from outlast.providers.names import check_key, check_prefix, check_span
 from outlast.providers.protocol import Data, Entry, Stat, data_size
+from outlast.providers.space import Space
 
 T = TypeVar("T")
 
@@ -81,10 +82,6 @@ class DiskProvider:
         """Take back `begin_log` for a marker that has gone again: remove a log in which nothing is left."""
         await self._run(self._small, "end", "", self._tree.end_log)
 
-    async def free_bytes(self) -> int:
-        """How much room there is on the file system, for this user."""
-        return await self._run(self._small, "statvfs", "", self._tree.free_bytes)
-
     async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         check_key(key)
         lane = self._small
@@ -115,6 +112,10 @@ class DiskProvider:
     async def delete(self, key: str) -> None:
         check_key(key)
         await self._run(self._small, "delete", key, self._tree.delete, key)
+
+    async def space(self) -> Space | None:
+        """How much room its file system has; None if it has no limit."""
+        return await self._run(self._small, "space", "", self._tree.space)
 
     async def close(self) -> None:
         self._small.close()

@@ -105,10 +105,16 @@ class System:
         found = os.fstatvfs(file)
         return found.f_bfree * found.f_frsize if found.f_blocks else sys.maxsize  # a tmpfs without a limit
 
-    def free_bytes_at(self, path: str) -> int:
-        """How much room there is on the file system of `path`, but for what only privileged users have."""
+    def space(self, path: str) -> tuple[int, int] | None:
+        """Bytes that are free for this process, and bytes in all, of the file system of `path`.
+
+        None where there is no limit, as of some tmpfs.
+        """
         found = os.statvfs(path)
-        return found.f_bavail * found.f_frsize
+        if not found.f_blocks:
+            return None
+        free = found.f_bfree if os.geteuid() == 0 else found.f_bavail
+        return free * found.f_frsize, found.f_blocks * found.f_frsize
 
     def reserve(self, file: int, start: int, size: int) -> None:
         """Have blocks for that range, and leave the end of the file where it is.

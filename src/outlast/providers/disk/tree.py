@@ -39,6 +39,7 @@ from outlast.providers.disk.system import System
 from outlast.providers.disk.walk import walk
 from outlast.providers.marker import MARKER_KEY, Marker
 from outlast.providers.protocol import Data, Entry, Stat
+from outlast.providers.space import Space
 
 
 class Tree:
@@ -59,9 +60,10 @@ class Tree:
         self._system.sync_folder(os.path.dirname(self._root))
         self._system.sync_folder(self._root)
 
-    def free_bytes(self) -> int:
-        """How much room there is."""
-        return self._system.free_bytes_at(self._root)
+    def space(self) -> Space | None:
+        """How much room the file system of the root has; None if it has no limit."""
+        space = self._system.space(self._root)
+        return None if space is None else Space(*space)
 
     # ------------------------------------------------------------ verbs
 

@@ -24,9 +24,10 @@ from outlast.providers.health import Health, silence_s_max
 from outlast.providers.marker import Marker
 from outlast.providers.patience import Patience
 from outlast.providers.protocol import Provider
+from outlast.providers.space import SpaceWatch
 from outlast.providers.trouble import Trouble
 from outlast.providers.wrap.attest import Attest
-from outlast.providers.wrap.layers import keeps_versions
+from outlast.providers.wrap.layers import keeps_versions, space_of
 from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
@@ -48,6 +49,13 @@ first_marker_deadline_s = 4.0
 # The deadline of the question to a provider that is suspected to hang. A disk under heavy load can take
 # a second for an fsync, and then all providers on it do: too short a deadline would take all of them away.
 suspect_deadline_s = 2.0
+# What a probe writes; and what an examination does, which somebody asked for and waits for: a few bytes say
+# nothing about whether a stripe fits.
+probe_bytes = 64
+examined_bytes = limits.stripe_bytes
+examined_bytes_per_s = limits.MIB // 2
+# How often a provider that was full is tried again.
+space_period_s = 60.0
 
 
 class Guard(Wrapper):
@@ -72,6 +80,9 @@ class Guard(Wrapper):
         if self._attest is not None:
             self._through = self._attest
             self._attest.seen = self._marker_seen
+        self.space_watch = SpaceWatch(clock)
+        """How much room the provider has, where that is known."""
+        self._space_tried_at = float("-inf")
         self.quiet_period_s = quiet_period_s
         """How often the marker is read while nobody uses the provider."""
         self._marker_read_at = float("-inf")
@@ -126,7 +137,15 @@ class Guard(Wrapper):
             return None  # health knows by now, and that is an answer
         except ProviderError as error:
             return error
+        await self._look_at_space()
         return None
+
+    async def _look_at_space(self) -> None:
+        try:
+            async with asyncio.timeout(marker_deadline_s):
+                self.space_watch.saw(await space_of(self.inner))
+        except (TimeoutError, ProviderError):
+            self.space_watch.saw(None)  # calls show what is the matter
 
     def _marker_seen(self, seconds: float, error: ProviderError | None, stranger: Trouble | None) -> None:
         self.health.report("get", seconds, error)
@@ -139,18 +158,26 @@ class Guard(Wrapper):
 
     def troubles(self) -> tuple[Trouble, ...]:
         """What somebody should mend, as far as it has shown."""
-        versioned = (trouble.versioned,) if keeps_versions(self.inner) else ()
-        return (*self.health.troubles(), *versioned)
+        found = [*self.health.troubles()]
+        space = self.space_watch.space
+        short = None if space is None else trouble.of_space(space, self.space_watch.lost_in_hour)
+        # What was refused says more than what is left.
+        if short is not None and self.health.refused_bytes is None:
+            found.append(short)
+        if keeps_versions(self.inner):
+            found.append(trouble.versioned)
+        return tuple(found)
 
     async def examine(self) -> ProviderError | None:
-        """Read the marker, and write, read and delete something small. What went wrong is returned.
+        """Read the marker, and write, read and delete a stripe. What went wrong is returned.
 
         A process that has just begun learns in this way what others know from their traffic
         (`health.findings`).
         """
         failure = await self.check()
         if failure is None and self.health.state != "estranged":
-            failure = await self._question()
+            deadline_s = self._patience_s(suspect_deadline_s, 3) + examined_bytes / examined_bytes_per_s
+            failure = await self._question(deadline_s, examined_bytes)
         if failure is not None:
             self.health.report_examined(failure)
         return failure
@@ -192,7 +219,7 @@ class Guard(Wrapper):
             async with asyncio.timeout(deadline_s):
                 answer = await perform()
         except ProviderError as error:
-            self._failed(began, error)
+            self._failed(began, error, size)
             raise
         except TimeoutError:
             failure = self._timeout(verb)
@@ -214,9 +241,9 @@ class Guard(Wrapper):
         health.report(verb, took_s, None, moved)
         return answer
 
-    def _failed(self, began: float, error: ProviderError) -> None:
+    def _failed(self, began: float, error: ProviderError, size: int = 0) -> None:
         now = self._clock.monotonic()
-        self.health.report(error.verb, now - began, error)
+        self.health.report(error.verb, now - began, error, size)
         if isinstance(error, Estranged) and self._attest is not None:
             # At once, so that nothing more is sent there; the look at the marker says what has happened.
             self.health.report_marker(False, trouble.of_error(error))
@@ -261,13 +288,24 @@ class Guard(Wrapper):
             self._suspected = False
             reached("guard: a silent provider was questioned")
             if self.health.available:
-                await self._question()
+                await self._question(self._patience_s(suspect_deadline_s, 3))
         if self.health.next_probe_at is not None:
             return await self._look_at_down(self.health.next_probe_at)
         period = self._period_s()
         if self._marker_wanted or self._clock.monotonic() >= self._marker_read_at + period:
             await self.check()
+        await self._try_space()
         return max(0.0, self._marker_read_at + period - self._clock.monotonic())
+
+    async def _try_space(self) -> None:
+        """Find out whether a provider that was full takes a write of that size by now."""
+        size, now = self.health.refused_bytes, self._clock.monotonic()
+        if size is None or now - self._space_tried_at < space_period_s:
+            return
+        self._space_tried_at = now
+        space = self.space_watch.space
+        if self.health.available and (space is None or space.free > size):
+            await self._probe(deadline_s_base + size / examined_bytes_per_s, size)
 
     def _period_s(self) -> float:
         """How long a marker that was read is enough."""
@@ -294,17 +332,17 @@ class Guard(Wrapper):
             reached("guard: a provider is back")
         return 0.0
 
-    async def _question(self) -> ProviderError | None:
+    async def _question(self, deadline_s: float, size: int = probe_bytes) -> ProviderError | None:
         """Find out, before the next deadline does, whether a silent provider hangs. What went wrong."""
         began = self._clock.monotonic()
-        failure = await self._probe(self._patience_s(suspect_deadline_s, 3))  # it writes, reads and deletes
+        failure = await self._probe(deadline_s, size)
         if failure is not None:
             self.health.report(failure.verb, self._clock.monotonic() - began, failure)
         return failure
 
-    async def _probe(self, deadline_s: float) -> ProviderError | None:
+    async def _probe(self, deadline_s: float, size: int = probe_bytes) -> ProviderError | None:
         """Write, read, compare and delete within the deadline. What went wrong; None if nothing did."""
-        key, content = f"probe/{self.health.entropy.bytes(8).hex()}", self.health.entropy.bytes(64)
+        key, content = f"probe/{self.health.entropy.bytes(8).hex()}", self.health.entropy.bytes(size)
         verb = "put"
         began = self._clock.monotonic()
         try:
@@ -333,11 +371,12 @@ class Guard(Wrapper):
 
     async def _timed(self, verb: str, method: Callable[..., Awaitable[T]], *arguments: object) -> T:
         began = self._clock.monotonic()
+        size = sum(len(argument) for argument in arguments if isinstance(argument, bytes))
         try:
             answer = await method(*arguments)
         except (Denied, Full) as error:
             if verb != "get":  # what fails is told by the caller; this is an answer
-                self.health.report(verb, self._clock.monotonic() - began, error)
+                self.health.report(verb, self._clock.monotonic() - began, error, size)
             raise
-        self.health.report(verb, self._clock.monotonic() - began)
+        self.health.report(verb, self._clock.monotonic() - began, None, size)
         return answer

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from outlast.providers.protocol import Provider
+from outlast.providers.space import Space
 from outlast.providers.wrap.meter import Meter
 
 
@@ -40,9 +41,9 @@ async def end_log(provider: Provider) -> None:
         await end()
 
 
-async def free_bytes(provider: Provider) -> int | None:
-    """How much more fits on the provider's disk; None if it is not one. Raises `ProviderError`."""
-    ask: Callable[[], Awaitable[int]] | None = getattr(innermost(provider), "free_bytes", None)
+async def space_of(provider: Provider) -> Space | None:
+    """How much room it has; None where nobody says it. Raises `ProviderError`."""
+    ask: Callable[[], Awaitable[Space | None]] | None = getattr(innermost(provider), "space", None)
     return None if ask is None else await ask()
 
 
