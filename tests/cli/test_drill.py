@@ -1,6 +1,7 @@
 """`outlast drill`: what is refused, what is told, and that a drill with nobody behind it ends."""
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ BIG = hashlib.shake_128(b"big").digest(300_000)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes before and after a drill takes less time than in life."""
     monkeypatch.setattr(
-        "outlast.cli.drill.pace", DrillPace(before=0.3, after=0.1, canary_pause=0.02, look=0.02)
+        "outlast.cli.drill.pace",
+        DrillPace(before=0.3, after=0.1, canary_pause=0.02, look=0.02, settle=0.5, look_whole=0.1),
     )
 
 
@@ -29,8 +31,8 @@ def filled(bucket: Any) -> Any:
     return bucket
 
 
-def states(shell: Any) -> dict[str, str]:
-    return {one["name"]: one["state"] for one in shell.json("status")["providers"]}
+def states(shell: Any, status: int = 0) -> dict[str, str]:
+    return {one["name"]: one["state"] for one in shell.json("status", status=status)["providers"]}
 
 
 def assert_reads(shell: Any) -> None:
@@ -114,7 +116,7 @@ def test_a_store_that_is_not_healthy_is_not_drilled(filled: Any) -> None:
 def test_a_broken_promise_has_an_exit_status_of_its_own(filled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is promised here, also what cannot be kept."""
     monkeypatch.setattr(
-        "outlast.outages.drill.conduct.promise_of", lambda verdict: Promise("", ("read", "small write"))
+        "outlast.outages.drill.promise.promise_of", lambda verdict: Promise("", ("read", "small write"))
     )
     report = filled.json("drill", "a", "b", "--force", "--seconds", "60", status=BROKEN)
     assert (report["end"], report["kept"]) == ("broken", False)
@@ -128,12 +130,32 @@ def test_a_broken_promise_has_an_exit_status_of_its_own(filled: Any, monkeypatch
 def test_it_is_seen_by_every_process_and_ends_when_told(filled: Any) -> None:
     begun = filled.json("drill", "b", "--shape", "refuse", "--seconds", "60", "--detach")
     assert (begun["providers"], begun["shape"]) == (["b"], "refuse")
-    assert states(filled)["b"] == "down"
+    assert states(filled, 3)["b"] == "down"
     assert_reads(filled)
     assert filled.json("drill", "b", "--stop") == {"providers": ["b"], "shape": None}
     assert set(states(filled).values()) == {"healthy"}
     filled.ok("drill", "c", "--seconds", "60", "--detach")
     assert filled.json("drill", "--stop")["providers"] == ["c"]
+
+
+def test_only_what_is_drilled_can_be_ended(filled: Any) -> None:
+    assert "no drill is in force at b" in filled.fails("drill", "b", "--stop")
+    assert filled.json("drill", "--stop")["providers"] == []
+    filled.ok("drill", "c", "--seconds", "60", "--detach")
+    assert "there is one at c" in filled.fails("drill", "b", "--stop")
+    assert filled.ok("drill", "--stop") == "c: drill ended\n"
+
+
+def test_status_says_that_it_is_a_drill_until_when_and_whose(filled: Any) -> None:
+    filled.ok("drill", "b", "--shape", "denied", "--seconds", "60", "--detach")
+    result = filled.run("status")
+    assert result.exit_code == 3
+    (told,) = [line for line in result.stdout.splitlines() if line.startswith("b: ")]
+    assert re.fullmatch(
+        r"b: a drill makes it fail: denied until [-0-9]+ [:0-9]+ UTC, ordered by \S+@\S+", told
+    )
+    assert "-> nothing is wrong with it: wait, or end the drill: outlast drill --stop b" in result.stdout
+    assert "credential" not in result.stdout + filled.run("doctor").stdout
 
 
 def test_a_hanging_provider_does_not_hang_the_command(filled: Any) -> None:

@@ -84,7 +84,9 @@ RECORDS: dict[str, AnyRecord] = {
     "FragmentsRestored": FragmentsRestored(ID, (Fragment(2, "d", OTHER),), ("a", "b", "c")),
     "ExtentsCollected": ExtentsCollected((ID, OTHER)),
     "ProviderReattached": ProviderReattached("a", OTHER),
-    "DrillSet": DrillSet("a", "hang", 16, (DrillFault("hang", 0.5, True, False), DrillFault("err"))),
+    "DrillSet": DrillSet(
+        "a", "hang", 16, (DrillFault("hang", 0.5, True, False), DrillFault("err")), 17, "me@home"
+    ),
     "UsageReported": UsageReported("2026-11", "a", ID, 17, 18_000_000_000),
     "DrillReported": DrillReported("operator=Amazon", ("a", "b"), 17, 18, True, b"{}"),
     "MendClaimed": MendClaimed(ID, (ID, OTHER)),

@@ -2,6 +2,9 @@
 
 Troubles show in a gateway's own traffic (`providers.trouble`); here is only who looks and says it: each
 trouble once when it begins and once when it is over, however many requests meet it.
+
+A marker of another incarnation than expected is an old copy's, or that of a provider that was taken back just
+now, of which this gateway has not heard: the log is asked before anything is said.
 """
 
 import asyncio
@@ -11,7 +14,10 @@ from contextlib import asynccontextmanager
 import structlog
 
 from outlast.base.concurrency import cancel_and_wait, run_again
+from outlast.base.errors import StoreUnavailable
+from outlast.providers import trouble
 from outlast.providers.trouble import Trouble
+from outlast.providers.wrap.guard import Guard
 from outlast.store import Store
 
 _log = structlog.get_logger("outlast")
@@ -27,22 +33,41 @@ class Alarm:
         self._store = store
         self._told: dict[tuple[str, str], Trouble] = {}
 
+    async def confirm(self) -> None:
+        """Where a marker is newly another than expected: learn what the log says, and look again."""
+        guards = [self._store.fleet[name] for name in self._store.fleet.names]
+        doubtful = [guard for guard in guards if self._is_doubtful(guard)]
+        if not doubtful:
+            return
+        try:
+            await self._store.catalog.sync()
+        except StoreUnavailable:
+            return  # nobody can say more now
+        for guard in doubtful:
+            await guard.check()
+
+    def _is_doubtful(self, guard: Guard) -> bool:
+        return any(
+            one.kind == trouble.old_copy and (guard.name, one.kind) not in self._told
+            for one in guard.troubles()
+        )
+
     def look(self) -> None:
         """Compare the troubles with those told, and tell what has begun or is over."""
         now = {
-            (name, trouble.kind): trouble
+            (name, one.kind): one
             for name in self._store.fleet.names
-            for trouble in self._store.fleet[name].troubles()
+            for one in self._store.fleet[name].troubles()
         }
-        for (name, kind), trouble in now.items():
+        for (name, kind), one in now.items():
             if (name, kind) not in self._told:
                 _log.warning(
-                    "provider in trouble", provider=name, kind=kind, what=trouble.what, remedy=trouble.remedy
+                    "provider in trouble", provider=name, kind=kind, what=one.what, remedy=one.remedy
                 )
-        for (name, kind), trouble in self._told.items():
+        for (name, kind), one in self._told.items():
             if (name, kind) not in now:
                 # As loud as its beginning: at the usual level only one of the two would be heard.
-                _log.warning("trouble is over", provider=name, kind=kind, what=trouble.what)
+                _log.warning("trouble is over", provider=name, kind=kind, what=one.what)
         self._told = now
 
 
@@ -53,6 +78,7 @@ async def watched(store: Store) -> AsyncIterator[None]:
 
     async def watch() -> None:
         while True:
+            await alarm.confirm()
             alarm.look()
             await store.clock.sleep(look_s)
 

@@ -6,6 +6,7 @@ guards only.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
@@ -102,7 +103,15 @@ def obey(fault: FaultProvider, drill: DrillSet, clock: Clock) -> None:
     faults = [
         Fault(Shape(one.shape), one.share, one.reads, one.writes) for one in wanted if one.shape in _shapes
     ]
-    fault.fail_until(faults if drill.shape and left_s > 0 else (), clock.monotonic() + left_s)
+    in_force = faults if drill.shape and left_s > 0 else ()
+    fault.fail_until(in_force, clock.monotonic() + left_s, drill_text(drill))
+
+
+def drill_text(drill: DrillSet) -> str:
+    """What is said of a drill: how it makes the provider fail, until when, and by whose order."""
+    end = datetime.fromtimestamp((drill.end or drill.until) / 1000, UTC)
+    by = f", ordered by {drill.by}" if drill.by else ""
+    return f"{drill.shape} until {end:%Y-%m-%d %H:%M:%S} UTC{by}"
 
 
 def open_providers(urls: Mapping[str, str], store: bytes, clock: Clock, entropy: Entropy) -> Providers:

@@ -91,6 +91,8 @@ class ProviderError(OutlastError):
     """A provider said no, or said nothing. `provider` is its name in this store, `verb` what was asked."""
 
     cause = Cause.UNKNOWN
+    drill = ""
+    """What is to be said of the drill that made it fail; "" if it failed of itself."""
 
     def __init__(self, provider: str, verb: str, detail: str = "", cause: Cause | None = None) -> None:
         super().__init__(provider, verb, detail)

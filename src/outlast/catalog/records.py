@@ -333,6 +333,10 @@ class DrillSet(Record, tag=18):
     shape: str
     until: int
     faults: tuple[DrillFault, ...] = ()
+    end: int = 0
+    """When the drill is to end, for people; 0 if that is `until`, which an order that is renewed puts off."""
+    by: str = ""
+    """Who ordered it, for people."""
 
 
 class DrillReported(Record, tag=20):

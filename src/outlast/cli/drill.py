@@ -7,14 +7,17 @@ touched: every gateway only treats them as failing, because the log says so.
 While the drill runs, a canary writes and reads objects of its own and checks them. The drill ends by itself
 at the first promise of what-if that is broken, at its end, and when it is interrupted; if this process dies,
 however it does, within 12 s. Then the store is repaired, the canary's objects are deleted, and the report is
-kept. The exit status is 3 if a promise was broken.
+kept. The exit status is 3 if a promise was broken, and 1 if the drill was ended because another provider
+failed.
 
 It does not begin if the store is not healthy, or if more would fail than it bears, unless forced. `--detach`
 only has the providers fail for a while, without a canary and a report.
 """
 
 import asyncio
+import getpass
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,7 +34,7 @@ from outlast.cli.interruption import heed
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line, print_note, print_table
 from outlast.cli.scene import site
-from outlast.cli.session import run, store_at
+from outlast.cli.session import FAILED, run, store_at
 from outlast.outages.choice import choose
 from outlast.outages.drill.conduct import Drill, DrillPace
 from outlast.outages.drill.plan import DrillPlan, plan_incident, plan_shape, played_on, span_s
@@ -182,9 +185,7 @@ async def _conduct(store: Store, plan: DrillPlan, force: bool, json: bool) -> in
     now = await unwell(store)
     verdict = what_if(holdings(state), plan.outage, now)
     _refuse([*ill(now, state.counts().degraded, _in_force(store)), *excess(verdict)], force)
-    drill = Drill(
-        store, plan, SystemClock(), SystemEntropy(), pace, lambda text: print_note(f"drill: {text}")
-    )
+    drill = Drill(store, plan, SystemClock(), SystemEntropy(), pace, _tell, _who())
     _stop_when_told(drill)
     report = await drill.run()
     if json:
@@ -192,7 +193,18 @@ async def _conduct(store: Store, plan: DrillPlan, force: bool, json: bool) -> in
     else:
         for line in lines(report):
             print_line(line)
-    return 0 if report.kept else BROKEN
+    if not report.kept:
+        return BROKEN
+    return FAILED if report.end == "overtaken" else 0
+
+
+def _who() -> str:
+    """Who orders it, as every gateway is to say it."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # nobody of that number has a name here
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
 
 
 def _tell(text: str) -> None:
@@ -221,7 +233,8 @@ async def _begin(store: Store, plan: DrillPlan, force: bool, json: bool) -> int:
     fault = plan.parts[0].fault
     until = unix_ms(SystemClock()) + int(1000 * plan.duration_s)
     faults = (DrillFault(fault.shape, fault.share, fault.reads, fault.writes),)
-    await _order(store, [DrillSet(name, fault.shape, until, faults) for name in plan.providers])
+    by = _who()
+    await _order(store, [DrillSet(name, fault.shape, until, faults, by=by) for name in plan.providers])
     if json:
         print_json({"providers": list(plan.providers), "shape": fault.shape, "until_ms": until})
     else:
@@ -231,11 +244,16 @@ async def _begin(store: Store, plan: DrillPlan, force: bool, json: bool) -> int:
 
 async def _end(store: Store, config: Path, what: Sequence[str], json: bool) -> int:
     """End what fails. A drill that another process conducts ends with that."""
+    names = [one.provider for one in _in_force(store)]
     if what:
         outage: Outage = outage_of(_chosen(store, config, what))
-        names = sorted(outage.providers | outage.maybe)
-    else:
-        names = [one.provider for one in store.catalog.state.drills()]
+        named = outage.providers | outage.maybe
+        if idle := sorted(named - set(names)):
+            raise ConfigError(
+                f"no drill is in force at {', '.join(idle)}",
+                f"there is one at {', '.join(names)}" if names else "there is nothing to end",
+            )
+        names = sorted(named)
     await _order(store, [DrillSet(name, "", 0) for name in names])
     if json:
         print_json({"providers": names, "shape": None})

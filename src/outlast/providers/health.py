@@ -31,7 +31,7 @@ again with `refused_bytes`.
 
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from outlast.base.clock import Clock
@@ -136,6 +136,15 @@ class _Breaker:
         self.opened_by = self.next_probe_at = None
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What is counted for people."""
+
+    calls: int = 0
+    corrupt: int = 0
+    failures: Counter[str] = field(default_factory=Counter)
+
+
 class _Refusals:
     """What was refused and not granted since, by kind of right."""
 
@@ -144,19 +153,21 @@ class _Refusals:
         """The largest write that did not fit, unless as large a one was done since."""
         self._troubles: dict[str, Trouble] = {}
 
-    def note(self, verb: str, error: ProviderError | None, size: int) -> None:
-        """A call of `size` bytes ended."""
+    def note(
+        self, verb: str, error: ProviderError | None, size: int, meaning: Callable[[ProviderError], Trouble]
+    ) -> None:
+        """A call of `size` bytes ended; `meaning` says what its error means."""
         kind = _rights.get(verb, verb)
         if isinstance(error, Full):
             self.full_bytes = max(size, self.full_bytes or 0)
-            self._troubles[_full] = trouble.of_error(error)
+            self._troubles[_full] = meaning(error)
         elif error is None or isinstance(error, NotFound | Exists):
             self._troubles.pop(kind, None)
             if kind == "write" and self.full_bytes is not None and error is None and size >= self.full_bytes:
                 self.full_bytes = None
                 del self._troubles[_full]
         elif trouble.is_lasting(error):
-            self._troubles[kind] = trouble.of_error(error)
+            self._troubles[kind] = meaning(error)
 
     @property
     def of_writes(self) -> bool:
@@ -179,6 +190,8 @@ class Health:
         self.durations = Durations(clock)
         self.changed: Callable[[], None] = lambda: None
         """Called after each change of `state`. Set by the guard."""
+        self.drill: Callable[[], str] = lambda: ""
+        """What is to be said of a drill that makes it fail now. Set by the guard."""
         self._breaker = _Breaker(entropy)
         self._stranger: Trouble | None = None
         self._since = clock.monotonic()
@@ -187,9 +200,7 @@ class Health:
         self._reading, self._writing = _Direction(), _Direction()
         self._corrupt_at: deque[float] = deque(maxlen=corrupt_max)
         self._suspected_at = float("-inf")
-        self._calls = 0
-        self._corrupt = 0
-        self._failures: Counter[str] = Counter()
+        self._tally = _Tally()
 
     @property
     def available(self) -> bool:
@@ -244,20 +255,20 @@ class Health:
         """A call ended after `seconds`, well or with `error`. `size`: bytes moved, or to be moved."""
         now = self.clock.monotonic()
         direction = self._reading if verb in _reads else self._writing
-        self._calls += 1
-        self._refusals.note(verb, error, size)
+        self._tally.calls += 1
+        self._refusals.note(verb, error, size, self._meaning)
         if error is None or _is_answer(verb, error):
             direction.failures = 0
             direction.answered_at = now
             direction.silent_since = None
             self.durations.add(verb, seconds, size if error is None else 0)
             return
-        self._failures[error.cause] += 1
+        self._tally.failures[error.cause] += 1
         event("providers: a call failed", provider=self.name, verb=verb, seconds=seconds, error=error)
         direction.failures += 1
         unanswered = error.cause is Cause.TIMEOUT and direction.answered_at < now - seconds
         if unanswered or direction.failures >= failures_max:
-            self._open(trouble.of_error(error), now)
+            self._open(self._meaning(error), now)
 
     def report_given_up(self, verb: str, seconds: float, size: int = 0) -> None:
         """A call was cancelled after `seconds` without an answer."""
@@ -266,27 +277,27 @@ class Health:
     def report_corrupt(self) -> None:
         """Something read from the provider was not what was written."""
         now = self.clock.monotonic()
-        self._corrupt += 1
+        self._tally.corrupt += 1
         self._corrupt_at.append(now)
         if len(self._corrupt_at) == corrupt_max and now - self._corrupt_at[0] < corrupt_window_s:
-            self._open(trouble.damaged, now)
+            self._open(self._drilled(trouble.damaged), now)
 
     def report_marker(self, ok: bool, stranger: Trouble = trouble.emptied) -> None:
         """The marker was read, and is (not) the one expected; `stranger` says what that means."""
-        self._stranger = None if ok else stranger
-        if not ok:
-            self._why = stranger.what
+        self._stranger = None if ok else self._drilled(stranger)
+        if self._stranger is not None:
+            self._why = self._stranger.what
         self._settle(self.clock.monotonic())
 
     def report_examined(self, failure: ProviderError) -> None:
         """It was asked on purpose, with time to answer, and failed: that is enough to call it down."""
-        self._open(trouble.of_error(failure), self.clock.monotonic())
+        self._open(self._meaning(failure), self.clock.monotonic())
 
     def report_probe(self, failure: ProviderError | None = None) -> None:
         """A probe of a provider that is down succeeded, or failed."""
         now = self.clock.monotonic()
         if failure is not None:
-            found = trouble.of_error(failure)
+            found = self._meaning(failure)
             self._why = found.what
             self._breaker.stay_open(found, now)
             return
@@ -304,9 +315,9 @@ class Health:
             state=self.state,
             since_s=self.clock.monotonic() - self._since,
             why=self._why,
-            calls=self._calls,
-            failures=dict(self._failures),
-            corrupt=self._corrupt,
+            calls=self._tally.calls,
+            failures=dict(self._tally.failures),
+            corrupt=self._tally.corrupt,
             opened=self._breaker.opened,
             expected_s={verb: self.durations.expected_s(verb) for verb in self.durations.verbs()},
         )
@@ -317,6 +328,14 @@ class Health:
         return tuple(dict.fromkeys(one for one in found if one is not None))
 
     # ------------------------------------------------------------ within
+
+    def _meaning(self, error: ProviderError) -> Trouble:
+        return self._drilled(trouble.of_error(error))
+
+    def _drilled(self, found: Trouble) -> Trouble:
+        """What is found while a drill makes it fail is the drill's doing."""
+        drill = self.drill()
+        return trouble.of_drill(drill, self.name) if drill else found
 
     def _open(self, why: Trouble, now: float) -> None:
         if self._breaker.opened_by is None:

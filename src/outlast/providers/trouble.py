@@ -34,6 +34,9 @@ class Trouble:
     remedy: str
 
 
+old_copy = "old-copy"
+"""The kind of the trouble with a marker of another incarnation than expected."""
+
 emptied = Trouble(
     "emptied",
     f"its marker ({MARKER_KEY}) is gone: it was emptied, or another place is there instead",
@@ -75,7 +78,7 @@ def of_marker(expected: Marker, present: Marker | Damaged | None, journals: bool
         )
     if present.incarnation != expected.incarnation:
         return Trouble(
-            "old-copy",
+            old_copy,
             "it is an old copy: it was lost and taken back since",
             "correct its URL or mount the right place; if this is all there is, take it back: outlast repair",
         )
@@ -119,8 +122,19 @@ def of_damaged(marker: Damaged) -> Trouble:
     )
 
 
+def of_drill(drill: str, provider: str) -> Trouble:
+    """What is said of a provider that a drill makes fail. `drill`: how, until when, and by whose order."""
+    return Trouble(
+        "drill",
+        f"a drill makes it fail: {drill}",
+        f"nothing is wrong with it: wait, or end the drill: outlast drill --stop {provider}",
+    )
+
+
 def of_error(error: ProviderError) -> Trouble:
     """What an error of a provider means, and what to do about it."""
+    if error.drill:
+        return of_drill(error.drill, error.provider)
     what = str(error).removeprefix(f"{error.provider}: ")  # whoever says it names the provider
     for kind, name, remedy in _of_class:
         if isinstance(error, kind):

@@ -1,9 +1,10 @@
 """A client that writes and reads all through a drill, and checks every byte.
 
-It has a bucket of its own, with a few small objects (which travel in the log) and a few large ones (which lie
-in fragments). One half overwrites them in turn, each under the condition that it still is the last version;
-the other half reads them. A write whose outcome is not known may land later: its key is given up for
-a new one, so that every read has an answer that is right or wrong.
+Each has objects of its own in the drills' bucket, below a prefix that no other drill has, for several may run
+at once: a few small ones (which travel in the log) and a few large ones (which lie in fragments). One half
+overwrites them in turn, each under the condition that it still is the last version; the other half reads
+them. A write whose outcome is not known may land later: its key is given up for a new one, so that every
+read has an answer that is right or wrong.
 """
 
 import asyncio
@@ -29,17 +30,23 @@ from outlast.outages.drill.promise import Deed
 from outlast.store import Store
 
 bucket = "outlast-drill"
-"""The canary's own. It is deleted afterwards, unless somebody else has put something there."""
+"""The canaries' own. The last one deletes it, unless somebody else has put something there."""
 prefix = "canary/"
 objects_of_a_kind = 4
 small_bytes = 1000
 # Longer than the store itself waits for anything: a request that takes so long has failed.
 answer_s_max = 30.0
+# A canary that runs overwrites its objects every few seconds, unless the store hardly works. What is older
+# than this while no drill is in force was left by one that was killed.
+left_s = 120.0
 
 
 @dataclass(slots=True)
 class Window:
-    """What was seen from one moment to another. `seconds`: how long what was done well took."""
+    """What was begun from one moment to another. `seconds`: how long what was done well took.
+
+    What was not over when nobody waited any longer counts with the time that it had taken by then.
+    """
 
     seconds: "dict[str, array[float]]" = field(
         default_factory=lambda: {"read": array("d"), "write": array("d")}
@@ -78,21 +85,25 @@ class Canary:
         self._entropy = entropy
         self._pause_s = pause_s
         self._failed = failed
-        self._run = entropy.bytes(4).hex()
+        self._prefix = f"{prefix}{entropy.bytes(4).hex()}/"
+        self._running: dict[str, tuple[Window, float]] = {}
+        """By kind of request, the one that is under way: where it counts, and when it began."""
         self._named = 0
         self._objects: list[_Object] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Write every object once. Raises `StoreUnavailable`."""
-        try:
-            await self._store.create_bucket(self._bucket)
-        except BucketExists:
-            await self._sweep()  # of a drill whose runner was killed
+        await self._make_bucket()
+        await self._sweep_left()
         for size in (small_bytes, limits.inline_bytes_max + 1):
             for _ in range(objects_of_a_kind):
                 made = _Object(self._name(), size)
-                await self._put(made, Condition("absent"))
+                try:
+                    await self._put(made, Condition("absent"))
+                except NoSuchBucket:  # another drill was over just now, and took it along
+                    await self._make_bucket()
+                    await self._put(made, Condition("absent"))
                 self._objects.append(made)
 
     def start(self) -> None:
@@ -101,8 +112,11 @@ class Canary:
 
     async def close(self) -> None:
         """Stop, and delete all that was written. Raises `StoreUnavailable`."""
+        now = self._clock.monotonic()
+        for kind, (window, began) in self._running.items():
+            window.seconds[kind].append(now - began)
         await cancel_and_wait(self._tasks)
-        await self._sweep()
+        await self._delete(self._prefix)
         try:
             await self._store.delete_bucket(self._bucket)
         except (BucketNotEmpty, NoSuchBucket):
@@ -110,6 +124,10 @@ class Canary:
         for task in self._tasks:
             if not task.cancelled():
                 task.result()  # it ended by itself, which only a fault of ours can make it do
+
+    def busy_since(self, before: float) -> bool:
+        """Whether something is under way that began before that moment (clock's monotonic s)."""
+        return any(began < before for _, began in self._running.values())
 
     # ------------------------------------------------------------ the two halves
 
@@ -126,15 +144,17 @@ class Canary:
         it = self._objects[at]
         deed: Deed = "small write" if it.size <= limits.inline_bytes_max else "large write"
         condition = Condition("match", it.etag) if it.etag else Condition("absent")
-        window, began = self.window, self._clock.monotonic()
+        window, began = self._begin("write")
         try:
             async with asyncio.timeout(answer_s_max):
                 await self._put(it, condition)
         except (StoreError, TimeoutError) as error:
+            self._running.pop("write")
             window.failed["write"] += 1
             self._objects[at] = _Object(self._name(), it.size)
             self._failed(deed, _is_wrong(error), f"{deed} of {it.key}: {_text(error)}")
         else:
+            self._running.pop("write")
             window.seconds["write"].append(self._clock.monotonic() - began)
 
     async def _read_all(self) -> None:
@@ -146,25 +166,31 @@ class Canary:
 
     async def _read(self, it: _Object) -> None:
         right = {it.content, it.pending}
-        window, began = self.window, self._clock.monotonic()
+        window, began = self._begin("read")
         try:
             async with asyncio.timeout(answer_s_max):
                 async with self._store.get(self._bucket, it.key) as reading:
                     content = await reading.read()
         except (StoreError, TimeoutError) as error:
+            self._running.pop("read")
             window.failed["read"] += 1
             self._failed("read", _is_wrong(error), f"read of {it.key}: {_text(error)}")
             return
+        self._running.pop("read")
         window.seconds["read"].append(self._clock.monotonic() - began)
         if content not in right | {it.content, it.pending}:
             window.failed["read"] += 1
             self._failed("read", True, f"read of {it.key}: other bytes than were written")
 
+    def _begin(self, kind: str) -> tuple[Window, float]:
+        begun = self._running[kind] = self.window, self._clock.monotonic()
+        return begun
+
     # ------------------------------------------------------------ objects
 
     def _name(self) -> str:
         self._named += 1
-        return f"{prefix}{self._run}/{self._named}"
+        return f"{self._prefix}{self._named}"
 
     async def _put(self, it: _Object, condition: Condition) -> None:
         content = hashlib.shake_128(self._entropy.bytes(16)).digest(it.size)
@@ -172,12 +198,34 @@ class Canary:
         version = await self._store.put(self._bucket, it.key, content, condition=condition)
         it.content, it.etag, it.pending = content, version.etag, None
 
-    async def _sweep(self) -> None:
+    async def _make_bucket(self) -> None:
+        try:
+            await self._store.create_bucket(self._bucket)
+        except BucketExists:
+            pass  # of a drill that runs, or of one whose runner was killed
+
+    async def _sweep_left(self) -> None:
+        """Delete what killed drills left. While one is in force, others may be unable to write: then wait."""
+        now = self._clock.now()
+        if any(drill.until / 1000 > now for drill in self._store.catalog.state.drills()):
+            return
+        newest: dict[str, float] = {}
+        after = ""
+        while page := (await self._store.list(self._bucket, prefix, start_after=after)).entries:
+            for entry in page:
+                run = entry.key[: entry.key.rindex("/") + 1]
+                newest[run] = max(newest.get(run, 0.0), entry.modified / 1000)
+            after = page[-1].key
+        for run, modified in newest.items():
+            if modified < now - left_s:
+                await self._delete(run)
+
+    async def _delete(self, prefix: str) -> None:
         try:
             while entries := (await self._store.list(self._bucket, prefix)).entries:
                 await self._store.delete_many(self._bucket, [entry.key for entry in entries])
         except NoSuchBucket:
-            pass  # nothing to sweep
+            pass  # nothing to delete
 
 
 def _is_wrong(error: Exception) -> bool:

@@ -9,8 +9,9 @@ order holds until the next change of the faults, and never for longer than `sile
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from outlast.base.clock import Clock, unix_ms
 from outlast.base.concurrency import cancel_and_wait
@@ -20,10 +21,8 @@ from outlast.catalog.records import DrillFault, DrillReported, DrillSet
 from outlast.maintenance.repair import repair
 from outlast.outages.drill.canary import Canary, Window
 from outlast.outages.drill.plan import DrillPlan
-from outlast.outages.drill.promise import Deed, Promise, promise_of
+from outlast.outages.drill.promise import Deed, Expectation, Promise
 from outlast.outages.drill.report import DrillReport, End, encoded, failures_told_max, requests_of
-from outlast.outages.holdings import holdings
-from outlast.outages.what_if import what_if
 from outlast.providers.wrap.fault import Fault
 from outlast.store import Store
 
@@ -41,9 +40,25 @@ class DrillPace:
     renew: float = 3.0
     back_max: float = 60.0
     """After this, providers that are not back, and redundancy that is wanting, are reported as such."""
+    settle: float = 6.0
+    """For how long nothing must be missing: other gateways may not know for 5 s that a provider is back."""
     canary_pause: float = 0.25
     look: float = 0.1
     """How exactly it is known when something was noticed."""
+    look_whole: float = 0.5
+    """How exactly it is known when the store was whole again, for which voters are asked each time."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is seen, for the report."""
+
+    noticed: dict[str, float | None]
+    windows: dict[str, Window]
+    end: End = "finished"
+    broken: str = ""
+    failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 _default = DrillPace()
@@ -60,7 +75,9 @@ class Drill:
         entropy: Entropy,
         pace: DrillPace = _default,
         tell: Callable[[str], None] = lambda text: None,
+        by: str = "",
     ) -> None:
+        """`by`: whose order it is, as every gateway is to say it."""
         self._store = store
         self._plan = plan
         self._clock = clock
@@ -68,21 +85,20 @@ class Drill:
         self._tell = tell
         self._canary = Canary(store, clock, entropy, pace.canary_pause, self._failed)
         self._stop = asyncio.Event()
-        self._promise = Promise("", ("read", "small write", "large write"))  # until something fails
-        self._leased_until = 0.0
+        self._by = by
+        self._expectation = Expectation(store, plan.outage)
+        self._promised: Promise | None = None
+        """What was promised when the faults began."""
+        self._doubts: deque[tuple[Deed, str]] = deque()
+        """Failures of which it is not known yet whether they break the promise."""
+        self._ends_at = self._leased_until = 0.0
         self._ordered = False
-        self._end: End = "finished"
-        self._broken = ""
-        self._failures: list[str] = []
-        self._notes: list[str] = []
-        self._noticed: dict[str, float | None] = dict.fromkeys(plan.providers)
-        self._windows = {"before": self._canary.window, "during": Window(), "after": Window()}
+        windows = {"before": self._canary.window, "during": Window(), "after": Window()}
+        self._seen = _Seen(dict.fromkeys(plan.providers), windows)
 
     def stop(self) -> None:
         """End it now, with a report."""
-        if not self._stop.is_set():
-            self._end = "stopped"
-            self._stop.set()
+        self._stop_as("stopped")
 
     async def run(self) -> DrillReport:
         """The whole drill; its report, which is in the catalog then. Raises `StoreUnavailable` beforehand.
@@ -91,45 +107,49 @@ class Drill:
         """
         self._tell("the canary begins to write and read")
         back_s = whole_s = None
+        judging: asyncio.Task[None] | None = None
         try:
             await self._canary.open()
             self._canary.start()
+            judging = asyncio.ensure_future(self._judge())
             await self._wait(self._pace.before)
-            self._promise = self._promised()
+            await self._expectation.ask()
+            self._expectation.settle()
+            self._promised = self._expectation.promise
             began = ended = unix_ms(self._clock)
             if not self._stop.is_set():
                 await self._fail_them()
                 ended = unix_ms(self._clock)
                 self._tell("the faults have ended; waiting until the store is whole")
                 back_s, whole_s = await self._recover()
+            await self._settle_doubts()
         finally:
+            if judging is not None:
+                await cancel_and_wait([judging])
             await self._clear_away()
         report = self._report(began, ended, back_s, whole_s)
         try:
             await self._store.catalog.commit(_record(report))
         except StoreUnavailable as error:
-            self._notes.append(f"not kept in the history: {error}")
+            self._seen.notes.append(f"not kept in the history: {error}")
             report = self._report(began, ended, back_s, whole_s)
         return report
 
     # ------------------------------------------------------------ the faults
 
-    def _promised(self) -> Promise:
-        """What what-if says of the store as it is, the canary's own objects included."""
-        return promise_of(what_if(holdings(self._store.catalog.state), self._plan.outage, {}))
-
     async def _fail_them(self) -> None:
         watching = asyncio.ensure_future(self._watch())
-        self._canary.window = self._windows["during"]
+        self._canary.window = self._seen.windows["during"]
         try:
             await self._play()
         finally:
             await cancel_and_wait([watching])
             await self._end_faults()
-            self._canary.window = self._windows["after"]
+            self._canary.window = self._seen.windows["after"]
 
     async def _play(self) -> None:
         plan, begin = self._plan, self._clock.monotonic()
+        self._ends_at = self._clock.now() + plan.duration_s
         ordered: tuple[Fault, ...] = ()
         renew_at = 0.0
         while (at := self._clock.monotonic() - begin) < plan.duration_s and not self._stop.is_set():
@@ -144,16 +164,16 @@ class Drill:
 
     async def _order(self, faults: tuple[Fault, ...], change_s: float) -> bool:
         """Have all of the providers fail like this from now on; whether that could be agreed on."""
-        lease_s = self._pace.lease
-        if not self._promise.log:
+        lease_s, goes_on = self._pace.lease, self._expectation.promise.log
+        if not goes_on:
             lease_s = min(change_s, silent_s_max)
         until = self._clock.now() + lease_s
         self._ordered = False
         try:
             await self._commit(faults, int(1000 * until))
         except StoreUnavailable as error:
-            if self._promise.log:
-                self._break(f"the drill could not be renewed: {error}")
+            if goes_on:
+                self._doubts.append(("small write", f"the drill could not be renewed: {error}"))
             return False
         self._leased_until, self._ordered = until, bool(faults)
         return True
@@ -161,13 +181,12 @@ class Drill:
     async def _commit(self, faults: tuple[Fault, ...], until_ms: int) -> None:
         told = tuple(DrillFault(fault.shape, fault.share, fault.reads, fault.writes) for fault in faults)
         shape = faults[0].shape if faults else ""
-        catalog = self._store.catalog
-        await asyncio.gather(
-            *(
-                catalog.commit(DrillSet(name, shape, until_ms if faults else 0, told))
-                for name in self._plan.providers
-            )
+        until_ms, end_ms = (until_ms, int(1000 * self._ends_at)) if faults else (0, 0)
+        orders = (
+            DrillSet(name, shape, until_ms, told, end_ms, self._by if faults else "")
+            for name in self._plan.providers
         )
+        await asyncio.gather(*map(self._store.catalog.commit, orders))
 
     async def _end_faults(self) -> None:
         """Order it; where that cannot be agreed on, wait until the lease has run out."""
@@ -183,12 +202,12 @@ class Drill:
         """Note when each provider is known to fail, and whether somebody else ends the drill."""
         begin, fleet = self._clock.monotonic(), self._store.fleet
         while True:
-            for name, noticed in self._noticed.items():
+            for name, noticed in self._seen.noticed.items():
                 if noticed is None and name in fleet and not fleet[name].health.available:
-                    self._noticed[name] = round(self._clock.monotonic() - begin, 2)
+                    self._seen.noticed[name] = round(self._clock.monotonic() - begin, 2)
             drilled = {one.provider for one in self._store.catalog.state.drills()}
             if self._ordered and drilled.isdisjoint(self._plan.providers):
-                self._notes.append("ended by somebody else")
+                self._seen.notes.append("ended by somebody else")
                 self.stop()
                 return
             await self._clock.sleep(self._pace.look)
@@ -198,52 +217,104 @@ class Drill:
     async def _recover(self) -> tuple[float | None, float | None]:
         """After how many seconds all providers were well, and all redundancy was there."""
         begin = self._clock.monotonic()
-        back_s = await self._seconds_until(self._all_well, begin)
-        whole_s = None
-        if back_s is not None:
-            try:
-                whole_s = await self._seconds_until(self._whole, begin)
-            except StoreUnavailable as error:
-                self._notes.append(f"not repaired: {error}")
+        back_s = await self._seconds_until_well(begin)
+        whole_s = None if back_s is None else await self._seconds_until_whole(begin)
         await self._clock.sleep(max(0.0, begin + self._pace.after - self._clock.monotonic()))
         return back_s, whole_s
 
-    async def _seconds_until(self, holds: Callable[[], Awaitable[bool]], begin: float) -> float | None:
+    async def _seconds_until_well(self, begin: float) -> float | None:
+        fleet = self._store.fleet
         while self._clock.monotonic() - begin < self._pace.back_max:
-            if await holds():
+            if all(fleet[name].health.available for name in self._plan.providers if name in fleet):
                 return round(self._clock.monotonic() - begin, 2)
             await self._clock.sleep(self._pace.look)
         return None
 
-    async def _all_well(self) -> bool:
-        fleet = self._store.fleet
-        return all(fleet[name].health.available for name in self._plan.providers if name in fleet)
+    async def _seconds_until_whole(self, begin: float) -> float | None:
+        """After how many seconds nothing was missing that stayed so: writes that began before end later."""
+        since, failure = None, ""
+        while (at := self._clock.monotonic() - begin) < self._pace.back_max + self._pace.settle:
+            try:
+                whole = await self._is_whole(begin)
+            except StoreUnavailable as error:
+                whole, failure = False, f"not repaired: {error}"
+            if not whole:
+                since = None
+            elif since is None:
+                since = self._clock.monotonic() - begin
+            elif at - since >= self._pace.settle:
+                return round(since, 2)
+            await self._clock.sleep(self._pace.look_whole)
+        if failure:
+            self._seen.notes.append(failure)
+        return None
 
-    async def _whole(self) -> bool:
-        """Whether nothing is missing, after what was known to be missing has been repaired."""
-        log = self._store.log
-        if self._store.catalog.state.counts().degraded:
+    async def _is_whole(self, begin: float) -> bool:
+        """Whether nothing is missing; what is known to be missing is repaired.
+
+        `begin`: what began before that must be over, or it may turn out to miss something yet.
+        """
+        catalog, log = self._store.catalog, self._store.log
+        await catalog.sync()
+        if catalog.state.counts().degraded:
             await repair(self._store, verify=False, only_degraded=True)
-        return not self._store.catalog.state.counts().degraded and not (log and log.behind)
+            return False  # until a look finds nothing
+        behind = log is not None and bool(log.behind)
+        return not behind and not self._canary.busy_since(begin)
 
     async def _clear_away(self) -> None:
         try:
             await self._canary.close()
         except StoreUnavailable as error:
-            self._notes.append(f"the canary's objects were not deleted, which the next drill will: {error}")
+            self._seen.notes.append(f"the canary's objects were left to the next drill: {error}")
 
     # ------------------------------------------------------------ what is seen
 
     def _failed(self, deed: Deed, wrong: bool, text: str) -> None:
-        if len(self._failures) < failures_told_max:
-            self._failures.append(text)
-        if self._promise.breaks(deed, wrong):
+        if len(self._seen.failures) < failures_told_max:
+            self._seen.failures.append(text)
+        if wrong:
             self._break(text)
+        elif self._expectation.promise.breaks(deed, wrong):
+            self._doubts.append((deed, text))
+
+    async def _judge(self) -> None:
+        """Until cancelled, follow who is away besides, and tell which failures break the promise."""
+        while True:
+            if self._expectation.look():
+                self._adjust()
+            await self._settle_doubts()
+            await self._clock.sleep(self._pace.look)
+
+    async def _settle_doubts(self) -> None:
+        while self._doubts:
+            deed, text = self._doubts[0]
+            if await self._expectation.ask():
+                self._adjust()
+            if self._expectation.promise.breaks(deed, False):
+                self._break(text)
+            if self._doubts and self._doubts[0] == (deed, text):
+                self._doubts.popleft()
+
+    def _adjust(self) -> None:
+        """Who is away besides has changed. What was promised and is no more was not what was to be tried."""
+        promise, away = self._expectation.promise, self._expectation.away
+        who = " and ".join(f"{name} is {state}" for name, state in sorted(away.items()))
+        text = f"{who or 'nobody else is away any more'}: promised is now {promise.verdict}"
+        self._seen.notes.append(text)
+        self._tell(text)
+        if self._promised is not None and not set(self._promised.deeds) <= set(promise.deeds):
+            self._stop_as("overtaken")
 
     def _break(self, text: str) -> None:
-        if not self._broken:
-            self._broken, self._end = text, "broken"
+        if not self._seen.broken:
+            self._seen.broken = text
             self._tell(f"a promise is broken: {text}")
+            self._stop_as("broken")
+
+    def _stop_as(self, end: End) -> None:
+        if not self._stop.is_set():
+            self._seen.end = end
             self._stop.set()
 
     async def _wait(self, seconds: float) -> None:
@@ -255,7 +326,8 @@ class Drill:
             pass  # nothing made it stop
 
     def _report(self, began: int, ended: int, back_s: float | None, whole_s: float | None) -> DrillReport:
-        plan = self._plan
+        plan, seen = self._plan, self._seen
+        promised = self._promised or self._expectation.promise
         return DrillReport(
             what=plan.name,
             providers=plan.providers,
@@ -265,17 +337,17 @@ class Drill:
             speed=round(plan.speed, 2),
             began=began,
             ended=ended,
-            end=self._end,
-            verdict=self._promise.verdict,
-            promised=tuple(self._promise.deeds),
-            kept=not self._broken,
-            broken=self._broken,
-            requests={name: requests_of(window) for name, window in self._windows.items()},
-            failures=tuple(self._failures),
-            noticed_s=dict(self._noticed),
+            end="broken" if seen.broken else seen.end,
+            verdict=promised.verdict,
+            promised=tuple(promised.deeds),
+            kept=not seen.broken,
+            broken=seen.broken,
+            requests={name: requests_of(window) for name, window in seen.windows.items()},
+            failures=tuple(seen.failures),
+            noticed_s=dict(seen.noticed),
             back_s=back_s,
             whole_s=whole_s,
-            notes=tuple(self._notes),
+            notes=tuple(seen.notes),
         )
 
 

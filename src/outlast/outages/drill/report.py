@@ -8,19 +8,23 @@ import msgspec
 
 from outlast.outages.drill.canary import Window
 
-End: TypeAlias = Literal["finished", "broken", "stopped"]
-"""It went to its end; a promise was broken; somebody stopped it."""
+End: TypeAlias = Literal["finished", "broken", "stopped", "overtaken"]
+"""It went to its end; a promise was broken; somebody stopped it; a provider failed that was not to."""
 
 failures_told_max = 20
 
 
 class Requests(msgspec.Struct, frozen=True, kw_only=True):
-    """The canary's reads, or writes, in one window. Percentiles in ms, of those that were done well."""
+    """The canary's reads, or writes, that began in one window.
+
+    Percentiles in ms, of those that were done well, and of those that were under way in the end.
+    """
 
     done: int
     failed: int
     p50_ms: float | None
     p99_ms: float | None
+    max_ms: float | None = None
 
 
 class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +39,7 @@ class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
     """When the faults ended."""
     end: End
     verdict: str
-    """What-if's, for this outage on this store as it was."""
+    """What-if's, for this outage on this store as it was, with those who were away already."""
     promised: tuple[str, ...]
     kept: bool
     broken: str
@@ -49,7 +53,7 @@ class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
     back_s: float | None
     """After the end, until all were known to be well."""
     whole_s: float | None
-    """After the end, until nothing missed a fragment or a slot of the log."""
+    """After the end, until nothing missed a fragment or a slot of the log, and nothing did for a while."""
     notes: tuple[str, ...] = ()
 
 
@@ -61,6 +65,7 @@ def requests_of(window: Window) -> dict[str, Requests]:
             failed=window.failed[kind],
             p50_ms=percentile_ms(seconds, 0.5),
             p99_ms=percentile_ms(seconds, 0.99),
+            max_ms=percentile_ms(seconds, 1.0),
         )
         for kind, seconds in window.seconds.items()
     }
@@ -112,6 +117,7 @@ _ends: Mapping[End, str] = {
     "finished": "played to its end",
     "broken": "ended at a broken promise",
     "stopped": "stopped before its end",
+    "overtaken": "ended because a provider failed that was not to",
 }
 
 
@@ -125,7 +131,7 @@ def _requests_text(kinds: Mapping[str, Requests]) -> str:
         + (
             ""
             if one.p50_ms is None or one.p99_ms is None
-            else f", p50 {one.p50_ms:.1f} ms, p99 {one.p99_ms:.1f} ms"
+            else f", p50 {one.p50_ms:.1f} ms, p99 {one.p99_ms:.1f} ms, slowest {one.max_ms or 0:.1f} ms"
         )
         for kind, one in kinds.items()
         if one.p99_ms is not None or one.failed

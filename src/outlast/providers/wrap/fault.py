@@ -4,6 +4,9 @@ Without a shape it is transparent. With one, calls fail the way that the shape s
 calls that were under way when it was set (a cable does not wait for the call to end). What a shape does
 to writes is as nasty as in life: `err` does half of them and answers 500 all the same.
 
+Whoever sees it fail can know that it is a drill: `drill` says until when and by whose order, and so does each
+error (`ProviderError.drill`).
+
 A fault may hit only a share of the calls, or only reads or writes, and several may be in force at once: for
 each call the first that hits it decides.
 
@@ -84,6 +87,7 @@ class FaultProvider(Wrapper):
         self._entropy = entropy
         self._faults: tuple[Fault, ...] = ()
         self._deadline: float | None = None
+        self._drill = ""
         self._changed = asyncio.Event()
         # Raised with every change of the faults, so that a call under way can tell that there was one.
         self._age = 0
@@ -105,13 +109,22 @@ class FaultProvider(Wrapper):
 
     @shape.setter
     def shape(self, shape: Shape | None) -> None:
+        self._drill = ""
         self._set(() if shape is None else (Fault(shape),), None)
 
-    def fail_until(self, faults: Sequence[Fault], deadline: float) -> None:
+    @property
+    def drill(self) -> str:
+        """What is said of the drill that is in force: how, until when, by whose order; "" without one."""
+        return self._drill if self.faults else ""
+
+    def fail_until(self, faults: Sequence[Fault], deadline: float, drill: str = "") -> None:
         """Have these faults, and no others, until the clock's `monotonic()` reaches `deadline`.
 
-        The same faults again only move the deadline: calls that hang go on hanging.
+        The same faults again only move the deadline: calls that hang go on hanging. `drill` says until when
+        and by whose order, if it is one.
         """
+        if faults:
+            self._drill = drill
         if tuple(faults) == self.faults:
             self._deadline = deadline
             self._wake()
@@ -178,7 +191,9 @@ class FaultProvider(Wrapper):
         """The deed is done, and faults came up meanwhile: whether its answer gets through is open."""
         shape = self._drawn(call.writes)
         if shape is Shape.REFUSE:
-            raise Unavailable(self.name, call.verb, f"{call.key}: connection reset", Cause.RESET)
+            raise self._marked(
+                Unavailable(self.name, call.verb, f"{call.key}: connection reset", Cause.RESET)
+            )
         if _hangs(shape, call.writes):
             await self._hang(call)
 
@@ -193,7 +208,7 @@ class FaultProvider(Wrapper):
                     await self._changed.wait()
             except TimeoutError:
                 pass  # the faults' own end, unless it was moved; the loop looks
-        raise Unavailable(self.name, call.verb, "no answer", Cause.TIMEOUT)
+        raise self._marked(Unavailable(self.name, call.verb, "no answer", Cause.TIMEOUT))
 
     async def _read(
         self, shape: Shape | None, key: str, span: tuple[int, int] | None, under: Marker | None
@@ -237,7 +252,12 @@ class FaultProvider(Wrapper):
 
     def _fail(self, shape: Shape, verb: str) -> NoReturn:
         kind, cause, detail = _immediate[shape]
-        raise kind(self.name, verb, detail, cause)
+        raise self._marked(kind(self.name, verb, detail, cause))
+
+    def _marked(self, error: ProviderError) -> ProviderError:
+        """With the drill that made it; a call that hung through one fails when that is over already."""
+        error.drill = self._drill
+        return error
 
     def _set(self, faults: tuple[Fault, ...], deadline: float | None) -> None:
         self._faults, self._deadline = faults, deadline

@@ -27,7 +27,7 @@ from outlast.providers.protocol import Provider
 from outlast.providers.space import SpaceWatch
 from outlast.providers.trouble import Trouble
 from outlast.providers.wrap.attest import Attest
-from outlast.providers.wrap.layers import keeps_versions, space_of
+from outlast.providers.wrap.layers import drill_of, keeps_versions, space_of
 from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
@@ -93,6 +93,7 @@ class Guard(Wrapper):
         self._silence: asyncio.TimerHandle | None = None
         self._wake = asyncio.Event()
         health.changed = self._wake.set
+        health.drill = lambda: drill_of(inner)
 
     # ------------------------------------------------------------ the marker
 
@@ -159,6 +160,9 @@ class Guard(Wrapper):
     def troubles(self) -> tuple[Trouble, ...]:
         """What somebody should mend, as far as it has shown."""
         found = [*self.health.troubles()]
+        drill = drill_of(self.inner)
+        if drill and not any(one.kind == "drill" for one in found):
+            found.insert(0, trouble.of_drill(drill, self._name))
         space = self.space_watch.space
         short = None if space is None else trouble.of_space(space, self.space_watch.lost_in_hour)
         # What was refused says more than what is left.

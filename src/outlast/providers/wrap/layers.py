@@ -47,6 +47,16 @@ async def space_of(provider: Provider) -> Space | None:
     return None if ask is None else await ask()
 
 
+def drill_of(provider: Provider) -> str:
+    """What is to be said of the drill that makes it fail; "" if there is none."""
+    wrapped: Provider | None = provider
+    while wrapped is not None:
+        if drill := getattr(wrapped, "drill", ""):
+            return str(drill)
+        wrapped = getattr(wrapped, "inner", None)
+    return ""
+
+
 def meter_of(provider: Provider) -> Meter | None:
     """What counts the provider's requests; None if nothing does: it was not opened here."""
     wrapped: Provider | None = provider
