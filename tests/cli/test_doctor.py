@@ -54,7 +54,7 @@ def test_an_erased_provider(shell: Any) -> None:
     (shell.folder / "b").mkdir()
     wrong = bad(shell)
     assert "its marker (0-outlast) is gone" in wrong["provider b"]
-    assert "2 of 3 voters are well" in wrong["agreement"]
+    assert "2 of 3 voters can vote" in wrong["agreement"]
 
 
 def test_a_provider_that_is_not_there(shell: Any) -> None:

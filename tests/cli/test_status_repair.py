@@ -156,7 +156,9 @@ def test_a_disk_that_is_nearly_full_is_a_warning(filled: Any, disks: dict[str, i
     text = said(filled, 3)
     assert "c: its disk is nearly full: 3.7 GiB of 93.1 GiB are free" in text
     assert "degraded: any 1 of its operators may be lost; see the troubles above" in text
-    assert "nearly full" in filled.run("doctor").stdout
+    doctor = filled.run("doctor")
+    assert (doctor.exit_code, doctor.stdout.count("BAD")) == (1, 1), doctor.stdout
+    assert "nearly full" in doctor.stdout and "3 of 3 voters can vote" in doctor.stdout
 
 
 def test_quotas_are_kept_to_and_shown(bucket: Any) -> None:

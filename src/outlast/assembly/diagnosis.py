@@ -5,7 +5,7 @@ the short-lived objects under `probe/` by which a provider's rights are tried.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,11 +111,11 @@ async def _look_at_store(
             for name, guard in providers.guards.items()
         )
     )
-    findings = [finding, *looked]
+    findings = [finding, *(found for found, _ in looked)]
     if genesis is not None:
         findings.append(_clock(genesis, clock))
-        well = {name for name, found in zip(providers.guards, looked, strict=True) if found.well}
-        findings.append(_voters(genesis, well))
+        voting = {name for name, (_, votes) in zip(providers.guards, looked, strict=True) if votes}
+        findings.append(_voters(genesis, voting))
     return findings
 
 
@@ -137,19 +137,18 @@ async def _find_genesis(
 
 async def _look_at(
     provider: Provider, store: bytes, member: Member | None, clock: Clock, entropy: Entropy
-) -> Diagnosis:
-    """Reachability, the marker, and the rights, of one provider."""
+) -> tuple[Diagnosis, bool]:
+    """Reachability, the marker, the rights, and the room of one provider; and whether it can vote now."""
     check = f"provider {provider.name}"
     expected = Marker(store, provider.name, b"")
     found = await examine(provider, expected, member, clock, entropy)
+    votes = found.capabilities is not None and found.capabilities.may_vote
     if found.troubles:
-        return Diagnosis(
-            check,
-            "; ".join(trouble.what for trouble in found.troubles),
-            "; ".join(dict.fromkeys(trouble.remedy for trouble in found.troubles)),
-        )
+        what = "; ".join(trouble.what for trouble in found.troubles)
+        remedy = "; ".join(dict.fromkeys(trouble.remedy for trouble in found.troubles))
+        return Diagnosis(check, what, remedy), votes
     free = f"; {bytes_text(found.space.free)} are free" if found.space is not None else ""
-    return Diagnosis(check, f"answers in {1000 * found.answer_s:.1f} ms, with all rights{free}")
+    return Diagnosis(check, f"answers in {1000 * found.answer_s:.1f} ms, with all rights{free}"), votes
 
 
 def _clock(genesis: Genesis, clock: Clock) -> Diagnosis:
@@ -164,14 +163,18 @@ def _clock(genesis: Genesis, clock: Clock) -> Diagnosis:
     return Diagnosis("clock", "is not behind the store's making")
 
 
-def _voters(genesis: Genesis, well: Sequence[str] | set[str]) -> Diagnosis:
+def _voters(genesis: Genesis, voting: Collection[str]) -> Diagnosis:
     """Whether the log can go on, and how many more voters it may lose."""
     voters = genesis.voters
-    there = sum(1 for name in voters if name in well)
+    there = sum(1 for name in voters if name in voting)
     needed = majority(len(voters))
-    what = f"{there} of {len(voters)} voters are well, {needed} are needed ({', '.join(voters)})"
+    what = f"{there} of {len(voters)} voters can vote, {needed} are needed ({', '.join(voters)})"
     if there < needed:
-        return Diagnosis("agreement", what, "bring voters back: until then nothing can be read or written")
+        return Diagnosis(
+            "agreement",
+            what,
+            "bring the others back, as said above: until then nothing can be read and written",
+        )
     if there < len(voters):
-        return Diagnosis("agreement", what, "bring the others back, then: outlast repair")
+        return Diagnosis("agreement", what, "bring the others back, as said above, then: outlast repair")
     return Diagnosis("agreement", what)
