@@ -103,7 +103,9 @@ def test_status_of_a_store_that_cannot_be_reached_at_all_is_no_success(filled: A
     assert "out of reach: nothing can be read or written" in text
     assert "goes on" not in text
     shutil.rmtree(filled.folder / "state")
-    assert filled.run("status").exit_code == 4, "where nothing is known, either"
+    unknown = filled.run("status")
+    assert (unknown.exit_code, "outlast status" in unknown.stderr) == (4, False), "where nothing is known"
+    assert "outlast doctor" in unknown.stderr
 
 
 def test_status_tells_what_a_well_store_is(filled: Any) -> None:

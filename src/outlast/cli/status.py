@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
 from outlast.base import limits
-from outlast.base.errors import StoreUnavailable
+from outlast.base.errors import ConfigError, StoreUnavailable
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import bytes_text, count_text, print_error, print_json, print_line, print_table
 from outlast.cli.session import run, store_at
@@ -47,7 +47,8 @@ def status(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Js
                 found = await store.status()
                 appraisal = judge(found, lambda: holdings(store.catalog.state))
         except StoreUnavailable as error:
-            print_error(error, json)  # nothing is known here, and nobody answers
+            # Nothing is known here, and nobody answers. The usual remedy for that is this very command.
+            print_error(ConfigError(f"out of reach: {error}", "look at each provider: outlast doctor"), json)
             return OUT_OF_REACH
         print_json(_told(found, appraisal)) if json else _tell(found, appraisal)
         return _exit_status[appraisal.health]
