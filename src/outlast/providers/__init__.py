@@ -7,7 +7,8 @@
 - `capabilities`: what a provider can do, measured.  `claim`, `marker`: taking a place for a store, and the
   object that says whose it is.
 - `health`: healthy, down, or estranged (sans-IO).  `latency`, `durations`: how long calls take.
-  `patience`: how long a call may take (sans-IO).  `trouble`: what is wrong with a provider, with a remedy.
+  `patience`: how long a call may take (sans-IO).  `space`: how much is free.  `trouble`: what is wrong with
+  a provider, with a remedy.
 
 A provider is not trusted to keep, return, or order anything as promised: whatever depends on that is verified
 by the packages above. `outlast.testing.conformance` turns the protocol's promises into tests.
