@@ -29,12 +29,13 @@ from outlast.base.clock import SystemClock, unix_ms
 from outlast.base.entropy import SystemEntropy
 from outlast.base.errors import ConfigError
 from outlast.catalog.records import DrillFault, DrillReported, DrillSet
+from outlast.cli import FAILED
 from outlast.cli.declare import Argument, Option, UsageError
 from outlast.cli.interruption import heed
 from outlast.cli.options import DEFAULT_CONFIG, Config, Json, StateDir
 from outlast.cli.output import print_json, print_line, print_note, print_table
 from outlast.cli.scene import site
-from outlast.cli.session import FAILED, run, store_at
+from outlast.cli.session import run, store_at
 from outlast.outages.choice import choose
 from outlast.outages.drill.conduct import Drill, DrillPace
 from outlast.outages.drill.plan import DrillPlan, plan_incident, plan_shape, played_on, span_s

@@ -29,7 +29,6 @@ slow_factor = 4.0
 late_s_max = 4.0
 
 
-
 class Fleet:
     """Guards by provider name."""
 
