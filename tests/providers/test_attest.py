@@ -385,7 +385,7 @@ def test_a_probe_of_a_place_that_is_not_ours_leaves_nothing_there() -> None:
         clock = scene.sim.clock
         guard = Guard(scene.far, Health("p", clock, scene.sim.entropy), clock, marker)
         scene.memory.wipe()
-        assert await guard._question() is None
+        assert await guard._question(deadline_s=2.0) is None
         assert guard.health.state == "estranged"
         assert [entry async for entry in scene.memory.list("")] == []
 

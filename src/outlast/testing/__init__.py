@@ -11,6 +11,7 @@
 - `costs`, `cost_table`: requests of each operation, counted, and docs/reference/costs.md.
 - `servers`: real servers and emulators, as processes.  `gcs_server`: a strict Google Cloud Storage.
   `certificates`: an authority for tests.  `proxy`: a line that can be made slow and cut.
+- `incident_forms`: one known incident of each form, for tests that cannot play all.
 - `installation`: a store on directories, its commands and gateways, as processes.  `s3_client`: a fast
   client of one.  `http_connection`: its connections.  `called`: a program called in this process.
 - `siege`: gateways, clients, and everything that can go wrong, as processes.

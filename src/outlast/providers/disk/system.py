@@ -106,15 +106,14 @@ class System:
         return found.f_bfree * found.f_frsize if found.f_blocks else sys.maxsize  # a tmpfs without a limit
 
     def space(self, path: str) -> tuple[int, int] | None:
-        """Bytes that are free for this process, and bytes in all, of the file system of `path`.
+        """The free bytes and all bytes of the file system of `path`; None if it has no limit, as some tmpfs.
 
-        None where there is no limit, as of some tmpfs.
+        Free are those that every user may have, as `df` counts them: what is reserved for root is not.
         """
         found = os.statvfs(path)
         if not found.f_blocks:
             return None
-        free = found.f_bfree if os.geteuid() == 0 else found.f_bavail
-        return free * found.f_frsize, found.f_blocks * found.f_frsize
+        return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
 
     def reserve(self, file: int, start: int, size: int) -> None:
         """Have blocks for that range, and leave the end of the file where it is.
