@@ -1,4 +1,6 @@
-"""Every incident that is known, played on three emulated clouds with a gateway in use, compressed in time.
+"""Known incidents, played on three emulated clouds with a gateway in use, compressed in time.
+
+A run plays ten whose phases are not all contained in another's; with OUTLAST_TEST_INCIDENTS=all, every one.
 
 The clouds pass for Amazon, Microsoft and Google, and each incident is played on whom it hit. Those that hit
 none of the three are played on each in turn, as if it were theirs: every shape of failure there was is
