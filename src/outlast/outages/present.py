@@ -1,0 +1,40 @@
+"""The store as it is at this moment: what what-if and the report answer from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from outlast.base.errors import StoreUnavailable
+from outlast.outages.holdings import Holdings, holdings
+from outlast.outages.unwell import unwell
+from outlast.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What lies where, and who is not well."""
+
+    holdings: Holdings
+    now: Mapping[str, str]
+    """Who is not well, and how (`unwell`)."""
+    slot: int
+    """How far the log was known."""
+    stale: str
+    """Why there may be something after it; "" if there is not."""
+
+
+async def look_at(store: Store, well: bool = False) -> Present:
+    """Look at the store; `well`: as if all providers were. Raises `StoreUnavailable` if nothing is known."""
+    stale = await _catch_up(store)
+    now = {} if well else await unwell(store)
+    state = store.catalog.state
+    return Present(holdings(state), now, state.position.slot, stale)
+
+
+async def _catch_up(store: Store) -> str:
+    try:
+        await store.catalog.sync()
+    except StoreUnavailable as error:
+        if store.catalog.state.genesis is None:
+            raise
+        return str(error)
+    return ""

@@ -1,0 +1,75 @@
+"""A store as a seed describes it."""
+
+import random
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Role: TypeAlias = Literal["", "data", "witness"]
+
+KIB = 1024
+small_bytes_max = 40 * KIB
+large_sizes = (129 * KIB, 300 * KIB, 1100 * KIB)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One provider. `role` "": it votes and holds data, as far as it is needed for that."""
+
+    name: str
+    operator: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Blueprint:
+    """What is made. The oracle counts for itself what such a store can bear at all."""
+
+    tolerate: int
+    places: tuple[Place, ...]
+    small: int
+    """Small objects."""
+    overwrites: int
+    """Small objects that are written once more: the log keeps both."""
+    large: int
+    deleted: int
+    """Large objects that are deleted: their fragments await collection."""
+    while_away: int
+    """Large objects that are written while a provider is away."""
+
+    @property
+    def operators(self) -> list[str]:
+        return sorted({place.operator for place in self.places})
+
+    @property
+    def possible(self) -> bool:
+        """Whether there are operators enough for the tolerance."""
+        voting = {place.operator for place in self.places if place.role != "data"}
+        holding = {place.operator for place in self.places if place.role != "witness"}
+        return len(voting) >= 2 * self.tolerate + 1 and len(holding) >= self.tolerate + 1
+
+    def of(self, operators: set[str]) -> set[str]:
+        """The providers of these operators."""
+        return {place.name for place in self.places if place.operator in operators}
+
+
+def draw(chance: random.Random) -> Blueprint:
+    """A store that is possible."""
+    while True:
+        tolerate = chance.choice([0, 1, 1, 1, 1, 2])
+        count = chance.randint(1, 4) if tolerate == 0 else chance.randint(2 * tolerate, 2 * tolerate + 4)
+        blueprint = Blueprint(
+            tolerate,
+            tuple(_draw_place(chance, f"p{number}", count) for number in range(count)),
+            chance.randint(0, 12),
+            chance.choice([0, 0, 5, 30]),
+            chance.randint(0, 4),
+            chance.choice([0, 0, 1, 3]),
+            chance.choice([0, 0, 1, 2]),
+        )
+        if blueprint.possible:
+            return blueprint
+
+
+def _draw_place(chance: random.Random, name: str, count: int) -> Place:
+    operator = f"op{chance.randrange(count)}" if chance.random() < 0.3 else f"of-{name}"
+    return Place(name, operator, chance.choice(["", "", "", "", "data", "witness"]))
