@@ -110,9 +110,10 @@ class Model:
         alive = self.alive()
         lying = {extent.id: lying_of(extent) for extent in alive}
         for extent in alive:
-            amount = alike.setdefault(lying[extent.id], [0, 0])
+            amount = alike.setdefault(lying[extent.id], [0, 0, 0])
             amount[0] += 1
             amount[1] += extent.size
+            amount[2] += Geometry(extent.size, extent.k).fragment_bytes
         order = sorted(alike)
         wholes: dict[int, list[int]] = {}
         for there in self.objects.values():
@@ -124,7 +125,18 @@ class Model:
         return Placements(
             tuple(Alike(*one, *alike[one]) for one in order),
             tuple(Whole(bits, *wholes[bits]) for bits in sorted(wholes)),
+            self.dead_bytes(),
         )
+
+    def dead_bytes(self) -> dict[str, int]:
+        """Bytes of fragments that await collection, one by one."""
+        found: dict[str, int] = {}
+        for extent in (self.shown(id) for id in self.extents.keys() - self.references().keys()):
+            for index, place in enumerate(extent.places):
+                if not extent.missing >> index & 1:
+                    size = Geometry(extent.size, extent.k).fragment_bytes
+                    found[place] = found.get(place, 0) + size
+        return found
 
     def listing(
         self, keys: list[str], prefix: str, delimiter: str, start_after: str, limit: int

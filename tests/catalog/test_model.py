@@ -287,8 +287,8 @@ def check_rest(state: State, model: Model) -> None:
 
 
 def check_placements(state: State, model: Model) -> None:
-    alike, wholes = state.placements()
-    assert (alike, tuple(sorted(wholes))) == model.placements()
+    alike, wholes, dead = state.placements()
+    assert (alike, tuple(sorted(wholes)), dead) == model.placements()
     assert [state.stored(name) for name in NAMES] == [model.stored(name) for name in NAMES]
 
 

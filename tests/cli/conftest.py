@@ -26,6 +26,10 @@ class Shell:
     def config(self) -> Path:
         return self.folder / "outlast.toml"
 
+    def bytes_at(self, name: str) -> int:
+        """How many bytes lie in a provider's directory."""
+        return sum(path.stat().st_size for path in (self.folder / name).rglob("*") if path.is_file())
+
     def run(self, *arguments: str, input: bytes = b"", terminal: bool = False) -> Called:
         """Run `outlast ARGUMENTS` with this folder's store and local state."""
         environment = {

@@ -1,5 +1,6 @@
 """What an exact set of losses does, worked out by hand; the redundancy that is left, by trying everything."""
 
+from dataclasses import replace
 from itertools import combinations
 
 from hypothesis import given
@@ -87,6 +88,26 @@ def test_who_neither_votes_nor_holds_data_is_not_missed() -> None:
 def test_a_policy_that_cannot_be_kept_any_more_takes_no_large_writes() -> None:
     witnesses = [member("a"), *(member(name, holds_data=False) for name in "bc")]
     assert outcome(store(witnesses), set()).writes == "degraded"
+
+
+def test_where_the_quotas_are_used_up_decides_what_is_written() -> None:
+    assert outcome(store(ABC, full="a b"), set()).writes == "degraded"  # one is left where two are needed
+    assert outcome(store(ABC, full="a"), set()).writes == "nothing"  # 1 + 1 in b and c
+    assert outcome(store(ABC, full="a"), {"b"}).writes == "nothing"
+    assert outcome(store(ABC, full="a"), set()).redundancy == 1
+    assert outcome(store(ABC, full="a"), {"b"}).redundancy == 0
+    assert outcome(store(ABC, held(2, "a b c"), full="a b c"), set()).reads == "nothing"
+
+
+def test_who_is_away_and_full_costs_no_more_than_it_costs_anyway() -> None:
+    """With room everywhere it is 4 + 1, and two lost are too many; what is full is counted out before."""
+    assert outcome(store(FIVE), {"c", "d"}).writes == "degraded"
+    assert outcome(store(FIVE, full="c"), {"c", "d"}).writes == "nothing"
+
+
+def test_the_whole_log_and_what_is_in_use_are_to_be_restored() -> None:
+    shop = replace(store(ABC, held(2, "a b c"), inline=2), log_bytes=5000, dead={"a": 10**9})
+    assert outcome(shop, {"a"}).restore_bytes == MIB // 2 + 5000
 
 
 @st.composite

@@ -36,7 +36,8 @@ def test_what_is_borne_needs_no_fix() -> None:
 def test_who_is_away_is_to_come_back() -> None:
     shop = store(ABC, held(2, "a b c"))
     assert fix(shop, one("a"), now={"c": "down"}) == "bring back c (see outlast status)"
-    assert fix(shop, one("a"), now={"c": "estranged"}) == "take back c, then: outlast repair"
+    assert fix(shop, one("a"), now={"c": "estranged"}) == "outlast repair"
+    assert fix(shop, one("a"), now={"c": "unconfigured"}) == "name c in outlast.toml"
 
 
 def test_what_is_missing_is_to_be_repaired() -> None:
@@ -46,7 +47,20 @@ def test_what_is_missing_is_to_be_repaired() -> None:
 def test_both_where_only_both_help() -> None:
     shop = store(FIVE, held(3, "a b d e", gone="c"), tolerate=2)
     text = fix(shop, one("ab"), now={"d": "down"})
-    assert text == "bring back d, then: outlast repair"
+    assert text == "bring back d (see outlast status), then: outlast repair"
+
+
+def test_an_erased_provider_is_not_taken_for_what_it_held() -> None:
+    """What it had of this extent is gone, and no repair brings it back."""
+    shop = store(ABC, held(2, "a c", gone="b"))
+    assert "outlast repair" not in fix(shop, one("b"), now={"c": "estranged"})
+
+
+def test_quotas_that_are_used_up_are_to_be_raised() -> None:
+    shop = store(ABC, held(2, "a b c"), full="b c")
+    assert fix(shop, one("a")) == "raise the quotas of b, c in outlast.toml"
+    both = fix(shop, one("a"), now={"b": "down"})
+    assert both == "bring back b (see outlast status), then: raise the quotas of b, c in outlast.toml"
 
 
 def test_what_cannot_be_read_in_any_case_has_no_fix_here() -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 from outlast.catalog.content import content_blob, extent_rows, length
 from outlast.catalog.database import Database, Row
 from outlast.catalog.layouts import Layout, Layouts
+from outlast.coding.geometry import Geometry
 
 Lying: TypeAlias = tuple[int, int, tuple[str, ...], tuple[str, ...]]
 """(k, m, who has a fragment, who lacks one), names in order. Whatever is lost, equal ones are lost alike."""
@@ -36,6 +37,8 @@ class Alike(NamedTuple):
     extents: int
     bytes: int
     """Of plaintext."""
+    fragment_bytes: int
+    """Of all these extents' fragments of one index."""
 
 
 class Whole(NamedTuple):
@@ -51,6 +54,8 @@ class Placements(NamedTuple):
 
     alike: tuple[Alike, ...]
     wholes: tuple[Whole, ...]
+    dead: Mapping[str, int]
+    """Bytes of fragments that await collection, by provider."""
 
 
 def _lying(layout: Layout, missing: int) -> Lying:
@@ -63,13 +68,37 @@ def _lying(layout: Layout, missing: int) -> Lying:
 def placements(database: Database, layouts: Layouts) -> Placements:
     """Count everything. See `State.placements`."""
     lying = {id: _lying(layout, layouts.missing(id)) for id, layout, _ in layouts.alive()}
-    amounts: defaultdict[Lying, list[int]] = defaultdict(lambda: [0, 0])
+    dead = _dead(database, layouts)
+    amounts: defaultdict[Lying, list[int]] = defaultdict(lambda: [0, 0, 0])
     for id, _, counted in layouts.alive():
         amounts[lying[id]][0] += counted.alive
         amounts[lying[id]][1] += counted.bytes
+        amounts[lying[id]][2] += counted.fragment_bytes - dead[id]
     entries = {one: number for number, one in enumerate(sorted(amounts))}
     alike = tuple(Alike(*one, *amounts[one]) for one in entries)
-    return Placements(alike, _wholes(database, {id: entries[one] for id, one in lying.items()}))
+    wholes = _wholes(database, {id: entries[one] for id, one in lying.items()})
+    return Placements(alike, wholes, _dead_by_provider(layouts, dead))
+
+
+def _dead(database: Database, layouts: Layouts) -> Counter[int]:
+    """The bytes of one fragment of each dead extent, by layout."""
+    found: Counter[int] = Counter()
+    with database.scanning() as scan:
+        for layout, size, number in scan(
+            "SELECT layout, size, count(*) FROM extents WHERE died IS NOT NULL GROUP BY layout, size"
+        ):
+            found[layout] += number * Geometry(size, layouts[layout].k).fragment_bytes
+    return found
+
+
+def _dead_by_provider(layouts: Layouts, dead: Mapping[int, int]) -> Mapping[str, int]:
+    """Those that are there, as far as is known."""
+    found: Counter[str] = Counter()
+    for id, size in dead.items():
+        for index, place in enumerate(layouts[id].places):
+            if not layouts.missing(id) >> index & 1:
+                found[place] += size
+    return dict(found)
 
 
 def _wholes(database: Database, numbers: Mapping[int, int]) -> tuple[Whole, ...]:

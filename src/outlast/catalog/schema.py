@@ -27,8 +27,9 @@ APPLICATION = 0x4F55544C
 """SQLite's application_id of our files: OUTL."""
 
 TABLES = """
-CREATE TABLE position (slot INTEGER NOT NULL, hash BLOB NOT NULL, expired INTEGER);
-INSERT INTO position VALUES (-1, zeroblob(32), NULL);
+CREATE TABLE position (
+    slot INTEGER NOT NULL, hash BLOB NOT NULL, expired INTEGER, log_bytes INTEGER NOT NULL DEFAULT 0);
+INSERT INTO position VALUES (-1, zeroblob(32), NULL, 0);
 
 CREATE TABLE boot (mark TEXT NOT NULL);
 INSERT INTO boot VALUES ('');

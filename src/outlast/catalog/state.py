@@ -37,6 +37,9 @@ from outlast.catalog.usage import Used
 from outlast.catalog.wire import decode
 from outlast.placement.members import Member, Policy
 
+# What a slot takes at a voter beside its records: the seal, the ballots, the proof, and a disk's frame.
+slot_bytes = 255
+
 Observer: TypeAlias = Callable[[AnyRecord, Outcome], None]
 Report: TypeAlias = Callable[[BaseException], None]
 
@@ -126,7 +129,7 @@ class State:
             raise ValueError(f"slot {slot} does not follow slot {self._position.slot}")
         batch = [decode(record) for record in records]
         try:
-            outcomes = self._apply(slot, hash, batch)
+            outcomes = self._apply(slot, hash, batch, slot_bytes + sum(map(len, records)))
         except BaseException:
             self._load()
             raise
@@ -134,13 +137,15 @@ class State:
             self._tell(record, outcome)
         return outcomes
 
-    def _apply(self, slot: int, hash: bytes, batch: list[AnyRecord]) -> list[Outcome]:
+    def _apply(self, slot: int, hash: bytes, batch: list[AnyRecord], size: int) -> list[Outcome]:
         tables = self._tables
         tables.slot = slot
         with self._database.transaction():
             outcomes = [judge(tables, record) for record in batch]
             tables.flush()
-            self._database.run("UPDATE position SET slot = ?, hash = ?", slot, hash)
+            self._database.run(
+                "UPDATE position SET slot = ?, hash = ?, log_bytes = log_bytes + ?", slot, hash, size
+            )
         self._position = Position(slot, hash)
         return outcomes
 
@@ -328,6 +333,13 @@ class State:
     def stored(self, provider: str) -> int:
         """How many bytes the fragments have that are placed at this provider, missing or not."""
         return self._tables.layouts.stored(provider)
+
+    @property
+    def log_bytes(self) -> int:
+        """About how many bytes the log has at each voter, up to the present position."""
+        row = self._database.row("SELECT log_bytes FROM position")
+        assert row is not None
+        return int(row[0])
 
     def used(self, month: str, provider: str, without: bytes = b"") -> Used:
         """What gateways have reported for a month (`2026-11`), all but the gateway `without`."""

@@ -13,8 +13,8 @@ from outlast.outages.report.words import (
 )
 
 # What is left for names beside the other columns.
-provider_columns_max = 22
-operator_columns_max = 17
+provider_columns_max = 18
+operator_columns_max = 14
 
 
 def print_report(report: Report) -> None:
@@ -52,14 +52,14 @@ def _title(text: str) -> None:
 
 def _print_baskets(report: Report) -> None:
     print_table(
-        ("operator", "provider", "votes", "fragments>", "log>", "missing>"),
+        ("operator", "provider", "fragments>", "deleted>", "log>", "missing>"),
         [
             (
                 shortened(operator_text(operator), operator_columns_max),
                 shortened(basket.member.name, provider_columns_max),
-                "yes" if basket.votes else "no",
                 bytes_text(basket.fragment_bytes),
-                bytes_text(basket.log_bytes),
+                bytes_text(basket.dead_bytes),
+                bytes_text(basket.log_bytes) if basket.votes else "",
                 bytes_text(basket.missing_bytes),
             )
             for operator in report.operators

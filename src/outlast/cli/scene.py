@@ -1,12 +1,12 @@
 """The store as it is now, for whoever asks what would happen to it: what lies where, and who is not well."""
 
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from outlast.assembly.settings import Settings, load_settings
-from outlast.base.errors import StoreUnavailable
 from outlast.base.limits import MIB
 from outlast.catalog.records import DrillReported
 from outlast.cli.output import print_note
@@ -14,14 +14,13 @@ from outlast.cli.session import store_at
 from outlast.outages.answer import Answer, Drilled
 from outlast.outages.cost import Egress, load_egress
 from outlast.outages.drill.history import last_drill
-from outlast.outages.holdings import Holdings, holdings
+from outlast.outages.holdings import Holdings
 from outlast.outages.model import Domain, Site, domains
+from outlast.outages.present import look_at
 from outlast.outages.rate import measure_rate
 from outlast.outages.reach import reach_of
 from outlast.outages.remedy import cheapest_fix
-from outlast.outages.unwell import unwell
 from outlast.outages.what_if import Outage, what_if
-from outlast.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Scene:
     settings: Settings
     store: Holdings
     site: Site
-    now: dict[str, str]
+    now: Mapping[str, str]
     """Who is not well, and how."""
     bytes_per_s: float | None
     """How fast a repair is, if that is known."""
@@ -81,36 +80,23 @@ async def look(
     settings = load_settings(config)
     egress = load_egress(prices) if prices else None
     async with store_at(config, state_dir) as store:
-        newest = await _catch_up(store)
-        now = {} if well else await unwell(store)
+        present = await look_at(store, well)
+        if present.stale:
+            print_note(f"outlast: as of slot {present.slot}, which may not be the newest: {present.stale}")
         bytes_per_s = repair_rate * MIB if repair_rate else await measure_rate(store) if measure else None
-        state = store.catalog.state
         looked_at = datetime.fromtimestamp(store.clock.now(), UTC)
         return Scene(
             settings,
-            holdings(state),
+            present.holdings,
             site(settings),
-            now,
+            present.now,
             bytes_per_s,
-            state.position.slot,
-            newest,
+            present.slot,
+            not present.stale,
             looked_at,
-            state.drill_reports(),
+            store.catalog.state.drill_reports(),
             egress,
         )
-
-
-async def _catch_up(store: Store) -> bool:
-    """Whether the newest state is known. Raises `StoreUnavailable` if none is."""
-    try:
-        await store.catalog.sync()
-    except StoreUnavailable as error:
-        state = store.catalog.state
-        if state.genesis is None:
-            raise
-        print_note(f"outlast: as of slot {state.position.slot}, which may not be the newest: {error}")
-        return False
-    return True
 
 
 def site(settings: Settings) -> Site:

@@ -134,7 +134,8 @@ def _json(scene: Scene, answers: Sequence[Answer], incidents: bool) -> dict[str,
     return {
         "tolerate": scene.store.policy.tolerate,
         "domain": scene.store.policy.domain,
-        "not_well": scene.now,
+        "not_well": dict(scene.now),
+        "quota_used_up": sorted(scene.store.full),
         **asdict(scene.store.total),
         **(
             {"incidents": [{"id": one.pop("what"), **one} for one in verdicts]}

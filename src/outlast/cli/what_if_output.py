@@ -18,6 +18,7 @@ from outlast.outages.answer import (
 )
 from outlast.outages.holdings import Amount, Holdings
 from outlast.outages.outcome import Effect, Outcome
+from outlast.outages.report.words import quotas_text
 from outlast.outages.what_if import Manner
 from outlast.placement.members import EARLY
 
@@ -57,6 +58,7 @@ def print_legend(store: Holdings, manner: Manner | None, now: Mapping[str, str])
         f" what was promised did not hold).",
         *([MANNERS[manner]] if manner else []),
         *([_now_text(now)] if now else []),
+        *([f"Quotas are {quotas_text(store.full)}."] if store.full else []),
         *([f"{EARLY}."] if store.policy.acknowledge == "early" else []),
     ):
         print_wrapped(line)

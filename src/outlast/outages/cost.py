@@ -31,16 +31,16 @@ class Egress:
             if not missing or len(there) < held.k:
                 continue
             dearest = self._dearest(store, there, held.k)
-            total = None if total is None or dearest is None else total + held.bytes / held.k * dearest
+            total = None if total is None or dearest is None else total + held.fragment_bytes * dearest
         return total
 
     def _log(self, store: Holdings, away: Collection[str]) -> float | None:
         lacking = [voter for voter in store.voters if voter in away]
         there = [voter for voter in store.voters if voter not in away]
-        if not lacking or not there or not store.inline.bytes:
+        if not lacking or not there or not store.log_bytes:
             return 0.0
         dearest = self._dearest(store, there, 1)
-        return None if dearest is None else len(lacking) * store.inline.bytes * dearest
+        return None if dearest is None else len(lacking) * store.log_bytes * dearest
 
     def _dearest(self, store: Holdings, names: Collection[str], count: int) -> float | None:
         """Dollars to read a byte from each of the `count` dearest of these providers."""

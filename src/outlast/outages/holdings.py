@@ -6,8 +6,8 @@ any more.
 What has no extent (small objects, every name, every extent's key) lies in the log, at the voters.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from outlast.base.errors import ConfigError
@@ -40,21 +40,31 @@ class Holdings:
     """Bit j of `entries` stands for `held[j]`."""
     inline: Amount
     """The objects that lie in the log alone."""
+    log_bytes: int = 0
+    """Of the whole log, at each voter: what was overwritten and deleted too."""
+    dead: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of fragments that await collection, by provider. No repair gives them back."""
+    full: frozenset[str] = frozenset()
+    """Providers whose quotas are used up: they get no new fragments."""
 
     @cached_property
     def layout(self) -> tuple[int, int] | None:
-        """(k, m) of what is written now; None where the policy cannot be kept."""
+        """(k, m) of what is written now; None where the policy cannot be kept, so that nothing is."""
         try:
-            return data_layout(self.policy, self.members)
+            return data_layout(self.policy, self._with_room)
         except ConfigError:
             return None
 
     @cached_property
     def data_domains(self) -> tuple[tuple[str, ...], ...]:
-        """Who can hold data, by domain of the policy's kind. Of each, one gets a fragment of an extent."""
-        holders = (member for member in self.members if member.holds_data)
+        """Who can take data, by domain of the policy's kind. Of each, one gets a fragment of an extent."""
+        holders = (member for member in self._with_room if member.holds_data)
         groups = by_domain(holders, self.policy.domain).values()
         return tuple(tuple(member.name for member in group) for group in groups)
+
+    @property
+    def _with_room(self) -> list[Member]:
+        return [member for member in self.members if member.name not in self.full]
 
     @cached_property
     def total(self) -> Amount:
@@ -90,6 +100,17 @@ class Holdings:
         extents = sum(self.held[entry].extents for entry in entries)
         return Amount(sum(whole.objects for whole in touched), sum(whole.bytes for whole in touched), extents)
 
+    def without(self, lost: Collection[str]) -> "Holdings":
+        """As it would be if these had lost everything."""
+        held = tuple(
+            one._replace(
+                holders=tuple(name for name in one.holders if name not in lost),
+                gone=tuple(sorted([*one.gone, *(name for name in one.holders if name in lost)])),
+            )
+            for one in self.held
+        )
+        return replace(self, held=held)
+
     def repaired(self) -> "Holdings":
         """As it would be after a repair with everybody there: what can be read has all its fragments."""
         held = tuple(
@@ -101,11 +122,24 @@ class Holdings:
         return replace(self, held=held)
 
 
-def holdings(state: State) -> Holdings:
-    """What the catalog says, which must have got as far as slot 0. Takes seconds for a million extents."""
-    counts, (held, wholes) = state.counts(), state.placements()
+def holdings(state: State, full: frozenset[str] = frozenset()) -> Holdings:
+    """What the catalog says, which must have got as far as slot 0. Takes seconds for a million extents.
+
+    `full`: providers whose quotas are used up, which the catalog does not know.
+    """
+    counts, (held, wholes, dead) = state.counts(), state.placements()
     inline = Amount(
         counts.objects - sum(whole.objects for whole in wholes),
         counts.bytes - sum(whole.bytes for whole in wholes),
     )
-    return Holdings(state.policy(), state.members(), state.voters(), held, wholes, inline)
+    return Holdings(
+        state.policy(),
+        state.members(),
+        state.voters(),
+        held,
+        wholes,
+        inline,
+        state.log_bytes,
+        dead,
+        full & {member.name for member in state.members() if member.holds_data},
+    )

@@ -3,7 +3,9 @@
 - Every read and every write needs the log, and the log a majority of the voters (`quorum`).
 - An object is read from the log alone, or needs `k` fragments of each of its extents (`store.gather`).
 - A write of more than `limits.inline_bytes_max` also needs `k` data domains with somebody there (`place`,
-  `store.shipment`): once a provider is known to be away, another of its domain or a spare takes its share.
+  `store.delivery`): once a provider is known to be away, another of its domain or a spare takes its share.
+  Those whose quotas are used up hold no new data. `k` follows from the others; if they are too few for the
+  policy, no such write is taken, whoever is there (`store.extent_writer`).
 - What no majority has agreed on is not acknowledged, so no outage makes the store inconsistent.
 
 This is the state that the store settles in, a few seconds after the loss. In the first moments requests may
@@ -60,7 +62,7 @@ class Outcome:
     at_risk: Amount
     """What the next such loss may make unreadable, with what is already."""
     restore_bytes: int
-    """To be written, about, when what was lost is given back: fragments, and the small objects in the log."""
+    """To be written, about, when what was lost is given back: fragments of what is in use, and the log."""
     touched: bool
     """Whether anybody is away that votes or holds data."""
 
@@ -152,10 +154,10 @@ def _large_writes(store: Holdings, away: Collection[str]) -> _Large:
 
 def _restore_bytes(store: Holdings, away: Collection[str]) -> int:
     fragments = sum(
-        held.bytes // held.k * sum(1 for name in (*held.holders, *held.gone) if name in away)
+        held.fragment_bytes * sum(1 for name in (*held.holders, *held.gone) if name in away)
         for held in store.held
     )
-    return fragments + store.inline.bytes * sum(1 for voter in store.voters if voter in away)
+    return fragments + store.log_bytes * sum(1 for voter in store.voters if voter in away)
 
 
 def _matter(store: Holdings) -> set[str]:

@@ -27,7 +27,7 @@ async def look_at(store: Store, well: bool = False) -> Present:
     stale = await _catch_up(store)
     now = {} if well else await unwell(store)
     state = store.catalog.state
-    return Present(holdings(state), now, state.position.slot, stale)
+    return Present(holdings(state, store.quotas.full()), now, state.position.slot, stale)
 
 
 async def _catch_up(store: Store) -> str:

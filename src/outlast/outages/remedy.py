@@ -2,6 +2,7 @@
 
     bring back      who is away already makes the difference
     repair          what is missing already makes the difference
+    raise quotas    those that are used up make the difference
     find out        nobody has said whether providers share the domain, and that makes the difference
     part            fewer providers in the domain: what is left of it is borne
     add             more providers, so many that the loss of so many domains can be borne
@@ -11,7 +12,7 @@ own rules need, and is for a store laid out anew: providers and policy are fixed
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from outlast.outages.holdings import Holdings
@@ -48,7 +49,7 @@ def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> F
         return Fix(
             "print the key on paper (outlast init --recovery-sheet), or copy its file to another place"
         )
-    if what_if(store, _only(outage, frozenset()), {}).bad:
+    if what_if(replace(store, full=frozenset()), _only(outage, frozenset()), {}).bad:
         return Fix("none here: some objects cannot be read with everybody there (outlast repair tells which)")
     return (
         _mend(store, outage, now)
@@ -59,20 +60,56 @@ def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> F
 
 
 def _mend(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:
-    """What the store's present state asks for."""
-    estranged = sorted(name for name in now if now[name] == "estranged")
-    down = sorted(set(now) - set(estranged))
-    back = f"bring back {_listed(down)}" if down else f"take back {_listed(estranged)}"
-    if now and not (after := what_if(store, outage, {})).bad:
-        return Fix(f"{back}, then: outlast repair" if estranged else f"{back} (see outlast status)", after)
-    repaired = store.repaired()
-    if repaired == store:
-        return None
-    if not (after := what_if(repaired, outage, now)).bad:
-        return Fix("outlast repair: it is what is missing already that makes the difference", after)
-    if now and not (after := what_if(repaired, outage, {})).bad:
-        return Fix(f"{back}, then: outlast repair", after)
+    """The fewest of the steps that the store's present state asks for and that make the difference."""
+    steps = _steps(store, now)
+    for count in range(1, len(steps) + 1):
+        for some in combinations(steps, count):
+            mended = _repaired(store, now) if any(step.repairs for step in some) else store
+            if any(step.makes_room for step in some):
+                mended = replace(mended, full=frozenset())
+            still = {} if any(step.brings_back for step in some) else now
+            if not (after := what_if(mended, outage, still)).bad:
+                return Fix(", then: ".join(step.text for step in some), after)
     return None
+
+
+def _repaired(store: Holdings, now: Mapping[str, str]) -> Holdings:
+    """As it would be after a repair. Who is estranged has perhaps lost everything."""
+    return store.without({name for name in now if now[name] == "estranged"}).repaired()
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Something that can be done about the present state, and what it changes."""
+
+    text: str
+    brings_back: bool = False
+    makes_room: bool = False
+    repairs: bool = False
+
+
+def _steps(store: Holdings, now: Mapping[str, str]) -> list[_Step]:
+    """In the order in which they are to be done."""
+    found = []
+    down = sorted(name for name in now if now[name] == "down")
+    unconfigured = sorted(name for name in now if now[name] == "unconfigured")
+    back = [
+        *([f"bring back {_listed(down)} (see outlast status)"] if down else []),
+        *([f"name {_listed(unconfigured)} in outlast.toml"] if unconfigured else []),
+    ]
+    if "estranged" in now.values():
+        # A repair takes back who is estranged, and is one step with it: either alone would not help.
+        found.append(_Step(", then: ".join([*back, "outlast repair"]), brings_back=True, repairs=True))
+    else:
+        if back:
+            found.append(_Step(", then: ".join(back), brings_back=True))
+        if store.repaired() != store:
+            found.append(_Step("outlast repair", repairs=True))
+    if store.full:
+        found.append(
+            _Step(f"raise the quotas of {_listed(sorted(store.full))} in outlast.toml", makes_room=True)
+        )
+    return found
 
 
 def _find_out(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:

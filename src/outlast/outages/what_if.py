@@ -156,6 +156,8 @@ def _notes(store: Holdings, outage: Outage, now: Mapping[str, str]) -> tuple[str
     if now:
         away = ", ".join(f"{name} ({state})" for name, state in sorted(now.items()))
         notes.append(f"counted as away, as it is now: {away}")
+    if store.full:
+        notes.append(f"no new data go to {_listed(store.full)}: the quota is used up")
     if "gateway" in outage.kinds:
         notes.append(
             "requests through gateways on this machine fail; a gateway on another one, with outlast.toml"

@@ -1,7 +1,7 @@
 """The report as values: the store by operator, the answers, the fixes by how much they help, the drills.
 
-Bytes at a provider are worked out from the catalog: an extent's bytes by `k` for each of its fragments, and
-all small objects at each voter. Seals, checksums and the log's own records come on top and are left out.
+Bytes at a provider are worked out from the catalog: its fragments, those that await collection, and at a
+voter the whole log. One that is estranged has perhaps lost everything: what should be there is missing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,12 +53,15 @@ class Basket:
     votes: bool
     fragment_bytes: int
     log_bytes: int
+    dead_bytes: int
+    """Of fragments that await collection."""
     missing_bytes: int
+    """Of fragments, and of the log of a voter that is estranged."""
     missing_fragments: int
 
     @property
     def bytes(self) -> int:
-        return self.fragment_bytes + self.log_bytes
+        return self.fragment_bytes + self.log_bytes + self.dead_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,15 +210,20 @@ def _operators(store: Holdings, now: Mapping[str, str], asked: bool) -> tuple[Op
 
 
 def _basket(store: Holdings, member: Member, state: str) -> Basket:
-    votes = member.name in store.voters
+    votes, there = member.name in store.voters, state != "estranged"
+    log_bytes = store.log_bytes if votes else 0
+    held = [(one, one.holders.count(member.name)) for one in store.held]
+    gone = [(one, one.gone.count(member.name)) for one in store.held]
+    missing = gone if there else [*held, *gone]
     return Basket(
         member,
         state,
         votes,
-        fragment_bytes=sum(held.bytes // held.k * held.holders.count(member.name) for held in store.held),
-        log_bytes=store.inline.bytes if votes else 0,
-        missing_bytes=sum(held.bytes // held.k * held.gone.count(member.name) for held in store.held),
-        missing_fragments=sum(held.extents * held.gone.count(member.name) for held in store.held),
+        fragment_bytes=sum(one.fragment_bytes * count for one, count in held) if there else 0,
+        log_bytes=log_bytes if there else 0,
+        dead_bytes=store.dead.get(member.name, 0) if there else 0,
+        missing_bytes=sum(one.fragment_bytes * count for one, count in missing) + (0 if there else log_bytes),
+        missing_fragments=sum(one.extents * count for one, count in missing),
     )
 
 

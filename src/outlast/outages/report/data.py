@@ -23,6 +23,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "tolerate": store.policy.tolerate,
         "domain": store.policy.domain,
         "not_well": dict(report.now),
+        "quota_used_up": sorted(store.full),
         **asdict(store.total),
         "headline": headline(report),
         "caveat": caveat(report),
@@ -52,6 +53,7 @@ def _basket(basket: Basket) -> dict[str, Any]:
         "holds_data": basket.member.holds_data,
         "fragment_bytes": basket.fragment_bytes,
         "log_bytes": basket.log_bytes,
+        "deleted_bytes": basket.dead_bytes,
         "missing_bytes": basket.missing_bytes,
         "missing_fragments": basket.missing_fragments,
     }

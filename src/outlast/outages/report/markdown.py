@@ -73,7 +73,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _baskets(report: Report) -> str:
     return _table(
-        ("operator", "provider", "state", "role", "fragments>", "log>", "missing>"),
+        ("operator", "provider", "state", "role", "fragments>", "deleted>", "log>", "missing>"),
         [
             (
                 operator_text(operator),
@@ -81,6 +81,7 @@ def _baskets(report: Report) -> str:
                 basket.state,
                 role_text(basket),
                 bytes_text(basket.fragment_bytes),
+                bytes_text(basket.dead_bytes),
                 bytes_text(basket.log_bytes),
                 bytes_text(basket.missing_bytes),
             )

@@ -30,6 +30,7 @@ def basket_bar(basket: Basket, most: int) -> Html:
     parts = (
         ("fragments", basket.fragment_bytes),
         ("log", basket.log_bytes),
+        ("dead", basket.dead_bytes),
         ("missing", basket.missing_bytes),
     )
     title = "; ".join(filter(None, (contents_text(basket), missing_text(basket))))

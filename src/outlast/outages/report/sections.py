@@ -87,7 +87,8 @@ def baskets(report: Report) -> Html:
                 _key(kind, text)
                 for kind, text in (
                     ("fragments", "fragments of large objects"),
-                    ("log", "small objects in the log"),
+                    ("log", "the log, with the small objects"),
+                    ("dead", "deleted, awaiting collection"),
                     ("missing", "missing"),
                 )
             ),
@@ -259,7 +260,7 @@ def _basket(basket: Basket, most: int) -> Html:
         tag("div", tag("strong", basket.member.name), *chips, class_="line"),
         basket_bar(basket, most),
         tag("p", contents_text(basket), class_="more"),
-        tag("p", missing_text(basket), class_="gone") if basket.missing_fragments else "",
+        tag("p", missing_text(basket), class_="gone") if basket.missing_bytes else "",
         tag("p", places, class_="more") if places else "",
     )
 

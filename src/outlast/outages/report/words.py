@@ -1,5 +1,7 @@
 """What is said in a report, in the words of somebody who does not know Outlast's."""
 
+from collections.abc import Collection
+
 from outlast.base.figures import bytes_text, count_text, duration_text
 from outlast.outages.answer import Drilled
 from outlast.outages.outcome import Effect, Summary
@@ -62,6 +64,11 @@ def verdict_text(verdict: Verdict) -> str:
     return f"{VERDICTS['unknown']}: from \u201c{least.lower()}\u201d to \u201c{most.lower()}\u201d"
 
 
+def quotas_text(full: Collection[str]) -> str:
+    """Whose quotas are used up."""
+    return f"used up, so no new data go there: {', '.join(sorted(full))}"
+
+
 def restore_text(count: int, bytes_per_s: float | None) -> str:
     """How much has to be written again, and how long that takes if it is known."""
     if not count or bytes_per_s is None:
@@ -88,15 +95,20 @@ def share_text(part: int, whole: int) -> str:
 
 def contents_text(basket: Basket) -> str:
     """What lies at the provider."""
-    text = f"{bytes_text(basket.fragment_bytes)} in fragments"
-    return f"{text}, {bytes_text(basket.log_bytes)} in the log" if basket.votes else text
+    parts = [f"{bytes_text(basket.fragment_bytes)} in fragments"]
+    if basket.dead_bytes:
+        parts.append(f"{bytes_text(basket.dead_bytes)} awaiting collection")
+    if basket.votes:
+        parts.append(f"{bytes_text(basket.log_bytes)} in the log")
+    return ", ".join(parts)
 
 
 def missing_text(basket: Basket) -> str:
     """What should be there and is not; "" if nothing."""
-    if not basket.missing_fragments:
+    if not basket.missing_bytes:
         return ""
-    return f"{bytes_text(basket.missing_bytes)} missing, {count_text(basket.missing_fragments, 'fragment')}"
+    text = f"{bytes_text(basket.missing_bytes)} missing, {count_text(basket.missing_fragments, 'fragment')}"
+    return f"{text}: its marker is gone, so all of it counts" if basket.state == "estranged" else text
 
 
 def domains_text(report: Report) -> str:
@@ -160,9 +172,18 @@ def basis_lines(report: Report) -> list[tuple[str, str]]:
             f"how many more {kind}s may go, whichever, before a request fails; below 0 so many are wanting",
         ),
         ("At risk", f"bytes of objects that one more lost {kind} may make unreadable"),
-        ("To restore", "about what has to be written if everybody who is away comes back empty"),
+        (
+            "To restore",
+            "about what has to be written if everybody who is away comes back empty: fragments of what is in"
+            " use, and the whole log of each voter",
+        ),
         ("Speed of repair", rate),
-        ("Bytes at a provider", "about: without seals, checksums and the log's own records"),
+        (
+            "Bytes at a provider",
+            "about, from the catalog: fragments, those that await collection, and the log; what killed"
+            " gateways left behind is not known",
+        ),
+        *([("Quotas", quotas_text(report.store.full))] if report.store.full else []),
         (
             "Fixes",
             "tried on the same figures; those that were not ask for another store, or for a copy of the key",

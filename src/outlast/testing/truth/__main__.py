@@ -1,4 +1,4 @@
-"""Many stores, several at a time, each of the next seed. The exit status is 1 if anything that was said is wrong."""
+"""Many stores, several at a time, each of the next seed. The exit status is 1 if anything said is wrong."""
 
 import argparse
 import asyncio

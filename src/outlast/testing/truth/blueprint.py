@@ -1,8 +1,9 @@
 """A store as a seed describes it."""
 
-import random
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from outlast.testing.siege.dice import Dice
 
 Role: TypeAlias = Literal["", "data", "witness"]
 
@@ -52,24 +53,24 @@ class Blueprint:
         return {place.name for place in self.places if place.operator in operators}
 
 
-def draw(chance: random.Random) -> Blueprint:
+def draw(dice: Dice) -> Blueprint:
     """A store that is possible."""
     while True:
-        tolerate = chance.choice([0, 1, 1, 1, 1, 2])
-        count = chance.randint(1, 4) if tolerate == 0 else chance.randint(2 * tolerate, 2 * tolerate + 4)
+        tolerate = dice.pick([0, 1, 1, 1, 1, 2])
+        count = dice.integer(1, 4) if tolerate == 0 else dice.integer(2 * tolerate, 2 * tolerate + 4)
         blueprint = Blueprint(
             tolerate,
-            tuple(_draw_place(chance, f"p{number}", count) for number in range(count)),
-            chance.randint(0, 12),
-            chance.choice([0, 0, 5, 30]),
-            chance.randint(0, 4),
-            chance.choice([0, 0, 1, 3]),
-            chance.choice([0, 0, 1, 2]),
+            tuple(_draw_place(dice, f"p{number}", count) for number in range(count)),
+            dice.integer(0, 12),
+            dice.pick([0, 0, 5, 30]),
+            dice.integer(0, 4),
+            dice.pick([0, 0, 1, 3]),
+            dice.pick([0, 0, 1, 2]),
         )
         if blueprint.possible:
             return blueprint
 
 
-def _draw_place(chance: random.Random, name: str, count: int) -> Place:
-    operator = f"op{chance.randrange(count)}" if chance.random() < 0.3 else f"of-{name}"
-    return Place(name, operator, chance.choice(["", "", "", "", "data", "witness"]))
+def _draw_place(dice: Dice, name: str, count: int) -> Place:
+    operator = f"op{dice.integer(0, count - 1)}" if dice.chance(0.3) else f"of-{name}"
+    return Place(name, operator, dice.pick(["", "", "", "", "data", "witness"]))

@@ -6,7 +6,6 @@ everything, and a quota is a line in the settings.
 """
 
 import asyncio
-import random
 import shutil
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -22,6 +21,7 @@ from outlast.base.entropy import Entropy
 from outlast.base.errors import StoreError
 from outlast.placement.members import Policy
 from outlast.store import Store
+from outlast.testing.siege.dice import Dice
 from outlast.testing.truth.blueprint import Blueprint, large_sizes, small_bytes_max
 
 BUCKET = "truth"
@@ -49,13 +49,13 @@ class Shop:
     """See the module's docstring. `contents` are the objects that were acknowledged, by key."""
 
     def __init__(
-        self, folder: Path, blueprint: Blueprint, chance: random.Random, clock: Clock, entropy: Entropy
+        self, folder: Path, blueprint: Blueprint, dice: Dice, clock: Clock, entropy: Entropy
     ) -> None:
         self.blueprint = blueprint
         self.contents: dict[str, bytes] = {}
         self._folder = folder
         self._config = folder / "outlast.toml"
-        self._chance = chance
+        self._dice = dice
         self._clock = clock
         self._entropy = entropy
         self._full: frozenset[str] = frozenset()
@@ -95,15 +95,15 @@ class Shop:
 
     async def fill(self) -> None:
         """Give it the objects and the past of its blueprint."""
-        plan, chance = self.blueprint, self._chance
+        plan, dice = self.blueprint, self._dice
         async with self.open() as store:
             await store.create_bucket(BUCKET)
             small = [
-                await self._put(store, chance.randint(0, small_bytes_max), "small") for _ in range(plan.small)
+                await self._put(store, dice.integer(0, small_bytes_max), "small") for _ in range(plan.small)
             ]
             for _ in range(plan.overwrites if small else 0):
-                await self._put(store, chance.randint(0, small_bytes_max), chance.choice(small))
-            large = [await self._put(store, chance.choice(large_sizes), "large") for _ in range(plan.large)]
+                await self._put(store, dice.integer(0, small_bytes_max), dice.pick(small))
+            large = [await self._put(store, dice.pick(large_sizes), "large") for _ in range(plan.large)]
             for key in large[: plan.deleted]:
                 await store.delete(BUCKET, key)
                 del self.contents[key]
@@ -111,11 +111,11 @@ class Shop:
             await self._write_while_away()
 
     async def _write_while_away(self) -> None:
-        away = {self._chance.choice(self.blueprint.places).name}
+        away = {self._dice.pick(self.blueprint.places).name}
         self.take_away(away)
         async with self.open() as store:
             for _ in range(self.blueprint.while_away):
-                await self._put(store, self._chance.choice(large_sizes), "away")
+                await self._put(store, self._dice.pick(large_sizes), "away")
         self.bring_back(away)
 
     async def _put(self, store: Store, size: int, key: str) -> str:
@@ -123,7 +123,7 @@ class Shop:
         if key not in self.contents:
             self._written += 1
             key = f"{key}-{self._written}"
-        content = self._chance.randbytes(size)
+        content = self._dice.entropy.bytes(size)
         await store.put(BUCKET, key, content)
         self.contents[key] = content
         return key
@@ -208,7 +208,7 @@ class Shop:
     async def _write(self, store: Store, kind: str, size: int, seen: Seen) -> bool:
         for _ in range(tries):
             self._written += 1
-            key, content = f"{kind}-{self._written}", self._chance.randbytes(size)
+            key, content = f"{kind}-{self._written}", self._dice.entropy.bytes(size)
             try:
                 await store.put(BUCKET, key, content)
             except StoreError as error:

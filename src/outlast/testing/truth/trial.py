@@ -1,6 +1,5 @@
 """The story of one store: it is made, it gets a past, and then several things are taken from it."""
 
-import random
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from pathlib import Path
 from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.maintenance.repair import repair
+from outlast.testing.siege.dice import Dice
 from outlast.testing.truth.blueprint import draw
 from outlast.testing.truth.claims import Claims, claims, wrong, wrong_bytes, wrong_restore
 from outlast.testing.truth.shop import Shop
@@ -29,12 +29,12 @@ class Told:
 
 async def try_store(seed: int, folder: Path, clock: Clock, entropy: Entropy) -> Told:
     """Make the store of this seed and compare what is said about it with what happens. Leaves nothing."""
-    chance, told = random.Random(seed), Told(seed)
-    shop = Shop(folder, draw(chance), chance, clock, entropy)
+    dice, told = Dice(seed, "truth"), Told(seed)
+    shop = Shop(folder, draw(dice), dice, clock, entropy)
     try:
         await shop.create()
         await shop.fill()
-        story = _Story(shop, chance, clock, told)
+        story = _Story(shop, dice, clock, told)
         for _ in range(days_per_store):
             await story.bad_day()
         await story.loss()
@@ -44,25 +44,25 @@ async def try_store(seed: int, folder: Path, clock: Clock, entropy: Entropy) -> 
 
 
 class _Story:
-    def __init__(self, shop: Shop, chance: random.Random, clock: Clock, told: Told) -> None:
+    def __init__(self, shop: Shop, dice: Dice, clock: Clock, told: Told) -> None:
         self._shop = shop
-        self._chance = chance
+        self._dice = dice
         self._clock = clock
         self._told = told
 
     async def bad_day(self) -> None:
         """Providers are away, or their quotas used up; some of it before anybody asks."""
-        shop, chance = self._shop, self._chance
+        shop, dice = self._shop, self._dice
         names = [place.name for place in shop.blueprint.places]
-        full = self._some(names) if chance.random() < 0.4 else set()
-        before = {chance.choice(names)} if chance.random() < 0.2 else set()
+        full = self._some(names) if dice.chance(0.4) else set()
+        before = {dice.pick(names)} if dice.chance(0.2) else set()
         hit = self._hit()
         shop.use_up(full)
         shop.take_away(before)
         said = await self._claims(hit)
         self._compare_bytes(said, before)
         shop.take_away(hit - before)
-        seen = await shop.look(fresh=chance.random() < 0.3)
+        seen = await shop.look(fresh=dice.chance(0.3))
         away = before | hit
         what = f"away {sorted(before)}, then {sorted(hit)}; full {sorted(full)}"
         for finding in wrong(said, seen, self._operators(away)):
@@ -74,10 +74,10 @@ class _Story:
 
     async def loss(self) -> None:
         """Providers are emptied and repaired, as far as the store bears it."""
-        shop, chance = self._shop, self._chance
+        shop, dice = self._shop, self._dice
         if not shop.blueprint.tolerate:
             return
-        hit = shop.blueprint.of({chance.choice(shop.blueprint.operators)})
+        hit = shop.blueprint.of({dice.pick(shop.blueprint.operators)})
         shop.use_up(())
         async with shop.open() as store:
             await repair(store)
@@ -89,7 +89,9 @@ class _Story:
             for operator in emptied.report.operators:
                 for basket in operator.baskets:
                     if basket.member.name in hit and basket.bytes > 0:
-                        self._note(f"{basket.member.name} is empty, and is said to have {basket.bytes:,} bytes")
+                        self._note(
+                            f"{basket.member.name} is empty, and is said to have {basket.bytes:,} bytes"
+                        )
             await repair(store)
         written = sum(map(shop.bytes_at, hit))
         for finding in wrong_restore(said, written):
@@ -110,19 +112,19 @@ class _Story:
 
     def _hit(self) -> set[str]:
         """Who is taken away: an operator or two, or any two providers."""
-        blueprint, chance = self._shop.blueprint, self._chance
-        kind = chance.random()
+        blueprint, dice = self._shop.blueprint, self._dice
+        kind = dice.uniform(0, 1)
         if kind < 0.45:
-            return blueprint.of({chance.choice(blueprint.operators)})
+            return blueprint.of({dice.pick(blueprint.operators)})
         if kind < 0.7:
-            return blueprint.of(set(chance.sample(blueprint.operators, min(2, len(blueprint.operators)))))
+            return blueprint.of(set(dice.shuffled(blueprint.operators)[:2]))
         if kind < 0.95:
             names = [place.name for place in blueprint.places]
-            return set(chance.sample(names, min(2, len(names))))
+            return set(dice.shuffled(names)[:2])
         return set()
 
     def _some(self, names: list[str]) -> set[str]:
-        return set(self._chance.sample(names, self._chance.randint(1, len(names))))
+        return set(self._dice.shuffled(names)[: self._dice.integer(1, len(names))])
 
     def _operators(self, names: set[str]) -> int:
         return len({place.operator for place in self._shop.blueprint.places if place.name in names})
