@@ -13,6 +13,7 @@ from functools import cached_property
 from outlast.base.errors import ConfigError
 from outlast.catalog.placements import Alike, Whole
 from outlast.catalog.state import State
+from outlast.outages.late import Late
 from outlast.placement.domains import by_domain
 from outlast.placement.margin import margin
 from outlast.placement.members import Member, Policy
@@ -46,6 +47,8 @@ class Holdings:
     """Bytes of fragments that await collection, by provider. No repair gives them back."""
     full: frozenset[str] = frozenset()
     """Providers whose quotas are used up: they get no new fragments."""
+    late: tuple[Late, ...] = ()
+    """Fragments that count as missing, and may be there."""
 
     @cached_property
     def layout(self) -> tuple[int, int] | None:
@@ -100,6 +103,22 @@ class Holdings:
         extents = sum(self.held[entry].extents for entry in entries)
         return Amount(sum(whole.objects for whole in touched), sum(whole.bytes for whole in touched), extents)
 
+    @cached_property
+    def hopeful(self) -> "Holdings":
+        """As it is if every fragment is right that may be there: of extents that lie alike, all that are."""
+        there: dict[tuple[int, tuple[str, ...], tuple[str, ...]], set[str]] = {}
+        for one in self.late:
+            there.setdefault((one.k, one.holders, one.gone), set()).add(one.place)
+        if not there:
+            return self
+        return replace(
+            self, late=(), held=tuple(_with(held, there.get(held[:1] + held[2:4])) for held in self.held)
+        )
+
+    def late_bytes(self, name: str) -> int:
+        """Bytes of fragments at a provider that count as missing, and may be there."""
+        return sum(one.bytes for one in self.late if one.place == name)
+
     def without(self, lost: Collection[str]) -> "Holdings":
         """As it would be if these had lost everything."""
         held = tuple(
@@ -122,10 +141,18 @@ class Holdings:
         return replace(self, held=held)
 
 
-def holdings(state: State, full: frozenset[str] = frozenset()) -> Holdings:
+def _with(held: Alike, names: Collection[str] | None) -> Alike:
+    """The entry with these among its holders."""
+    if not names:
+        return held
+    gone = tuple(name for name in held.gone if name not in names)
+    return held._replace(holders=tuple(sorted([*held.holders, *names])), gone=gone)
+
+
+def holdings(state: State, full: frozenset[str] = frozenset(), late: tuple[Late, ...] = ()) -> Holdings:
     """What the catalog says, which must have got as far as slot 0. Takes seconds for a million extents.
 
-    `full`: providers whose quotas are used up, which the catalog does not know.
+    The catalog does not know `full`, whose quotas are used up, and `late`, what of the missing may be there.
     """
     counts, (held, wholes, dead) = state.counts(), state.placements()
     inline = Amount(
@@ -142,4 +169,5 @@ def holdings(state: State, full: frozenset[str] = frozenset()) -> Holdings:
         state.log_bytes,
         dead,
         full & {member.name for member in state.members() if member.holds_data},
+        late,
     )

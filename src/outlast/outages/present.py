@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from outlast.base.errors import StoreUnavailable
 from outlast.outages.holdings import Holdings, holdings
+from outlast.outages.late import find_late
 from outlast.outages.unwell import unwell
 from outlast.store import Store
 
@@ -26,8 +27,9 @@ async def look_at(store: Store, well: bool = False) -> Present:
     """Look at the store; `well`: as if all providers were. Raises `StoreUnavailable` if nothing is known."""
     stale = await _catch_up(store)
     now = {} if well else await unwell(store)
+    late = tuple(await find_late(store))
     state = store.catalog.state
-    return Present(holdings(state, store.quotas.full()), now, state.position.slot, stale)
+    return Present(holdings(state, store.quotas.full(), late), now, state.position.slot, stale)
 
 
 async def _catch_up(store: Store) -> str:

@@ -1,7 +1,7 @@
 """The cheapest fix of a bad verdict: what to do, from what costs nothing to what costs providers.
 
     bring back      who is away already makes the difference
-    repair          what is missing already makes the difference
+    repair          what is missing already makes the difference, or what may only be called missing
     raise quotas    those that are used up make the difference
     find out        nobody has said whether providers share the domain, and that makes the difference
     part            fewer providers in the domain: what is left of it is borne
@@ -49,6 +49,9 @@ def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> F
         return Fix(
             "print the key on paper (outlast init --recovery-sheet), or copy its file to another place"
         )
+    if store.late and not what_if(store.hopeful.repaired(), outage, now).bad:
+        # What it comes to depends on what the repair reads.
+        return Fix("outlast repair: it reads the fragments that count as missing and may be right")
     if what_if(replace(store, full=frozenset()), _only(outage, frozenset()), {}).bad:
         return Fix("none here: some objects cannot be read with everybody there (outlast repair tells which)")
     return (

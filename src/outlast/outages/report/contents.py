@@ -55,13 +55,15 @@ class Basket:
     log_bytes: int
     dead_bytes: int
     """Of fragments that await collection."""
+    late_bytes: int
+    """Of fragments that count as missing, and lie there."""
     missing_bytes: int
     """Of fragments, and of the log of a voter that is estranged."""
     missing_fragments: int
 
     @property
     def bytes(self) -> int:
-        return self.fragment_bytes + self.log_bytes + self.dead_bytes
+        return self.fragment_bytes + self.log_bytes + self.dead_bytes + self.late_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +224,7 @@ def _basket(store: Holdings, member: Member, state: str) -> Basket:
         fragment_bytes=sum(one.fragment_bytes * count for one, count in held) if there else 0,
         log_bytes=log_bytes if there else 0,
         dead_bytes=store.dead.get(member.name, 0) if there else 0,
+        late_bytes=store.late_bytes(member.name) if there else 0,
         missing_bytes=sum(one.fragment_bytes * count for one, count in missing) + (0 if there else log_bytes),
         missing_fragments=sum(one.extents * count for one, count in missing),
     )

@@ -54,6 +54,7 @@ def _basket(basket: Basket) -> dict[str, Any]:
         "fragment_bytes": basket.fragment_bytes,
         "log_bytes": basket.log_bytes,
         "deleted_bytes": basket.dead_bytes,
+        "late_bytes": basket.late_bytes,
         "missing_bytes": basket.missing_bytes,
         "missing_fragments": basket.missing_fragments,
     }

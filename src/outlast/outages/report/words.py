@@ -108,6 +108,8 @@ def missing_text(basket: Basket) -> str:
     if not basket.missing_bytes:
         return ""
     text = f"{bytes_text(basket.missing_bytes)} missing, {count_text(basket.missing_fragments, 'fragment')}"
+    if basket.late_bytes:
+        text += f" ({bytes_text(basket.late_bytes)} of it lies there, and may be right)"
     return f"{text}: its marker is gone, so all of it counts" if basket.state == "estranged" else text
 
 

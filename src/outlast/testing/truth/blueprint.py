@@ -36,6 +36,8 @@ class Blueprint:
     """Large objects that are deleted: their fragments await collection."""
     while_away: int
     """Large objects that are written while a provider is away."""
+    mistaken: bool
+    """Whether fragments are called missing that are there, as of one that arrived late."""
 
     @property
     def operators(self) -> list[str]:
@@ -66,6 +68,7 @@ def draw(dice: Dice) -> Blueprint:
             dice.integer(0, 4),
             dice.pick([0, 0, 1, 3]),
             dice.pick([0, 0, 1, 2]),
+            dice.chance(0.25),
         )
         if blueprint.possible:
             return blueprint

@@ -8,7 +8,7 @@ everything, and a quota is a line in the settings.
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,6 +30,8 @@ USED_UP = "1kB"
 # What fails is tried once more after this: by then it is known who is away.
 settle_s = 3.0
 tries = 2
+# What readers meet is in the catalog after this.
+notes_s = 2.0
 at_once = 8
 
 
@@ -109,6 +111,8 @@ class Shop:
                 del self.contents[key]
         if plan.while_away and plan.tolerate:
             await self._write_while_away()
+        if plan.mistaken and plan.tolerate:
+            await self._have_fragments_called_missing()
 
     async def _write_while_away(self) -> None:
         away = {self._dice.pick(self.blueprint.places).name}
@@ -117,6 +121,21 @@ class Shop:
             for _ in range(self.blueprint.while_away):
                 await self._put(store, self._dice.pick(large_sizes), "away")
         self.bring_back(away)
+
+    async def _have_fragments_called_missing(self) -> None:
+        """Hide one provider's fragments from readers until the catalog says that they are missing."""
+        name = self._dice.pick(self.blueprint.places).name
+        fragments = self.directory(name) / "x"
+        if not fragments.exists():
+            return
+        hidden = fragments.rename(self._folder / "hidden")
+        async with self.open() as store:
+            for key in sorted(self.contents):
+                with suppress(StoreError):  # it may have lacked another fragment before
+                    await (await store.get(BUCKET, key)).read()
+            await self._clock.sleep(notes_s)
+        shutil.rmtree(fragments, ignore_errors=True)
+        hidden.rename(fragments)
 
     async def _put(self, store: Store, size: int, key: str) -> str:
         """Write an object; `key` may be that of one that is there, or says what kind it is."""
