@@ -64,7 +64,7 @@ def test_every_failure_domain_is_looked_at(filled: Any) -> None:
     assert found["software=disk"] == "read-loss"  # three directories on one computer
     [here] = [name for name in found if name.startswith("location=")]
     assert found[here] == found[here.replace("location", "gateway")] == "read-loss"
-    assert found["key=outlast.key"] == "nothing"
+    assert found["key=outlast.key"] == "unknown"
 
 
 def test_one_is_told_at_length_with_all_figures(filled: Any) -> None:

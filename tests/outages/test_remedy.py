@@ -74,18 +74,30 @@ def test_what_nobody_has_said_is_to_be_found_out() -> None:
 
 
 def test_as_few_as_possible_are_to_leave_the_domain() -> None:
-    assert fix(store(ABC, held(2, "a b c")), one("ab")) == "move a to another location"
+    assert fix(store(ABC, held(2, "a b c")), one("ab")) == (
+        "a new store (outlast init) with a in another location"
+    )
     text = fix(store(ABC, held(2, "a b c")), one("abc", kind="gateway"))
-    assert text == "move a and b to another machine, each to its own"
-    assert fix(store(ABC, held(2, "a b c")), one("bc", kind="credential")) == "give b another credential"
+    assert text == (
+        "name an empty place on another machine for a and b in outlast.toml, then: outlast repair,"
+        " one after the other"
+    )
+    assert fix(store(ABC, held(2, "a b c")), one("bc", kind="credential")) == (
+        "give b another credential in outlast.toml"
+    )
 
 
 def test_several_at_once_need_a_higher_tolerance() -> None:
     text = fix(store(ABC, held(2, "a b c")), one("a", kind="provider"), one("b", kind="provider"))
-    assert text == "a tolerance of 2 operators, and for it providers of more operators: 2 that can vote"
+    assert text == (
+        "a new store that tolerates 2 (outlast init --tolerate 2), with providers of more operators:"
+        " 2 that can vote"
+    )
     five = store(FIVE, held(4, "a b c d e"))
     text = fix(five, one("a", kind="provider"), one("b", kind="provider"))
-    assert text == "a tolerance of 2 operators: there are providers enough for it"
+    assert text == (
+        "a new store that tolerates 2 (outlast init --tolerate 2): there are providers enough for it"
+    )
 
 
 def test_more_than_any_store_tolerates_has_no_fix() -> None:
@@ -98,5 +110,5 @@ def test_more_than_any_store_tolerates_has_no_fix() -> None:
 
 def test_the_key_is_to_be_copied() -> None:
     shop = store(ABC, held(2, "a b c"))
-    assert fix(shop, one("", kind="key")) == ""
-    assert "recovery-sheet" in fix(shop, one("", kind="key"), manner="lost")
+    for manner in ("unreachable", "lost"):
+        assert fix(shop, one("", kind="key"), manner=manner).startswith("copy the key file")

@@ -26,6 +26,7 @@ from outlast.base.figures import bytes_text
 from outlast.catalog.records import DrillReported
 from outlast.outages.drill.report import DrillReport as Drill
 from outlast.outages.drill.report import Requests, encoded
+from outlast.outages.incidents import load_incidents
 from outlast.outages.model import KINDS
 from outlast.outages.outcome import SUMMARIES
 from outlast.outages.reach import Reach
@@ -262,13 +263,42 @@ def test_a_store_as_meant_is_said_to_be_well() -> None:
     assert headline(report) == "Any one operator may fail: no request fails, and nothing is lost."
     page = tree(html_page(report))
     fixes = page.find(".//section[@id='fixes']")
-    assert fixes is not None and "Nothing is to be done" in text(fixes)
+    assert fixes is not None and text(fixes).count("copy the key file") == 1
+    assert len(report.fixes) == 1, "nothing else is to be done"
+
+
+def test_the_key_file_is_never_said_to_be_without_consequence() -> None:
+    """Without its last copy everything is lost, and nobody here knows of copies."""
+    [key] = [one for one in report_json(example_report())["verdicts"] if one["kinds"] == ["key"]]
+    assert (key["verdict"], key["at_least"], key["at_most"]) == ("unknown", "nothing", "data-loss")
+    assert key["fix"].startswith("copy the key file")
+
+
+def test_incidents_that_hit_nobody_here_are_not_said_to_be_borne() -> None:
+    report = reported(store(ABC, held(2, "a b c")), ABC, {})
+    assert words.incidents_text(report) == f"none of {len(load_incidents())} would hit these providers"
+    assert "would hit these providers" in html_page(report)
+    hit = words.incidents_text(example_report())
+    assert re.fullmatch(r"\d+ of \d+ would hit, or may; \d+ of these would not be noticed", hit)
+
+
+def test_who_is_away_already_is_not_counted_among_those_that_may_fail() -> None:
+    five = [member(name) for name in "abcde"]
+    shop = store(five, held(3, "a b c d e"), tolerate=2)
+    one = headline(reported(shop, five, {}, now={"b": "down"}))
+    assert (
+        one == "op-b is away already. Any one other operator may fail: no request fails, and nothing is lost."
+    )
+    two = headline(reported(shop, five, {}, now={"b": "down", "c": "down"}))
+    assert two.startswith("op-b and op-c are away already. No other operator may fail: reads or writes would")
+    three = headline(reported(shop, five, {}, now=dict.fromkeys("bcd", "down")))
+    assert "No other operator may fail: some reads or writes fail already" in three
 
 
 def test_a_broken_promise_is_the_headline() -> None:
     assert headline(example_report()).startswith("3 of 4 operators may fail")
     alike = reported(store(ABC, held(2, "a b c")), ABC, {}, now={"c": "down"})
-    assert headline(alike).startswith("1 of 3 operators")
+    assert headline(alike).startswith("op-c is away already. No other operator may fail")
     broken = reported(store(ABC, held(3, "a b c")), ABC, {})
     assert headline(broken).startswith("No operator may fail")
     assert "no operator" in headline(reported(store(ABC, held(3, "a b c"), tolerate=0), ABC, {}))
@@ -278,10 +308,12 @@ def test_what_the_headline_leaves_out_is_named_below_it() -> None:
     report = example_report()
     assert caveat(report) == (
         "What else would be noticed, or may be: account=4711, software=S3, location=Frankfurt,"
-        " location=Dublin, and 3 more."
+        " location=Dublin, and 4 more."
     )
     told = [member(name, region=name, account=name, software=name, location=name) for name in "abc"]
-    assert caveat(reported(store(told, held(2, "a b c")), told, {})) == ""
+    assert caveat(reported(store(told, held(2, "a b c")), told, {})) == (
+        "What else would be noticed, or may be: key=outlast.key."
+    )
     for form in (
         html_page(report),
         report_markdown(report).replace("\\", ""),

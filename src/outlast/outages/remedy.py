@@ -5,10 +5,12 @@
     raise quotas    those that are used up make the difference
     find out        nobody has said whether providers share the domain, and that makes the difference
     part            fewer providers in the domain: what is left of it is borne
-    add             more providers, so many that the loss of so many domains can be borne
+    add             a new store with more providers, as many as it takes to bear the loss of as many domains
 
 Each but the last is tried: it is proposed only if the verdict is good with it. The last is what the policy's
-own rules need, and is for a store laid out anew: providers and policy are fixed when a store is made.
+own rules need. Members, their domains and the policy are fixed when a store is made, so where these would
+have to change the fix is a new store, and says so. How a provider is reached (which host, with which
+credential) is a line in `outlast.toml`, and may change.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,12 +26,11 @@ from outlast.placement.policy import TOLERATE_MAX
 # To part more providers than these is to make another store.
 parted_max = 3
 _elsewhere = {
-    "account": "move {} into another account",
-    "credential": "give {} another credential",
-    "dns": "move {} under another DNS zone",
-    "gateway": "move {} to another machine",
-    "software": "run {} on other software",
+    "credential": "give {} another credential in outlast.toml",
+    "dns": "name an empty place under another DNS zone for {} in outlast.toml, then: outlast repair",
+    "gateway": "name an empty place on another machine for {} in outlast.toml, then: outlast repair",
 }
+_anew = "a new store (outlast init) with {} in another {kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,8 @@ def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> F
     if not verdict.bad:
         return None
     outage = verdict.outage
-    if "key" in outage.kinds and outage.manner == "lost":
-        return Fix(
-            "print the key on paper (outlast init --recovery-sheet), or copy its file to another place"
-        )
+    if "key" in outage.kinds:
+        return Fix("copy the key file to another place, from which outlast recover opens the store anywhere")
     if store.late and not what_if(store.hopeful.repaired(), outage, now).bad:
         # What it comes to depends on what the repair reads.
         return Fix("outlast repair: it reads the fragments that count as missing and may be right")
@@ -133,10 +132,11 @@ def _part(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None
     for count in range(1, min(parted_max, len(hit) - 1) + 1):
         for parted in combinations(hit, count):
             if not (after := what_if(store, _only(outage, frozenset(hit) - set(parted)), now)).bad:
-                text = _elsewhere.get(outage.kinds[0], f"move {{}} to another {outage.kinds[0]}")
-                return Fix(
-                    text.format(" and ".join(parted)) + (", each to its own" if count > 1 else ""), after
-                )
+                kind = outage.kinds[0]
+                text = _elsewhere.get(kind, _anew).format(" and ".join(parted), kind=kind)
+                # Two at once that have to be filled anew could be too many.
+                each = ", each in its own" if kind in PLACED else ", one after the other"
+                return Fix(text + (each if count > 1 else ""), after)
     return None
 
 
@@ -154,10 +154,10 @@ def _add(store: Holdings, outage: Outage) -> str:
         for number, what in ((voters, "vote"), (holders, "hold data"))
         if number > 0
     ]
-    policy = f"a tolerance of {count} {kind}{'s' if count > 1 else ''}"
+    anew = f"a new store that tolerates {count} (outlast init --tolerate {count})"
     if not wanted:
-        return f"{policy}: there are providers enough for it"
-    return f"{policy}, and for it providers of more {kind}s: {' and '.join(wanted)}"
+        return f"{anew}: there are providers enough for it"
+    return f"{anew}, with providers of more {kind}s: {' and '.join(wanted)}"
 
 
 def _only(outage: Outage, providers: frozenset[str]) -> Outage:

@@ -121,7 +121,7 @@ def any_of(domains: Iterable[Domain], count: int, manner: Manner = "unreachable"
 
 def what_if(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
     """The verdict. `now` says who is not well at the moment, and how: `down`, `estranged`, `unconfigured`."""
-    if "key" in outage.kinds and outage.manner == "lost":
+    if "key" in outage.kinds:
         return _without_key(store, outage, now)
     sure = outage.providers | set(now)
     lost: frozenset[str] = outage.providers if outage.manner == "lost" else frozenset()
@@ -141,13 +141,21 @@ def _late_text(store: Holdings) -> str:
 
 
 def _without_key(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
-    """Without the master key nothing can be read, ever; whether there is a copy is not known here."""
+    """Without the master key nothing can be read, ever; whether there is a copy is not known here.
+
+    A file that cannot be read now may never be read again, so it makes no difference how it fails.
+    """
     everybody = {member.name for member in store.members}
+    lost = outage.providers if outage.manner == "lost" else frozenset[str]()
     return Verdict(
         outage,
-        outcome(store, outage.providers | set(now), careful=False),
+        outcome(store.hopeful, outage.providers | set(now), lost, careful=False),
         outcome(store, everybody, everybody),
-        ("the store is lost with its last key: whether there is another copy is not known here",),
+        (
+            "the store is lost with its last key: whether there is another copy is not known here",
+            "gateways that run go on; none can be started here until the key file is back",
+            *_notes(store, outage, now),
+        ),
     )
 
 
@@ -169,8 +177,6 @@ def _notes(store: Holdings, outage: Outage, now: Mapping[str, str]) -> tuple[str
             "requests through gateways on this machine fail; a gateway on another one, with outlast.toml"
             " and the key, has everything"
         )
-    if "key" in outage.kinds:
-        notes.append("gateways that run go on; none can be started here until the key file is back")
     return tuple(notes)
 
 

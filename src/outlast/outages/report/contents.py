@@ -160,21 +160,34 @@ def borne(answers: Sequence[Answer]) -> int:
 
 
 def headline(report: Report) -> str:
-    """The short answer, in one sentence."""
+    """The short answer, in one sentence. Who is away already is not counted among those that may fail."""
     kind, tolerate, promised = report.store.policy.domain, report.store.policy.tolerate, report.promised
-    good = borne(promised)
     if tolerate == 0:
         return f"This store was made to bear the loss of no {kind}."
     if not promised:
         return f"What the loss of one {kind} would do is not known: nobody has said whose the providers are."
-    if good == len(promised) and report.left < tolerate:
-        return f"Any one {kind} may fail, but not any {tolerate} at once, as this store was made to bear."
-    if good == len(promised):
-        which = f"one {kind} may fail" if tolerate == 1 else f"{tolerate} {kind}s may fail at once"
-        return f"Any {which}: no request fails, and nothing is lost."
+    away = [one for one in promised if one.verdict.outage.providers <= report.now.keys()]
+    others = [one for one in promised if one not in away]
+    good, other, already = borne(others), "other " if away else "", _already(away)
+    if report.left < 0:
+        return f"{already}No {other}{kind} may fail: some reads or writes fail already, or may."
     if good == 0:
-        return f"No {kind} may fail: reads or writes would stop, or may."
-    return f"{good} of {len(promised)} {kind}s may fail without a failing request; the others may not."
+        return f"{already}No {other}{kind} may fail: reads or writes would stop, or may."
+    if good < len(others):
+        rest = f"{good} of {len(others)} {other}{kind}s may fail without a failing request"
+        return f"{already}{rest}; the others may not."
+    count = max(1, tolerate - len(away))
+    if report.left < count:
+        so_far = f"Any one {other}{kind} may fail, but not any {count} at once"
+        return f"{already}{so_far}, as this store was made to bear."
+    which = f"one {other}{kind} may fail" if count == 1 else f"{count} {other}{kind}s may fail at once"
+    return f"{already}Any {which}: no request fails, and nothing is lost."
+
+
+def _already(away: Sequence[Answer]) -> str:
+    """A sentence about those whose failure has come true; "" if there is none."""
+    names = [one.verdict.outage.name.partition("=")[2] for one in away]
+    return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} away already. " if names else ""
 
 
 def caveat(report: Report) -> str:

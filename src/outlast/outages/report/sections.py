@@ -44,7 +44,7 @@ from outlast.outages.what_if import Verdict
 
 def short_answer(report: Report) -> Html:
     """The sentence for those who read only one, and four figures beside it."""
-    store = report.store
+    store, hit = report.store, [answer for _, answer in report.incidents if hits(answer)]
     kinds = count_text(store.policy.tolerate, store.policy.domain)
     total = store.total
     what = f"{total.objects:,} {'object' if total.objects == 1 else 'objects'}, {bytes_text(total.bytes)}"
@@ -57,9 +57,7 @@ def short_answer(report: Report) -> Html:
             "ul",
             _tile("Meant to bear", f"the loss of {kinds}", what),
             _tile("Failure domains", domains_text(report), tally_bar(tally(report.answers))),
-            _tile(
-                "Real incidents", incidents_text(report), tally_bar(tally([a for _, a in report.incidents]))
-            ),
+            _tile("Real incidents", incidents_text(report), tally_bar(tally(hit)) if hit else ""),
             _tile("Drills", drilled_text(report), _drill_note(report)),
             class_="tiles",
         ),

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from outlast.base.figures import bytes_text, count_text, duration_text
 from outlast.outages.answer import Drilled
 from outlast.outages.outcome import Effect, Summary
-from outlast.outages.report.contents import Basket, OperatorBaskets, Report, borne
+from outlast.outages.report.contents import Basket, OperatorBaskets, Report, borne, hits
 from outlast.outages.what_if import Verdict
 
 VERDICTS: dict[Summary, str] = {
@@ -116,13 +116,18 @@ def missing_text(basket: Basket) -> str:
 def domains_text(report: Report) -> str:
     """How many failure domains are borne."""
     good, all_ = borne(report.answers), len(report.answers)
-    return f"{good} of {all_} would not be noticed"
+    unknown = sum(answer.verdict.bad and answer.verdict.summary == "unknown" for answer in report.answers)
+    return f"{good} of {all_} would not be noticed" + (f"; {unknown} not known" if unknown else "")
 
 
 def incidents_text(report: Report) -> str:
-    """How many real incidents are borne."""
-    answers = [answer for _, answer in report.incidents]
-    return f"{borne(answers)} of {len(answers)} would not be noticed"
+    """How many real incidents would hit somebody here, and how many of these are borne."""
+    hit = [answer for _, answer in report.incidents if hits(answer)]
+    if not hit:
+        return f"none of {len(report.incidents)} would hit these providers"
+    return (
+        f"{len(hit)} of {len(report.incidents)} would hit, or may; {borne(hit)} of these would not be noticed"
+    )
 
 
 def drilled_text(report: Report) -> str:
