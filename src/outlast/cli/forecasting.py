@@ -142,6 +142,8 @@ def _tell(found: Forecast) -> None:
 
 
 def _row(what: str, one: Estimate, text: Callable[[float], str]) -> tuple[str, ...]:
+    if one.method == "not simulated":
+        return what, "cannot", "by this table", "0", one.method
     seen = f"{one.events:,}"
     if one.value is None:
         interval = "unknown" if one.high is None else f"below {text(one.high)}"
@@ -172,6 +174,8 @@ def _nines(failing: float | None) -> str:
     """A percentage of which no digit is too much: 99.9 %, rounded down to whole nines from the second on."""
     if failing is None:
         return "unknown"
+    if failing == 0:
+        return "100 % by this table"
     if failing > 0.01:
         return f"{max(0.0, math.floor(1000 * (1 - failing)) / 10):g} %"
     nines = math.floor(-math.log10(failing)) if failing > 0 else 0
@@ -196,6 +200,8 @@ def _tell_watched(found: Forecast, seed: int) -> None:
 
 
 def _seen(one: Measure) -> str:
+    if one.watched.method == "not simulated":
+        return "in no year, since nothing in the table can do that"
     years = f"in {one.years:,.0f} years"
     if one.watched.events:
         return f"{one.watched.events:,} time{'' if one.watched.events == 1 else 's'} {years}"

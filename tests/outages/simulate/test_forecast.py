@@ -3,10 +3,12 @@
 import math
 import time
 
+import msgspec
 import numpy as np
 import pytest
 
-from outlast.outages.simulate import causes_of, default_rates, described, forecast, measure
+from outlast.base.errors import ConfigError
+from outlast.outages.simulate import Rates, causes_of, default_rates, described, forecast, measure
 from outlast.outages.simulate.causes import model_of
 from outlast.outages.simulate.process import HOURS_PER_YEAR
 from outlast.placement.members import Policy
@@ -54,6 +56,30 @@ def test_plain_and_biased_sampling_agree() -> None:
         error = np.hypot(one.standard_error, other.standard_error)
         assert error < 0.06 * one.value
         assert abs(one.value - other.value) <= 4 * error
+
+
+def scaled(factor: float) -> Rates:
+    """The default table with all rates times `factor`."""
+    rates = default_rates()
+    causes = tuple(msgspec.structs.replace(one, rate=one.rate * factor) for one in rates.causes)
+    return msgspec.structs.replace(rates, causes=causes)
+
+
+def test_what_nothing_in_the_table_can_cause_is_not_said_to_have_been_simulated() -> None:
+    found = forecast(described(3, Policy(1)), scaled(0), 1000, seed=1)
+    for one in (found.reads, found.writes, found.data):
+        assert (one.outages.method, one.outages.value, one.years) == ("not simulated", 0, 0)
+
+
+@pytest.mark.parametrize("rates", [scaled(1000), default_rates().repaired_in(800_000)])
+def test_what_would_never_end_is_refused(rates: Rates) -> None:
+    with pytest.raises(ConfigError, match="nearly always failed"):
+        forecast(described(8, Policy(1)), rates, 1000, seed=1)
+
+
+def test_more_failures_than_anybody_waits_for_are_refused() -> None:
+    with pytest.raises(ConfigError, match="failures to simulate"):
+        forecast(described(3, Policy(1)), scaled(10), 1e9, seed=1)
 
 
 @pytest.mark.slow

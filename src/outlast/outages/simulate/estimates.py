@@ -25,7 +25,7 @@ import numpy as np
 from outlast.outages.simulate.cycles import Cycles
 from outlast.outages.simulate.durations import Floats
 
-Method: TypeAlias = Literal["plain", "failure biasing"]
+Method: TypeAlias = Literal["plain", "failure biasing", "not simulated"]
 Interval: TypeAlias = Literal["normal", "Wilson", "rule of three", "none"]
 
 z95 = 1.96

@@ -1,29 +1,56 @@
-"""How long real outages lasted, from the incident library.
+"""How long objects could not be read in real outages, from the incident library.
 
 The library tells how long, not how often: what gets a post-mortem is the large ones, so these lengths go with
 the rate of large ones only.
+
+Counted are the incidents that kept stored objects from being read, as their sources have it: not those of
+other services, nor those of which no source says that they did. A phase that hit a share of the requests
+counts for that share of its time, so that an hour here is an hour of which every read failed.
 """
 
 from typing import Literal, TypeAlias
 
 from outlast.outages.incidents import Incident, load_incidents
+from outlast.providers.wrap.fault import Shape
 
 Width: TypeAlias = Literal["operator", "region"]
 
 # Who cannot do these cannot read or write; where only others failed, stored objects were there all the time.
 _needed = {"data", "identity", "dns", "network"}
+# What stores objects, as scopes name it; "" is all that an operator runs. Other software is another service.
+_storage = {"", "S3", "Azure Blob", "GCS", "R2", "Spaces", "Ceph"}
+# Whose incidents are told for what hung on them. They stored nobody's objects.
+_without_storage = {"Dyn", "Facebook", "Fastly"}
+_stops_reads = {
+    Shape.REFUSE,
+    Shape.HANG,
+    Shape.ERR,
+    Shape.THROTTLE,
+    Shape.DENIED,
+    Shape.CORRUPT,
+    Shape.TRUNCATED,
+}
 
 
 def hours_of(width: Width) -> tuple[float, ...]:
-    """The durations in hours of all incidents of that width that ended, in the library's order.
+    """The hours for which reads failed in each incident of that width that ended, in the library's order.
 
     One that hit a region or a location is of a region; what hit a service everywhere is of its operator.
     """
-    return tuple(
-        incident.duration_s / 3600
-        for incident in load_incidents()
-        if not incident.permanent and _needed.intersection(incident.planes) and _width(incident) == width
+    found = (_hours(incident) for incident in load_incidents() if _width(incident) == width)
+    return tuple(hours for hours in found if hours > 0)
+
+
+def _hours(incident: Incident) -> float:
+    stored = any(
+        scope.sure and scope.software in _storage and scope.operator not in _without_storage
+        for scope in incident.scope
     )
+    if incident.permanent or not stored or not _needed.intersection(incident.planes):
+        return 0.0
+    phases = [phase for phase in incident.phases if phase.reads and phase.shape in _stops_reads]
+    seconds = sum((phase.end_s - phase.begin_s) * phase.share for phase in phases)
+    return min(seconds, incident.duration_s) / 3600
 
 
 def _width(incident: Incident) -> Width:

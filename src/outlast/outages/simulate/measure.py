@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from outlast.base.errors import ConfigError
 from outlast.outages.simulate.cycles import walk
 from outlast.outages.simulate.estimates import Estimate, Sums, biased_estimate, plain_estimate
-from outlast.outages.simulate.process import Process
+from outlast.outages.simulate.process import HOURS_PER_YEAR, Process, Unit
 from outlast.outages.simulate.structure import Structure
 
 # Cycles that are walked side by side: few enough for the processor's cache, many enough for numpy.
@@ -25,6 +26,11 @@ biased_error_max = 0.02
 biased_cycles_max = 1 << 20
 # The variance that decides when to stop must itself be known somewhat.
 biased_cycles_min = 1 << 16
+# With more failures than this under way on average, the moments when all works are rare: e to this power.
+overlap_max = 2.0
+# A repairer who is busy for more of the time than this is never done with what has queued up.
+queue_max = 0.9
+failures_max = 2e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +65,13 @@ def measure(
     *,
     until_failure: bool = False,
 ) -> Measure:
-    """Walk `process` until the figures are good.
+    """Walk `process` until the figures are good. Where nothing can fail, nothing is walked.
 
-    For a process in which nothing can fail, nothing was seen in `years` years.
+    Raises `ConfigError` if what overlaps would never end, or there is too much to walk.
     """
     if process.rate == 0:
-        return _nothing_fails(years, until_failure)
+        return _nothing_fails(until_failure)
+    _check_ends(process, years)
     plain = _plain(process, structure, years, generator, until_failure)
     found = _measured(process, plain, plain, until_failure)
     if _error(found) <= plain_error_max:
@@ -133,7 +140,28 @@ def _error(found: Measure) -> float:
     return max(estimate.relative_error for estimate in estimates)
 
 
-def _nothing_fails(years: float, until_failure: bool) -> Measure:
-    never = Estimate(None, None, 0.0, 3 / years, 0, 0, "plain", "rule of three")
-    share = Estimate(None, None, 0.0, None, 0, 0, "plain", "none")
-    return Measure(never, None if until_failure else share, {}, never, years)
+def _check_ends(process: Process, years: float) -> None:
+    """Every cycle ends when all works: it must come to that, and the cycles must not be too many."""
+    own = sum(_load(unit) for unit in process.units if process.repairers is None or unit.self_healing)
+    ours = sum(map(_load, process.units)) - own
+    if own > overlap_max or ours > queue_max * (process.repairers or 1):
+        raise ConfigError(
+            "by this table something has nearly always failed, and no end of it is simulated",
+            "lower the rates, or how long outages and repairs last",
+        )
+    if years * process.rate > failures_max:
+        raise ConfigError(
+            f"that is {years * process.rate:.0e} failures to simulate, and {failures_max:.0e} take an hour",
+            "ask for fewer --years: what is rare is found all the same",
+        )
+
+
+def _load(unit: Unit) -> float:
+    """How many failures of a unit are under way at a time, if there are repairers enough."""
+    return unit.rate * unit.repair.mean_h / HOURS_PER_YEAR
+
+
+def _nothing_fails(until_failure: bool) -> Measure:
+    """By the table it cannot happen. That is no finding, and no interval is given."""
+    never = Estimate(0.0, 0.0, 0.0, 0.0, 0, 0, "not simulated", "none")
+    return Measure(never, None if until_failure else never, {}, never, 0.0)

@@ -22,6 +22,12 @@ Kind: TypeAlias = Literal[
 Basis: TypeAlias = Literal["data", "assumed", "given"]
 
 
+# Beyond these a table does not say how often what fails, and for how long. "Not a number" is beyond, too.
+rate_max = 1000.0  # a year
+hours_max = 876_000.0  # a century
+sigma_max = 4.0  # the mean is three thousand times the median
+
+
 class Repair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How long it takes until what was erased is whole again (exponential), and how many at once."""
 
@@ -75,7 +81,12 @@ class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     causes: tuple[CauseRate, ...]
 
     def repaired_in(self, mean_h: float) -> "Rates":
-        """The same table with another mean time to repair, which whoever asks has given."""
+        """The same table with another mean time to repair, which whoever asks has given.
+
+        Raises `ConfigError`.
+        """
+        if not 0 < mean_h <= hours_max:
+            raise ConfigError(f"the mean repair must be {_length_text}", "give another one")
         given = msgspec.structs.replace(self.repair, mean_h=mean_h, basis="given", source="given")
         return msgspec.structs.replace(self, repair=given)
 
@@ -101,19 +112,24 @@ def parse_rates(text: str, name: str) -> Rates:
         rates = msgspec.convert(tomllib.loads(text), Rates)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"{name} is not a table of rates: {error}", _form) from error
-    _check(rates.repair.mean_h > 0 and rates.repair.repairers > 0, name, "repair must be positive")
+    _check(_is_length(rates.repair.mean_h), name, f"the mean repair must be {_length_text}")
+    _check(rates.repair.repairers > 0, name, "repairers must be positive")
     for cause in rates.causes:
-        _check(cause.rate >= 0, name, f"{cause.name}: its rate is negative")
+        in_range = 0 <= cause.rate <= rate_max
+        _check(in_range, name, f"{cause.name}: its rate must be from 0 to {rate_max:g} a year")
         if cause.effect == "loss":
             _check(_lengths(cause) == 0, name, f"{cause.name}: how long it lasts is up to [repair]")
         else:
             known = cause.hours != "incidents" or cause.kind in get_args(Width)
             _check(known, name, f"{cause.name}: the incidents tell only of operators and regions")
             _check(_lengths(cause) == 1, name, f"{cause.name}: how long it lasts must be said in one way")
-            _check(_positive(cause), name, f"{cause.name}: how long it lasts must be positive")
+            _check(_has_lengths(cause), name, f"{cause.name}: how long it lasts must be {_length_text}")
+            spread = cause.sigma is None or 0 <= cause.sigma <= sigma_max
+            _check(spread, name, f"{cause.name}: its sigma must be from 0 to {sigma_max:g}")
     return rates
 
 
+_length_text = f"above 0 and at most {hours_max:,.0f} h"
 _form = "its form is told in the default one: docs/guide/simulate.md"
 
 
@@ -129,9 +145,13 @@ def _lengths(cause: CauseRate) -> int:
     return sum(said is not None for said in (cause.mean_h, cause.median_h, cause.hours))
 
 
-def _positive(cause: CauseRate) -> bool:
+def _has_lengths(cause: CauseRate) -> bool:
     if cause.hours == "incidents":
         return True
     lengths = [cause.mean_h, cause.median_h, *(cause.hours if cause.hours is not None else ())]
     said = [length for length in lengths if length is not None]
-    return bool(said) and min(said) > 0 and (cause.sigma is None or cause.sigma >= 0)
+    return bool(said) and all(map(_is_length, said))
+
+
+def _is_length(hours: float) -> bool:
+    return 0 < hours <= hours_max

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from outlast.base.clock import Clock, SystemClock
 from outlast.base.entropy import Entropy, SystemEntropy
-from outlast.testing.truth.trial import Told, try_store
+from outlast.testing.truth.trial import StoreTold, try_store
 
 STORES = 50
 SEED_MAX = 1_000_000
@@ -18,11 +18,11 @@ AT_ONCE = 8
 
 async def try_stores(
     seeds: range, folder: Path, clock: Clock, entropy: Entropy, at_once: int = AT_ONCE
-) -> list[Told]:
+) -> list[StoreTold]:
     """Try the stores of these seeds, `at_once` at a time; what came of each."""
     slots = asyncio.Semaphore(at_once)
 
-    async def one(seed: int) -> Told:
+    async def one(seed: int) -> StoreTold:
         async with slots:
             told = await try_store(seed, folder / f"seed-{seed}", clock, entropy)
         for finding in told.wrong:

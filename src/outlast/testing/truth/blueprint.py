@@ -13,7 +13,7 @@ large_sizes = (129 * KIB, 300 * KIB, 1100 * KIB)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlannedPlace:
     """One provider. `role` "": it votes and holds data, as far as it is needed for that."""
 
     name: str
@@ -26,7 +26,7 @@ class Blueprint:
     """What is made. The oracle counts for itself what such a store can bear at all."""
 
     tolerate: int
-    places: tuple[Place, ...]
+    places: tuple[PlannedPlace, ...]
     small: int
     """Small objects."""
     overwrites: int
@@ -74,6 +74,6 @@ def draw(dice: Dice) -> Blueprint:
             return blueprint
 
 
-def _draw_place(dice: Dice, name: str, count: int) -> Place:
+def _draw_place(dice: Dice, name: str, count: int) -> PlannedPlace:
     operator = f"op{dice.integer(0, count - 1)}" if dice.chance(0.3) else f"of-{name}"
-    return Place(name, operator, dice.pick(["", "", "", "", "data", "witness"]))
+    return PlannedPlace(name, operator, dice.pick(["", "", "", "", "data", "witness"]))

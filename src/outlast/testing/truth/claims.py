@@ -12,7 +12,7 @@ from outlast.outages.present import Present, look_at
 from outlast.outages.report.contents import Report, View, headline, report_of
 from outlast.outages.what_if import Manner, Outage, Verdict, outage_of, what_if
 from outlast.store import Store
-from outlast.testing.truth.shop import Seen
+from outlast.testing.truth.shop import DaySeen
 
 # What repair and gateways write beside (a few slots of the log), and what a directory needs for itself.
 slack_bytes = 32 * 1024
@@ -41,7 +41,7 @@ async def claims(store: Store, names: Collection[str], manner: Manner, clock: Cl
     return Claims(present, what_if(held, outage, present.now), report)
 
 
-def wrong(said: Claims, seen: Seen, operators_hit: int) -> Iterator[str]:
+def wrong(said: Claims, seen: DaySeen, operators_hit: int) -> Iterator[str]:
     """Where the verdict and the report's headline are not what was seen."""
     least, most = said.verdict.least, said.verdict.most
     bad, all_ = len(seen.unreadable), len(seen.unreadable) + len(seen.readable)

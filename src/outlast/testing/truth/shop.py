@@ -36,7 +36,7 @@ at_once = 8
 
 
 @dataclass(slots=True)
-class Seen:
+class DaySeen:
     """What happened."""
 
     readable: set[str] = field(default_factory=set)
@@ -194,9 +194,9 @@ class Shop:
 
     # ------------------------------------------------------------ what happens
 
-    async def look(self, fresh: bool) -> Seen:
+    async def look(self, fresh: bool) -> DaySeen:
         """Read everything, and write a small object and a large one."""
-        seen = Seen()
+        seen = DaySeen()
         try:
             async with self.open(fresh) as store:
                 slots = asyncio.Semaphore(at_once)
@@ -208,7 +208,7 @@ class Shop:
             seen.unreadable |= self.contents.keys() - seen.readable
         return seen
 
-    async def _read(self, store: Store, key: str, seen: Seen, slots: asyncio.Semaphore) -> None:
+    async def _read(self, store: Store, key: str, seen: DaySeen, slots: asyncio.Semaphore) -> None:
         async with slots:
             for last in range(tries):
                 try:
@@ -224,7 +224,7 @@ class Shop:
                     seen.readable.add(key)
                     return
 
-    async def _write(self, store: Store, kind: str, size: int, seen: Seen) -> bool:
+    async def _write(self, store: Store, kind: str, size: int, seen: DaySeen) -> bool:
         for _ in range(tries):
             self._written += 1
             key, content = f"{kind}-{self._written}", self._dice.entropy.bytes(size)

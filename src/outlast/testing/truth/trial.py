@@ -17,7 +17,7 @@ days_per_store = 2
 
 
 @dataclass(slots=True)
-class Told:
+class StoreTold:
     """What came of one store."""
 
     seed: int
@@ -27,9 +27,9 @@ class Told:
     """The verdicts that were put to the test."""
 
 
-async def try_store(seed: int, folder: Path, clock: Clock, entropy: Entropy) -> Told:
+async def try_store(seed: int, folder: Path, clock: Clock, entropy: Entropy) -> StoreTold:
     """Make the store of this seed and compare what is said about it with what happens. Leaves nothing."""
-    dice, told = Dice(seed, "truth"), Told(seed)
+    dice, told = Dice(seed, "truth"), StoreTold(seed)
     shop = Shop(folder, draw(dice), dice, clock, entropy)
     try:
         await shop.create()
@@ -44,7 +44,7 @@ async def try_store(seed: int, folder: Path, clock: Clock, entropy: Entropy) -> 
 
 
 class _Story:
-    def __init__(self, shop: Shop, dice: Dice, clock: Clock, told: Told) -> None:
+    def __init__(self, shop: Shop, dice: Dice, clock: Clock, told: StoreTold) -> None:
         self._shop = shop
         self._dice = dice
         self._clock = clock
