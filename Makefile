@@ -4,6 +4,7 @@
 # make many    all tests with fresh examples, and with many more seeds and rounds
 # make incidents  plays every known incident, simulated and on emulated clouds (make test: one of each form)
 # make siege   gateways, clients, and everything that can go wrong, for MINUTES=10; repeats a siege with SEED=
+# make truth   compares the answers about STORES=50 random stores with what happens; repeats stores with SEED=
 # make soak    fresh seeds of the simulator for MINUTES=10, from SEED= on; prints how to repeat a failure
 # make mutants reintroduces known bugs, one by one; prints how many seeds of the simulator each needed
 # make bench   measures the store and the limits of this machine; writes build/bench.json
@@ -23,7 +24,7 @@ UV     := $(BIN)/uv
 PYTEST ?= $(BIN)/pytest -n $$(( $$(getconf _NPROCESSORS_ONLN) + 2 )) --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast many incidents siege soak mutants bench format docs images lock setup clients checks
+.PHONY: help demo test fast many incidents siege truth soak mutants bench format docs images lock setup clients checks
 
 help:
 	@sed -n 's/^# \{0,1\}//p;/^$$/q' Makefile
@@ -44,6 +45,10 @@ incidents: setup
 siege: MINUTES ?= 10
 siege: $(VENV)/.runtime
 	$(BIN)/python -m outlast.testing.siege --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(OPTIONS)
+
+truth: STORES ?= 50
+truth: $(VENV)/.runtime
+	$(BIN)/python -m outlast.testing.truth --stores $(STORES) $(if $(SEED),--seed $(SEED))
 
 soak: MINUTES ?= 10
 soak: $(VENV)/.runtime

@@ -52,6 +52,8 @@ def test_what_hit_a_share_of_the_reads_counts_for_that_share_of_its_time() -> No
         "azure-2025-10-29",  # another service
         "aws-2025-10-20",  # no source says that S3 could not be read
         "dyn-2016-10-21",  # stores no objects
+        "google-2026-05-19",  # one customer's account
+        "google-2023-04-25",  # no source tells the end
     ],
 )
 def test_what_did_not_keep_objects_from_being_read_does_not_count(other: str) -> None:

@@ -112,6 +112,8 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """How exactly `began` is known. Of `day`, the time of day means nothing."""
     duration_s: int
     """Until what the source calls recovered."""
+    ended: bool = True
+    """False where no source tells the end: `duration_s` is then until when it is told of."""
     permanent: bool = False
     """Whether something was lost for good."""
     planes: tuple[Plane, ...]

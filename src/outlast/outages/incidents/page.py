@@ -44,7 +44,7 @@ def _table(incidents: Iterable[Incident]) -> Iterable[str]:
         cells = (
             f"[{incident.id}](#{incident.id})",
             _began(incident),
-            _duration(incident.duration_s) + (", some for good" if incident.permanent else ""),
+            _duration(incident.duration_s) + ending(incident),
             "; ".join(_scope(scope) for scope in incident.scope),
             ", ".join(incident.planes),
             incident.told.seen,
@@ -68,6 +68,12 @@ def _sections(incidents: Iterable[Incident]) -> Iterable[str]:
             f"[{source.title}]({source.url}) ({source.kind})" for source in incident.sources
         )
         yield ""
+
+
+def ending(incident: Incident) -> str:
+    """What is to be said beside the duration."""
+    longer = "" if incident.ended else " at least"
+    return longer + (", some for good" if incident.permanent else "")
 
 
 def _began(incident: Incident) -> str:

@@ -6,6 +6,7 @@ from itertools import groupby
 from outlast.base.figures import bytes_text, count_text, duration_text
 from outlast.outages.answer import Answer, takes_text
 from outlast.outages.incidents import Incident
+from outlast.outages.incidents.page import ending
 from outlast.outages.report.contents import (
     Basket,
     OperatorBaskets,
@@ -382,7 +383,7 @@ def _incident(incident: Incident, answer: Answer, report: Report, numbers: dict[
     head = tag("th", link, tag("code", incident.id), scope="row", role="rowheader")
     cells = [
         ("When", tag("time", f"{incident.began:%Y-%m-%d}", datetime=f"{incident.began:%Y-%m-%d}")),
-        ("For", duration_text(incident.duration_s) + (", some for good" if incident.permanent else "")),
+        ("For", duration_text(incident.duration_s) + ending(incident)),
         ("Takes", _takes(answer, report)),
         ("Then", _badge(answer.verdict)),
         *_effects(answer),

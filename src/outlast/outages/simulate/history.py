@@ -4,13 +4,14 @@ The library tells how long, not how often: what gets a post-mortem is the large 
 the rate of large ones only.
 
 Counted are the incidents that kept stored objects from being read, as their sources have it: not those of
-other services, nor those of which no source says that they did. A phase that hit a share of the requests
+other services, of one customer's account, or of which no source says that they did, nor those of which no
+source tells the end. A phase that hit a share of the requests
 counts for that share of its time, so that an hour here is an hour of which every read failed.
 """
 
 from typing import Literal, TypeAlias
 
-from outlast.outages.incidents import Incident, load_incidents
+from outlast.outages.incidents import Incident, Scope, load_incidents
 from outlast.providers.wrap.fault import Shape
 
 Width: TypeAlias = Literal["operator", "region"]
@@ -42,15 +43,18 @@ def hours_of(width: Width) -> tuple[float, ...]:
 
 
 def _hours(incident: Incident) -> float:
-    stored = any(
-        scope.sure and scope.software in _storage and scope.operator not in _without_storage
-        for scope in incident.scope
-    )
-    if incident.permanent or not stored or not _needed.intersection(incident.planes):
+    stored = any(map(_keeps_objects, incident.scope))
+    if incident.permanent or not incident.ended or not stored or not _needed.intersection(incident.planes):
         return 0.0
     phases = [phase for phase in incident.phases if phase.reads and phase.shape in _stops_reads]
     seconds = sum((phase.end_s - phase.begin_s) * phase.share for phase in phases)
     return min(seconds, incident.duration_s) / 3600
+
+
+def _keeps_objects(scope: Scope) -> bool:
+    """Whether it is certain that whoever stores objects there was hit."""
+    storage = scope.software in _storage and scope.operator not in _without_storage
+    return storage and scope.sure and not scope.account
 
 
 def _width(incident: Incident) -> Width:

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from outlast.base.clock import Clock, SystemClock
@@ -13,11 +14,11 @@ from outlast.testing.truth.trial import StoreTold, try_store
 STORES = 50
 SEED_MAX = 1_000_000
 # Stores mostly wait for what is away, so several share a processor.
-AT_ONCE = 8
+AT_ONCE = 12
 
 
 async def try_stores(
-    seeds: range, folder: Path, clock: Clock, entropy: Entropy, at_once: int = AT_ONCE
+    seeds: Sequence[int], folder: Path, clock: Clock, entropy: Entropy, at_once: int = AT_ONCE
 ) -> list[StoreTold]:
     """Try the stores of these seeds, `at_once` at a time; what came of each."""
     slots = asyncio.Semaphore(at_once)
