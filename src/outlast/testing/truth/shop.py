@@ -187,10 +187,12 @@ class Shop:
             for path in self.directory(name).iterdir():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def use_up(self, names: Collection[str]) -> None:
-        """Set quotas that these providers have used up already, and no others."""
-        self._full = frozenset(names)
+    def use_up(self, names: Collection[str]) -> set[str]:
+        """Set quotas that those of these providers have used up that hold something, and no others; which."""
+        full = {name for name in names if any((self.directory(name) / "x").rglob("*.[0-9]*"))}
+        self._full = frozenset(full)
         self._settle_settings()
+        return full
 
     # ------------------------------------------------------------ what happens
 

@@ -54,10 +54,10 @@ class _Story:
         """Providers are away, or their quotas used up; some of it before anybody asks."""
         shop, dice = self._shop, self._dice
         names = [place.name for place in shop.blueprint.places]
-        full = self._some(names) if dice.chance(0.4) else set()
+        chosen = self._some(names) if dice.chance(0.4) else set()
         before = {dice.pick(names)} if dice.chance(0.2) else set()
         hit = self._hit()
-        shop.use_up(full)
+        full = shop.use_up(chosen)
         shop.take_away(before)
         said = await self._claims(hit)
         self._compare_bytes(said, before)
