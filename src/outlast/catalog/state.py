@@ -37,7 +37,7 @@ from outlast.catalog.usage import Used
 from outlast.catalog.wire import decode
 from outlast.placement.members import Member, Policy
 
-# What a slot takes at a voter beside its records: the seal, the ballots, the proof, and a disk's frame.
+# A slot's size at a voter without its records: the seal, the ballots, the proof, and a disk's frame.
 slot_bytes = 255
 
 Observer: TypeAlias = Callable[[AnyRecord, Outcome], None]

@@ -2,7 +2,8 @@
 
 - `model`: what a store depends on, as failure domains with the providers that share each.
 - `reach`: how this machine reaches its providers: with which credential, under which name.
-- `holdings`: what the store really holds, and where.  `outcome`: what an exact set of losses does to it.
+- `present`: the store at this moment.  `holdings`: what it really holds, and where.  `late`: fragments that
+  count as missing and may be there.  `outcome`: what an exact set of losses does.
 - `what_if`: verdicts, with what is not known kept apart.  `remedy`: the cheapest fix.  `rate`: how fast a
   repair would be.  `cost`: what it would cost.
 - `answer`: both together, in words and figures that all outputs share.

@@ -60,7 +60,7 @@ class Holdings:
 
     @cached_property
     def data_domains(self) -> tuple[tuple[str, ...], ...]:
-        """Who can take data, by domain of the policy's kind. Of each, one gets a fragment of an extent."""
+        """The providers that can take data, by domain of the policy's kind; an extent uses one of each."""
         holders = (member for member in self._with_room if member.holds_data)
         groups = by_domain(holders, self.policy.domain).values()
         return tuple(tuple(member.name for member in group) for group in groups)

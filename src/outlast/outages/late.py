@@ -1,9 +1,9 @@
-"""Fragments that count as missing and lie where they should be all the same.
+"""Fragments that count as missing although they are in their places.
 
 The catalog's word that a fragment is missing is a hint: it may have arrived late, or a disk that was not
 mounted is back. A reader takes such a fragment when nothing else is left, and a repair that finds it right
 takes the note back. Whether it is right is known only once it is read; here only its size is looked at. So
-what hangs on it is not known.
+what depends on it is not known.
 """
 
 import asyncio

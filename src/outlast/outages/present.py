@@ -12,11 +12,11 @@ from outlast.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What lies where, and who is not well."""
+    """The holdings, and which providers are unhealthy."""
 
     holdings: Holdings
     now: Mapping[str, str]
-    """Who is not well, and how (`unwell`)."""
+    """The unhealthy providers, each with its state (`unwell`)."""
     slot: int
     """How far the log was known."""
     stale: str

@@ -9,7 +9,7 @@
 
 Each but the last is tried: it is proposed only if the verdict is good with it. The last is what the policy's
 own rules need. Members, their domains and the policy are fixed when a store is made, so where these would
-have to change the fix is a new store, and says so. How a provider is reached (which host, with which
+have to change, the fix is a new store, and says so. How a provider is reached (which host, with which
 credential) is a line in `outlast.toml`, and may change.
 """
 
@@ -30,7 +30,7 @@ _elsewhere = {
     "dns": "name an empty place under another DNS zone for {} in outlast.toml, then: outlast repair",
     "gateway": "name an empty place on another machine for {} in outlast.toml, then: outlast repair",
 }
-_anew = "a new store (outlast init) with {} in another {kind}"
+_new_store = "a new store (outlast init) with {} in another {kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> F
         # What it comes to depends on what the repair reads.
         return Fix("outlast repair: it reads the fragments that count as missing and may be right")
     if what_if(replace(store, full=frozenset()), _only(outage, frozenset()), {}).bad:
-        return Fix("none here: some objects cannot be read with everybody there (outlast repair tells which)")
+        return Fix("none here: some objects cannot be read with everybody there (outlast repair lists them)")
     return (
         _mend(store, outage, now)
         or _find_out(store, outage, now)
@@ -76,7 +76,7 @@ def _mend(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None
 
 
 def _repaired(store: Holdings, now: Mapping[str, str]) -> Holdings:
-    """As it would be after a repair. Who is estranged has perhaps lost everything."""
+    """As it would be after a repair. An estranged provider may have lost everything."""
     return store.without({name for name in now if now[name] == "estranged"}).repaired()
 
 
@@ -100,7 +100,7 @@ def _steps(store: Holdings, now: Mapping[str, str]) -> list[_Step]:
         *([f"name {_listed(unconfigured)} in outlast.toml"] if unconfigured else []),
     ]
     if "estranged" in now.values():
-        # A repair takes back who is estranged, and is one step with it: either alone would not help.
+        # A repair takes back estranged providers, and is one step with it: either alone would not help.
         found.append(_Step(", then: ".join([*back, "outlast repair"]), brings_back=True, repairs=True))
     else:
         if back:
@@ -133,7 +133,7 @@ def _part(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None
         for parted in combinations(hit, count):
             if not (after := what_if(store, _only(outage, frozenset(hit) - set(parted)), now)).bad:
                 kind = outage.kinds[0]
-                text = _elsewhere.get(kind, _anew).format(" and ".join(parted), kind=kind)
+                text = _elsewhere.get(kind, _new_store).format(" and ".join(parted), kind=kind)
                 # Two at once that have to be filled anew could be too many.
                 each = ", each in its own" if kind in PLACED else ", one after the other"
                 return Fix(text + (each if count > 1 else ""), after)
@@ -154,10 +154,10 @@ def _add(store: Holdings, outage: Outage) -> str:
         for number, what in ((voters, "vote"), (holders, "hold data"))
         if number > 0
     ]
-    anew = f"a new store that tolerates {count} (outlast init --tolerate {count})"
+    new = f"a new store that tolerates {count} (outlast init --tolerate {count})"
     if not wanted:
-        return f"{anew}: there are providers enough for it"
-    return f"{anew}, with providers of more {kind}s: {' and '.join(wanted)}"
+        return f"{new}: there are providers enough for it"
+    return f"{new}, with providers of more {kind}s: {' and '.join(wanted)}"
 
 
 def _only(outage: Outage, providers: frozenset[str]) -> Outage:

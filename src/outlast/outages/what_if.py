@@ -1,9 +1,9 @@
 """Verdicts: what a set of failure domains does to a store when it fails, as far as that can be known.
 
-What is not known is never taken for the best: the outcome is worked out twice, at its least bad (who may be
-hit is not, who is estranged comes back, fragments that may be there are right) and at its most. More losses
-never make anything better, so the truth lies between the two. Where they agree there is a verdict; where not
-it is `unknown`, with both ends.
+What is not known is never taken for the best: the outcome is worked out twice, at its least bad (providers
+that may be hit are not, estranged ones return, fragments that may be there are right) and at its most. More
+losses never make anything better, so the truth lies between the two. Where they agree there is a verdict;
+where not it is `unknown`, with both ends.
 
 Who is down, estranged or not configured now counts as away too, unless told otherwise (`now`).
 """
@@ -131,13 +131,13 @@ def what_if(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
     most = outcome(store, sure | outage.maybe, at_most | estranged, careful=True)
     notes = _notes(store, outage, now)
     if store.late and least.unreadable != most.unreadable:
-        notes = (*notes, f"{_late_text(store)}; outlast repair reads them and finds out")
+        notes = (*notes, f"{_late_text(store)}; outlast repair reads them to see whether they are")
     return Verdict(outage, least, most, notes)
 
 
 def _late_text(store: Holdings) -> str:
     names = {one.place for one in store.late}
-    return f"some fragments that count as missing lie at {_listed(names)}, and may be right"
+    return f"some fragments that count as missing are stored at {_listed(names)}, and may be right"
 
 
 def _without_key(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:

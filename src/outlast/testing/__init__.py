@@ -14,5 +14,6 @@
 - `incident_forms`: one known incident of each form, for tests that cannot play all.
 - `installation`: a store on directories, its commands and gateways, as processes.  `s3_client`: a fast
   client of one.  `http_connection`: its connections.  `called`: a program called in this process.
+- `truth`: what-if and the report, compared with what happens to real stores.
 - `siege`: gateways, clients, and everything that can go wrong, as processes.
 """

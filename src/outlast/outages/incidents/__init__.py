@@ -113,7 +113,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     duration_s: int
     """Until what the source calls recovered."""
     ended: bool = True
-    """False where no source tells the end: `duration_s` is then until when it is told of."""
+    """False where no source gives the end: `duration_s` then lasts until the latest report."""
     permanent: bool = False
     """Whether something was lost for good."""
     planes: tuple[Plane, ...]

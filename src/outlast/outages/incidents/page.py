@@ -71,7 +71,7 @@ def _sections(incidents: Iterable[Incident]) -> Iterable[str]:
 
 
 def ending(incident: Incident) -> str:
-    """What is to be said beside the duration."""
+    """What the page adds to the duration."""
     longer = "" if incident.ended else " at least"
     return longer + (", some for good" if incident.permanent else "")
 

@@ -56,7 +56,7 @@ class Basket:
     dead_bytes: int
     """Of fragments that await collection."""
     late_bytes: int
-    """Of fragments that count as missing, and lie there."""
+    """Of fragments that count as missing although they are there."""
     missing_bytes: int
     """Of fragments, and of the log of a voter that is estranged."""
     missing_fragments: int
@@ -160,7 +160,7 @@ def borne(answers: Sequence[Answer]) -> int:
 
 
 def headline(report: Report) -> str:
-    """The short answer, in one sentence. Who is away already is not counted among those that may fail."""
+    """The short answer, in one sentence. It does not count domains that are unavailable already."""
     kind, tolerate, promised = report.store.policy.domain, report.store.policy.tolerate, report.promised
     if tolerate == 0:
         return f"This store was made to bear the loss of no {kind}."

@@ -65,7 +65,7 @@ def verdict_text(verdict: Verdict) -> str:
 
 
 def quotas_text(full: Collection[str]) -> str:
-    """Whose quotas are used up."""
+    """The providers whose quotas are used up."""
     return f"used up, so no new data go there: {', '.join(sorted(full))}"
 
 
@@ -109,8 +109,8 @@ def missing_text(basket: Basket) -> str:
         return ""
     text = f"{bytes_text(basket.missing_bytes)} missing, {count_text(basket.missing_fragments, 'fragment')}"
     if basket.late_bytes:
-        text += f" ({bytes_text(basket.late_bytes)} of it lies there, and may be right)"
-    return f"{text}: its marker is gone, so all of it counts" if basket.state == "estranged" else text
+        text += f" ({bytes_text(basket.late_bytes)} of it is there, and may be right)"
+    return f"{text}: its marker is missing, so all of it counts" if basket.state == "estranged" else text
 
 
 def domains_text(report: Report) -> str:
@@ -121,7 +121,7 @@ def domains_text(report: Report) -> str:
 
 
 def incidents_text(report: Report) -> str:
-    """How many real incidents would hit somebody here, and how many of these are borne."""
+    """How many real incidents would hit these providers, and how many of those no request would notice."""
     hit = [answer for _, answer in report.incidents if hits(answer)]
     if not hit:
         return f"none of {len(report.incidents)} would hit these providers"

@@ -18,9 +18,9 @@ Width: TypeAlias = Literal["operator", "region"]
 
 # Who cannot do these cannot read or write; where only others failed, stored objects were there all the time.
 _needed = {"data", "identity", "dns", "network"}
-# What stores objects, as scopes name it; "" is all that an operator runs. Other software is another service.
+# Object storage, as scopes name it; "" is everything that an operator runs.
 _storage = {"", "S3", "Azure Blob", "GCS", "R2", "Spaces", "Ceph"}
-# Whose incidents are told for what hung on them. They stored nobody's objects.
+# Operators that store no objects. Their incidents matter for other reasons.
 _without_storage = {"Dyn", "Facebook", "Fastly"}
 _stops_reads = {
     Shape.REFUSE,
@@ -52,7 +52,7 @@ def _hours(incident: Incident) -> float:
 
 
 def _keeps_objects(scope: Scope) -> bool:
-    """Whether it is certain that whoever stores objects there was hit."""
+    """Whether the scope certainly includes stored objects."""
     storage = scope.software in _storage and scope.operator not in _without_storage
     return storage and scope.sure and not scope.account
 

@@ -26,7 +26,7 @@ biased_error_max = 0.02
 biased_cycles_max = 1 << 20
 # The variance that decides when to stop must itself be known somewhat.
 biased_cycles_min = 1 << 16
-# With more failures than this under way on average, the moments when all works are rare: e to this power.
+# If more failures than this overlap on average, moments when everything works are rare: e to this power.
 overlap_max = 2.0
 # A repairer who is busy for more of the time than this is never done with what has queued up.
 queue_max = 0.9
@@ -152,12 +152,12 @@ def _check_ends(process: Process, years: float) -> None:
     if years * process.rate > failures_max:
         raise ConfigError(
             f"that is {years * process.rate:.0e} failures to simulate, and {failures_max:.0e} take an hour",
-            "ask for fewer --years: what is rare is found all the same",
+            "ask for fewer --years: failure biasing finds rare events anyway",
         )
 
 
 def _load(unit: Unit) -> float:
-    """How many failures of a unit are under way at a time, if there are repairers enough."""
+    """How many failures of a unit overlap on average, if there are enough repairers."""
     return unit.rate * unit.repair.mean_h / HOURS_PER_YEAR
 
 

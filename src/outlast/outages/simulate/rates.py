@@ -81,7 +81,7 @@ class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     causes: tuple[CauseRate, ...]
 
     def repaired_in(self, mean_h: float) -> "Rates":
-        """The same table with another mean time to repair, which whoever asks has given.
+        """The same table with another mean time to repair, given by the user.
 
         Raises `ConfigError`.
         """

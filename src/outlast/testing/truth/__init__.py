@@ -3,7 +3,7 @@
     make truth STORES=300 SEED=7
 
 Each seed describes a store: its providers, operators, roles, tolerance, quotas, objects, and past. Providers
-are directories. What is asked about is then really taken away: the directory is moved or emptied, or its
+are directories. What the question names is then really taken away: the directory is moved or emptied, or its
 quota used up. Every object is read, and a small and a large one are written, through a store that is opened
 for it.
 

@@ -20,7 +20,7 @@ AT_ONCE = 12
 async def try_stores(
     seeds: Sequence[int], folder: Path, clock: Clock, entropy: Entropy, at_once: int = AT_ONCE
 ) -> list[StoreTold]:
-    """Try the stores of these seeds, `at_once` at a time; what came of each."""
+    """Try the stores of these seeds, `at_once` at a time; a result for each."""
     slots = asyncio.Semaphore(at_once)
 
     async def one(seed: int) -> StoreTold:

@@ -23,7 +23,7 @@ class PlannedPlace:
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """What is made. The oracle counts for itself what such a store can bear at all."""
+    """What is made. `possible` is the oracle's own count of what such a store needs."""
 
     tolerate: int
     places: tuple[PlannedPlace, ...]

@@ -1,4 +1,4 @@
-"""What what-if and the report say about a store, beside what was seen; each disagreement is a sentence."""
+"""What what-if and the report say about a store, compared with what was seen; disagreements as sentences."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from outlast.outages.what_if import Manner, Outage, Verdict, outage_of, what_if
 from outlast.store import Store
 from outlast.testing.truth.shop import DaySeen
 
-# What repair and gateways write beside (a few slots of the log), and what a directory needs for itself.
+# A repair also writes a few slots of the log, and a directory has files of its own.
 slack_bytes = 32 * 1024
 slack_share = 0.1
 
@@ -65,12 +65,12 @@ def wrong(said: Claims, seen: DaySeen, operators_hit: int) -> Iterator[str]:
 
 
 def wrong_bytes(said: Claims, found: Mapping[str, int]) -> Iterator[str]:
-    """Where the report has other bytes at a provider than lie there. `found`: by provider."""
+    """Where the report has other bytes at a provider than are stored there. `found`: by provider."""
     for operator in said.report.operators:
         for basket in operator.baskets:
             name = basket.member.name
             if name in found and not _about(basket.bytes, found[name]):
-                yield f"the report has {basket.bytes:,} bytes at {name}, where {found[name]:,} lie"
+                yield f"the report has {basket.bytes:,} bytes at {name}, where {found[name]:,} are stored"
 
 
 def wrong_restore(said: Claims, written: int) -> Iterator[str]:

@@ -44,7 +44,7 @@ class DaySeen:
     small: bool = False
     large: bool = False
     reasons: list[str] = field(default_factory=list)
-    """Why something failed, for whoever looks into it."""
+    """Why something failed, for a person who investigates."""
 
 
 class Shop:
@@ -149,7 +149,7 @@ class Shop:
 
     @asynccontextmanager
     async def open(self, fresh: bool = False) -> AsyncIterator[Store]:
-        """The store, opened anew; `fresh`: from a computer that knows nothing of it yet."""
+        """The store, opened again; `fresh`: from a computer that knows nothing of it yet."""
         if fresh:
             self._states += 1
         state = self._folder / f"state-{self._states}"
@@ -165,7 +165,7 @@ class Shop:
         return self._folder / name
 
     def bytes_at(self, name: str) -> int:
-        """How many bytes lie at a provider."""
+        """How many bytes are stored at a provider."""
         return sum(path.stat().st_size for path in self.directory(name).rglob("*") if path.is_file())
 
     def take_away(self, names: Collection[str]) -> None:
@@ -243,7 +243,7 @@ class Shop:
         return False
 
     async def settle(self) -> None:
-        """With everybody back: find out which of the writes that failed were done all the same."""
+        """With every provider back: record which of the writes that failed were done anyway."""
         async with self.open() as store:
             for key, content in self._uncertain.items():
                 try:

@@ -18,7 +18,7 @@ days_per_store = 2
 
 @dataclass(slots=True)
 class StoreTold:
-    """What came of one store."""
+    """The results of one store."""
 
     seed: int
     days: int = 0
@@ -73,7 +73,7 @@ class _Story:
         await shop.settle()
 
     async def loss(self) -> None:
-        """Providers are emptied and repaired, as far as the store bears it."""
+        """Providers are emptied and repaired, if the store tolerates it."""
         shop, dice = self._shop, self._dice
         if not shop.blueprint.tolerate:
             return
@@ -111,7 +111,7 @@ class _Story:
         self._told.wrong.append(finding)
 
     def _hit(self) -> set[str]:
-        """Who is taken away: an operator or two, or any two providers."""
+        """What is taken away: an operator or two, or any two providers."""
         blueprint, dice = self._shop.blueprint, self._dice
         kind = dice.uniform(0, 1)
         if kind < 0.45:
