@@ -41,7 +41,7 @@ async def test_what_lies_there_although_it_counts_as_missing_makes_it_unknown() 
             "redundancy-less",
             "read-loss",
         )
-        assert f"lie at {late}" in verdict.notes[-1]
+        assert f"stored at {late}" in verdict.notes[-1]
 
 
 @pytest.mark.parametrize("size", [None, 7])
