@@ -165,6 +165,15 @@ def test_a_hanging_provider_does_not_hang_the_command(filled: Any) -> None:
     filled.ok("drill", "b", "--stop")
 
 
+def test_quotas_that_are_used_up_count_before_a_drill(filled: Any) -> None:
+    """Large writes are refused whoever fails, so the drill would promise what cannot be kept."""
+    text = filled.config.read_text()
+    for name in "ab":
+        text = text.replace(f'/{name}"', f'/{name}?quota_bytes=1kB"')
+    filled.config.write_text(text)
+    assert "more than the store bears: write-loss" in filled.fails("drill", "c", "--detach")
+
+
 def test_a_second_one_that_the_store_would_not_bear_is_refused(filled: Any) -> None:
     filled.ok("drill", "b", "--seconds", "60", "--detach")
     assert "c is more than the store bears" in filled.fails("drill", "c", "--detach")

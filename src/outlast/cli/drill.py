@@ -184,7 +184,7 @@ async def _conduct(store: Store, plan: DrillPlan, force: bool, json: bool) -> in
     """The whole drill, in this process."""
     state = store.catalog.state
     now = await unwell(store)
-    verdict = what_if(holdings(state), plan.outage, now)
+    verdict = what_if(holdings(state, store.quotas.full()), plan.outage, now)
     _refuse([*ill(now, state.counts().degraded, _in_force(store)), *excess(verdict)], force)
     drill = Drill(store, plan, SystemClock(), SystemEntropy(), pace, _tell, _who())
     _stop_when_told(drill)
@@ -227,7 +227,8 @@ def _stop_when_told(drill: Drill) -> None:
 
 async def _begin(store: Store, plan: DrillPlan, force: bool, json: bool) -> int:
     """Have them fail until the time is over, and leave."""
-    verdict = what_if(holdings(store.catalog.state), plan.outage, await unwell(store))
+    now = await unwell(store)
+    verdict = what_if(holdings(store.catalog.state, store.quotas.full()), plan.outage, now)
     _refuse(excess(verdict), force)
     if len(plan.parts) > 1:
         raise ConfigError("an incident changes over time", "play it without --detach")

@@ -45,7 +45,7 @@ def status(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Js
                 # Try every provider: this process has only just begun and knows nothing of them yet.
                 await asyncio.gather(*(store.fleet[name].examine() for name in store.fleet.names))
                 found = await store.status()
-                appraisal = judge(found, lambda: holdings(store.catalog.state))
+                appraisal = judge(found, lambda: holdings(store.catalog.state, store.quotas.full()))
         except StoreUnavailable as error:
             # Nothing is known here, and nobody answers. The usual remedy for that is this very command.
             print_error(ConfigError(f"out of reach: {error}", "look at each provider: outlast doctor"), json)

@@ -78,7 +78,8 @@ class Expectation:
 
     def settle(self) -> None:
         """Work the promise out anew."""
-        self.promise = promise_of(what_if(holdings(self._store.catalog.state), self._outage, self.away))
+        held = holdings(self._store.catalog.state, self._store.quotas.full())
+        self.promise = promise_of(what_if(held, self._outage, self.away))
 
     def _take_over(self, found: dict[str, str]) -> bool:
         members = [member.name for member in self._store.catalog.state.members()]
