@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from outlast.cli.cp import cp
 from outlast.cli.declare import parameters
 from outlast.cli.main import BAD_DAYS, EVERYDAY, Group, run_command
+from outlast.cli.parser import parse
 from outlast.cli.reference import commands, reference
+from outlast.cli.what_if import what_if
 from outlast.testing.called import call
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
@@ -66,18 +69,20 @@ def test_the_version_is_told() -> None:
         (["stauts"], "is status meant?"),
         (["key", "creat"], "is create meant?"),
         (["ls", "--recursiv"], "is --recursive meant?"),
-        (["ls", "-x"], "there is no option -x"),
-        (["ls", "a", "b"], "'b' is one argument too many"),
-        (["ls", "--json=yes"], "--json takes no value"),
-        (["ls", "--config"], "--config needs a value: --config PATH"),
-        (["cp", "only"], "DST is missing"),
-        (["init"], "--provider is missing"),
-        (["init", "-p", "a=a", "--domain", "moon"], "--domain: 'moon' is none of operator"),
+        (["init", "--provder", "a=a"], "there is no option --provder; is --provider meant?"),
+        (["ls", "-x"], "unrecognized arguments: -x"),
+        (["ls", "a", "b"], "unrecognized arguments: b"),
+        (["ls", "--json=yes"], "argument --json: ignored explicit argument 'yes'"),
+        (["ls", "--config"], "argument -c/--config: expected one argument"),
+        (["ls", "--conf", "x"], "there is no option --conf; is --config meant?"),
+        (["cp", "only"], "the following arguments are required: DST"),
+        (["init"], "the following arguments are required: -p/--provider"),
+        (["init", "-p", "a=a", "--domain", "moon"], "--domain: 'moon' is not one of operator"),
         (["serve", "--port", "many"], "--port: 'many' is not a whole number"),
         (["serve", "--port", "99999"], "--port: 99999 is not between 0 and 65535"),
         (["collect", "--grace", "nan"], "--grace: 'nan' is not a number"),
         (["collect", "--grace", "-1"], "--grace: -1 is not 0 or more"),
-        (["serve", "--log-level", "loud"], "--log-level: 'loud' is none of debug, info, warning, error"),
+        (["serve", "--log-level", "loud"], "--log-level: 'loud' is not one of debug, info, warning, error"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_our_words(words: list[str], said: str) -> None:
@@ -87,10 +92,9 @@ def test_a_wrong_command_line_is_told_in_our_words(words: list[str], said: str) 
     assert "  -> see: outlast" in told.stderr
     told = call(run_command, [*words, "--json"])
     assert told.exit_code == 2
-    if words[-1] != "--config":  # which takes it for its value
-        error = json.loads(told.stderr)
-        assert error["error"] == "UsageError"
-        assert said in error["message"]
+    error = json.loads(told.stderr)
+    assert error["error"] == "UsageError"
+    assert said in error["message"]
 
 
 def test_a_wrong_variable_is_named() -> None:
@@ -99,23 +103,38 @@ def test_a_wrong_variable_is_named() -> None:
     assert "OUTLAST_LOG_LEVEL, for --log-level: 'loud'" in told.stderr
 
 
-def test_options_are_written_as_everywhere() -> None:
-    """Together, with `=`, in any order, and nothing after `--` is one."""
-    from outlast.cli.cp import cp
-    from outlast.cli.parse import parse
-
-    takes = parameters(cp)
-    wanted = {"source": "a", "target": "-r", "recursive": True, "config": Path("x")}
-    for words in (
+@pytest.mark.parametrize(
+    "words",
+    [
         ["-rcx", "a", "--", "-r"],
         ["a", "-cx", "-r", "--", "-r"],
         ["--config=x", "-r", "a", "--", "-r"],
-    ):
-        found = parse(takes, words, {})
-        assert {name: found[name] for name in wanted} == wanted
-    assert parse(takes, ["a", "b"], {"OUTLAST_CONFIG": "y"})["config"] == Path("y")
-    assert parse(takes, ["a", "b", "-c", "x"], {"OUTLAST_CONFIG": "y"})["config"] == Path("x")
-    assert parse(takes, ["-", "b"], {})["source"] == "-"
+        ["-r", "-c", "x", "--", "a", "-r"],
+    ],
+)
+def test_options_are_written_as_everywhere(words: list[str]) -> None:
+    """Together, with `=`, in any order, and nothing after `--` is one."""
+    wanted = {"source": "a", "target": "-r", "recursive": True, "config": Path("x")}
+    assert parse("outlast cp", cp, words, {}) == wanted
+
+
+@pytest.mark.parametrize(
+    ("words", "what"), [([], None), (["a", "--lost", "b"], ["a", "b"]), (["--", "-a"], ["-a"])]
+)
+def test_arguments_may_be_many_or_none_and_stand_between_options(
+    words: list[str], what: list[str] | None
+) -> None:
+    assert parse("outlast what-if", what_if, words, {}).get("what") == what
+
+
+def test_a_variable_applies_where_the_command_line_is_silent() -> None:
+    variables = {"OUTLAST_CONFIG": "y", "OUTLAST_STATE_DIR": ""}
+    assert parse("outlast cp", cp, ["-", "b"], variables) == {
+        "source": "-",
+        "target": "b",
+        "config": Path("y"),
+    }
+    assert parse("outlast cp", cp, ["a", "b", "-c", "x"], variables)["config"] == Path("x")
 
 
 def test_a_missing_config_is_told_with_its_remedy(tmp_path: Path) -> None:

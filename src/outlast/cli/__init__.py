@@ -1,7 +1,7 @@
 """The command line, `outlast`: one module for each verb.
 
 - `start`, `main`: the program's entry; the table of commands.
-- `declare`, `parse`, `help`: how a verb declares what it takes; words to values; `--help`.
+- `declare`, `parser`: how a verb declares what it takes; its parser and `--help`, by argparse.
 - `interruption`: signals.
 - `options`, `session`, `output`, `address`: what the verbs share: their common options, opening the store
   and ending with the right exit status, printing for people or as JSON, `outlast://` addresses.

@@ -1,12 +1,12 @@
-"""How a verb says what it takes: in its signature, with `Annotated[type, Option(...)]` or `Argument(...)`.
+"""How a verb declares what it takes: in its signature, by `Annotated[type, Option(...)]` or `Argument(...)`.
 
 The types are `str`, `int`, `float`, `bool` (a flag), `Path`, a `StrEnum` or a `Literal` (one of its words),
-each of them `| None`, and `list` of them (given several times). Only small modules of the standard library
-are imported: this is read before every command, and the library that did the same took 0.3 s of each.
+each of them `| None`, and `list` of them (given several times). Nothing here needs argparse, so that
+`outlast --version` does not load it; `outlast.cli.parser` makes an argparse parser of a declaration.
 """
 
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
@@ -17,16 +17,24 @@ NUMBERS = {int: "a whole number", float: "a number"}
 
 
 class UsageError(Exception):
-    """The command line is wrong; `usage` says how that is put right."""
+    """The command line is wrong; `remedy` names the next step, if it is not the verb's help."""
 
-    def __init__(self, message: str, usage: str = "") -> None:
+    def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
-        self.usage = usage
+        self.remedy = remedy
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`; is status meant?`, if one of the known words is much like `word`."""
+    from difflib import get_close_matches  # here: few commands are mistyped
+
+    near = get_close_matches(word, list(known), 1)
+    return f"; is {near[0]} meant?" if near else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """What a word that is no option means. `metavar`: its name in the usage line."""
+    """A value without a name. `metavar`: what the usage line calls it."""
 
     metavar: str = ""
     help: str = ""
@@ -34,17 +42,8 @@ class Argument:
     max: float | None = None
 
 
-@dataclass(frozen=True, slots=True, init=False)
 class Option:
-    """What an option means. No `flags`: the parameter's name. `show_default`: the default in words."""
-
-    flags: tuple[str, ...]
-    metavar: str
-    help: str
-    envvar: str
-    min: float | None
-    max: float | None
-    show_default: str
+    """A value with a name. Without `flags`, the parameter names it. `show_default`: the default in words."""
 
     def __init__(
         self,
@@ -56,9 +55,8 @@ class Option:
         max: float | None = None,
         show_default: str = "",
     ) -> None:
-        values = (flags, metavar, help, envvar, min, max, show_default)
-        for name, value in zip(self.__slots__, values, strict=True):
-            object.__setattr__(self, name, value)
+        self.flags, self.metavar, self.help, self.envvar = flags, metavar, help, envvar
+        self.min, self.max, self.show_default = min, max, show_default
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +94,27 @@ class Parameter:
             return "|".join(self.words)
         return "PATH" if self.kind is Path else "N" if self.kind in NUMBERS else self.name.upper()
 
+    @property
+    def envvar(self) -> str:
+        """The environment variable that the command line overrides; "" for none."""
+        return self.told.envvar if isinstance(self.told, Option) else ""
+
+    @property
+    def default_text(self) -> str:
+        """An option's default in words; "" if there is none."""
+        if isinstance(self.told, Option) and self.told.show_default:
+            return self.told.show_default
+        if self.required:
+            return "required"
+        if self.kind is bool or self.default in (None, "", []):
+            return ""
+        return f"{self.default:g}" if isinstance(self.default, float) else str(self.default)
+
     def value(self, text: str) -> Any:
-        """What `text` stands for. Raises `UsageError`."""
+        """Convert `text`. Raises `UsageError`."""
         if self.words:
             if text not in self.words:
-                raise UsageError(f"{self.label}: {text!r} is none of {', '.join(self.words)}")
+                raise UsageError(f"{self.label}: {text!r} is not one of {', '.join(self.words)}")
             return self.kind(text)
         if self.kind in NUMBERS:
             return self._number(text)

@@ -13,9 +13,10 @@ from importlib import import_module
 from outlast.base.memory import keep_freed_memory
 from outlast.base.version import __version__
 from outlast.cli import WRONG_USAGE
-from outlast.cli.declare import UsageError, Verb, parameters
+from outlast.cli.declare import UsageError, Verb, suggestion
 from outlast.cli.output import print_problem
-from outlast.cli.parse import HELP_FLAGS, parse, wants_help
+
+HELP_FLAGS = ("--help", "-h")
 
 SUMMARY = "Object storage that outlives any one provider: S3 in front, many independent providers behind."
 
@@ -108,7 +109,7 @@ def run_command(words: Sequence[str]) -> int:
     try:
         return _run(words)
     except UsageError as error:
-        remedy = error.usage or "see: outlast --help"
+        remedy = error.remedy or "see: outlast --help"
         print_problem("UsageError", str(error), remedy, json="--json" in words)
         return WRONG_USAGE
     except SystemExit as leaving:
@@ -126,54 +127,43 @@ def _run(words: Sequence[str]) -> int:
     first, *rest = words or ["--help"]
     if first == "--version":
         sys.stdout.write(f"{__version__}\n")
-    elif first in HELP_FLAGS:
-        from outlast.cli.help import group_help
-
-        sections = {"Every day": _summaries(EVERYDAY), "For bad days": _summaries(BAD_DAYS)}
-        sys.stdout.write(group_help("outlast", SUMMARY, sections))
+        return 0
+    if first in HELP_FLAGS:
+        _print_help("outlast", SUMMARY, {"Every day": EVERYDAY, "For bad days": BAD_DAYS})
         return 0 if words else WRONG_USAGE
-    else:
-        path, command, rest = _find(first, rest)
-        if isinstance(command, Group):
-            from outlast.cli.help import group_help
-
-            sys.stdout.write(group_help(path, command.summary, {"Commands": _summaries(command.commands)}))
-            return 0 if rest else WRONG_USAGE
-        _call(path, command.load(), rest)
+    path, command, rest = _find(first, rest)
+    if isinstance(command, Group):
+        _print_help(path, command.summary, {"Commands": command.commands})
+        return 0 if rest else WRONG_USAGE
+    _call(path, command.load(), rest)
     return 0
 
 
-def _summaries(commands: Mapping[str, Command | Group]) -> list[tuple[str, str]]:
-    return [(name, command.summary) for name, command in commands.items()]
+def _print_help(path: str, summary: str, tables: Mapping[str, Mapping[str, Command | Group]]) -> None:
+    from outlast.cli.parser import group_help  # here: `outlast --version` needs no parser
+
+    sections = {
+        title: {name: command.summary for name, command in table.items()} for title, table in tables.items()
+    }
+    sys.stdout.write(group_help(path, summary, sections))
 
 
 def _find(first: str, rest: list[str]) -> tuple[str, Command | Group, list[str]]:
-    """What the first words name: how it is called, the command, and the words after that."""
+    """The command that the first words name: its path, the command, and the words after them."""
     path, table, name = "outlast", COMMANDS, first
     while True:
         if name not in table:
-            raise UsageError(f"there is no command {name!r}{_meant(name, table)}", f"see: {path} --help")
+            raise UsageError(f"there is no command {name!r}{suggestion(name, table)}", f"see: {path} --help")
         path, found = f"{path} {name}", table[name]
         if isinstance(found, Command) or not rest or rest[0] in HELP_FLAGS:
             return path, found, rest
         table, name, rest = dict(found.commands), rest[0], rest[1:]
 
 
-def _meant(word: str, known: Mapping[str, object]) -> str:
-    from difflib import get_close_matches  # here: few commands are mistyped
-
-    near = get_close_matches(word, known, 1)
-    return f"; is {near[0]} meant?" if near else ""
-
-
 def _call(path: str, verb: Verb, words: Sequence[str]) -> None:
-    takes = parameters(verb)
-    if wants_help(takes, words):
-        from outlast.cli.help import verb_help
+    from outlast.cli.parser import parse  # here: `outlast --version` needs no parser
 
-        sys.stdout.write(verb_help(path, verb))
-        return
     try:
-        verb(**parse(takes, words))
+        verb(**parse(path, verb, words))
     except UsageError as error:
-        raise UsageError(str(error), error.usage or f"see: {path} --help") from None
+        raise UsageError(str(error), error.remedy or f"see: {path} --help") from None

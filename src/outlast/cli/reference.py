@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from outlast.cli.declare import Parameter, Verb, parameters
-from outlast.cli.help import default_text, usage
 from outlast.cli.main import COMMANDS, Command, Group
+from outlast.cli.parser import usage
 
 Row: TypeAlias = tuple[str, Command]
 
@@ -67,7 +67,7 @@ def _section(path: str, verb: Verb) -> str:
     if options:
         lines += ["| option | | default |", "| --- | --- | --- |"]
         lines += [
-            f"| {_flags(one)} | {_cell(one.told.help)} | {_cell(default_text(one))} |" for one in options
+            f"| {_flags(one)} | {_cell(one.told.help)} | {_cell(one.default_text)} |" for one in options
         ]
         lines.append("")
     return "\n".join(lines)
