@@ -30,7 +30,7 @@ def test_every_command_is_documented_and_takes_json(path: str) -> None:
     flags = {flag for one in takes for flag in one.flags}
     assert "--json" in flags
     assert "--config" in flags or path == "outlast demo"
-    assert all(one.told.help for one in takes)
+    assert all(one.declared.help for one in takes)
 
 
 @pytest.mark.parametrize("path", COMMANDS)
@@ -40,7 +40,7 @@ def test_help_shows_everything_in_full(path: str) -> None:
         assert shown.exit_code == 0
         words = " ".join(shown.stdout.split())
         for one in parameters(COMMANDS[path].load()):
-            assert " ".join(one.told.help.split()) in words
+            assert " ".join(one.declared.help.split()) in words
             assert all(name in words for name in one.flags or [one.metavar])
 
 

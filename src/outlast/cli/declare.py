@@ -69,14 +69,14 @@ class Parameter:
     many: bool
     required: bool
     default: Any
-    told: Argument | Option
+    declared: Argument | Option
 
     @property
     def flags(self) -> tuple[str, ...]:
         """How the option is written; () for an argument."""
-        if isinstance(self.told, Argument):
+        if isinstance(self.declared, Argument):
             return ()
-        return self.told.flags or ("--" + self.name.replace("_", "-"),)
+        return self.declared.flags or ("--" + self.name.replace("_", "-"),)
 
     @property
     def label(self) -> str:
@@ -88,8 +88,8 @@ class Parameter:
         """What stands for its value; "" for a flag."""
         if self.kind is bool:
             return ""
-        if self.told.metavar or not self.flags:
-            return self.told.metavar or self.name.upper()
+        if self.declared.metavar or not self.flags:
+            return self.declared.metavar or self.name.upper()
         if self.words:
             return "|".join(self.words)
         return "PATH" if self.kind is Path else "N" if self.kind in NUMBERS else self.name.upper()
@@ -97,13 +97,13 @@ class Parameter:
     @property
     def envvar(self) -> str:
         """The environment variable that the command line overrides; "" for none."""
-        return self.told.envvar if isinstance(self.told, Option) else ""
+        return self.declared.envvar if isinstance(self.declared, Option) else ""
 
     @property
     def default_text(self) -> str:
         """An option's default in words; "" if there is none."""
-        if isinstance(self.told, Option) and self.told.show_default:
-            return self.told.show_default
+        if isinstance(self.declared, Option) and self.declared.show_default:
+            return self.declared.show_default
         if self.required:
             return "required"
         if self.kind is bool or self.default in (None, "", []):
@@ -127,7 +127,7 @@ class Parameter:
             number = float("nan")
         if not isfinite(number):
             raise UsageError(f"{self.label}: {text!r} is not {NUMBERS[self.kind]}")
-        low, high = self.told.min, self.told.max
+        low, high = self.declared.min, self.declared.max
         if (low is not None and number < low) or (high is not None and number > high):
             raise UsageError(f"{self.label}: {text} is not {_span(low, high)}")
         return number
@@ -151,7 +151,7 @@ def parameters(verb: Verb) -> list[Parameter]:
 
 
 def _parameter(name: str, annotation: Any, defaults: dict[str, Any]) -> Parameter:
-    (told,) = annotation.__metadata__
+    (declared,) = annotation.__metadata__
     kind = annotation.__origin__
     if get_origin(kind) in (Union, types.UnionType):
         kind = next(one for one in get_args(kind) if one is not type(None))
@@ -163,4 +163,4 @@ def _parameter(name: str, annotation: Any, defaults: dict[str, Any]) -> Paramete
         kind, words = str, get_args(kind)
     elif issubclass(kind, StrEnum):
         words = tuple(kind)
-    return Parameter(name, kind, words, many, name not in defaults, defaults.get(name), told)
+    return Parameter(name, kind, words, many, name not in defaults, defaults.get(name), declared)

@@ -118,7 +118,7 @@ def _help(one: Parameter) -> str:
         notes.append("may be given several times")
     if one.envvar:
         notes.append(f"environment: {one.envvar}")
-    text = f"{one.told.help} ({'; '.join(notes)})" if notes else one.told.help
+    text = f"{one.declared.help} ({'; '.join(notes)})" if notes else one.declared.help
     return text.replace("%", "%%")
 
 

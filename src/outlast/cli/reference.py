@@ -62,12 +62,12 @@ def _section(path: str, verb: Verb) -> str:
         lines += _more(verb)
     if arguments:
         lines += ["| argument | |", "| --- | --- |"]
-        lines += [f"| `{one.metavar}` | {_cell(one.told.help)} |" for one in arguments]
+        lines += [f"| `{one.metavar}` | {_cell(one.declared.help)} |" for one in arguments]
         lines.append("")
     if options:
         lines += ["| option | | default |", "| --- | --- | --- |"]
         lines += [
-            f"| {_flags(one)} | {_cell(one.told.help)} | {_cell(one.default_text)} |" for one in options
+            f"| {_flags(one)} | {_cell(one.declared.help)} | {_cell(one.default_text)} |" for one in options
         ]
         lines.append("")
     return "\n".join(lines)
