@@ -82,7 +82,7 @@ def test_interrupted_it_says_what_was_done_and_how_to_go_on(
         assert process.stderr is not None
         said = process.stderr.read().decode()
     assert re.fullmatch(
-        r"outlast: interrupted: copied \d+ files, .* B; the same command goes on from there\n", said
+        r"outlast: interrupted: copied \d+ files, .* (?:B|KiB); the same command goes on from there\n", said
     )
 
 
