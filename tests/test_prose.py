@@ -101,8 +101,6 @@ UNCONVERTED: dict[str, int] = {
     "assembly": 40,
     "base": 24,
     "catalog": 71,
-    "cli": 92,
-    "cli/demo": 9,
     "coding": 8,
     "embed": 5,
     "gateway": 32,

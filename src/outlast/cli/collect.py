@@ -1,10 +1,11 @@
 """`outlast collect`: free the space of what was deleted or overwritten.
 
-A deleted object's fragments stay where they are for a while, for readers that are still at it; this removes
-those that have been unused for `--grace` seconds. No clock is trusted with that: a gateway that has run for
-that long since then records it. With 1200 or more, what a reading that takes longer (up to a week) still
-needs is left alone, too. Where no gateway runs, see that nobody reads, and use `--grace 0`. Small objects (up
-to 128 KiB) travel inside the log and free no space yet: the log is kept whole in this version.
+A deleted object's fragments stay in place for a while, for reads that have not finished; this command
+removes fragments that have been unused for `--grace` seconds. It does not trust clocks for that: a gateway
+that has run for that long since the deletion records it. With 1200 or more, fragments that longer reads (up
+to a week) still need are kept, too. If no gateway runs, make sure that no client reads, and use `--grace 0`.
+Small objects (up to 128 KiB) travel inside the log and free no space yet: this version never truncates the
+log.
 """
 
 from dataclasses import asdict
@@ -20,7 +21,7 @@ from outlast.maintenance.collect import grace_s_default
 
 def collect(
     grace: Annotated[
-        float, Option(min=0, metavar="SECONDS", help="Leave alone what was in use so lately.")
+        float, Option(min=0, metavar="SECONDS", help="Keep fragments that were in use in the last SECONDS.")
     ] = grace_s_default,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,

@@ -31,7 +31,7 @@ def cp(
         str, Argument(metavar="DST", help="outlast://BUCKET/KEY, a path, or - for standard output.")
     ],
     recursive: Annotated[
-        bool, Option("--recursive", "-r", help="A whole folder, but for what is there already.")
+        bool, Option("--recursive", "-r", help="Copy a folder, except for files that are there already.")
     ] = False,
     dry_run: Annotated[
         bool,

@@ -10,8 +10,8 @@ however it does, within 12 s. Then the store is repaired, the canary's objects a
 kept. The exit status is 3 if a promise was broken, and 1 if the drill was ended because another provider
 failed.
 
-It does not begin if the store is not healthy, or if more would fail than it bears, unless forced. `--detach`
-only has the providers fail for a while, without a canary and a report.
+It does not begin if the store is not healthy, or if more would fail than it tolerates, unless forced.
+`--detach` only has the providers fail for a while, without a canary and a report.
 """
 
 import asyncio
@@ -74,7 +74,7 @@ class _Order:
 def drill(
     what: Annotated[
         list[str] | None,
-        Argument(metavar="WHAT", help="Who fails: providers, failure domains, or an incident's id."),
+        Argument(metavar="WHAT", help="Providers or failure domains that fail, or an incident's id."),
     ] = None,
     shape: Annotated[
         Shape, Option(metavar="SHAPE", help=f"How it fails: {', '.join(Shape)}.")
@@ -82,24 +82,27 @@ def drill(
     share: Annotated[float, Option(min=0.001, max=1.0, help="The share of the requests that fails.")] = 1.0,
     minutes: Annotated[
         float | None,
-        Option(min=0.01, max=seconds_max / 60, help="For how long; an incident is played so fast."),
+        Option(
+            min=0.01, max=seconds_max / 60, help="Duration of the drill; an incident is compressed to it."
+        ),
     ] = None,
-    seconds: Annotated[int | None, Option(min=1, max=seconds_max, help="The same, in seconds.")] = None,
+    seconds: Annotated[int | None, Option(min=1, max=seconds_max, help="Duration in seconds.")] = None,
     speed: Annotated[
-        float | None, Option(min=1.0, help="Of an incident: how much faster than it really was.")
+        float | None, Option(min=1.0, help="Factor by which an incident is played faster than it was.")
     ] = None,
     on: Annotated[
         list[str] | None,
-        Option(metavar="WHO", help="Of an incident: who fails, whomever it would hit."),
+        Option(
+            metavar="WHO",
+            help="Play an incident on this provider or failure domain, even if it would not hit it.",
+        ),
     ] = None,
-    detach: Annotated[
-        bool, Option("--detach", help="Only have them fail for that long; do not wait.")
-    ] = False,
+    detach: Annotated[bool, Option("--detach", help="Start the failure and return at once.")] = False,
     stop: Annotated[bool, Option("--stop", help="End what fails now instead: those named, or all.")] = False,
     history: Annotated[bool, Option("--history", help="Show the last drills instead.")] = False,
     force: Annotated[
         bool,
-        Option("--force", help="Even if the store is not healthy, or bears less than would fail."),
+        Option("--force", help="Begin even if the store is not healthy, or tolerates less than would fail."),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
@@ -128,7 +131,7 @@ def drill(
     run(work(), json)
 
 
-# ---------------------------------------------------------------- what is asked for
+# ---------------------------------------------------------------- the plan
 
 
 def _plan(store: Store, config: Path, order: _Order) -> DrillPlan:
@@ -147,7 +150,7 @@ def _plan(store: Store, config: Path, order: _Order) -> DrillPlan:
     if not plan.providers:
         raise ConfigError(
             f"{plan.name} would hit no provider of this store",
-            "say who shall fail all the same: --on PROVIDER" if incident else "name a provider",
+            "name what should fail instead: --on PROVIDER" if incident else "name a provider",
         )
     return plan
 

@@ -1,8 +1,8 @@
 """Copying whole folders, several files at once, sparing what is there already.
 
-A small file spends its time waiting for disks and for the log; one after the other the waits would add
-up, at once they share them. A file that cannot be copied is told and passed over; a store that cannot
-work ends the copy, because the next file would fare no better.
+A small file spends its time waiting for disks and for the log. Copied one after the other, files would add
+up these waits; copied concurrently, they share them. A file that cannot be copied is reported and skipped; a
+store that cannot work ends the copy, because the next file would fail, too.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from outlast.cli.progress import TransferTally
 if TYPE_CHECKING:
     from outlast.store import Store
 
-# Files under way at once; more would only lengthen the queues of the disks.
+# Files copied at once; more would only lengthen the queues of the disks.
 copies_at_once = 16
 
 

@@ -22,7 +22,7 @@ from outlast.outages.simulate import (
 )
 
 seconds_per_year = 365 * 24 * 3600
-# Of the causes of failure, so many are named.
+# How many causes of failure are named.
 causes_told = 3
 # What is seldomer than this in a year is certainly seldomer than what is not counted.
 credible_min = 1e-6
@@ -129,8 +129,8 @@ def _tell(found: Forecast) -> None:
     )
     if any(end is not None and end < credible_min for end in ends):
         _print_wrapped(
-            f"Below {credible_min:g}, what is not counted (see the end) is likelier than what is: believe so"
-            " many nines of nobody."
+            f"Below {credible_min:g}, what is not counted (see the end) is likelier than what is: do not rely"
+            " on that many nines."
         )
     for what, one in (
         ("reads fail", found.reads),
@@ -194,7 +194,7 @@ def _tell_watched(found: Forecast, seed: int) -> None:
     _print_wrapped(f"Simulated plainly (seed {seed}): {seen}.")
     if any(one.outages.method == "failure biasing" for _, one in told):
         _print_wrapped(
-            "What that shows too seldom was simulated again, with failures made likely and each history"
+            "What that shows too rarely was simulated again, with failures made likely and each history"
             " counted by its likelihood ratio (failure biasing)."
         )
 
@@ -215,8 +215,8 @@ def _tell_assumptions(layout: StoreShape, rates: Rates) -> None:
     repair = rates.repair
     print_line()
     _print_wrapped(
-        f"Repair: {repair.duration} ({repair.basis}), {repair.repairers} at a time. At the start all is"
-        " whole. Causes are independent of each other, and as likely at any time."
+        f"Repair: {repair.duration} ({repair.basis}), {repair.repairers} at a time. At the start nothing"
+        " is missing. Causes are independent of each other, and as likely at any time."
     )
     for kind, names in unknown_domains(layout, rates).items():
         _print_wrapped(f"Unknown: the {kind} of {', '.join(names)}, so taken to be any of the others'.")

@@ -1,7 +1,7 @@
 """`outlast init`: make a store over some providers.
 
 It measures what each provider can do, says so, and refuses a set that cannot keep the tolerance, with
-the reason and what would mend it.
+the reason and a remedy.
 """
 
 import os
@@ -39,7 +39,7 @@ def init(
     tolerate: Annotated[int, Option(help="How many providers (--domain) may be lost at once.")] = 1,
     domain: Annotated[
         DomainKind,
-        Option(help="Of what so many may be lost at once. Two providers in one of these count once."),
+        Option(help="Kind of failure domain that --tolerate counts. Two providers in one domain count once."),
     ] = "operator",
     acknowledge: Annotated[
         Acknowledge,
@@ -50,7 +50,10 @@ def init(
     ] = "all",
     key_file: Annotated[
         Path | None,
-        Option(help="Where the master key goes.", show_default="outlast.key beside the config"),
+        Option(
+            help="Path of the key file, which will hold the master key.",
+            show_default="outlast.key next to the config",
+        ),
     ] = None,
     lock: Annotated[
         bool,

@@ -1,4 +1,4 @@
-"""`outlast inspect slot|extent|object`: what each provider really holds, for whoever looks for a cause."""
+"""`outlast inspect slot|extent|object`: what each provider really holds, to find a cause."""
 
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from outlast.quorum.ballot import Ballot
 from outlast.quorum.state import Placed
 from outlast.store import Store
 
-# Of an object's extents so many are looked at; each is read whole.
+# How many of an object's extents are checked; each is read completely.
 extents_max = 16
 
 

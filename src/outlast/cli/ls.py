@@ -19,7 +19,7 @@ def ls(
     path: Annotated[str, Argument(help="BUCKET/PREFIX, or nothing for the buckets.")] = "",
     recursive: Annotated[
         bool,
-        Option("--recursive", "-r", help="Also what is in folders (parts of a key that end with /)."),
+        Option("--recursive", "-r", help="List what is in folders, too (parts of a key that end with /)."),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,

@@ -17,7 +17,7 @@ StateDir: TypeAlias = Annotated[
     Option(
         "--state-dir",
         envvar="OUTLAST_STATE_DIR",
-        help="Where this machine keeps its copy of the catalog; it can be deleted at any time.",
+        help="Folder of this machine's copy of the catalog; it can be deleted at any time.",
         show_default="the platform's state directory",
     ),
 ]

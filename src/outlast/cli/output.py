@@ -34,7 +34,7 @@ def print_json(value: object) -> None:
 
 
 def print_line(text: str = "") -> None:
-    """One line of the result, as it is (no colours, no wrapping), and at once: somebody may wait for it."""
+    """One line of the result, as it is (no colors, no wrapping), and at once: a reader may wait for it."""
     sys.stdout.write(printable(text) + "\n")
     sys.stdout.flush()
 

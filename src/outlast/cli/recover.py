@@ -32,7 +32,8 @@ def recover(
     key_file: Annotated[
         Path | None,
         Option(
-            help="Where the key file is, or with --sheet goes.", show_default="outlast.key beside the config"
+            help="Path of the key file; with --sheet it is written.",
+            show_default="outlast.key next to the config",
         ),
     ] = None,
     config: Config = DEFAULT_CONFIG,

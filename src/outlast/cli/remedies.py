@@ -22,7 +22,7 @@ _REMEDIES: tuple[tuple[type[Exception] | UnionType, str], ...] = (
     (errors.StoreBusy, "try again when this computer has less to do"),
     (errors.StoreUnavailable, "see which providers answer with: outlast status; then try again"),
     (errors.StoreFull, "raise the quotas in the providers' URLs, or delete something: outlast status"),
-    (errors.LocalStateCorrupt, "try again: the local catalog was removed, and is built anew from the log"),
+    (errors.LocalStateCorrupt, "try again: the local catalog was removed, and will be rebuilt from the log"),
     (
         errors.StoreCorrupt,
         "see what is missing with: outlast repair; the data may be at a provider that is away",

@@ -25,7 +25,7 @@ from outlast.store import ProviderStatus
 def repair(
     quick: Annotated[
         bool,
-        Option("--quick", help="Only ask for the fragments' sizes instead of reading and checking them."),
+        Option("--quick", help="Compare the fragments' sizes instead of reading and checking them."),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,

@@ -1,9 +1,9 @@
-"""`outlast report`: the whole answer in one piece, for somebody who was not there.
+"""`outlast report`: all answers in one document, for readers who were not there.
 
-What lies where, what every bad day does, what to do about it, what real incidents would do, what was drilled,
-and how each figure was got: the same figures as `outlast what-if`, taken at one moment. Printed as tables, or
-as JSON or Markdown; `--html` writes one page that needs nothing but itself, `--sarif` a file for CI (SARIF
-2.1.0), in which each failure domain whose loss would be noticed points at its line in `outlast.toml`.
+Where data is stored, what every bad day does, what to do about it, what real incidents would do, what was
+drilled, and how each figure was obtained: the same figures as `outlast what-if`, taken at one moment. It is
+printed as tables, or as JSON or Markdown; `--html` writes one self-contained page, `--sarif` a file for CI
+(SARIF 2.1.0), in which each failure domain whose loss would be noticed points at its line in `outlast.toml`.
 """
 
 import os
@@ -43,9 +43,9 @@ def report(
     ] = None,
     as_markdown: Annotated[bool, Option("--markdown", help="Print it in Markdown.")] = False,
     lost: Annotated[
-        bool, Option("--lost", help="What fails is gone for good, with what is stored there.")
+        bool, Option("--lost", help="Assume that what fails never returns, and its data is lost.")
     ] = False,
-    well: Annotated[bool, Option("--well", help="As if all providers were well now.")] = False,
+    well: Annotated[bool, Option("--well", help="Assume that all providers are healthy now.")] = False,
     repair_rate: Annotated[
         float | None,
         Option("--repair-rate", metavar="MIB/S", min=0.001, help="How fast a repair is."),

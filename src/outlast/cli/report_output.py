@@ -12,7 +12,7 @@ from outlast.outages.report.words import (
     operator_text,
 )
 
-# What is left for names beside the other columns.
+# What the other columns leave for names.
 provider_columns_max = 18
 operator_columns_max = 14
 
@@ -24,7 +24,7 @@ def print_report(report: Report) -> None:
         f"Failure domains: {domains_text(report)}. Real incidents: {incidents_text(report)}."
         f" Drills: {drilled_text(report)}."
     )
-    _title("What lies where")
+    _title("Where data is stored")
     _print_baskets(report)
     _title("Every bad day")
     print_answers(report.answers)
@@ -33,7 +33,7 @@ def print_report(report: Report) -> None:
     if hit:
         print_answers(hit, "if this recurs")
     print_wrapped(
-        f"{len(report.incidents) - len(hit)} of {len(report.incidents)} incidents would hit nobody."
+        f"{len(report.incidents) - len(hit)} of {len(report.incidents)} incidents would hit no provider."
     )
     _title("How this was worked out")
     for what, how in basis_lines(report):

@@ -1,4 +1,4 @@
-"""The store as it is now, for whoever asks what would happen to it: what lies where, and who is not well."""
+"""The store as it is now, for questions about what would happen to it: its data, its providers' health."""
 
 import socket
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Scene:
     store: Holdings
     site: Site
     now: Mapping[str, str]
-    """Who is not well, and how."""
+    """The providers that are not healthy, and why."""
     bytes_per_s: float | None
     """How fast a repair is, if that is known."""
     slot: int
@@ -72,7 +72,7 @@ async def look(
     measure: bool,
     prices: Path | None = None,
 ) -> Scene:
-    """Look at the store, and ask every provider how it is (`well`: as if all were well).
+    """Look at the store, and ask every provider how it is (`well`: assume that all are healthy).
 
     `repair_rate` is in MiB a second; `measure`: measure it. `prices`: a file of them.
     Raises `ConfigError`, and `StoreUnavailable` if nothing is known of the store here.

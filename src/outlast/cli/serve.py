@@ -1,7 +1,7 @@
-"""`outlast serve`: a gateway that speaks S3, until it is told to end.
+"""`outlast serve`: a gateway that speaks S3, until a signal ends it.
 
 Gateways are equal and need not know of each other; any number of them may serve one store. SIGTERM and
-SIGINT end it: no new requests are taken, those under way are finished. SIGHUP does so only if it comes from
+SIGINT end it: it accepts no new requests, and finishes those in flight. SIGHUP does so only if it comes from
 the terminal that a gateway was started in; without one it is ignored. The exit status is 1 if it was
 never ready.
 
@@ -34,7 +34,7 @@ from outlast.cli.session import run, store_at
 from outlast.maintenance.upkeep import upkeep
 from outlast.store import Store
 
-# How often a gateway that is not ready looks whether it is. Nobody is asked for that.
+# How often a gateway that is not ready checks whether it is. That costs no request.
 READY_LOOK_S = 0.1
 
 
@@ -60,8 +60,8 @@ def serve(
             metavar="SECONDS",
             min=0.0,
             max=3600.0,
-            help="Answer GET, HEAD and lists without asking the providers what is newest, if they were asked "
-            "no longer ago. 0: never miss what was acknowledged.",
+            help="Answer GET, HEAD and lists without asking the providers what is newest, if they "
+            "answered that in the last SECONDS. 0: never miss what was acknowledged.",
         ),
     ] = 0.0,
     log_level: Annotated[
@@ -124,7 +124,7 @@ async def _serve(
                     jsonlib.dumps({"ready": True, "endpoint": endpoint}) if json else f"ready {endpoint}"
                 )
             await told_to_end.wait()
-            print_note("ending: finishing what is under way")
+            print_note("ending: finishing requests in flight")
         finally:
             await cancel_and_wait([maintaining])
             await gateway.stop()
@@ -132,7 +132,7 @@ async def _serve(
 
 
 async def _wait_ready(store: Store, told_to_end: asyncio.Event, endpoint: str) -> bool:
-    """Return when the store can be served, or when told to end; whether it can. Tells why it cannot yet."""
+    """Wait until the store can be served, or a signal ends that; whether it can. Reports why it cannot."""
     said = False
     while why := store.why_not_ready():
         if told_to_end.is_set():

@@ -1,7 +1,7 @@
 """From a command line to an open store, and from an outcome to an exit status.
 
 Every verb is a coroutine that `run` drives to its end: on the fast event loop where there is one, with
-errors told on standard error, and with a clean ending when it is interrupted.
+errors printed on standard error, and with a clean ending when it is interrupted.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ def run(
     json: bool = False,
     so_far: Callable[[], str] = lambda: "interrupted",
 ) -> None:
-    """Drive `work` to its end and leave with its exit status (None: 0). Our errors are told, not raised.
+    """Drive `work` to its end and leave with its exit status (None: 0). Our errors are printed, not raised.
 
     `so_far` says what was done when it is interrupted, and how to go on.
     """
@@ -68,13 +68,13 @@ def _leave(status: int) -> NoReturn:
 
 
 def _silence_stdout() -> None:
-    """Whoever read our output has gone (`| head`): the interpreter must not complain of it at exit."""
+    """Output has no reader any more (`| head`): the interpreter must not complain about it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @asynccontextmanager
 async def store_at(config: Path, state_dir: Path | None) -> AsyncIterator["Store"]:
-    """The store that the settings file `config` tells of, open and caught up. Raises `ConfigError`."""
+    """The store that the settings file `config` describes, open and caught up. Raises `ConfigError`."""
     # Here: the store is most of what there is to load, and neither help nor a mistyped word needs it.
     from outlast.assembly.opening import open_store
     from outlast.assembly.settings import load_settings

@@ -5,7 +5,7 @@ Outages and losses are drawn at random, with the rates of a table, for every cau
 many are away at once. Without `--providers` it is your own store, as its members and policy are now.
 
 Every figure comes with its 95 % interval, how many failures were seen, and all that was assumed.
-[The simulation](../guide/simulate.md) tells what stands behind it.
+[The simulation](../guide/simulate.md) explains the method.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from outlast.cli.session import run, store_at
 from outlast.placement.members import DomainKind, Policy
 from outlast.placement.policy import TOLERATE_MAX
 
-# More takes longer than anybody waits, and failure biasing has seen what is rarer.
+# More takes longer than a person waits, and failure biasing has seen what is rarer.
 years_max = 100_000_000
 providers_max = 32
 
@@ -26,15 +26,22 @@ providers_max = 32
 def simulate(
     providers: Annotated[
         int | None,
-        Option(min=1, max=providers_max, help="So many providers, instead of this store's."),
+        Option(
+            min=1,
+            max=providers_max,
+            help="Simulate a hypothetical store with N providers instead of this one.",
+        ),
     ] = None,
     tolerate: Annotated[
         int | None,
-        Option(min=0, max=TOLERATE_MAX, help="With --providers: how many may be lost.", show_default="1"),
+        Option(min=0, max=TOLERATE_MAX, help="How many of the --providers may be lost.", show_default="1"),
     ] = None,
     domain: Annotated[
         DomainKind | None,
-        Option(help="With --providers: in what they differ; all else they share.", show_default="operator"),
+        Option(
+            help="In which kind of failure domain the --providers differ; they share all others.",
+            show_default="operator",
+        ),
     ] = None,
     years: Annotated[
         int, Option(min=1, max=years_max, help="How many years to watch the store.")
@@ -46,13 +53,13 @@ def simulate(
     ] = None,
     repair_hours: Annotated[
         float | None,
-        Option(min=0.01, help="Mean time until what was erased is whole again.", show_default="the table's"),
+        Option(min=0.01, help="Mean time until erased data is restored.", show_default="the table's"),
     ] = None,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:
-    """Simulate years of outages: availability, durability, and what they hang on."""
+    """Simulate years of outages: availability, durability, and what they depend on."""
 
     async def work() -> None:
         # Here: numpy takes as long to load as all else together, and only this verb needs it.

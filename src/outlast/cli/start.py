@@ -6,7 +6,7 @@ import signal
 
 def main() -> None:
     """Run the command that the command line names, and leave with its exit status."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever started us ignores it
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else our parent ignores it
         signal.signal(signal.SIGINT, _leave)
     from outlast.cli.main import main
 

@@ -1,7 +1,7 @@
 """Files in, files out: what `cp` and `cat` do for one file each.
 
 Into the store: up to `limits.put_bytes_max` as one object in one go; more, and standard input, whose
-length nobody knows, as a multipart upload. Out of it: into a temporary file beside the target, which
+length is unknown, as a multipart upload. Out of it: into a temporary file next to the target, which
 takes the target's place when every byte has arrived, so that an interrupted copy leaves nothing that
 looks whole.
 
@@ -135,7 +135,10 @@ async def download_file(
     progress: Progress,
     expect: Callable[[int, int], None] = lambda files, size: None,
 ) -> int:
-    """Copy an object into a file, whole or not at all; its size in bytes. `expect` is told how much comes."""
+    """Copy an object into a file, whole or not at all; its size in bytes.
+
+    `expect` gets the number of files and bytes to come.
+    """
     async with store.get(address.bucket, address.key) as reading:
         expect(1, reading.stop - reading.start)
         path.parent.mkdir(parents=True, exist_ok=True)

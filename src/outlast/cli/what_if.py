@@ -1,15 +1,16 @@
 """`outlast what-if`: what happens if a provider, or what several of them share, fails.
 
-WHAT is a provider's name, a failure domain such as `operator=Amazon`, or a name that tells of one (`amazon`,
-`aws`); several fail together. Without it each failure domain that is known is looked at, one at a time.
+WHAT is a provider's name, a failure domain such as `operator=Amazon`, or a name that implies one (`amazon`,
+`aws`); several fail together. Without it, each known failure domain is examined, one at a time.
 
-The answer is worked out from what lies where in fact, not from what the policy wants; nothing is touched.
-Who is not well at the moment counts as away too (`--well`: as if all were). What is not known is said to be
-`unknown`, with the best and the worst that it may be. `docs/guide/what-if.md` tells how each answer is got.
+The answer is computed from where data really is, not from what the policy wants; nothing is touched.
+A provider that is not healthy at the moment counts as away, too (`--well`: assume that all are). What is
+not known is reported as `unknown`, with the best and the worst case. `docs/guide/what-if.md` explains each
+answer.
 
 The verdicts, from the best: `nothing`, `redundancy-less` (no request fails, and less may fail after it),
 `write-loss`, `read-loss`, `data-loss`, `unknown`. With `--fail-if` the exit status is 3 if one of them is as
-bad as that, or may be. The key file's loss counts only if it is named: nobody here knows of copies.
+bad as that, or may be. The key file's loss counts only if it is named: copies of it are not known here.
 """
 
 from collections.abc import Sequence
@@ -47,14 +48,16 @@ class FailLevel(StrEnum):
 def what_if(
     what: Annotated[
         list[str] | None,
-        Argument(metavar="WHAT", help="What fails, all at once: providers, or failure domains."),
+        Argument(metavar="WHAT", help="Providers or failure domains that fail, all at once."),
     ] = None,
     any_: Annotated[
         int | None,
-        Option("--any", metavar="N", min=2, max=3, help="Look at every choice of so many failure domains."),
+        Option("--any", metavar="N", min=2, max=3, help="Examine every choice of N failure domains."),
     ] = None,
-    lost: Annotated[bool, Option("--lost", help="It is gone for good, with what is stored there.")] = False,
-    well: Annotated[bool, Option("--well", help="As if all providers were well now.")] = False,
+    lost: Annotated[
+        bool, Option("--lost", help="Assume that what fails never returns, and its data is lost.")
+    ] = False,
+    well: Annotated[bool, Option("--well", help="Assume that all providers are healthy now.")] = False,
     incident: Annotated[
         str | None, Option("--incident", metavar="ID", help="A real incident happens again.")
     ] = None,
@@ -74,14 +77,14 @@ def what_if(
         Option("--fail-if", metavar="VERDICT", help=f"Exit status 3 from here on: {', '.join(FailLevel)}."),
     ] = None,
     allow_unknown: Annotated[
-        bool, Option("--allow-unknown", help="For --fail-if, take the best of what is not known.")
+        bool, Option("--allow-unknown", help="Let --fail-if take the best case of what is not known.")
     ] = False,
     as_markdown: Annotated[bool, Option("--markdown", help="Print a table in Markdown.")] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,
     json: Json = False,
 ) -> None:
-    """Tell what would happen to reads, writes and data if something failed, and what to do about it."""
+    """Show what would happen to reads, writes and data if something failed, and what to do about it."""
     if sum(map(bool, (what, any_, incident, incidents))) > 1:
         raise UsageError("name what fails, or --any, or --incident, or --incidents: one of them")
     manner: Manner = "lost" if lost else "unreachable"

@@ -22,9 +22,9 @@ SIGN = "this-is-an-outlast-demo"
 def demo(
     folder: Annotated[
         Path,
-        Option("--dir", help="Where to put the demonstration's store; an earlier one is replaced."),
+        Option("--dir", help="Folder for the demonstration's store; an earlier one is replaced."),
     ] = Path("outlast-demo"),
-    host: Annotated[str, Option(help="Where the gateway listens.")] = "127.0.0.1",
+    host: Annotated[str, Option(help="The address on which the gateway listens.")] = "127.0.0.1",
     port: Annotated[
         int, Option(min=0, max=65535, help="Its port; a free one is taken if this is in use.")
     ] = 9000,

@@ -23,7 +23,7 @@ clients = 16
 file_bytes_max = 32 * limits.MIB
 # Long enough to read everything while the provider hangs, and to see it come back.
 hang_s = 20
-# A second one finds what was written while the first was under way; more should never be needed.
+# A second one finds what was written during the first; more should never be needed.
 repairs_max = 5
 
 Say = Callable[[str], None]
@@ -86,7 +86,7 @@ async def _load(stage: DemoStage) -> None:
     stage.say(f"\n1. Load Python's standard library through S3: {len(files)} files")
     stage.traffic.begin("load")
     await stage.traffic.load(files, clients)
-    stage.traffic.begin("read, all well")
+    stage.traffic.begin("read, healthy")
     await stage.traffic.read_all(clients)
     stage.traffic.end()
     _say_phases(stage, 2)
@@ -138,7 +138,7 @@ async def _repair(stage: DemoStage) -> int:
 
 
 async def _read_through(stage: DemoStage, name: str, harm: Callable[[], Awaitable[None]]) -> None:
-    """Read everything and go on writing; the harm is done after the first requests are under way."""
+    """Read everything and go on writing; the harm is done once the first requests are in flight."""
     stage.traffic.begin(name)
     stage.traffic.start_writing()
     reading = asyncio.create_task(stage.traffic.read_all(clients))
@@ -164,7 +164,7 @@ def standard_library() -> list[tuple[str, bytes]]:
 
 
 def _wipe(folder: Path) -> None:
-    """Remove everything in the folder; it is gone for good."""
+    """Remove everything in the folder for good."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)  # somebody writes into it meanwhile

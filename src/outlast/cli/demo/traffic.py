@@ -1,7 +1,7 @@
 """Load on the gateway, with every answer compared: what is read must be what was written.
 
 Readers go through everything that is known to be there, once and together; the writer writes new objects
-of mixed sizes until it is told to stop. The hash of an object is noted when its PUT was answered, never
+of mixed sizes until it is stopped. The hash of an object is noted when its PUT was answered, never
 before, so a later read that differs, fails or finds nothing is a broken promise and counts as one.
 """
 
@@ -128,7 +128,7 @@ class DemoTraffic:
         self._writer = asyncio.create_task(self._write_on())
 
     async def stop_writing(self) -> None:
-        """Let the object under way arrive, and write no more."""
+        """Wait until the current object is written, and write no more."""
         writer, self._writer = self._writer, None
         if writer is not None:
             await writer
@@ -140,4 +140,4 @@ class DemoTraffic:
             size = written_sizes[number % len(written_sizes)]
             await self.write(f"written-meanwhile/{number:06}", self._entropy.bytes(size))
             number += 1
-            await self._clock.sleep(0.02)  # some load, not all the load that this machine can bear
+            await self._clock.sleep(0.02)  # some load, not all that this machine can carry
