@@ -203,10 +203,10 @@ async def _conduct(store: Store, plan: DrillPlan, force: bool, json: bool) -> in
 
 
 def _who() -> str:
-    """Who orders it, as every gateway is to say it."""
+    """The person who orders it, as every gateway will name them."""
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # nobody of that number has a name here
+    except (KeyError, OSError):  # the user id has no name here
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
 

@@ -1,6 +1,6 @@
 """`outlast status`: how the store and each provider are, as this machine sees them now.
 
-The exit status says it in a number. 0: all is well. 3: everything can be read and written, but somebody
+The exit status says it in a number. 0: healthy. 3: everything can be read and written, but somebody
 should act: a provider is away, refuses writes or is in trouble, or an extent misses a fragment. 4: data or
 writes are out of reach. 1: the store could not be looked at.
 """
@@ -47,7 +47,7 @@ def status(config: Config = DEFAULT_CONFIG, state_dir: StateDir = None, json: Js
                 found = await store.status()
                 appraisal = judge(found, lambda: holdings(store.catalog.state, store.quotas.full()))
         except StoreUnavailable as error:
-            # Nothing is known here, and nobody answers. The usual remedy for that is this very command.
+            # Nothing is known here, and no provider answers. The usual remedy for that is this very command.
             print_error(ConfigError(f"out of reach: {error}", "look at each provider: outlast doctor"), json)
             return OUT_OF_REACH
         print_json(_told(found, appraisal)) if json else _tell(found, appraisal)
