@@ -8,7 +8,6 @@ from store_worlds import Far, content, in_far_store
 
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import Full
-from outlast.base.points import visiting
 from outlast.coding.extent import FRAGMENTS_PREFIX
 from outlast.maintenance.mender import Mender
 from outlast.providers.protocol import Data
@@ -169,28 +168,5 @@ def test_when_the_last_provider_is_back_everything_is_restored_within_a_minute()
             far.faults["p0"].shape = None
             await far.settle(60)
             assert await degraded(far) == 0
-
-    in_far_store(test)
-
-
-def test_what_was_written_long_ago_is_not_recorded() -> None:
-    """Its process was stopped; a sweep may have deleted it since."""
-
-    async def test(far: Far) -> None:
-        await write_without(far, "p1", 1)
-        far.faults["p1"].shape = None
-        await far.settle(20)
-        extent = far.store.catalog.state.extents()[0]
-
-        async def stop(name: str) -> None:
-            if name == "restore: fragments made anew, not recorded":
-                await far.settle(2 * 3600)
-
-        with visiting(stop):
-            found = await far.store.restorer.restore(extent)
-        assert not found.restored
-        assert await degraded(far) == 1
-        assert (await far.store.restorer.restore(extent)).cleared
-        assert await degraded(far) == 0
 
     in_far_store(test)

@@ -8,8 +8,7 @@ from store_worlds import Far, chunks, content, in_far_store
 
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import StoreUnavailable, WriteExpired
-from outlast.catalog.records import Fragment, FragmentsLost, FragmentsRestored
-from outlast.coding.extent import fragment_key, parse_fragment_key
+from outlast.coding.extent import fragment_key
 from outlast.maintenance.collect import CollectReport, collect
 from outlast.maintenance.sweep import SweepReport, sweep
 from outlast.providers.wrap.fault import Shape
@@ -167,87 +166,3 @@ def test_without_a_majority_nothing_is_deleted() -> None:
         await cancel_and_wait([sweeping])
 
     in_far_store(test)
-
-
-async def write_with_failures(far: Far) -> int:
-    """Objects at seven providers, of which p4 fails half of what it does all the same; leftovers."""
-    for n in range(30):
-        far.faults["p4"].shape = Shape.ERR if n % 3 != 2 else None
-        await far.store.put("bucket", f"k{n}", content(200_000, n))
-        if n % 3 == 2:
-            await far.settle(40)
-    far.faults["p4"].shape = None
-    await far.settle(40)
-    assert far.store.catalog.state.counts().degraded == 0
-    return len(leftovers(far))
-
-
-def leftovers(far: Far) -> list[tuple[str, bytes, int]]:
-    """(provider, extent, index) of fragments that are elsewhere than the catalog says."""
-    found: list[tuple[str, bytes, int]] = []
-    for number in range(len(far.memories)):
-        for key in far.fragments(number):
-            parsed = parse_fragment_key(key)
-            assert parsed is not None
-            extent = far.store.catalog.state.extent(parsed[0])
-            if extent is None or extent.places[parsed[1]] != f"p{number}":
-                found.append((f"p{number}", *parsed))
-    return found
-
-
-def test_what_a_failed_put_left_at_another_place_is_deleted() -> None:
-    async def test(far: Far) -> None:
-        left = await write_with_failures(far)
-        assert left > 3
-        report = await sweep(far.store, far.world.clock, HOUR)
-        assert (report.strays, report.leftovers, report.deleted) == (0, left, left)
-        assert leftovers(far) == []
-        for n in range(30):
-            assert await (await far.store.get("bucket", f"k{n}")).read() == content(200_000, n)
-
-    in_far_store(test, providers=7)
-
-
-def test_a_leftover_stays_while_its_fragment_may_be_moved_back() -> None:
-    """An extent misses a fragment, or one of its places is away."""
-
-    async def test(far: Far) -> None:
-        left = await write_with_failures(far)
-        lacking = far.store.catalog.state.extent(leftovers(far)[0][1])
-        assert lacking is not None
-        await far.store.catalog.commit(FragmentsLost(lacking.id, (lacking.fragment(0),)))
-        assert (await sweep(far.store, far.world.clock, HOUR)).deleted == left - 1
-        await far.store.restorer.restore(lacking)
-        away = next(place for place in lacking.places if place not in far.world.voters)
-        far.faults[away].shape = Shape.REFUSE
-        await far.settle(40)
-        assert (await sweep(far.store, far.world.clock, HOUR)).deleted == 0
-        assert len(leftovers(far)) == 1
-
-    in_far_store(test, providers=7)
-
-
-def test_what_is_put_to_use_while_it_is_deleted_is_known_to_be_lost() -> None:
-    """Somebody moves the fragment back in the moment of the sweep, and the deletion comes last."""
-
-    async def test(far: Far) -> None:
-        await write_with_failures(far)
-        place, id, index = leftovers(far)[0]
-        memory = far.memories[int(place[1:])]
-        delete = memory.delete
-
-        async def move_and_delete(key: str) -> None:
-            await delete(key)
-            if key == fragment_key(id, index):
-                extent, incarnation = far.store.catalog.state.extent(id), far.world.incarnation(place)
-                assert extent is not None
-                moved = Fragment(index, place, incarnation)
-                await far.store.catalog.commit(FragmentsRestored(id, (moved,), extent.places))
-
-        memory.delete = move_and_delete  # type: ignore[method-assign]
-        await sweep(far.store, far.world.clock, HOUR)
-        extent = far.store.catalog.state.extent(id)
-        assert extent is not None
-        assert (extent.places[index], extent.missing) == (place, 1 << index)
-
-    in_far_store(test, providers=7)

@@ -11,33 +11,23 @@ those of an upload that is still going on, so a sweep proves that they are not, 
 
 No clock is asked, and nothing depends on how long step 3 really takes: an upload that is slower is refused
 when it is committed, and never acknowledged.
-
-A fragment of a known extent that lies elsewhere than the catalog says is a *leftover*: its put seemed to
-fail, or it was moved. Somebody may be moving it back at any moment. So it is deleted only if it was a
-leftover before step 3 and is one after it, nothing of its extent is missing, and all of that is within reach:
-then nobody has a reason to move anything, and who began to before step 3 does not record it any more
-(`store.restore`). Whoever has a reason a moment later is met by a look after a while: what the catalog then
-places where something was deleted must be there, or is recorded as lost.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from outlast.base.clock import Clock
 from outlast.base.errors import ProviderError, StoreUnavailable
 from outlast.base.marks import reached
 from outlast.base.points import point
-from outlast.catalog.records import FragmentsLost, WritesExpired
-from outlast.coding.extent import FRAGMENTS_PREFIX, fragment_key, parse_fragment_key
+from outlast.catalog.records import WritesExpired
+from outlast.coding.extent import FRAGMENTS_PREFIX, parse_fragment_key
 from outlast.store import Store
 
 # How long an upload may take in one request before it may be taken for dead.
 stray_s_default = 24 * 3600.0
 # Between two sweeps of a gateway. A sweep lists every provider: a request for each 1,000 fragments.
 sweep_period_s = 24 * 3600.0
-# After this, whoever was restoring a fragment when a leftover was deleted has recorded where it is.
-settled_s = 300.0
-# Strays and leftovers that one sweep remembers; the next one finds the rest.
+# Strays that one sweep remembers; the next one finds the rest.
 strays_max = 100_000
 
 
@@ -47,7 +37,6 @@ class SweepReport:
 
     listed: int = 0
     strays: int = 0
-    leftovers: int = 0
     deleted: int = 0
     bytes: int = 0
     """Of what was deleted."""
@@ -65,18 +54,9 @@ async def sweep(store: Store, clock: Clock, stray_s: float = stray_s_default) ->
     await clock.sleep(stray_s)
     await store.catalog.commit(WritesExpired(slot))
     await point("sweep: writes expired, strays not deleted")
-    deleted: list[tuple[str, bytes, int]] = []
     for (place, key), size in strays.items():
-        id, index = _parsed(key)
-        extent = store.catalog.state.extent(id)
-        if extent is None:
+        if _is_stray(store, key):
             await _delete(store, place, key, size, report)
-        elif extent.places[index] != place and not extent.missing and not store.fleet.down(extent.places):
-            deleted.append((place, id, index))
-            await _delete(store, place, key, size, report)
-    if deleted:
-        await clock.sleep(settled_s)
-        await _check_deleted(store, deleted)
     return report
 
 
@@ -91,45 +71,28 @@ async def sweep_forever(store: Store, clock: Clock) -> None:
 
 
 async def _find_strays(store: Store, report: SweepReport) -> dict[tuple[str, str], int]:
-    """Sizes of strays and leftovers by (provider, name)."""
+    """Sizes by (provider, name)."""
     strays: dict[tuple[str, str], int] = {}
     for place in store.fleet.names:
         try:
             async for entry in store.fleet[place].list(FRAGMENTS_PREFIX):
                 report.listed += 1
-                parsed = parse_fragment_key(entry.key)
-                if parsed is None or len(strays) >= strays_max:
-                    continue  # what is no fragment of ours is left alone
-                extent, index = store.catalog.state.extent(parsed[0]), parsed[1]
-                if extent is None:
-                    report.strays += 1
-                elif index < len(extent.places) and extent.places[index] != place:
-                    report.leftovers += 1
-                else:
-                    continue
-                strays[place, entry.key] = entry.size
+                if len(strays) < strays_max and _is_stray(store, entry.key):
+                    strays[place, entry.key] = entry.size
         except ProviderError:
             continue  # it is not available; another sweep will list it
+    report.strays = len(strays)
     return strays
 
 
-def _parsed(key: str) -> tuple[bytes, int]:
+def _is_stray(store: Store, key: str) -> bool:
+    """Whether the catalog knows no such extent. What is no fragment of ours is left alone.
+
+    A fragment of a known extent stays, even where it was moved to another place since: at any moment it may
+    be moved back.
+    """
     parsed = parse_fragment_key(key)
-    assert parsed is not None, "only fragments are remembered"
-    return parsed
-
-
-async def _check_deleted(store: Store, deleted: Sequence[tuple[str, bytes, int]]) -> None:
-    """See that nothing was deleted where the catalog places it by now, or record that it is lost."""
-    await store.catalog.sync()
-    for place, id, index in deleted:
-        extent = store.catalog.state.extent(id)
-        if extent is not None and extent.places[index] == place and not extent.missing >> index & 1:
-            try:
-                await store.fleet[place].head(fragment_key(id, index))
-            except ProviderError:
-                reached("sweep: a leftover was put to use while it was deleted")
-                await store.catalog.commit(FragmentsLost(id, (extent.fragment(index),)))
+    return parsed is not None and store.catalog.state.extent(parsed[0]) is None
 
 
 async def _delete(store: Store, place: str, key: str, size: int, report: SweepReport) -> None:

@@ -23,10 +23,6 @@ from outlast.placement.plan import spare_place
 from outlast.store.context import StoreContext
 from outlast.store.proof import prove, prove_content
 
-# What was written longer ago is not recorded: where it was moved to, a sweep may have deleted it since. (A
-# process that is stopped has elapsed time, too; a sweep waits for a day.)
-record_s_max = 3600.0
-
 
 @dataclass(slots=True)
 class Finding:
@@ -113,7 +109,6 @@ class _Work:
         self._moved: dict[int, str] = {}
         # What is found or written from now on is there under these, or the record of it will not count.
         self._incarnations = context.catalog.state.incarnations()
-        self._began = context.clock.monotonic()
 
     async def measure_all(self) -> None:
         """Compare sizes."""
@@ -156,9 +151,6 @@ class _Work:
         """Bring the catalog in line with what was proved: restored what is right, lost what is not."""
         found, catalog, id = self.found, self._context.catalog, self._extent.id
         noted = {index for index in self._indices if self._extent.missing >> index & 1}
-        if self._context.clock.monotonic() - self._began > record_s_max:
-            reached("restore: too much time has passed to record it")
-            found.restored.clear()
         await self._prove(found.right & noted)
         proved = sorted((found.right & noted) | found.restored)
         if proved:
