@@ -251,7 +251,7 @@ def test_an_extent_that_is_deleted_meanwhile_leaves_nothing_behind() -> None:
         await far.store.catalog.commit(ExtentsCollected((extent.id,)))
         finding = await far.store.restorer.restore(extent, thorough=True)
         assert finding.restored == {extent.places.index("p0")}
-        assert far.fragments(0) == [], "what was made anew is taken back; the others are the collector's"
+        assert far.fragments(0) == [], "what was rebuilt is taken back; the others are the collector's"
 
     in_far_store(test)
 

@@ -89,7 +89,7 @@ MARKS: dict[str, tuple[str, ...]] = {
         "checkers: a voter was taken back",
         "scenario: a machine crashed at a crash point",
     ),
-    "store decay": ("mender: an extent was restored", "restore: a fragment was made anew"),
+    "store decay": ("mender: an extent was restored", "restore: a fragment was rebuilt"),
     "store markers": ("checkers: a voter was taken back", "repair: a provider is taken back"),
     "store machines": (
         "checkers: a value was accepted under a ballot with promises",
@@ -97,7 +97,7 @@ MARKS: dict[str, tuple[str, ...]] = {
         "guard: a silent provider was questioned",
         "mender: an extent was restored",
         "proposer: back off",
-        "restore: a fragment was made anew",
+        "restore: a fragment was rebuilt",
     ),
     "store readers": (
         "checkers: a value was accepted under a ballot with promises",
@@ -111,7 +111,7 @@ MARKS: dict[str, tuple[str, ...]] = {
         "guard: a call to a provider that is down was refused",
         "guard: a provider is back",
         "guard: a silent provider was questioned",
-        "restore: a fragment was made anew",
+        "restore: a fragment was rebuilt",
     ),
 }
 """What the seeds of a profile must reach between them."""

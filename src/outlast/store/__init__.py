@@ -1,17 +1,17 @@
 """Writing and reading one object: to the providers, into the catalog, and back.
 
-Top to bottom, as a request goes:
+From top to bottom, in the order of a request:
 
-- `store`: the face.  `names`: which names are allowed.  `access`: S3 access keys.
+- `store`: the public interface.  `names`: valid names.  `access`: S3 access keys.
 - `status`: the store's condition.  `readiness`: whether it can serve now.
   `figures`: counters, for metrics.
 - `objects`, `multipart`: the records that make bodies objects and parts.
 - `write`: bytes to bodies, and their commit.  `extent_writer`: chunks to stripes to extents.  `delivery`:
   one extent's fragments to their providers.  `digests`: hashing in threads.  `budget`: bounded memory.
-  `redundancy`: what happens when fragments were lost on the way.  `restore`: rebuilding fragments.
-  `proof`: that a fragment is at its provider.
-- `read`: versions to bytes.  `reading`: what the caller holds.  `windows`: which ranges.  `feed`: fetching
-  ahead of the consumer.  `read_memory`: within the memory of all readers.  `gather`: any k fragments of an
+  `redundancy`: replaces fragments that were lost during a write.  `restore`: rebuilds fragments.
+  `proof`: proves that a fragment is at its provider.
+- `read`: versions to bytes.  `reading`: the caller's handle.  `windows`: which ranges.  `feed`: fetches
+  ahead of the consumer.  `read_memory`: the memory that all readers share.  `gather`: any k fragments of an
   extent.  `hedge`: the budget for hedged requests.  `holds`: protects long reads from collection.
 - `fleet`: the providers, and which are available.  `quotas`: which have room.  `notes`: findings about
   fragments, for repair.  `context`: what the parts share.

@@ -1,12 +1,12 @@
-"""S3 access keys: kept in the catalog, their secrets sealed, opened here.
+"""S3 access keys: stored in the catalog with sealed secrets, opened here.
 
-A key that the local catalog knows is used as it is: verifying a signature costs no round trip to the
-providers. Whether the key still exists is a second question (`exists`), which is asked only after the
-signature has been verified, so only holders of a key can make a gateway ask its providers anything.
+A key that is in the local catalog is used at once: verifying a signature costs no round trip to the
+providers. Whether the key still exists is a second question (`exists`), which is checked only after the
+signature has been verified, so only holders of a key can make a gateway send requests to its providers.
 
-A key that the local catalog does not know may have been created a moment ago through another gateway. To find
-out costs a quorum read, so two things bound it. An id ends in a code that only the store's own keys can
-compute: an invented id is refused at once. The ids that the store did issue share one question per
+A key that is not in the local catalog may have been created a moment ago through another gateway. Checking
+costs a quorum read, so two things bound it. An id ends in a code that only the store's own keys can
+compute: an invented id is refused at once. Ids that the store did issue share one quorum read per
 `question_s_min`: a deleted key costs no more than that, and a new one works everywhere after that time.
 """
 
@@ -23,24 +23,24 @@ from outlast.catalog.records import AccessKeyCreated, AccessKeyDeleted
 from outlast.coding.keys import Keyring
 from outlast.coding.seal import Box
 
-# As S3's look: 20 capitals and digits, and 40 characters of base64 (240 bits).
+# The same form as S3's: 20 capitals and digits, and 40 characters of base64 (240 bits).
 _id_alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _id_prefix = "OUTL"
 _id_random = 10
-_id_code = 6  # 30 bits: of a thousand million invented ids one costs a question
+_id_code = 6  # 30 bits: one in a billion invented ids costs a quorum read
 _secret_bytes = 30
-# Opened secrets that are kept at hand. A store has a handful of keys.
+# Opened secrets that are cached. A store has a handful of keys.
 opened_max = 1000
-# Quorum reads on behalf of ids that the local catalog does not know: so many at once, then one in this time.
+# Quorum reads for ids that are not in the local catalog: this burst, then one per this interval.
 questions_max = 8
 question_s = 5.0
-# A key that was deleted through another gateway writes nothing here once this much time has passed.
+# A key that was deleted through another gateway can no longer write here after this time.
 deleted_s_max = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """An access key with its secret. `bucket` "" is all buckets."""
+    """An access key with its secret. `bucket` "" means all buckets."""
 
     name: str
     id: str
@@ -64,13 +64,13 @@ class Access:
         self._id_key = keyring.access_key_ids
         self._question = asyncio.Lock()
         self._questions: float = questions_max
-        """How many may be asked now, counted at `_counted_at` (monotonic s)."""
+        """How many quorum reads were allowed at `_counted_at` (monotonic s)."""
         self._counted_at = clock.monotonic()
         self._asked_at = float("-inf")
         self._unanswered: StoreUnavailable | None = None
 
     async def create(self, name: str, bucket: str, read_only: bool) -> AccessKey:
-        """A new access key. Raises `AccessKeyExists`."""
+        """Create an access key. Raises `AccessKeyExists`."""
         chosen = _id_prefix + _letters(self._entropy.bytes(_id_random))
         id = chosen + self._code(chosen)
         secret = b64encode(self._entropy.bytes(_secret_bytes)).decode()
@@ -81,7 +81,7 @@ class Access:
         return AccessKey(name, id, secret, bucket, read_only)
 
     async def all(self) -> list[AccessKeyCreated]:
-        """The access keys by name, secrets sealed."""
+        """Return the access keys by name, secrets sealed."""
         await self._catalog.sync()
         return self._catalog.state.access_keys()
 
@@ -90,9 +90,9 @@ class Access:
         await self._catalog.commit(AccessKeyDeleted(name))
 
     async def find(self, id: str) -> AccessKey | None:
-        """The access key with that id. Waits only for one that this store issued and is not known here.
+        """Return the access key with that id. Waits only for one issued by this store and not known here.
 
-        Raises `StoreUnavailable` where it cannot be known whether such a key exists.
+        Raises `StoreUnavailable` if it cannot be determined whether such a key exists.
         """
         if not id.isascii():
             return None
@@ -121,7 +121,7 @@ class Access:
         return hmac.compare_digest(self._code(id[:-_id_code]), id[-_id_code:])
 
     async def _ask(self, id: str) -> AccessKeyCreated | None:
-        """Look again after a question, one at a time for all unknown ids, if one may be asked now."""
+        """Look again after a quorum read, if one is allowed now; all unknown ids share one at a time."""
         came_at = self._clock.monotonic()
         async with self._question:
             row = self._catalog.state.access_key(id)
@@ -137,7 +137,7 @@ class Access:
         return row
 
     def _may_ask(self) -> bool:
-        """Take one of the questions that may be asked now, if there is one."""
+        """Take one of the quorum reads that are allowed now, if there is one."""
         now = self._clock.monotonic()
         earned = (now - self._counted_at) / question_s
         self._questions, self._counted_at = min(questions_max, self._questions + earned), now
@@ -156,7 +156,7 @@ class Access:
 
 
 def _letters(random: bytes) -> str:
-    """A letter for each byte, 5 bits of it."""
+    """One letter for each byte, from 5 bits of it."""
     return bytes(_id_alphabet[byte & 31] for byte in random).decode()
 
 

@@ -1,15 +1,16 @@
 """How much plaintext all writers together may hold in memory.
 
-Intuition: one purse for everybody. A writer pays before it keeps a chunk, and gets its money back when the
-fragments made of it are written (or given up). What a writer keeps and has not yet sent on its way is
-*held*; what is under way to the providers is *shipped* and comes back by itself, at the providers' speed.
+Intuition: one shared budget. A writer reserves memory before it keeps a chunk, and gets it back when the
+fragments made of the chunk are written (or given up). Bytes that a writer keeps and has not yet sent are
+*held*; bytes that are in flight to the providers are *shipped* and return by themselves, at the providers'
+speed.
 
-The danger is that all of it is held by clients that send slowly: then nobody could go on, and nothing
-would come back. So when somebody has to wait and less than half of the purse is shipped, those who hold
-most are told to ship what they hold (they end their extents early). A slow client can therefore delay
-nobody by more than one shipment, and there is no order of waiting in which everybody waits for somebody.
+The danger is that clients that send slowly hold all of it: then no writer could continue, and nothing would
+return. So when a writer has to wait and less than half of the budget is shipped, the largest holders ship
+what they hold (they end their extents early). A slow client can therefore delay another writer by no more
+than one delivery, and there is no deadlock in which all writers wait for one another.
 
-Invariant: held + shipped <= total; the waiting are served first come, first served.
+Invariant: held + shipped <= total; waiting writers are served first come, first served.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from collections.abc import Callable
 
 
 class BudgetShare:
-    """What one writer has of the budget."""
+    """One writer's part of the budget."""
 
     def __init__(self, budget: "Budget", ship: Callable[[], None]) -> None:
         self.held = 0
@@ -26,27 +27,27 @@ class BudgetShare:
         self._budget = budget
 
     async def take(self, count: int) -> None:
-        """Pay for `count` more bytes; waits for them. At most half of the total at once."""
+        """Reserve `count` more bytes, waiting for them. At most half of the total at once."""
         await self._budget.take(self, count)
 
     def shipped(self, count: int) -> None:
-        """`count` of the held bytes are on their way."""
+        """Count `count` of the held bytes as in flight."""
         self.held -= count
         self._budget.shipped += count
 
     def landed(self, count: int) -> None:
-        """`count` of the shipped bytes need no memory any more."""
+        """Return `count` of the shipped bytes, which need no memory any more."""
         self._budget.shipped -= count
         self._budget.give_back(count)
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Return what is held."""
         count, self.held = self.held, 0
         self._budget.forget(self, count)
 
 
 class Budget:
-    """The purse. See the module's docstring."""
+    """The shared budget. See the module's docstring."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -57,25 +58,25 @@ class Budget:
 
     @property
     def waiting(self) -> int:
-        """How many writers wait for memory."""
+        """How many writers are waiting for memory."""
         return len(self._waiting)
 
     def open(self, ship: Callable[[], None]) -> BudgetShare:
-        """A share for one more writer. `ship()` ships all that it keeps; called between its awaits."""
+        """Open a share for one more writer. `ship()` ships all that it holds; called between its awaits."""
         share = BudgetShare(self, ship)
         self._shares[share] = None
         return share
 
     async def take(self, share: BudgetShare, count: int) -> None:
         """See `BudgetShare.take`."""
-        assert count <= self.total // 2, "larger than what a shipment can free"
+        assert count <= self.total // 2, "larger than what a delivery can free"
         if not self._waiting and self.used + count <= self.total:
             self.used += count
             share.held += count
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append((share, count, turn))
-        self._press()
+        self._flush_largest()
         try:
             await turn
         except asyncio.CancelledError:
@@ -84,12 +85,12 @@ class Budget:
             raise
 
     def give_back(self, count: int) -> None:
-        """`count` bytes are free again."""
+        """Make `count` bytes available again."""
         self.used -= count
         self._serve()
 
     def forget(self, share: BudgetShare, count: int) -> None:
-        """The share is closed; `count` is what it still held."""
+        """Close the share, which still held `count` bytes."""
         self._shares.pop(share, None)
         self.give_back(count)
 
@@ -100,10 +101,10 @@ class Budget:
                 self.used += count
                 share.held += count
                 turn.set_result(None)
-        self._press()
+        self._flush_largest()
 
-    def _press(self) -> None:
-        """Have those who hold most ship it, until half of the total is under way or nobody has to wait."""
+    def _flush_largest(self) -> None:
+        """Ship for the largest holders until half of the total is in flight or no writer is waiting."""
         if not self._waiting or self.shipped >= self.total // 2:
             return
         for share in sorted(self._shares, key=lambda share: share.held, reverse=True):

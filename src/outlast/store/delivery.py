@@ -1,17 +1,17 @@
 """One extent's fragments on their way to their providers.
 
-An extent is complete when every fragment is durable. A provider that is slow is waited for; whether it is
-slow or unavailable is for its guard to find out. A fragment whose provider is found to be unavailable, or
-refuses it for good, goes to a spare provider if there is one. If there is none it stays missing, and the
-extent is *degraded*: as long as k fragments are durable it may be acknowledged, the catalog says which are
-missing, and the gateways restore them once there is a place for them. With fewer than k the write fails,
-after waiting for a while.
+An extent is complete when every fragment is durable. A delivery waits for a slow provider; the provider's
+guard decides whether it is slow or unavailable. A fragment whose provider is found to be unavailable, or
+refuses it for good, goes to a spare provider if there is one. If there is none, the fragment stays missing
+and the extent is *degraded*: if k fragments are durable it may be acknowledged, the catalog records which are
+missing, and the gateways restore them once there is a place for them. With fewer than k, the write retries
+for a while and then fails.
 
-A fragment counts as durable when it is known to be at our own place. On a disk that is part of the
-operation; over a network it is looked for afterwards (`proof`): beside the commit (`attest`), or, if it comes
-later than that, before it is reported.
+A fragment counts as durable when it is known to be at our own place. On a disk the write itself ensures
+that; over a network it is checked afterwards (`proof`): concurrently with the commit (`attest`), or, if the
+fragment arrives later than that, before it is reported.
 
-Invariant: a delivery leaves no task behind that it has not either seen to its end or cancelled.
+Invariant: a delivery leaves no task behind that it has neither seen finish nor cancelled.
 """
 
 import asyncio
@@ -33,37 +33,37 @@ from outlast.providers.protocol import Buffer
 from outlast.store.fleet import Fleet
 from outlast.store.proof import prove_at_once
 
-# How often a delivery looks whether a provider that it waits for has become unavailable.
+# How often a delivery checks whether a provider that it waits for has become unavailable.
 look_s = 0.1
-# A provider that is available and fails to take a fragment this often is not tried further: k others are
+# After this many failures at an available provider a fragment is not tried there again: k others are
 # enough.
 attempts_max = 3
-# The rest before the second attempt, doubled with each further one.
+# The pause before the second attempt, doubled for each further one.
 retry_pause_s = 0.1
-# With fewer than k fragments durable and none in flight, a write is not tried for longer than this; a client
-# has a timeout, too.
+# With fewer than k fragments durable and none in flight, a write gives up after this time; a client has a
+# timeout, too.
 shortage_s_max = 10.0
 
 FindPlace: TypeAlias = Callable[[Extent, int, Collection[str]], Fragment | None]
-"""(extent, index, providers to avoid) -> another place for the fragment, if there is one."""
+"""(extent, index, providers to avoid) -> another place for the fragment, or None."""
 
 
 class Stage(Enum):
     """How far a fragment has come."""
 
     WAITING = auto()
-    """To be sent, as soon as its place is available."""
+    """To be sent as soon as its place is available."""
     SENDING = auto()
     DURABLE = auto()
     FAILED = auto()
-    """Its place has failed to take it too often."""
+    """Its place has failed too often."""
     REFUSED = auto()
-    """Its place will not take it."""
+    """Its place refuses it."""
 
 
 @dataclass(slots=True, eq=False)
 class _Sending:
-    """One fragment. `data` goes when it is durable."""
+    """One fragment. `data` is dropped when it is durable."""
 
     at: Fragment
     data: Sequence[Buffer]
@@ -73,10 +73,10 @@ class _Sending:
     retry_at: float = float("-inf")
     durable_at: float = float("-inf")
     proving: bool = False
-    """Whether it was written after the commit, and is being looked for at its place."""
+    """Whether it was written after the commit and is being verified at its place."""
     refused_by: set[str] = field(default_factory=set)
     failed_by: set[str] = field(default_factory=set)
-    """Places that have failed to take it too often; forgotten when fewer than k are durable otherwise."""
+    """Places that have failed too often; forgotten when fewer than k are durable otherwise."""
     error: ProviderError | None = None
     task: "asyncio.Task[None] | None" = None
 
@@ -93,7 +93,7 @@ class Delivery:
         find_place: FindPlace,
         arrived_late: Callable[[bytes, Fragment], None],
     ) -> None:
-        """`arrived_late(extent id, fragment)`: it became durable after `settle` had called it missing."""
+        """`arrived_late(extent id, fragment)`: it became durable after `settle` had reported it missing."""
         self._extent = extent
         self._fragments = [
             _Sending(extent.fragment(index), data, sum(map(len, data)))
@@ -111,7 +111,7 @@ class Delivery:
 
     @property
     def extent(self) -> Extent:
-        """The extent with the places of its fragments, and which of them are not known to be durable."""
+        """The extent with the places of its fragments, and those that are not known to be durable."""
         missing = sum(1 << one.at.index for one in self._fragments if one.stage is not Stage.DURABLE)
         return msgspec.structs.replace(
             self._extent,
@@ -127,7 +127,7 @@ class Delivery:
         self._run_task = asyncio.ensure_future(self._run())
 
     async def wait_done(self, early: bool = False) -> None:
-        """Return when every fragment is durable or has no place to go; `early`: when k of them are durable.
+        """Return when every fragment is durable or has no place left; with `early`, when k are durable.
 
         Raises `StoreUnavailable` if fewer than k can be made durable.
         """
@@ -143,7 +143,7 @@ class Delivery:
         await asyncio.shield(self._run_task)
 
     def settle(self) -> Extent:
-        """The extent as it shall be committed. What arrives from now on is reported as late."""
+        """Return the extent to commit. Fragments that arrive from now on are reported as late."""
         self._settled = True
         return self.extent
 
@@ -153,7 +153,7 @@ class Delivery:
         return self._run_task is None or self._run_task.done()
 
     async def attest(self) -> list[Fragment]:
-        """See that each fragment that was written is at our own place; those for which that is not known."""
+        """Verify that each written fragment is at our own place; return those that could not be verified."""
         durable = [one for one in self._in(Stage.DURABLE) if not self._fleet[one.at.place].attests]
         outcomes = await asyncio.gather(*map(self._prove, durable), return_exceptions=True)
         doubtful: list[Fragment] = []
@@ -170,11 +170,11 @@ class Delivery:
         await prove_at_once(self._fleet[one.at.place], self._key(one), one.size, one.durable_at)
 
     async def cancel(self) -> None:
-        """Give up. What has been written stays; what is in flight may still be."""
+        """Give up. What has been written stays; requests in flight may still complete."""
         if self._run_task is not None:
             await cancel_and_wait((self._run_task,))
 
-    # ------------------------------------------------------------ the way
+    # ------------------------------------------------------------ sending
 
     async def _run(self) -> None:
         began = self._clock.monotonic()
@@ -190,10 +190,10 @@ class Delivery:
         finally:
             await cancel_and_wait([one.task for one in self._fragments if one.task is not None])
             for one in self._fragments:
-                one.data, one.task = (), None  # the writer keeps the delivery: no bytes may hang on it
+                one.data, one.task = (), None  # the writer keeps the delivery, which must not keep the bytes
 
     def _send_waiting(self) -> None:
-        """Send what can be sent, some of it to another place than it was meant for."""
+        """Send what can be sent, some of it to a place other than the intended one."""
         now = self._clock.monotonic()
         for one in self._in(Stage.WAITING, Stage.FAILED, Stage.REFUSED):
             fits = one.stage is Stage.WAITING and self._fleet.available(one.at.place)
@@ -204,7 +204,7 @@ class Delivery:
                 one.task = asyncio.ensure_future(self._send(one))
 
     def _move(self, one: _Sending) -> bool:
-        """Give the fragment another place, if there is one. Not once the extent was committed as it lies."""
+        """Move the fragment to another place, if there is one. Not after the extent was committed."""
         if self._settled:
             return False
         other = self._find_place(self.extent, one.at.index, one.refused_by | one.failed_by)
@@ -219,7 +219,7 @@ class Delivery:
         await self._fleet[one.at.place].put(self._key(one), one.data)
 
     async def _wait(self) -> None:
-        """Until a fragment has arrived or failed, a place has become unavailable, or it is time to retry."""
+        """Wait until a fragment has arrived or failed, a place becomes unavailable, or a retry is due."""
         sending = self._in(Stage.SENDING)
         if not sending:
             await self._clock.sleep(retry_pause_s)
@@ -234,7 +234,7 @@ class Delivery:
                 await self._give_up(one)
 
     def _take(self, one: _Sending, task: "asyncio.Task[None]") -> None:
-        """What became of a put. What is not a provider's refusal is our own bug, and comes out."""
+        """Process a put's result. An error that is not a provider's refusal is our own bug, and is raised."""
         one.task = None
         try:
             task.result()
@@ -267,13 +267,13 @@ class Delivery:
             self._arrived_late(self._extent.id, one.at)
 
     async def _give_up(self, one: _Sending) -> None:
-        """Its provider is unavailable: do not wait for the deadline. It may still be written."""
+        """Its provider is unavailable: do not wait for the deadline. The put may still complete."""
         assert one.task is not None
         await cancel_and_wait((one.task,))
         one.task, one.stage, one.proving = None, Stage.WAITING, False
 
     async def _wait_for_places(self, began: float) -> None:
-        """Wait until enough places are available again. Raises `StoreUnavailable` if that is in vain."""
+        """Wait until enough places are available again. Raises `StoreUnavailable` after a while."""
         reached("delivery: waits for providers to come back")
         for one in self._in(Stage.FAILED):
             one.stage, one.attempts = Stage.WAITING, 0
@@ -294,7 +294,7 @@ class Delivery:
         return [one for one in self._fragments if one.stage in stages]
 
     def _retrying(self) -> bool:
-        """Whether a fragment rests before its next attempt at an available place."""
+        """Whether a fragment pauses before its next attempt at an available place."""
         return any(self._fleet.available(one.at.place) for one in self._in(Stage.WAITING))
 
     def _has_enough(self) -> bool:

@@ -1,8 +1,8 @@
-"""MD5 (the S3 ETag) and whatever else a writer wants to be computed, beside the way of the data.
+"""MD5 (the S3 ETag) and any further digests of a writer, computed concurrently with the data path.
 
-Intuition: MD5 is the one slow step of a write (0.7 GB/s where sealing and coding do several), but it
-releases the GIL. So buffers are queued in order, and one job at a time in the loop's thread pool works the
-queue off while the loop goes on. Short buffers are not worth the two thread switches and are hashed at once.
+Intuition: MD5 is the one slow step of a write (0.7 GB/s, where sealing and coding do several), but it
+releases the GIL. So buffers are queued in order, and one job at a time in the loop's thread pool drains the
+queue while the loop continues. Short buffers are not worth the two thread switches and are hashed at once.
 
 Invariant: every digest sees every buffer once, in the order of `feed`. At most `backlog_bytes_max` wait.
 """
@@ -19,14 +19,14 @@ from outlast.providers.protocol import Buffer
 
 # Below this a thread switch costs more than the hash (128 KiB take 0.2 ms).
 inline_hash_bytes_max = 128 * KIB
-# What may wait for the hash: an extent, so that the first fragments are on their way before it is hashed.
+# How much may wait for the hash: one extent, so that the first fragments are sent before it is hashed.
 backlog_bytes_max = 16 * MIB
-# What one job hashes before the thread is free for another writer's: some 10 ms.
+# How much one job hashes before it frees the thread for another writer: some 10 ms.
 job_bytes_max = 8 * MIB
 
 
 class Digest(Protocol):
-    """A running hash: those of hashlib, and the checksums of the gateway."""
+    """A running hash: one of hashlib, or one of the gateway's checksums."""
 
     def update(self, data: Buffer, /) -> object: ...
 
@@ -56,7 +56,7 @@ class Digests:
             self._job = asyncio.ensure_future(self._work())
 
     async def wait_room(self) -> None:
-        """Return when little enough is waiting for more to be fed. Raises what a digest raised."""
+        """Return when the backlog is small enough to feed more. Raises what a digest raised."""
         await self._wait_backlog(backlog_bytes_max)
 
     async def wait_hashed(self, count: int) -> None:
@@ -71,7 +71,7 @@ class Digests:
             await self._moved.wait()
 
     async def finish(self) -> bytes:
-        """Wait until everything is hashed; the MD5 (16 bytes). Raises what a digest raised."""
+        """Wait until everything is hashed and return the MD5 (16 bytes). Raises what a digest raised."""
         if self._job is not None:
             await asyncio.wait((self._job,))
             self._raise_failure()
@@ -98,7 +98,7 @@ class Digests:
             self._moved.set()
 
     def _work_off(self, loop: asyncio.AbstractEventLoop) -> None:
-        """In the thread: hash what is queued, and what is queued meanwhile, up to `job_bytes_max`."""
+        """In the thread: hash what is queued, including what is added meanwhile, up to `job_bytes_max`."""
         count = 0
         while count < job_bytes_max:
             try:

@@ -1,12 +1,13 @@
 """One object's bytes on their way out: chunks to stripes, stripes to extents, extents to their providers.
 
-Chunks come as the client sends them. They are gathered into stripes of 1 MiB; a full stripe is hashed beside,
-sealed, and coded at once; a full extent (16 MiB) is placed and sent, and the next one fills. An extent may be
-ended early at any time, because the memory budget asks for it: then it is simply a smaller extent. Where its
-fragments go is decided when they are ready to go: by then it is known best which providers are available.
+Chunks arrive as the client sends them. They are gathered into stripes of 1 MiB; a full stripe is sealed and
+coded at once and hashed concurrently; a full extent (16 MiB) is placed and sent, and the next one fills. An
+extent may be ended early at any time, because the memory budget requests it: then it is simply a smaller
+extent. Places for its fragments are chosen when they are ready to be sent, when most is known about which
+providers are available.
 
 Invariant: bytes are counted in the budget from before they are kept until their extent has been delivered and
-hashed. Nothing but the budget bounds how many extents are in flight at once: far providers need many.
+hashed. Only the budget bounds how many extents are in flight at once: far providers need many.
 """
 
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -30,7 +31,7 @@ EXTENT_ID_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class _OpenExtent:
-    """An extent that is being filled. `key` is its data key, in the clear."""
+    """An extent that is being filled. `key` is its data key, unwrapped."""
 
     id: bytes
     key: bytes
@@ -38,11 +39,11 @@ class _OpenExtent:
     m: int
     encoder: ExtentEncoder
     full: frozenset[str]
-    """Providers whose quota was used up when it was begun: they get no fragment."""
+    """Providers whose quota was used up when the extent was begun: they receive no fragment."""
 
 
 class ExtentWriter:
-    """For one task; between its awaits the budget calls `_flush`."""
+    """For one task; the budget calls `_flush` between its awaits."""
 
     def __init__(self, context: StoreContext, digests: Sequence[Digest]) -> None:
         self._context = context
@@ -58,7 +59,7 @@ class ExtentWriter:
         self._deliveries: list[Delivery] = []
 
     async def add(self, chunk: Buffer) -> None:
-        """Take the next bytes, when there is room. Raises `StoreUnavailable`, `EntityTooLarge`."""
+        """Take the next bytes, when there is memory. Raises `StoreUnavailable`, `EntityTooLarge`."""
         self._raise_failure()
         rest = _kept(chunk)
         if self._size + len(rest) > limits.put_bytes_max:
@@ -74,7 +75,7 @@ class ExtentWriter:
                 await self._end_stripe()
 
     async def finish(self) -> tuple[Body, tuple[Delivery, ...]]:
-        """Everything has been added: the body, with all its extents delivered. Raises `StoreUnavailable`."""
+        """Return the body after the last `add`, with all its extents delivered. Raises `StoreUnavailable`."""
         self._raise_failure()
         inline = None
         if not self._deliveries and self._open is None and self._size <= limits.inline_bytes_max:
@@ -91,7 +92,7 @@ class ExtentWriter:
         return Body(self._size, md5, inline, extents, self._begun), tuple(self._deliveries)
 
     async def abandon(self) -> tuple[Extent, ...]:
-        """Give up: nothing is in flight afterwards. The extents of which something may have been written."""
+        """Give up and wait until nothing is in flight. Returns the extents that may be partly written."""
         await self._digests.cancel()
         for delivery in self._deliveries:
             await delivery.cancel()
@@ -102,7 +103,7 @@ class ExtentWriter:
 
     async def _end_stripe(self) -> None:
         self._encode_stripe()
-        await self._context.clock.sleep(0)  # a source that is always ready must let others go on
+        await self._context.clock.sleep(0)  # a source that is always ready must not starve other tasks
         await self._digests.wait_room()
         if self._open is not None and self._open.encoder.size == limits.extent_bytes_max:
             self._send()
@@ -119,10 +120,10 @@ class ExtentWriter:
     # ------------------------------------------------------------ extents
 
     def _begin_extent(self) -> _OpenExtent:
-        """A new, empty extent in the layout of the present policy. Raises `StoreFull`.
+        """Begin an empty extent in the layout of the current policy. Raises `StoreFull`.
 
-        Which providers have room decides the layout, too: with fewer domains it is a narrower one, as long as
-        that keeps the policy.
+        The layout also depends on which providers have room: with fewer domains it is narrower, provided
+        that it satisfies the policy.
         """
         state, full = self._context.catalog.state, self._context.quotas.full()
         try:
@@ -136,14 +137,14 @@ class ExtentWriter:
         return _OpenExtent(id, key, k, m, ExtentEncoder(state.genesis.store, id, key, k, m), full)
 
     def _flush(self) -> None:
-        """As `_send`, for the budget. What goes wrong is this writer's, not that of whoever waits."""
+        """Like `_send`, for the budget. An error belongs to this writer, not to the one that is waiting."""
         try:
             self._send()
         except Exception as error:
             self._failure = error
 
     def _send(self) -> None:
-        """End the extent here and deliver it. Nothing happens if there is nothing to send."""
+        """End the extent here and deliver it. Does nothing if there is nothing to send."""
         if self._stripe:
             self._encode_stripe()
         if self._open is None:
@@ -165,7 +166,7 @@ class ExtentWriter:
         self._context.background.spawn(self._land(delivery, extent.size, self._digests.fed))
 
     async def _land(self, delivery: Delivery, size: int, end: int) -> None:
-        """Count the extent's bytes until nothing of it is in flight, and all up to `end` are hashed."""
+        """Count the extent's bytes until none of it is in flight and all bytes up to `end` are hashed."""
         try:
             await delivery.wait_done()
             await self._digests.wait_hashed(end)
@@ -175,7 +176,7 @@ class ExtentWriter:
             self._lease.landed(size)
 
     def _placed(self, ended: _OpenExtent) -> Extent:
-        """The extent with a place for each fragment. Those that are down or slow get none if others can."""
+        """Choose a place for each fragment. Providers that are down or slow get none if others suffice."""
         state, fleet = self._context.catalog.state, self._context.fleet
         members, size = _with_room(state.members(), ended.full), ended.encoder.size
         names = [member.name for member in members if member.holds_data]
@@ -209,7 +210,7 @@ def _with_room(members: Sequence[Member], full: Collection[str]) -> list[Member]
 
 
 def _kept(chunk: Buffer) -> memoryview:
-    """The chunk as something that nobody changes meanwhile."""
+    """Return the chunk, or a copy of it if it could change."""
     if isinstance(chunk, memoryview) and isinstance(chunk.obj, bytes):
         return chunk.cast("B")
     return memoryview(chunk if isinstance(chunk, bytes) else bytes(chunk))

@@ -1,9 +1,9 @@
 """The windows of one reading: fetched ahead of its consumer, and dropped when others need the memory more.
 
-Intuition: while one window is consumed the next are fetched, so that providers and consumer work at once,
-and a slow consumer makes the providers wait and not memory grow. How many is Little's law: as many as the
-consumer takes in the time that one is fetched. Near, these are two; far away, what fills a round trip. A
-slow consumer gets one stripe at a time.
+Intuition: while one window is consumed the next ones are fetched, so that providers and consumer work at the
+same time, and a slow consumer slows down the providers instead of filling memory. The number follows from
+Little's law: as many as the consumer takes in the time that one is fetched. For near providers this is two;
+for far ones, what fills a round trip. A slow consumer gets one stripe at a time.
 
 All that a feed holds is counted in `ReadMemory`, from before it is fetched until its consumer is done with
 it. The memory may take it away at any time while the consumer is elsewhere (`spare`): then it is fetched
@@ -27,12 +27,12 @@ from outlast.providers.protocol import Buffer
 from outlast.store.read_memory import ReadMemory, stripe_s_max
 from outlast.store.windows import Window, first_window, is_empty, memory_bytes, split
 
-# Fetched beside the one that is consumed, at least: one that is being decoded, and one on its way.
+# The least to have in addition to the window that is consumed: one being decoded, and one being fetched.
 windows_ahead_min = 2
-# A consumer that takes less than so much of a window while one is fetched is slow: two stripes are enough
+# A consumer that takes less than this part of a window while one is fetched is slow: two stripes are enough
 # for it.
 slow_windows_max = 0.1
-# What the consumer is given at a time: a view of what was fetched, or a copy where many consumers have views.
+# What the consumer gets at a time: a view of what was fetched, or a copy when many consumers have views.
 view_bytes_max = 256 * limits.KIB
 copy_bytes_max = 32 * limits.KIB
 
@@ -40,19 +40,19 @@ Fetch: TypeAlias = Callable[[Window], Coroutine[None, None, list[memoryview]]]
 
 
 class _Pace:
-    """How fast the consumer is, beside the providers, and how much to have ahead of it.
+    """How fast the consumer is compared with the providers, and how much to fetch ahead of it.
 
-    By the quickest fetch, since others may have waited for one another: the more that are ahead, the longer
-    each takes, and that is no reason for even more.
+    Measured by the quickest fetch, since others may have waited for one another: the more are fetched ahead,
+    the longer each takes, and that is no reason to fetch even more.
     """
 
     def __init__(self) -> None:
         self.known = False
         """Whether the consumer has taken a stripe yet."""
         self.stripe_s = 0.0
-        """How long the last stripe was enough for."""
+        """How long the last stripe lasted."""
         self._fetch_s = math.inf
-        self._seconds, self._bytes = 0.0, 0  # of the present stripe
+        self._seconds, self._bytes = 0.0, 0  # of the current stripe
 
     def fetched(self, seconds: float) -> None:
         self._fetch_s = min(self._fetch_s, seconds)
@@ -65,7 +65,7 @@ class _Pace:
             self._seconds, self._bytes = 0.0, 0
 
     def lagged(self, seconds: float) -> None:
-        """The present stripe has lasted for so long that it is taken away."""
+        """The current stripe has lasted this long and is being taken away."""
         self.known, self.stripe_s = True, max(self.stripe_s, seconds)
 
     @property
@@ -80,20 +80,20 @@ class _Pace:
 
 
 class _Load:
-    """A window on its way, or here: what is left of it, and how much memory is counted for it."""
+    """A window that is being fetched or is here: what is left of it, and the memory counted for it."""
 
     __slots__ = ("charge", "chunks", "task", "window")
 
     def __init__(self, window: Window, charge: int) -> None:
         self.window = window
-        """What is left of it, as long as it can be fetched again."""
+        """What is left of it, if it can be fetched again."""
         self.charge = charge
         self.chunks: deque[memoryview] = deque()
         self.task: asyncio.Task[None]
 
 
 class Feed:
-    """See the module's docstring. `begin`, then `next` until it gives None; `close` in any case."""
+    """See the module's docstring. `begin`, then `next` until it returns None; `close` in any case."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Feed:
         clock: Clock,
         ended: Callable[[], None] = lambda: None,
     ) -> None:
-        """`ended` is called when nothing will be fetched any more, maybe several times."""
+        """`ended` is called, possibly several times, when nothing will be fetched any more."""
         self.held = 0
         self._ended = ended
         self._fetch = fetch
@@ -116,10 +116,10 @@ class Feed:
         self._at = 0  # in the first chunk of `_current`
         self._given = 0  # bytes in the consumer's hands
         self._lent = 0  # what a view in the consumer's hands pins
-        self._sitting_since: float | None = None  # since when the consumer has had its last piece
-        self._stripe_since = 0.0  # since when it has had the stripe that this is of
+        self._sitting_since: float | None = None  # when the consumer got its last piece
+        self._stripe_since = 0.0  # when it got the stripe of that piece
         self._pace = _Pace()
-        self._ending: list[asyncio.Task[None]] = []  # cancelled, and perhaps not ended yet
+        self._ending: list[asyncio.Task[None]] = []  # cancelled, and perhaps still running
         self._closed = False
 
     # ------------------------------------------------------------ for the reading
@@ -141,7 +141,7 @@ class Feed:
         self._sitting_since = self._stripe_since = self._clock.monotonic()
 
     async def next(self) -> Buffer | None:
-        """The next piece; None after the last. Raises what `fetch` raises."""
+        """Return the next piece; None after the last. Raises what `fetch` raises."""
         if self._closed:
             raise ValueError("the reading is closed, or has been read to its end")
         if self._come_back():
@@ -156,13 +156,13 @@ class Feed:
         return self._hand_out(self._current)
 
     async def close(self) -> None:
-        """Give up what is being fetched, and all memory."""
+        """Cancel what is being fetched, and return all memory."""
         self.abandon()
         await cancel_and_wait(self._ending)
-        assert self.held == 0, "what is held belongs to a window"
+        assert self.held == 0, "memory is held without a window"
 
     def abandon(self) -> None:
-        """As `close`, without waiting until the tasks have ended."""
+        """Like `close`, without waiting for the tasks to end."""
         self._closed = True
         self._ended()
         self._take_back_view()
@@ -200,7 +200,7 @@ class Feed:
             self._drop_rest(self._current)
 
     def _drop_rest(self, load: _Load) -> None:
-        """Drop what is left of the window that is being consumed, but for the chunk that is lent."""
+        """Drop what is left of the window that is being consumed, except for the chunk that is lent."""
         lent = load.chunks.popleft() if self._lent else None
         freed = sum(map(_pinned_bytes, load.chunks))
         load.chunks.clear()
@@ -219,7 +219,7 @@ class Feed:
     # ------------------------------------------------------------ fetching
 
     def _peek(self, size: int) -> tuple[Window, Window | None] | None:
-        """The next window, of `size` bytes if possible, and what is left after it. It is not taken yet."""
+        """Return the next window, of `size` bytes if possible, and what is left after it. Takes neither."""
         if not self._todo:
             following = next(self._rest, None)
             if following is None:
@@ -230,12 +230,12 @@ class Feed:
         return (first, None) if isinstance(first, bytes) else first_window(first, size)
 
     def _window_bytes(self) -> int:
-        """How large windows are: so large that several fit this reading's share of the memory."""
+        """The window size, small enough for several to fit into this reading's share of the memory."""
         share = 0 if self._pace.slow else self._memory.share // (1 + windows_ahead_min)
         return min(limits.read_window_bytes, max(share, limits.stripe_bytes))
 
     async def _begin_next(self) -> bool:
-        """Begin to fetch the next window, when there is memory for it. False: there is none left."""
+        """Start to fetch the next window, when there is memory for it. False: there is none left."""
         if (found := self._peek(self._window_bytes())) is None:
             return False
         charge = memory_bytes(found[0])
@@ -248,7 +248,7 @@ class Feed:
         return True
 
     def _fetch_ahead(self) -> None:
-        """Begin to fetch further windows, as far as the consumer's pace and the memory allow."""
+        """Start to fetch further windows, as far as the consumer's pace and the memory allow."""
         while self._pace.stripe_s < stripe_s_max:
             size = self._window_bytes()
             if (found := self._peek(size)) is None:
@@ -282,11 +282,11 @@ class Feed:
         self._memory.give_back(self, surplus)
 
     def _end(self, load: _Load) -> None:
-        """Drop a window; its memory is free as soon as it is not being fetched any more."""
+        """Drop a window; its memory is free as soon as it is no longer being fetched."""
 
         def ended(task: "asyncio.Task[None]") -> None:
             if not task.cancelled():
-                task.exception()  # nobody else asks
+                task.exception()  # retrieved here, since nothing else awaits it
             load.chunks.clear()
             self._memory.give_back(self, load.charge)
 
@@ -315,7 +315,7 @@ class Feed:
         return piece if lent else bytes(piece)
 
     def _come_back(self) -> bool:
-        """The consumer is done with its last piece. Whether it has so come to the end of a stripe."""
+        """The consumer is done with its last piece. Returns whether that ended a stripe."""
         if self._sitting_since is None:
             return False
         self._pace.consumed(self._given, self._clock.monotonic() - self._sitting_since)
@@ -343,11 +343,11 @@ class Feed:
 
 
 def _pinned_bytes(chunk: memoryview) -> int:
-    """What a chunk keeps in memory: the stripe that it is a view of."""
+    """The memory that a chunk keeps alive: the stripe that it is a view of."""
     assert isinstance(chunk.obj, bytes), "stripes and inline bytes are bytes"
     return len(chunk.obj)
 
 
 def _kept(chunk: memoryview) -> memoryview:
-    """The chunk, without the rest of its stripe if that is most of it."""
+    """Return the chunk, without the rest of its stripe if that is most of it."""
     return memoryview(bytes(chunk)) if 2 * len(chunk) < _pinned_bytes(chunk) else chunk

@@ -1,7 +1,7 @@
-"""What this process has done with the store, gathered from where it is counted. For metrics.
+"""What this process has done with the store, collected from where it is counted. For metrics.
 
-Nothing is counted here, and nobody is asked: the parts keep plain figures of their own, and this says where
-they are. What is live goes on changing while it is read.
+Nothing is counted here, and no provider receives a request: the parts keep plain figures of their own, and
+this module reads them. Live figures continue to change while they are read.
 """
 
 from collections.abc import Mapping
@@ -29,20 +29,20 @@ class ProviderFigures:
     """One provider."""
 
     findings: Findings
-    """What the store has met: calls that failed, deadlines and drills included."""
+    """What the store has seen: failed calls, including deadlines and drills."""
     usage: Mapping[str, VerbUsage]
-    """What was asked of the provider, by verb: each attempt, as it will charge for them. Live."""
+    """Requests sent to the provider, by verb: each attempt, as the provider will charge for it. Live."""
     behind: int
-    """How many slots it is known to miss as a voter, at most."""
+    """How many slots it may lack as a voter, at most."""
     stored_bytes: int | None
-    """Of the fragments that the catalog has there; None while it cannot be read."""
+    """Bytes of the fragments that the catalog places there; None while the catalog cannot be read."""
     free_bytes: int | None
-    """What may still be stored there, by its disk and its quota; None if nobody can tell."""
+    """How much more can be stored there, by its disk and its quota; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeldBytes:
-    """Bytes that may be held for one purpose, and are."""
+    """A memory limit for one purpose, and the bytes in use."""
 
     purpose: str
     used: int
@@ -51,23 +51,23 @@ class HeldBytes:
 
 @dataclass(frozen=True, slots=True)
 class StoreFacts:
-    """What the catalog says of the store: the same at every gateway that has come as far."""
+    """What the catalog says about the store: the same at every gateway that has applied as many slots."""
 
     counts: Counts
     drilled: tuple[str, ...]
-    """Providers on which a drill is played now."""
+    """Providers on which a drill is running now."""
     last_drill: DrillReported | None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """See the module's docstring. `slot` is how far the local catalog has come; -1 is nowhere."""
+    """See the module's docstring. `slot` is the last one in the local catalog; -1: none."""
 
     slot: int
     ready: bool
-    """Whether the store can be served now, as far as is known here."""
+    """Whether the store can be served now, as far as this process knows."""
     facts: StoreFacts | None
-    """None while the local catalog is damaged, and built anew."""
+    """None while the local catalog is damaged and being rebuilt."""
     restored_at: float
     """When this process last restored a fragment (Unix time in seconds); 0 for never."""
     providers: tuple[ProviderFigures, ...]
@@ -82,7 +82,7 @@ class Figures:
 def figures_of(
     catalog: Catalog, context: StoreContext, log: Log | None, reader: Reader, restorer: Restorer
 ) -> Figures:
-    """The figures now."""
+    """Collect the figures."""
     behind = {} if log is None else {name: log.slot + 1 - first for name, first in log.behind.items()}
     facts = _facts(catalog.state, context.clock)
     names = context.fleet.names

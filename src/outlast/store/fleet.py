@@ -1,11 +1,11 @@
-"""The providers of one store, as reading and writing see them: who is there, and whether waiting helps.
+"""The providers of one store, as reads and writes see them: which are available, and whether waiting helps.
 
-Intuition: while a provider's breaker is open nobody asks it. If too few are left for what is to be done,
-the loss may be a passing one (one provider comes back while another fails), so requests wait a little; but
-once it has lasted for `shortage_wait_s_max`, waiting has shown to be of no use, and requests are told so
-at once instead of piling up.
+Intuition: while a provider's breaker is open it receives no requests. If too few are left for an operation,
+the shortage may be brief (one provider recovers while another fails), so requests wait a little; but once it
+has lasted for `shortage_wait_s_max`, waiting has proved useless, and requests fail at once instead of piling
+up.
 
-It holds no data and starts nothing but the guards' watches.
+It holds no data and starts nothing except the guards' watches.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from outlast.base.clock import Clock
 from outlast.base.concurrency import cancel_and_wait, run_again
 from outlast.providers.wrap.guard import Guard
 
-# A guard probes a provider that is down at least every 5 s; one that is back is known to be after this.
+# A guard probes a provider that is down at least every 5 s; one that has recovered is known after this.
 shortage_wait_s_max = 6.0
-# How often a waiting request looks again. Well below anything that a client would notice.
+# How often a waiting request checks again. Short enough that no client notices.
 shortage_look_s = 0.05
-# A provider whose answer was late is late for so long, and then one call finds out whether it is quick
-# again. If it is not, it is late for as long again as it has been silent, but no longer than this: its guard
-# knows by then.
+# A provider whose answer was late counts as late for this time, and then one call shows whether it is quick
+# again. If it is not, it counts as late for as long again as it has been silent, but no longer than this: its
+# guard knows by then.
 late_s_min = 1.0
-# A provider is slow beside the others when it is expected to take this many times as long as half of them.
+# A provider is slow compared with the others if it is expected to take this many times their median.
 slow_factor = 4.0
 late_s_max = 4.0
 
@@ -40,7 +40,7 @@ class Fleet:
         self._silent_since: dict[str, float] = {}
         self._watches: list[asyncio.Task[None]] = []
         self.spent: frozenset[str] = frozenset()
-        """Providers whose month is used up (`quotas`): they come last in reads."""
+        """Providers whose monthly quota is used up (`quotas`): reads use them last."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -51,11 +51,11 @@ class Fleet:
         return name in self._guards
 
     def __getitem__(self, name: str) -> Guard:
-        """The provider's guard. `KeyError` for one that the catalog names and the settings do not."""
+        """Return the provider's guard. `KeyError` for one that is in the catalog but not in the settings."""
         return self._guards[name]
 
     def available(self, name: str) -> bool:
-        """Whether there is a point in asking this provider now."""
+        """Whether this provider should get requests now."""
         guard = self._guards.get(name)
         if guard is not None and guard.health.available:
             self._down_since.pop(name, None)
@@ -64,11 +64,11 @@ class Fleet:
         return False
 
     def down(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Those of `names` that are not available."""
+        """Return those of `names` that are not available."""
         return tuple(name for name in names if not self.available(name))
 
     def slow(self, names: Sequence[str], size: int) -> tuple[str, ...]:
-        """Those of `names` that take a fragment of `size` bytes much more slowly than most do."""
+        """Return those of `names` that take a fragment of `size` bytes much more slowly than most do."""
         expected = {
             name: self._guards[name].health.durations.expected_s("put", size)
             for name in names
@@ -80,7 +80,7 @@ class Fleet:
         return tuple(name for name, seconds in expected.items() if seconds > slow_factor * usual)
 
     def was_late(self, name: str, silent_s: float) -> None:
-        """A call to this provider is later than is usual, for it or beside the others: it took `silent_s`."""
+        """Note that a call was later than usual for this provider, or than the others: it took `silent_s`."""
         now = self._clock.monotonic()
         if now - self._late_until.get(name, -math.inf) > late_s_max:
             self._silent_since[name] = now - silent_s
@@ -88,23 +88,23 @@ class Fleet:
         self._late_until[name] = now + min(max(late_s_min, silence_s), late_s_max)
 
     def answered(self, name: str) -> None:
-        """A call to this provider was answered: it is late no more."""
+        """Note that a call to this provider was answered: it is no longer late."""
         self._late_until.pop(name, None)
 
     def late_until(self, name: str) -> float:
-        """Until when a provider that was late just now comes last (the latest very last); 0 if it was not."""
+        """Until when a provider that was late recently ranks last (the latest very last); 0 if it was not."""
         until = self._late_until.get(name, 0.0)
         return until if until > self._clock.monotonic() else 0.0
 
     def silent_s(self, name: str) -> float:
-        """For how long a provider that is late has been silent; 0 for others.
+        """How long a late provider has been silent; 0 for others.
 
-        What has kept one waiting for so long may be expected to do so for as long again.
+        A call that has waited this long can be expected to take as long again.
         """
         return self._clock.monotonic() - self._silent_since[name] if self.late_until(name) else 0.0
 
     async def wait_available(self, names: Sequence[str], count: int) -> bool:
-        """True as soon as `count` of `names` are available; False when too few have been for too long."""
+        """Return True once `count` of `names` are available; False if too few have been for too long."""
         while (since := self._short_since(names, count)) is not None:
             if self._clock.monotonic() - since >= shortage_wait_s_max:
                 return False
@@ -112,7 +112,7 @@ class Fleet:
         return True
 
     def _short_since(self, names: Sequence[str], count: int) -> float | None:
-        """Since when fewer than `count` of `names` have been available; None if enough are."""
+        """When fewer than `count` of `names` became available; None if enough are."""
         if count > len(names):
             return -math.inf
         down = self.down(names)
@@ -121,9 +121,9 @@ class Fleet:
         return sorted(self._down_since[name] for name in down)[len(names) - count]
 
     def open(self, report: Callable[[BaseException], None]) -> None:
-        """Start the guards' watches. `report` hears of bugs in one, which then begins anew.
+        """Start the guards' watches. `report` is called with bugs in a watch, which is then restarted.
 
-        Without its watch a provider that is down would be so for ever.
+        Without its watch a provider that is down would never be marked up again.
         """
         self._watches = [
             asyncio.ensure_future(run_again(guard.watch, report, self._clock.sleep))
@@ -131,7 +131,7 @@ class Fleet:
         ]
 
     async def close(self) -> None:
-        """End the watches and let go of the providers."""
+        """End the watches and close the providers."""
         await cancel_and_wait(self._watches)
         for guard in self._guards.values():
             await guard.close()

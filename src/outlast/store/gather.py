@@ -1,13 +1,13 @@
-"""Any k of an extent's fragments, from whoever answers first.
+"""Any k of an extent's fragments, from the providers that answer first.
 
-The way: the k providers expected to be fastest are asked. One that fails, or is found to be down while it is
-asked, is replaced by another at once. When one is later than it usually is, another is asked as well (a
-hedge) and the first k answers win. A hedge is paid from a budget that all readers share (`Hedges`), but
-nobody waits for more than twice a provider's usual time while another one is on time: then it is on credit.
-What turns out to be damaged is left out, noted, and replaced like a failure. When nobody is left to be asked,
-those that failed are tried again as long as that may help (`Fleet.wait_available`).
+The k providers expected to be fastest get a request each. One that fails, or is found to be down meanwhile,
+is replaced by another at once. When one is later than usual, another gets a request as well (a hedge), and
+the first k answers win. Hedges are paid from a budget that all readers share (`Hedges`), but no read waits
+for more than twice a provider's usual time while another provider is on time: then the hedge is on credit.
+A damaged fragment is discarded, noted, and replaced like a failure. When no provider is left to try, the
+failed ones are retried as long as that may help (`Fleet.wait_available`).
 
-Invariant: `decoded` returns what was written, or raises. Nothing that it started runs on after `close`.
+Invariant: `decoded` returns what was written, or raises. Nothing that it started keeps running after `close`.
 """
 
 import asyncio
@@ -34,35 +34,35 @@ from outlast.store.fleet import Fleet
 from outlast.store.hedge import Hedges
 from outlast.store.notes import Notes
 
-# No read is tried for longer than this, counted until the last round begins; as for writes.
+# No read is tried for longer than this, measured up to the start of the last round; as for writes.
 rounds_s_max = 10.0
 round_pause_s = 0.1
-# Another is asked because one is late only when it may be expected to answer within so many times what the
+# A late request is hedged only with a provider that is expected to answer within this many times what the
 # late one has taken: one that is ten times as far away does not help yet.
 hedge_reach = 4.0
-# Who has waited for so many times a provider's usual time (95 of 100 are faster) gets a hedge on credit.
+# A read that has waited this many times a provider's usual time (its 95th percentile) is hedged on credit.
 credit_factor = 2.0
-# One that is late is looked at again after as long again, and at least this often.
+# A late request is checked again after as long again, and at least this often.
 look_s_max = 0.25
 
 
 class ReadStage(Enum):
-    """What has become of a fragment in one gathering."""
+    """The state of a fragment in one gathering."""
 
     UNTRIED = auto()
     ASKED = auto()
-    """Its provider has been asked and has not answered."""
+    """Requested from its provider, which has not answered."""
     LATE = auto()
-    """The same, and another one has been asked for in its place. Whichever comes first is taken."""
+    """The same, and another one was requested in its place. Whichever comes first is used."""
     HERE = auto()
     FAILED = auto()
-    """Its provider could not give it; that may pass."""
+    """Its provider could not return it; that may be temporary."""
     USELESS = auto()
-    """Absent or damaged: asking again gives the same."""
+    """Absent or damaged: another request would return the same."""
 
 
 class FragmentRead:
-    """One fragment of the extent: where it is, and how far this gathering has come with it."""
+    """One fragment of the extent: where it is, and its state in this gathering."""
 
     __slots__ = ("asked_at", "hedges", "index", "late_at", "part", "place", "reason", "stage", "task", "won")
 
@@ -73,26 +73,26 @@ class FragmentRead:
         self.task: asyncio.Task[Buffer] | None = None
         self.asked_at = 0.0
         self.late_at = math.inf
-        """When to look at it again if it has not been answered by then."""
+        """When to check it again if it has not been answered by then."""
         self.hedges: FragmentRead | None = None
-        """The late fragment because of which this one was asked for."""
+        """The late fragment that this one hedges."""
         self.won = False
         """Whether it came before the one that it hedges."""
         self.part: Buffer = b""
         self.reason = ""
-        """Why it is not here, once that is known."""
+        """Why it is not here, once known."""
 
     def ask(self, task: "asyncio.Task[Buffer]", now: float, late_s: float) -> None:
-        """`task` asks for it."""
+        """Note that `task` requests it."""
         self.stage, self.task, self.asked_at, self.late_at = ReadStage.ASKED, task, now, now + late_s
 
     def arrive(self, part: Buffer) -> None:
-        """It is here."""
+        """Note that it is here."""
         self.stage, self.part = ReadStage.HERE, part
         self.won = self.hedges is not None and self.hedges.stage is not ReadStage.HERE
 
     def end(self, stage: ReadStage, reason: str) -> None:
-        """It is not to be had: `FAILED` or `USELESS`."""
+        """Note that it cannot be had: `FAILED` or `USELESS`."""
         self.stage, self.part, self.reason = stage, b"", reason
 
 
@@ -122,7 +122,7 @@ class Gathering:
         self._fragments = [FragmentRead(index, place) for index, place in enumerate(extent.places)]
 
     async def decoded(self) -> list[bytes]:
-        """The plaintext of the stripes. Raises `StoreUnavailable`, `StoreCorrupt`."""
+        """Return the plaintext of the stripes. Raises `StoreUnavailable`, `StoreCorrupt`."""
         count = self._extent.k
         while True:
             await self._have(count)
@@ -137,7 +137,7 @@ class Gathering:
                 count = len(here) + 1  # one more fragment shows which of these was forged
 
     async def close(self) -> None:
-        """Give up what is still asked for."""
+        """Cancel the requests in flight."""
         await self._give_up(self._pending())
         for one in self._fragments:
             if one.hedges is not None:
@@ -152,7 +152,7 @@ class Gathering:
     async def _give_up(self, pending: Sequence[FragmentRead]) -> None:
         await cancel_and_wait([one.task for one in pending if one.task is not None])
 
-    # ------------------------------------------------------------ asking
+    # ------------------------------------------------------------ requesting
 
     async def _have(self, count: int) -> None:
         """Return when `count` parts are here."""
@@ -168,7 +168,7 @@ class Gathering:
                 await self._hope(lacking)
 
     def _best(self) -> FragmentRead | None:
-        """The best of those that have not been asked for and may be; None if there is none."""
+        """The best fragment that is not requested yet and may be; None if there is none."""
         untried = [one for one in self._in(ReadStage.UNTRIED) if self._fleet.available(one.place)]
         return min(untried, key=self._rank, default=None)
 
@@ -178,10 +178,10 @@ class Gathering:
         event("store: a fragment is read", extent=self._extent.id, index=one.index, at=one.place)
 
     def _rank(self, one: FragmentRead) -> tuple[bool, bool, int, float, int]:
-        """First what is known to be there, of providers whose month is not used up; then the fastest.
+        """Rank first those known to be there, at providers within their monthly quota; then the fastest.
 
-        Providers within half an octave count as equally fast: then those that were not late, and then the
-        fragments that need no decoding, win.
+        Providers within half an octave count as equally fast: among these, those that were not late come
+        first, and then the fragments that need no decoding.
         """
         missing = bool(self._extent.missing >> one.index & 1)
         spent = one.place in self._fleet.spent
@@ -194,7 +194,7 @@ class Gathering:
         )
 
     def _expected_s(self, one: FragmentRead) -> float:
-        """How long its answer may be expected to take: at a provider that is silent, as long again."""
+        """How long its answer is expected to take: for a silent provider, as long again as it was silent."""
         usual_s = self._fleet[one.place].health.durations.expected_s("get", self._size)
         return max(1e-6, usual_s, self._fleet.silent_s(one.place))
 
@@ -205,12 +205,12 @@ class Gathering:
         return await self._fleet[one.place].get(fragment_key(self._extent.id, one.index), self._span)
 
     async def _wait(self, pending: Sequence[FragmentRead]) -> None:
-        """Until somebody answers, or it is time to look at one that is late."""
+        """Wait for an answer, or until a late request is due for a check."""
         tasks = {one.task: one for one in pending if one.task is not None}
         soonest = min(one.late_at for one in pending)
         timeout = max(0.0, soonest - self._clock.monotonic())
         await asyncio.wait(tasks, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        # One that was late has been asked for before its hedge, and is looked at before it.
+        # A late request is older than its hedge, and is checked before it.
         for task, one in sorted(tasks.items(), key=lambda each: each[1].asked_at):
             if task.done():
                 self._take(one, task)
@@ -222,10 +222,10 @@ class Gathering:
                     self._hedge(one, now - one.asked_at)
 
     def _hedge(self, late: FragmentRead, silent_s: float) -> None:
-        """Ask somebody else too, if that helps and may be."""
+        """Send a hedged request, if that helps and the budget allows it."""
         self._fleet.was_late(late.place, silent_s)
         if not self._fleet.available(late.place):
-            late.stage = ReadStage.LATE  # it has failed, but for its deadline: `_have` replaces it
+            late.stage = ReadStage.LATE  # it has failed, except for its deadline: `_have` replaces it
             return
         best = self._best()
         if best is None or self._expected_s(best) > hedge_reach * silent_s:
@@ -263,11 +263,11 @@ class Gathering:
                 self._notes.lost(self._extent, one.index)
                 self._fleet[one.place].health.report_corrupt()
 
-    # ------------------------------------------------------------ when nobody is left
+    # ------------------------------------------------------------ when no provider is left
 
     async def _hope(self, lacking: int) -> None:
-        """Wait until enough of those that failed can be asked again. Raises if that is of no use."""
-        reached("gather: nobody was left to be asked")
+        """Wait until enough of the failed ones can be tried again. Raises if that does not help."""
+        reached("gather: no provider was left to try")
         hanging = self._in(ReadStage.LATE)
         await self._give_up(hanging)
         for one in hanging:
@@ -284,8 +284,8 @@ class Gathering:
             one.stage, one.reason = ReadStage.UNTRIED, ""
 
     def _complaint(self) -> str:
-        """Who did not give what."""
+        """List the providers that did not return their fragment, and why."""
         absent = [one for one in self._fragments if one.stage is not ReadStage.HERE]
-        told = "; ".join(f"{one.place}: {one.reason or 'down'}" for one in absent)
+        reasons = "; ".join(f"{one.place}: {one.reason or 'down'}" for one in absent)
         have, want = len(self._fragments) - len(absent), self._extent.k
-        return f"extent {self._extent.id.hex()}: {have} of the {want} fragments needed; {told}"
+        return f"extent {self._extent.id.hex()}: {have} of the {want} fragments needed; {reasons}"

@@ -34,7 +34,7 @@ UPLOAD_ID_BYTES = 16
 
 
 class Multipart:
-    """The records about uploads, and the looks into the catalog that belong to them."""
+    """The records about uploads, and the catalog lookups that belong to them."""
 
     def __init__(self, catalog: Catalog, writer: Writer, clock: Clock, entropy: Entropy) -> None:
         self._catalog = catalog
@@ -43,7 +43,7 @@ class Multipart:
         self._entropy = entropy
 
     async def create(self, bucket: str, key: str, attributes: Attributes, algorithm: str, kind: str) -> str:
-        """The id of a new upload. Raises `NoSuchBucket`, `KeyTooLong`."""
+        """Begin an upload and return its id. Raises `NoSuchBucket`, `KeyTooLong`."""
         check_key(key)
         upload = self._entropy.bytes(UPLOAD_ID_BYTES)
         await self._catalog.commit(
@@ -52,7 +52,7 @@ class Multipart:
         return upload.hex()
 
     async def find(self, bucket: str, key: str, upload: str) -> Upload:
-        """The upload as the newest catalog has it. Raises `NoSuchUpload`, `NoSuchBucket`."""
+        """Return the upload from the newest catalog. Raises `NoSuchUpload`, `NoSuchBucket`."""
         await self._catalog.sync()
         if self._catalog.state.bucket(bucket) is None:
             raise NoSuchBucket(bucket)
@@ -64,10 +64,10 @@ class Multipart:
     async def check(self, bucket: str, key: str, upload: str, number: int) -> None:
         """Raise `NoSuchUpload`, `InvalidPart`, before anything is read from a client for it.
 
-        An upload that the local catalog knows may have ended elsewhere; the commit of the part will tell.
+        An upload that is in the local catalog may have ended elsewhere; the commit of the part shows that.
         """
         if not 1 <= number <= limits.parts_max:
-            raise InvalidPart(f"part {number}: from 1 to {limits.parts_max}")
+            raise InvalidPart(f"part {number}: must be from 1 to {limits.parts_max}")
         state = self._catalog.state
         if state.bucket(bucket) is None or state.upload(bucket, key, _id(upload)) is None:
             await self.find(bucket, key, upload)
@@ -75,7 +75,7 @@ class Multipart:
     async def commit_part(
         self, bucket: str, key: str, upload: str, number: int, written: Written, checksum: Checksum | None
     ) -> str:
-        """Make it a part, in place of an earlier one of its number; its ETag. Raises `NoSuchUpload`."""
+        """Make it a part, replacing one with the same number; return its ETag. Raises `NoSuchUpload`."""
         at = unix_ms(self._clock)
         await self._writer.commit(
             written, lambda body: PartPut(bucket, key, _id(upload), number, at, body, checksum)
@@ -92,7 +92,7 @@ class Multipart:
         reading: Reading,
         digests: Sequence[Digest],
     ) -> str:
-        """Make the bytes of `reading`, which is of `source`, a part without moving them; its ETag.
+        """Make the bytes of `reading`, which is of `source`, a part without moving them; returns its ETag.
 
         They are read, for the MD5. Raises `NoSuchUpload`, `NoSuchKey` (it was overwritten meanwhile).
         """
@@ -115,14 +115,14 @@ class Multipart:
         return md5.hex()
 
     async def parts(self, bucket: str, key: str, upload: str, after: int, limit: int) -> list[Part]:
-        """The parts with numbers above `after`. Raises `NoSuchUpload`."""
+        """Return the parts with numbers above `after`. Raises `NoSuchUpload`."""
         await self.find(bucket, key, upload)
         return self._catalog.state.parts(_id(upload), after, limit)
 
     async def uploads(
         self, bucket: str, prefix: str, delimiter: str, key_marker: str, upload_marker: str, limit: int
     ) -> UploadListing:
-        """A page of the uploads under way. Raises `NoSuchBucket`."""
+        """Return a page of the uploads in progress. Raises `NoSuchBucket`."""
         await self._catalog.sync()
         marker = _id(upload_marker) if upload_marker else b""
         return self._catalog.state.uploads(bucket, prefix, delimiter, key_marker, marker, limit)
@@ -136,7 +136,7 @@ class Multipart:
         checksum: Checksum | None,
         condition: Condition | None,
     ) -> Version:
-        """Make the parts the object. Raises as `UploadCompleted` says."""
+        """Make the parts the object. Raises what `UploadCompleted` lists."""
         id = _id(upload)
         version: Version = await self._catalog.commit(
             UploadCompleted(
@@ -160,7 +160,7 @@ class Multipart:
 
 
 def part_span(version: Version, number: int) -> tuple[int, int]:
-    """The bytes [start, stop) of part `number`. An object that was not put in parts is its own part 1.
+    """Return the bytes [start, stop) of part `number`. An object that was not put in parts is its own part 1.
 
     Raises `InvalidPart` if there is no such part.
     """

@@ -1,7 +1,7 @@
-"""Which names S3 allows for buckets and keys.
+"""The names that S3 allows for buckets and keys.
 
-Bucket names follow S3's rules for general purpose buckets, so that every client can address them in a
-host name; keys are opaque Unicode of 1 to 1024 bytes of UTF-8 (`..`, `//` and NUL mean nothing here).
+Bucket names follow S3's rules for general purpose buckets, so that every client can use them in a host name;
+keys are opaque Unicode of 1 to 1024 bytes of UTF-8 (`..`, `//`, and NUL have no meaning here).
 """
 
 import re
@@ -16,7 +16,7 @@ _reserved_suffixes = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def check_bucket_name(name: str) -> None:
-    """Raise `BadBucketName` unless a bucket may be created under this name."""
+    """Raise `BadBucketName` unless a bucket may be created with this name."""
     if not _bucket_form.fullmatch(name):
         raise BadBucketName(
             f"{name!r}: 3 to 63 of a-z, 0-9, '.' and '-', a letter or digit at both ends",

@@ -1,12 +1,12 @@
-"""What reading and writing found out about fragments, on its way into the catalog.
+"""What reads and writes learned about fragments, on its way into the catalog.
 
-A reader that meets a damaged or absent fragment, and a straggler that arrived after its object was
-committed, leave a note. Notes are gathered for a moment, so that the same thing is said once however many
+A reader that meets a damaged or absent fragment, and a delivery whose fragment arrived after its object was
+committed, leave a note. Notes are collected for a moment, so that each finding is recorded once however many
 readers meet it, and committed as `FragmentsLost` and `FragmentsRestored` records, at a rate that does not
-crowd out anybody's writes. The catalog's `missing` bits are hints: readers and repair verify what they read.
+crowd out clients' writes. The catalog's `missing` bits are hints: readers and repair verify what they read.
 
-Notes are not promises. One that cannot be kept (the log is away, too many at once, the process ends) is
-dropped: whoever meets the fragment next will note it again, and `repair` looks for itself.
+Notes are not promises. One that cannot be committed (the log is unavailable, there are too many at once, the
+process ends) is dropped: the next reader of the fragment notes it again, and `repair` checks by itself.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ from outlast.base.points import point
 from outlast.catalog.catalog import Catalog
 from outlast.catalog.records import Extent, Fragment, FragmentsLost, FragmentsRestored
 
-# Notes wait for so long, to be said once and to let the object's own commit go first.
+# Notes wait this long, to be recorded once and to let the object's own commit go first.
 gather_s = 1.0
-# A provider that lost everything makes a note of every extent that is read: 200 a second are a small
+# A provider that lost everything causes a note for every extent that is read: 200 a second are a small
 # part of what the log can do, and a backlog of 4,000 is a megabyte.
 notes_a_round_max = 200
 notes_max = 4000
 
 
 class Notes:
-    """The notes that have not been committed yet, and how many there have been."""
+    """The notes that have not been committed yet, and counts of all."""
 
     def __init__(self, catalog: Catalog, clock: Clock, background: Background) -> None:
         self.noted_lost = 0
@@ -43,7 +43,7 @@ class Notes:
         self._at_work = False
 
     def lost(self, extent: Extent, index: int) -> None:
-        """Fragment `index` of `extent` is not in its place, or damaged there."""
+        """Note that fragment `index` of `extent` is not in its place, or is damaged there."""
         known = extent.missing >> index & 1
         if not known and len(self._lost) < notes_max:
             self.noted_lost += (extent.id, index) not in self._lost
@@ -52,7 +52,7 @@ class Notes:
             self._begin()
 
     def restored(self, extent: bytes, fragment: Fragment) -> None:
-        """This fragment of the extent is where it says now."""
+        """Note that this fragment of the extent is now at the place that it names."""
         if len(self._restored) < notes_max:
             self.noted_restored += (extent, fragment.index) not in self._restored
             self._restored[extent, fragment.index] = fragment
@@ -71,7 +71,7 @@ class Notes:
                 await point("notes: gathered, not committed")
                 await asyncio.gather(*self._round())
         except StoreError:
-            # The log is away, or refuses: see the module's docstring on what becomes of notes.
+            # The log is unavailable, or refuses: see the module's docstring on dropped notes.
             reached("notes: dropped")
             self._lost.clear()
             self._restored.clear()
@@ -79,7 +79,7 @@ class Notes:
             self._at_work = False
 
     def _round(self) -> list[Awaitable[object]]:
-        """Commits of the next few notes."""
+        """Return commits of the next few notes."""
         commits: list[Awaitable[object]] = []
         for extent, index in list(self._restored)[:notes_a_round_max]:
             fragment = self._restored.pop((extent, index))
@@ -96,7 +96,7 @@ class Notes:
         return commits
 
     def _still_there(self, extent: bytes, fragment: Fragment) -> bool:
-        """Whether the catalog still says that the fragment is at the place where it was not found."""
+        """Whether the catalog still places the fragment where it was not found."""
         now = self._catalog.state.extent(extent)
         index = fragment.index
         return now is not None and now.places[index] == fragment.place and not now.missing >> index & 1

@@ -1,8 +1,7 @@
 """Objects as names for bodies: committing, deleting, copying.
 
-Each is one record; what it means is judged in the log's order, by every gateway alike (`catalog.records`). A
-copy moves no bytes. It names the version that it copies; when that one is overwritten in between, the
-copy looks again.
+Each is one record, judged in the log's order by every gateway alike (`catalog.records`). A copy moves no
+bytes. It names the version that it copies; when that one is overwritten in between, the copy looks again.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +24,7 @@ from outlast.store.names import check_key
 from outlast.store.write import Writer, Written
 
 VERSION_ID_BYTES = 16
-# Whoever overwrites an object as fast as it is copied wins in the end.
+# A writer that overwrites an object as fast as it is copied wins in the end.
 copy_attempts_max = 8
 
 
@@ -44,7 +43,7 @@ class Objects:
         await self.check_bucket(bucket)
 
     async def check_bucket(self, bucket: str) -> None:
-        """Raise `NoSuchBucket`, but only after the local catalog was brought up to date."""
+        """Raise `NoSuchBucket`, but only after the local catalog has been brought up to date."""
         if self._catalog.state.bucket(bucket) is None:
             await self._catalog.sync()
             if self._catalog.state.bucket(bucket) is None:
@@ -74,13 +73,13 @@ class Objects:
         return committed
 
     async def delete(self, bucket: str, key: str, condition: Condition | None) -> bool:
-        """Whether there was one. Raises `NoSuchBucket`; conditional: `PreconditionFailed`, `NoSuchKey`."""
+        """Delete; return whether it existed. Raises `NoSuchBucket`, and for `condition` as `commit`."""
         check_key(key)
         there: bool = await self._catalog.commit(ObjectDeleted(bucket, key, condition, unix_ms(self._clock)))
         return there
 
     async def delete_many(self, bucket: str, keys: Sequence[str]) -> int:
-        """How many there were. Raises `NoSuchBucket`."""
+        """Delete; return how many existed. Raises `NoSuchBucket`."""
         for key in keys:
             check_key(key)
         count: int = await self._catalog.commit(ObjectsDeleted(bucket, tuple(keys), unix_ms(self._clock)))
@@ -96,7 +95,7 @@ class Objects:
         condition: Condition | None,
         check: Callable[[Version], None] | None,
     ) -> Version:
-        """The new version. Raises as `commit`, and what `check(source)` raises."""
+        """Return the new version. Raises as `commit`, and what `check(source)` raises."""
         check_key(source_key)
         check_key(key)
         for _ in range(copy_attempts_max):
@@ -118,7 +117,7 @@ class Objects:
             except NoSuchKey:
                 now = self._catalog.state.version(source_bucket, source_key)
                 if now is None or now.id == source.id:
-                    raise  # the source is gone, or it was the target's condition that found nothing
+                    raise  # the source is deleted, or the target's condition found no object
         raise StoreUnavailable(f"{source_bucket}/{source_key} changes faster than it can be copied")
 
     async def _source(self, bucket: str, key: str, check: Callable[[Version], None] | None) -> Version:

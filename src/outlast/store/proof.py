@@ -1,13 +1,13 @@
-"""Proof that a fragment is where it was put, at a provider that does not look at its marker itself.
+"""Proof that a fragment is where it was put, at a provider that does not check its marker itself.
 
-The marker alone proves that the place was ours *after* the put. Another place that stood in its stead for the
-length of the put (an old server behind the name, a snapshot that was mounted for a moment) has taken the
-fragment with it. So the fragment is looked at as well: what is proved is that our place has it.
+The marker alone proves that the place was ours *after* the put. Another place that stood in for it during
+the put (an old server behind the name, a snapshot that was mounted for a moment) took the fragment with it
+when it left. So the fragment is checked as well: this proves that our place has it.
 
-In which order decides what may go wrong meanwhile. `prove` reads the marker first: a stand-in that took the
-put is gone by then, so the fragment is looked for at our place. A second stand-in would have to be the first
-one again. `prove_at_once` does both at the same time, for those who wait for the answer: it is deceived by a
-stand-in that goes between the arrivals of two requests that were sent together.
+The order of the two checks decides what may go wrong meanwhile. `prove` reads the marker first: a stand-in
+that took the put has left by then, so the fragment is looked up at our place. A second stand-in would have
+to be the first one again. `prove_at_once` does both at the same time, for callers that wait for the answer:
+it is deceived only by a stand-in that leaves between the arrivals of two requests that were sent together.
 
 Where the provider attests, a put that returned needs no proof.
 """
@@ -21,9 +21,9 @@ from outlast.providers.wrap.guard import Guard
 
 
 async def prove(guard: Guard, key: str, size: int, since: float | None = None) -> None:
-    """See that the fragment of `size` bytes that was put by `since` (now, if None) is there.
+    """Verify that the fragment of `size` bytes that was put by `since` (now, if None) is there.
 
-    Raises `NotFound` and other `ProviderError`s where that is not known.
+    Raises `NotFound` and other `ProviderError`s if it cannot be verified.
     """
     if not guard.attests:
         await guard.attest(since)
@@ -31,7 +31,7 @@ async def prove(guard: Guard, key: str, size: int, since: float | None = None) -
 
 
 async def prove_at_once(guard: Guard, key: str, size: int, since: float) -> None:
-    """As `prove`, in one round trip instead of two."""
+    """Like `prove`, in one round trip instead of two."""
     if not guard.attests:
         looks = [
             asyncio.ensure_future(guard.attest(since)),
@@ -44,11 +44,11 @@ async def prove_at_once(guard: Guard, key: str, size: int, since: float) -> None
 
 
 async def prove_content(guard: Guard, key: str, content: bytes) -> None:
-    """As `prove`, where something else of the same size may be there: the fragment is read back whole."""
+    """Like `prove`, where something else of the same size may be there: reads back the whole fragment."""
     if not guard.attests:
         await guard.attest()
         if await guard.get(key) != content:
-            raise _other(guard, "get", "it holds another fragment than what was written")
+            raise _other(guard, "get", "it holds a fragment other than the one that was written")
 
 
 async def _measure(guard: Guard, key: str, size: int) -> None:

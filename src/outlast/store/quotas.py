@@ -1,14 +1,14 @@
 """What each provider's quota still allows, and what follows from it.
 
-A provider that has as many bytes as its quota allows, or was asked and read from as much as its month allows,
-gets no new fragments; a write is refused (`StoreFull`) only if the others do not suffice for the policy. One
-whose month is used up also comes last when fragments are read. What keeps the store consistent and alive is
-never refused: votes, small objects in the log, repair.
+A provider that holds as many bytes as its quota allows, or whose requests or egress of the month are used up,
+gets no new fragments; a write is refused (`StoreFull`) only if the others do not suffice for the policy. A
+provider over a monthly quota is also read from last. What keeps the store consistent and alive is never
+refused: votes, small objects in the log, repair.
 
-Bytes are the catalog's, the same for every gateway, and what this one has under way. Requests and bytes read
-are this gateway's own, by the meter, and what the others have reported to the catalog: each its whole month
-so far, seldom (docs/internals/decisions/0011-quotas.md). So a month's figures are minutes old, and what a
-command of a few requests used is not reported at all.
+Bytes are the catalog's, the same for every gateway, plus what this gateway has in flight. Requests and bytes
+read are this gateway's own, from the meter, plus what the others have reported to the catalog: each its whole
+month so far, rarely (docs/internals/decisions/0011-quotas.md). So a month's figures are minutes old, and what
+a command of a few requests used is not reported at all.
 """
 
 import asyncio
@@ -28,21 +28,21 @@ from outlast.providers.quota import Quota, unlimited
 from outlast.providers.wrap.layers import meter_of
 from outlast.store.fleet import Fleet
 
-# How often a gateway reports, if enough was used; and looks whether a month is used up.
+# How often a gateway reports, if enough was used, and checks whether a month is used up.
 report_s = 600.0
 look_s = 10.0
-# Less than this is reported later, or not at all when the process ends: each report is a slot of the log.
+# Less than this is reported later, or not at all if the process ends: each report is a slot of the log.
 report_requests_min = 100
 report_egress_min = 8 * limits.MIB
-# A closing process does not wait for the log for longer.
+# A closing process does not wait for the log for longer than this.
 close_s_max = 2.0
-# What was sent, and neither given up nor in the catalog after this, will not come there any more.
+# What was sent and is neither given up nor in the catalog after this time will never be in the catalog.
 under_way_s_max = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaUse:
-    """What is used of a provider's quota: bytes now, the others in the present month."""
+    """How much of a provider's quota is used: bytes now, the others in the current month."""
 
     quota: Quota
     bytes: int
@@ -51,22 +51,22 @@ class QuotaUse:
 
     @property
     def full(self) -> bool:
-        """Whether it has as many bytes as it may."""
+        """Whether the provider holds as many bytes as it may."""
         return _reached(self.bytes, self.quota.bytes)
 
     @property
     def spent(self) -> bool:
-        """Whether its month is used up."""
+        """Whether its monthly quota is used up."""
         return _reached(self.requests, self.quota.requests) or _reached(self.egress, self.quota.egress)
 
 
 class Quotas:
-    """The quotas of one store's providers, as this gateway was told them. `open` it to have it report."""
+    """The quotas of one store's providers, from this gateway's settings. It reports once `open`."""
 
     def __init__(
         self, quotas: Mapping[str, Quota], catalog: Catalog, fleet: Fleet, clock: Clock, gateway: bytes
     ) -> None:
-        """`gateway`: an id of this process only, under which it reports."""
+        """`gateway`: an id of this process alone, under which it reports."""
         self._quotas = {name: quota for name, quota in quotas.items() if quota != unlimited}
         self._catalog = catalog
         self._fleet = fleet
@@ -75,19 +75,19 @@ class Quotas:
         self._under_way: dict[bytes, tuple[float, Extent]] = {}
         self._month = self._this_month()
         self._before = {name: self._metered(name) for name in self._quotas}
-        """What the meters said when the month began."""
+        """The meters' values when the month began."""
         self._reported: dict[str, Used] = {}
         self._task: asyncio.Task[None] | None = None
 
-    # ------------------------------------------------------------ life
+    # ------------------------------------------------------------ lifetime
 
     def open(self, report: Callable[[BaseException], None]) -> None:
-        """Begin to look and to report, if there is anything to. `report` hears of what goes wrong in that."""
+        """Start to check and to report, if there are quotas. `report` is called with errors in that."""
         if any(quota.monthly for quota in self._quotas.values()):
             self._task = asyncio.ensure_future(run_again(self._watch, report, self._clock.sleep))
 
     async def close(self) -> None:
-        """Report for the last time, if it is worth it."""
+        """Send the last report, if enough was used."""
         if self._task is None:
             return
         await cancel_and_wait((self._task,))
@@ -95,7 +95,7 @@ class Quotas:
             async with asyncio.timeout(close_s_max):
                 await self.report(report_requests_min, report_egress_min)
         except (TimeoutError, StoreError):
-            pass  # the log is away: then what this process used is not counted
+            pass  # the log is unavailable: what this process used is not counted
 
     async def _watch(self) -> None:
         due = self._clock.monotonic() + report_s
@@ -107,12 +107,12 @@ class Quotas:
                 try:
                     await self.report(report_requests_min, report_egress_min)
                 except StoreError:
-                    pass  # the log is away; the next report has it all
+                    pass  # the log is unavailable; the next report covers it
 
     # ------------------------------------------------------------ answers
 
     def use(self, name: str) -> QuotaUse | None:
-        """What is used of a provider's quota; None if it has none."""
+        """Return how much of a provider's quota is used; None if it has none."""
         quota = self._quotas.get(name)
         if quota is None:
             return None
@@ -128,7 +128,7 @@ class Quotas:
         return frozenset(name for name, use in uses.items() if use is not None and (use.full or use.spent))
 
     def shipped(self, extent: Extent) -> None:
-        """Fragments of this extent are on their way; the catalog does not know it yet."""
+        """Count this extent's fragments as in flight: they are not in the catalog yet."""
         if self._quotas:
             self._under_way[extent.id] = self._clock.monotonic(), extent
 
@@ -139,7 +139,7 @@ class Quotas:
     # ------------------------------------------------------------ work
 
     def look(self) -> None:
-        """Begin a new month where there is one, and have the fleet know whose month is used up."""
+        """Begin a new month when it is time, and update the fleet's list of used-up months."""
         if (month := self._this_month()) != self._month:
             self._month = month
             self._before = {name: self._metered(name) for name in self._quotas}
@@ -148,14 +148,14 @@ class Quotas:
         self._fleet.spent = frozenset(name for name, use in uses.items() if use is not None and use.spent)
 
     async def report(self, requests_min: int = 1, egress_min: int = 1) -> None:
-        """Tell the catalog what was used since the last report, where that is at least so much.
+        """Commit what was used since the last report, where that is at least the minimum.
 
         Raises `StoreUnavailable`.
         """
         self.look()
         for name, quota in self._quotas.items():
-            mine, told = self._mine(name), self._reported.get(name, Used(0, 0))
-            more = mine.requests - told.requests, mine.egress - told.egress
+            mine, reported = self._mine(name), self._reported.get(name, Used(0, 0))
+            more = mine.requests - reported.requests, mine.egress - reported.egress
             if quota.monthly and (more[0] >= requests_min or more[1] >= egress_min):
                 await self._catalog.commit(UsageReported(self._month, name, self._gateway, *mine))
                 self._reported[name] = mine
@@ -170,7 +170,7 @@ class Quotas:
         if meter is None:
             return Used(0, 0)
         verbs = meter.usage.values()
-        # Rather too much than too little: what was given up may have been sent, and is charged for then.
+        # Rather too much than too little: a request that was given up may have been sent, and is charged.
         egress = sum(verb.received_bytes + verb.given_up_bytes for verb in verbs)
         return Used(sum(verb.requests for verb in verbs), egress)
 

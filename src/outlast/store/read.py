@@ -1,12 +1,13 @@
-"""The way of a read: the log is asked what is newest, the catalog where it lies, the providers for its bytes.
+"""A read: ask the log what is newest, the catalog where it is stored, and the providers for its bytes.
 
     sync        everything acknowledged before the call is in the local catalog
     find        the version, and the pieces that its content consists of
-    select      the span that the caller wants of it (or its refusal)
+    select      the span of it that the caller wants (or its refusal)
     fetch       windows of at most `limits.read_window_bytes`, some ahead of the consumer (`Feed`)
 
-The first window is fetched before `get` returns, so that what cannot be read is an error and not a broken
-body. Sync to find happen in one turn of the loop: a reading shows one version, whatever comes after it.
+The first window is fetched before `get` returns, so that unreadable content raises an error and does not
+break off a body. Sync to find happen in one turn of the loop: a reading shows one version, whatever comes
+after it.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,11 +46,11 @@ from outlast.store.windows import Stretch, Window, stretches
 
 Span: TypeAlias = tuple[int, int]
 Select: TypeAlias = Callable[[Version], Span | None]
-"""Says which bytes [start, stop) of a version are wanted (None: all), or raises. Must not wait."""
+"""Returns which bytes [start, stop) of a version are wanted (None: all), or raises. Must not wait."""
 
 
 class Reader:
-    """Reads objects. One for a store: all reads share its hedges and its memory."""
+    """Reads objects. One per store: all reads share its hedges and its memory."""
 
     def __init__(
         self,
@@ -71,13 +72,13 @@ class Reader:
         self.memory = ReadMemory(limits.read_ahead_bytes_max, clock)
 
     async def head(self, bucket: str, key: str) -> Version:
-        """The newest version. Raises `NoSuchBucket`, `NoSuchKey`, `StoreUnavailable`."""
+        """Return the newest version. Raises `NoSuchBucket`, `NoSuchKey`, `StoreUnavailable`."""
         check_key(key)
         await self._catalog.sync_to_read()
         return self._version(bucket, key)
 
     async def get(self, bucket: str, key: str, select: Select) -> Reading:
-        """The newest version's bytes. Raises as `head`, what `select` raises, `StoreCorrupt`, `StoreBusy`."""
+        """Read the newest version. Raises as `head`, what `select` raises, `StoreCorrupt`, `StoreBusy`."""
         check_key(key)
         await self._catalog.sync_to_read()
         version = self._version(bucket, key)
@@ -91,7 +92,7 @@ class Reader:
         return await self._open(bucket, key, found, start, stop)
 
     async def _open(self, bucket: str, key: str, found: Found, start: int, stop: int) -> Reading:
-        """The bytes [start, stop) of what was found in this same turn, the first window fetched."""
+        """Open a reading of [start, stop) of what was found in this same turn, the first window fetched."""
         number = self._holds.begin()
         feed = Feed(
             self._windows(bucket, key, found, start, stop),
@@ -104,9 +105,9 @@ class Reader:
         return Reading(found.version, start, stop, None, feed)
 
     def _windows(self, bucket: str, key: str, found: Found, start: int, stop: int) -> Iterator[Window]:
-        """The bytes [start, stop) of what was found, uncut; each extent is looked up when its turn comes.
+        """Yield the bytes [start, stop) of what was found, uncut; each extent is looked up when it is due.
 
-        Where the local catalog was built anew meanwhile, the version is found again.
+        If the local catalog was rebuilt meanwhile, the version is found again.
         """
         failed_at = -1
         while start < stop:
@@ -117,7 +118,9 @@ class Reader:
             except (StoreUnavailable, LocalStateCorrupt) as error:
                 again = None if failed_at == start else self._find_again(bucket, key, found, start, stop)
                 if again is None:
-                    raise StoreUnavailable(f"what is read cannot be found any more: {error}") from error
+                    raise StoreUnavailable(
+                        f"the version being read cannot be found any more: {error}"
+                    ) from error
                 found, failed_at = again, start
                 reached("read: the version was found again")
 
@@ -128,7 +131,7 @@ class Reader:
             return None
 
     async def fetch(self, window: Window) -> list[memoryview]:
-        """The window's plaintext, in order. Raises `StoreUnavailable`, `StoreCorrupt`."""
+        """Return the window's plaintext, in order. Raises `StoreUnavailable`, `StoreCorrupt`."""
         if isinstance(window, bytes):
             return [memoryview(window)]
         extent = self._newest(window.extent)
@@ -143,17 +146,19 @@ class Reader:
                 reached("read: the fragments were moved while they were read")
 
     def _newest(self, extent: Extent) -> Extent:
-        """The extent as the local catalog has it now: a reading may last for hours, and fragments move."""
+        """Return the extent from the local catalog: a reading may last for hours, and fragments move."""
         try:
             return self._catalog.state.extent(extent.id) or extent
         except LocalStateCorrupt:
-            return extent  # it is being built anew, and where the fragments were is a good guess
+            return extent  # the catalog is being rebuilt, and the old places are a good guess
 
     async def _raise_if_collected(self, extent: Extent, error: StoreError) -> None:
         if isinstance(error, StoreCorrupt):
             await self._catalog.sync()
             if not self._catalog.state.in_use(extent.id):
-                raise ReadExpired("what is read was overwritten or deleted, and is collected") from error
+                raise ReadExpired(
+                    "the version being read was overwritten or deleted, and collected"
+                ) from error
 
     async def _gathered(self, window: Stretch) -> list[memoryview]:
         decoder = self.decoder(window.extent)
@@ -168,7 +173,7 @@ class Reader:
         return _trimmed(plain, window, stripes.start)
 
     def decoder(self, extent: Extent) -> ExtentDecoder:
-        """What opens the extent. Raises `StoreCorrupt` if its data key does not belong to it."""
+        """Return the extent's decoder. Raises `StoreCorrupt` if its data key does not belong to it."""
         genesis = self._catalog.state.genesis
         assert genesis is not None, "an extent before slot 0"
         try:
@@ -185,7 +190,7 @@ class Reader:
 
 
 def _clipped(span: Span | None, size: int) -> Span:
-    """The part of the span that is in the object."""
+    """Return the part of the span that is in the object."""
     if span is None:
         return 0, size
     start = min(max(span[0], 0), size)
@@ -193,7 +198,7 @@ def _clipped(span: Span | None, size: int) -> Span:
 
 
 def _trimmed(plain: list[bytes], window: Stretch, first_stripe: int) -> list[memoryview]:
-    """The stripes without what lies outside of the window."""
+    """Return the stripes without what is outside of the window."""
     from_start = window.start - first_stripe * limits.stripe_bytes
     chunks = [memoryview(stripe) for stripe in plain]
     surplus = sum(map(len, chunks)) - from_start - window.size

@@ -1,20 +1,20 @@
-"""How much plaintext all readers together may hold in memory, and who gives way when that is not enough.
+"""How much plaintext all readers together may hold in memory, and which give way when that is not enough.
 
-Intuition: what a reader has fetched is worth memory only as long as its consumer takes it. Nothing is lost
-when it is dropped, because it can be fetched again; so what a consumer lets lie belongs to whoever needs
+Intuition: fetched bytes are worth their memory only while their consumer takes them. Dropping them loses
+nothing, because they can be fetched again; so what a consumer leaves lying is available to readers that need
 it. A slow client costs itself a second fetch, and others nothing. The same holds for a reading that was
 forgotten.
 
 The rules:
 
 * A reader that has nothing left and finds no memory waits its turn. It holds nothing meanwhile, so there is
-  no order of waiting in which everybody waits for somebody.
-* Who needs memory takes it from those whose consumers have had a stripe for longer than a second
-  (`patience_s`: less where many wait), the longest first; and while it waits, from those that hold more than
+  no deadlock in which all readers wait for one another.
+* A reader that needs memory takes it from those whose consumers have had a stripe for longer than a second
+  (`patience_s`: less if many wait), the longest first; and while it waits, from those that hold more than
   their share of the total (`share`).
-* A reader is *slow* whose consumer takes much longer for its bytes than the providers do. Slow readers
-  together hold three quarters of the total at most, and an eighth where others wait; they take turns at it,
-  and the others come first. So 800 slow clients slow down each other, and nobody else.
+* A reader is *slow* if its consumer takes much longer for its bytes than the providers do. Slow readers
+  together hold three quarters of the total at most, and an eighth when others wait; they take turns at it,
+  and the others come first. So 800 slow clients slow down one another, and no other client.
 * The piece in a consumer's hands cannot be taken back. While such pieces pin less than half of the total they
   are views of what was fetched; beyond that they are small copies, which belong to the consumer (`lend`).
 
@@ -29,34 +29,34 @@ from typing import Protocol
 from outlast.base import limits
 from outlast.base.clock import Clock
 
-# A consumer that takes longer than this for a stripe gives way to one that waits; to more of them the sooner,
-# down to the least. On a line of 10 Mbit/s a client takes a stripe in a second.
+# A consumer that takes longer than this for a stripe gives way to one that waits; sooner if more are waiting,
+# down to the minimum. On a line of 10 Mbit/s a client takes a stripe in a second.
 stripe_s_max = 1.0
 stripe_s_min = 0.1
 patient_waiters = 8
-# The part of the total that slow readers have together at most, and where others wait.
+# The part of the total that slow readers together may hold, and the part when others wait.
 slow_part_max = 0.75
 slow_part_min = 0.125
-# How often it is looked whether somebody has to give way, while memory is short.
+# How often to check whether a reader has to give way, while memory is short.
 look_s = 0.05
-# How long a reader's share is taken to be the same.
+# How long a computed share is used before it is computed again.
 share_s = 0.005
 
 
 class Holder(Protocol):
-    """One reader, as the memory knows it."""
+    """One reader, as the memory sees it."""
 
     held: int
-    """Bytes that are counted for it. The memory adds to them and takes from them."""
+    """Bytes counted for it. The memory adds to them and takes from them."""
 
     @property
     def slow(self) -> bool:
-        """Whether its consumer is."""
+        """Whether its consumer is slow."""
         ...
 
     @property
     def stripe_since(self) -> float | None:
-        """Since when its consumer has had its stripe (monotonic, in seconds); None while it waits for one."""
+        """When its consumer got its stripe (monotonic, in seconds); None while it waits for one."""
         ...
 
     def spare(self, keep: int) -> None:
@@ -76,7 +76,7 @@ class ReadMemory:
         self._fast: deque[tuple[Holder, int, asyncio.Future[None]]] = deque()
         self._slow: deque[tuple[Holder, int, asyncio.Future[None]]] = deque()
         self._look: asyncio.TimerHandle | None = None
-        self._looks = float("-inf"), float("-inf")  # when the last two were
+        self._looks = float("-inf"), float("-inf")  # the times of the last two checks
         self._share, self._share_at = total // 2, float("-inf")
 
     # ------------------------------------------------------------ for readers
@@ -85,7 +85,7 @@ class ReadMemory:
     def share(self) -> int:
         """What one more reader may hold, in bytes: its part of what slow ones leave; a stripe at least.
 
-        As of a moment ago: everybody asks for it all the time.
+        Cached for a moment, since every reader calls it all the time.
         """
         now = self._clock.monotonic()
         if now - self._share_at >= share_s:
@@ -110,14 +110,14 @@ class ReadMemory:
         return True
 
     async def take(self, holder: Holder, count: int) -> None:
-        """As `take_now`, when it is this reader's turn. It must hold nothing; `count`: a stripe at most."""
+        """Like `take_now`, when it is this reader's turn. It must hold nothing; `count`: a stripe at most."""
         if self.take_now(holder, count):
             return
         turn = asyncio.get_running_loop().create_future()
         waiting = self._slow if holder.slow else self._fast
         waiting.append((holder, count, turn))
         if self._look is None or len(waiting) == 1:
-            self._press()
+            self._reclaim()
         try:
             await turn
         except asyncio.CancelledError:
@@ -128,22 +128,22 @@ class ReadMemory:
             raise
 
     def give_back(self, holder: Holder, count: int) -> None:
-        """`count` of the reader's bytes are free again."""
+        """Make `count` of the reader's bytes available again."""
         self._free(holder, count)
         self._serve()
 
     def lend(self, count: int) -> bool:
-        """Whether the consumer may be given a view that pins `count` bytes; `returned` when it is back."""
+        """Whether the consumer may get a view that pins `count` bytes; call `returned` when it is back."""
         if self._lent + count > self.total // 2:
             return False
         self._lent += count
         return True
 
     def returned(self, count: int) -> None:
-        """A view that pinned `count` bytes is back."""
+        """Count a view that pinned `count` bytes as back."""
         self._lent -= count
 
-    # ------------------------------------------------------------ within
+    # ------------------------------------------------------------ internals
 
     def _has_room(self, slow: bool, count: int) -> bool:
         if self.used + count > self.total:
@@ -151,7 +151,7 @@ class ReadMemory:
         return not slow or not (held := self._slow_bytes()) or held + count <= self._slow_most()
 
     def _slow_most(self) -> float:
-        """What the slow ones may hold together."""
+        """What slow readers together may hold."""
         return self.total * (slow_part_min if self._fast else slow_part_max)
 
     def _slow_bytes(self) -> int:
@@ -179,8 +179,8 @@ class ReadMemory:
 
     # ------------------------------------------------------------ giving way
 
-    def _press(self) -> None:
-        """Have others give way to those who wait."""
+    def _reclaim(self) -> None:
+        """Make others give way to readers that wait."""
         self._keep_looking()
         if not self._fast and not self._slow:
             return
@@ -193,14 +193,14 @@ class ReadMemory:
             self._take_surplus()
 
     def _keep_looking(self) -> None:
-        """Look again in a while, if somebody waits or may have to soon."""
+        """Check again in a while, if a reader waits or may have to soon."""
         if self._look is None and (self._fast or self._slow or self.used > self.total // 2):
             self._look = asyncio.get_running_loop().call_later(look_s, self._look_again)
 
     def _look_again(self) -> None:
         self._look = None
         self._looks = self._looks[1], self._clock.monotonic()
-        self._press()
+        self._reclaim()
 
     @property
     def patience_s(self) -> float:
@@ -209,14 +209,14 @@ class ReadMemory:
         return max(stripe_s_min, stripe_s_max / (1 + waiters / patient_waiters))
 
     def _overdue_since(self) -> float:
-        """Consumers that have had their stripe since before this are overdue.
+        """Consumers that have had their stripe since before this time are overdue.
 
-        As of the look before the last: since then they have had a turn, on a busy loop too.
+        It is the time of the check before the last: since then they have had a turn, on a busy loop too.
         """
         return self._looks[0] - self.patience_s
 
     def _take_overdue(self, wanted: int) -> None:
-        """Take back `wanted` bytes of what consumers let lie, as far as there are so many."""
+        """Take back up to `wanted` bytes that consumers leave lying."""
         enough, limit = self.used - wanted, self._overdue_since()
         had = [(since, holder) for holder in self._holders if (since := holder.stripe_since) is not None]
         for since, holder in sorted(had, key=lambda each: each[0]):
@@ -225,7 +225,7 @@ class ReadMemory:
             holder.spare(0)
 
     def _take_surplus(self) -> None:
-        """Take back what some hold beyond their share, which is smaller the more there are."""
+        """Take back what readers hold beyond their share, which is smaller the more of them there are."""
         share = self.share
         for holder in list(self._holders):
             if self._fast and holder.held > share:

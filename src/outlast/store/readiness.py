@@ -1,8 +1,8 @@
-"""Whether this process can serve the store now, as far as it knows without asking anybody.
+"""Whether this process can serve the store now, as far as it knows without a request to a provider.
 
-It can if the log was current when it last asked, or has agreed on something since, and if as many voters as
-agreement takes are available by their breakers. What it knows is a few seconds old where somebody follows the
-log (`maintenance.follow`).
+It can if the log was current at the last read index or has decided something since, and if the breakers of
+enough voters for a quorum are closed. What it knows is a few seconds old while the log is followed
+(`maintenance.follow`).
 """
 
 from outlast.catalog.catalog import Catalog
@@ -11,7 +11,7 @@ from outlast.store.fleet import Fleet
 
 
 def why_not_ready(catalog: Catalog, fleet: Fleet) -> str:
-    """Why not, for people who may know the providers' names; "" if it can."""
+    """Return why not, for people who may see the providers' names; "" if it can."""
     genesis = catalog.state.genesis
     if genesis is None:
         return "nothing is known of the store yet"

@@ -1,14 +1,13 @@
-"""An object's bytes as a caller takes them, and who gives back the memory: whoever opened it, by leaving
-its block.
+"""An object's bytes as a caller takes them. Leaving the block returns the memory:
 
     async with store.get("bucket", "key") as reading:
         async for piece in reading:
             ...
 
-A caller that keeps a piece keeps the stripe that it is of, which nobody counts: `del piece` before the next
-is waited for. `await store.get(...)` gives a reading as well, to be closed by `aclose` or by reading it to
-its end. One that is neither is given up when it is collected; until then what it holds belongs to whoever
-needs it (`read_memory`).
+A caller that keeps a piece keeps its whole stripe in memory, which is not counted: `del piece` before
+waiting for the next. `await store.get(...)` returns a reading as well, to be closed by `aclose` or by reading
+it to its end. A reading that is neither is given up when it is garbage-collected; until then its memory is
+available to readers that need it (`read_memory`).
 """
 
 import asyncio
@@ -25,13 +24,13 @@ from outlast.store.feed import Feed
 class Reading:
     """Bytes [start, stop) of a version. Iterate over it once; `aclose` it unless it was read to its end.
 
-    `data` has all of them if they lie in the catalog; else it is None.
+    `data` has all of them if they are stored in the catalog; otherwise it is None.
     """
 
     def __init__(
         self, version: Version, start: int, stop: int, data: bytes | None = None, feed: Feed | None = None
     ) -> None:
-        """`feed` has been begun; None where there is `data`."""
+        """`feed` has been begun; None if there is `data`."""
         self.version = version
         self.start = start
         self.stop = stop
@@ -58,13 +57,13 @@ class Reading:
             await self.aclose()
 
     async def read(self) -> bytes:
-        """Everything, joined."""
+        """Return everything, joined."""
         if self.data is not None:
             return self.data
         return b"".join([piece async for piece in self])
 
     async def aclose(self) -> None:
-        """Give up what has not been read, and all memory."""
+        """Give up what has not been read, and return all memory."""
         if self._feed is not None:
             self._forgotten.detach()
             await self._feed.close()
@@ -99,6 +98,6 @@ class PendingReading:
 
 
 def _abandon(feed: Feed, loop: asyncio.AbstractEventLoop) -> None:
-    """The reading was collected, in whatever thread."""
+    """The reading was garbage-collected, in any thread."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(feed.abandon)

@@ -1,10 +1,10 @@
-"""What is done so that a write that is answered has the redundancy that its policy wants.
+"""Makes sure that an acknowledged write has the redundancy that its policy requires.
 
-Two things may have gone wrong unnoticed while a large object was written: a place was not its provider (a
-disk was unmounted for a moment), or a provider was erased and taken back, and what it held of the first
-extents is gone. The first shows when marker and fragment are looked for after the put, the second in the
-catalog, which knows each fragment's incarnation. What is missing then and can be restored at once is restored
-before the answer; the rest leaves the object degraded, for the gateways to restore.
+Two failures may have passed unnoticed while a large object was written: a place was not its provider (a
+disk was unmounted for a moment), or a provider was erased and reattached, and what it held of the first
+extents is lost. The first shows when marker and fragment are checked after the put, the second in the
+catalog, which records each fragment's incarnation. What is missing then and can be restored at once is
+restored before the answer; the rest leaves the object degraded, for the gateways to restore.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from outlast.store.restore import Restorer
 
 # What cannot be restored in this time leaves the object degraded. A client has a timeout, too.
 ensure_s_max = 10.0
-# Extents of one write whose fragments are looked for at once: a body of 5 GiB has 320.
+# How many extents of one write are checked at once: a body of 5 GiB has 320.
 proved_at_once = 16
 
 Doubtful = tuple[bytes, Fragment]
@@ -35,7 +35,7 @@ class Redundancy:
         self._restorer = restorer
 
     async def attest(self, deliveries: Sequence[Delivery]) -> list[Doubtful]:
-        """See that every fragment is at its provider; those that may not be."""
+        """Verify that every fragment is at its provider; return those that may not be."""
         gate = asyncio.Semaphore(proved_at_once)
 
         async def attest(delivery: Delivery) -> list[Fragment]:
@@ -50,9 +50,9 @@ class Redundancy:
         ]
 
     async def ensure(self, extents: Iterable[Extent], doubtful: Sequence[Doubtful]) -> None:
-        """Record what is doubtful, and restore what can be restored now of extents that were just committed.
+        """Record the doubtful fragments, and restore what can be restored now of extents just committed.
 
-        Raises `StoreUnavailable` where a doubt could not be recorded, and `WriteLost` where fewer than k
+        Raises `StoreUnavailable` if a doubt could not be recorded, and `WriteLost` if fewer than k
         fragments are left: the write must not be acknowledged then.
         """
         by_extent: dict[bytes, list[Fragment]] = {}
@@ -77,7 +77,7 @@ class Redundancy:
         return self._context.catalog.state.extent(id)
 
     async def _restore(self, extents: Sequence[Extent]) -> None:
-        """What fails leaves the extent degraded: the catalog knows, and the gateways go on."""
+        """Restore extents. One that fails stays degraded in the catalog, for the gateways to restore."""
         work = asyncio.ensure_future(self._restore_all(extents))
         try:
             await asyncio.wait((work,), timeout=ensure_s_max)

@@ -1,12 +1,12 @@
-"""One extent: is each fragment where it should be, and right? What is not is made anew from the others.
+"""One extent: is each fragment where it should be, and correct? Any that is not is rebuilt from the others.
 
-Looking is thorough (every fragment is read whole, checked, and compared with what it must be, so that forgery
-is found as well as decay) or quick: sizes only, but for fragments that the catalog calls missing. Somebody
-has noted these, perhaps as damaged at their full size, and only a whole reading that verifies, or a new
-fragment in its place, answers the note. Making anew always reads and verifies k fragments: nothing that was
-not proved right is ever written.
+A check is thorough (every fragment is read in full, verified, and compared with what it must be, so that
+forgery is found as well as decay) or quick: sizes only, except for fragments that the catalog lists as
+missing. A reader or writer has noted these, perhaps as damaged at their full size, and only a full read that
+verifies, or a new fragment in its place, clears the note. A rebuild always reads and verifies k fragments:
+nothing that was not proved correct is ever written.
 
-A fragment is made anew in its own place, or at a spare provider while that one is unavailable. With neither
+A fragment is rebuilt in its own place, or at a spare provider while that one is unavailable. With neither
 it stays missing.
 """
 
@@ -26,41 +26,41 @@ from outlast.store.proof import prove, prove_content
 
 @dataclass(slots=True)
 class Finding:
-    """How an extent was found, and what was done. Sets of fragment indices."""
+    """The condition in which an extent was found, and what was done. Sets of fragment indices."""
 
     missing: set[int] = field(default_factory=set)
     bad: set[int] = field(default_factory=set)
     unreachable: set[int] = field(default_factory=set)
     right: set[int] = field(default_factory=set)
-    """Read whole, and verified against the others."""
+    """Read in full, and verified against the others."""
     restored: set[int] = field(default_factory=set)
-    """Made anew."""
+    """Rebuilt."""
     cleared: set[int] = field(default_factory=set)
-    """Noted as missing in the catalog, and proved to be right now, made anew or not."""
+    """Noted as missing in the catalog, and proved to be correct now, rebuilt or not."""
     bytes: int = 0
     """Written."""
     readable: bool = True
-    """False when even all providers together do not have k fragments that are right."""
+    """False if even all providers together do not have k correct fragments."""
 
     @property
     def wrong(self) -> set[int]:
-        """What is to be made anew."""
+        """The fragments to rebuild."""
         return (self.missing | self.bad) - self.restored
 
 
 class Restorer:
-    """Looks after extents, one at a time. `decoder` opens an extent, or raises `StoreCorrupt`."""
+    """Checks and restores extents, one at a time. `decoder` opens an extent, or raises `StoreCorrupt`."""
 
     def __init__(self, context: StoreContext, decoder: Callable[[Extent], ExtentDecoder]) -> None:
         self._context = context
         self._decoder = decoder
         self.restored_at = 0.0
-        """When this process last proved or made right a fragment that was missing (Unix time); 0: never."""
+        """When this process last verified or rebuilt a missing fragment (Unix time); 0: never."""
 
     def can_restore(self, k: int, places: Sequence[str], missing: int) -> bool:
         """Whether k fragments are within reach, and one that is `missing` (bits) has a place now.
 
-        That is its own, or a spare one.
+        The place is its own or a spare one.
         """
         fleet, state = self._context.fleet, self._context.catalog.state
         there = sum(fleet.available(place) for i, place in enumerate(places) if not missing >> i & 1)
@@ -77,7 +77,7 @@ class Restorer:
         )
 
     async def restore(self, extent: Extent, thorough: bool = False) -> Finding:
-        """Look at the extent, make anew what is not right, and record both in the catalog.
+        """Check the extent, rebuild what is wrong, and record both in the catalog.
 
         Raises `StoreCorrupt` if the extent's key does not open, `StoreUnavailable` if the log is not
         available.
@@ -89,7 +89,7 @@ class Restorer:
             await work.read_all()
             work.judge()
             await work.make_anew()
-            await point("restore: fragments made anew, not recorded")
+            await point("restore: fragments rebuilt, not recorded")
         await work.record()
         if work.found.cleared or work.found.restored:
             self.restored_at = self._context.clock.now()
@@ -97,7 +97,7 @@ class Restorer:
 
 
 class _Work:
-    """One extent. `whole` has the fragments that were read and not found wrong yet."""
+    """One extent. `whole` has the fragments that were read and have not proved wrong."""
 
     def __init__(self, context: StoreContext, extent: Extent, decoder: ExtentDecoder) -> None:
         self.found = Finding()
@@ -107,7 +107,7 @@ class _Work:
         self._indices = range(len(extent.places))
         self._whole: dict[int, bytes] = {}
         self._moved: dict[int, str] = {}
-        # What is found or written from now on is there under these, or the record of it will not count.
+        # What is found or written from now on must be under these incarnations, or its record does not count.
         self._incarnations = context.catalog.state.incarnations()
 
     async def measure_all(self) -> None:
@@ -120,7 +120,7 @@ class _Work:
         await asyncio.gather(*(self._read(index) for index in self._indices if index not in known))
 
     def judge(self) -> None:
-        """Find out which of the fragments that were read are wrong, as far as k of them are right."""
+        """Determine which of the fragments that were read are wrong, if k of them are correct."""
         found = self.found
         damaged = {i for i, part in self._whole.items() if not self._decoder.intact(i, part)}
         self._convict(damaged)
@@ -140,7 +140,7 @@ class _Work:
         found.readable = bool(found.unreachable) and candidates >= self._extent.k
 
     async def make_anew(self) -> None:
-        """Write what is wrong, or out of reach and missing anyway, from what is right."""
+        """Write what is wrong, or out of reach and missing anyway, from what is correct."""
         if not self._whole:
             return
         absent = {index for index in self.found.unreachable if self._extent.missing >> index & 1}
@@ -148,7 +148,7 @@ class _Work:
             await self._write(index)
 
     async def record(self) -> None:
-        """Bring the catalog in line with what was proved: restored what is right, lost what is not."""
+        """Update the catalog with what was proved: restored what is correct, lost what is not."""
         found, catalog, id = self.found, self._context.catalog, self._extent.id
         noted = {index for index in self._indices if self._extent.missing >> index & 1}
         await self._prove(found.right & noted)
@@ -165,7 +165,7 @@ class _Work:
             await catalog.commit(FragmentsLost(id, tuple(map(self._extent.fragment, lost))))
 
     async def _prove(self, indices: Collection[int]) -> None:
-        """See that what was read there is at our own place. Where it is not, nothing is proved."""
+        """Verify that what was read is at our own place. Where it is not, nothing is proved."""
         asked = sorted(indices)
         outcomes = await asyncio.gather(*map(self._prove_one, asked), return_exceptions=True)
         for index, outcome in zip(asked, outcomes, strict=True):
@@ -177,14 +177,14 @@ class _Work:
                 raise outcome
 
     async def _prove_one(self, index: int) -> None:
-        """It was noted: what our own place holds may be damaged, at the right size."""
+        """The fragment was noted: what our own place holds may be damaged, at the right size."""
         guard = self._context.fleet[self._extent.places[index]]
         await prove_content(guard, self._key(index), self._whole[index])
 
     def _check_recorded(self, fragments: Iterable[Fragment]) -> None:
-        """Count only what the catalog took: somebody else may have moved fragments meanwhile.
+        """Count only what the catalog accepted: another process may have moved fragments meanwhile.
 
-        What was written in vain is left to the sweep that finds the extent gone.
+        What was written in vain is left to the sweep that finds the extent deleted.
         """
         known = self._context.catalog.state.extent(self._extent.id)
         for one in fragments:
@@ -232,13 +232,13 @@ class _Work:
             reached("restore: a fragment could not be rewritten")
             self.found.unreachable.add(index)
         else:
-            reached("restore: a fragment was made anew")
+            reached("restore: a fragment was rebuilt")
             self._moved[index] = place
             self.found.restored.add(index)
             self.found.bytes += sum(map(len, fragment))
 
     def _place_for(self, index: int) -> str | None:
-        """Its own place if that is available, or else a spare one."""
+        """Its own place if that is available, otherwise a spare one."""
         own, fleet, state = self._extent.places[index], self._context.fleet, self._context.catalog.state
         if fleet.available(own):
             return own
@@ -247,12 +247,12 @@ class _Work:
         return spare_place(self._extent.id, index, places, state.members(), state.policy(), unfit)
 
     async def _take_back(self, index: int) -> None:
-        """The extent is not known any more: its object was deleted and collected meanwhile."""
+        """Delete it: the extent is not known any more, its object was deleted and collected meanwhile."""
         reached("restore: an extent was collected meanwhile")
         try:
             await self._context.fleet[self._moved[index]].delete(self._key(index))
         except ProviderError:
-            pass  # space until a sweep, no harm
+            pass  # it takes space until a sweep, and does no harm
 
     def _convict(self, bad: set[int]) -> None:
         self.found.bad |= bad

@@ -1,10 +1,10 @@
-"""The store: what a gateway, the command line and Python programs speak to. A face; the work is elsewhere.
+"""The store: the interface for gateways, the command line, and Python programs. The work is elsewhere.
 
 Semantics, through any number of gateways at once: after a write has been acknowledged every read and list
 sees it or a newer one; of conditional writes that exclude each other exactly one wins. What was acknowledged
 survives the loss of as many failure domains as the policy tolerates. Every method may raise
-`StoreUnavailable`: nothing was acknowledged then (though a commit may still take effect), and trying again
-is right.
+`StoreUnavailable`: nothing was acknowledged then (though a commit may still take effect), and the call can
+be retried.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -54,16 +54,16 @@ from outlast.store.status import Status, status_of
 from outlast.store.write import Source, Writer, Written
 
 Check: TypeAlias = Callable[[Body], Checksum | None]
-"""Looks at a body that is complete and not yet committed; gives the checksum to be stored, or raises."""
+"""Checks a body that is complete and not yet committed; returns the checksum to store, or raises."""
 CheckVersion: TypeAlias = Callable[[Version], None]
-"""Looks at the source of a copy; may raise."""
+"""Checks the source of a copy; may raise."""
 
 _plain = Attributes()
 reporter_id_bytes = 16
 
 
 async def _nothing() -> None:
-    """For a store that stands on nothing that has to be closed."""
+    """For a store with nothing below it to close."""
 
 
 class Store:
@@ -77,14 +77,14 @@ class Store:
         clock: Clock,
         entropy: Entropy,
         report: Callable[[BaseException], None] = lambda error: None,
-        let_go: Callable[[], Awaitable[None]] = _nothing,
+        close_below: Callable[[], Awaitable[None]] = _nothing,
         log: Log | None = None,
         quotas: Mapping[str, Quota] | None = None,
     ) -> None:
-        """`report` hears of errors in the background. `let_go` closes what is below (log, state).
+        """`report` is called with errors in the background. `close_below` closes what is below (log, state).
 
-        `log` is the one under the catalog, for upkeep: giving voters back what they lost. `quotas`: those of
-        providers that have one.
+        `log` is the one under the catalog, for upkeep: it gives voters back what they lost. `quotas`: those
+        of providers that have one.
         """
         self.catalog = catalog
         self.log = log
@@ -92,7 +92,7 @@ class Store:
         self.fleet = fleet
         self.clock = clock
         self.report = report
-        self._let_go = let_go
+        self._close_below = close_below
         self._background = Background(report)
         self.quotas = Quotas(quotas or {}, catalog, fleet, clock, entropy.bytes(reporter_id_bytes))
         notes = self._notes = Notes(catalog, clock, self._background)
@@ -115,18 +115,18 @@ class Store:
         self._multipart = Multipart(catalog, self.writer, clock, entropy)
         self._access = Access(catalog, keyring, clock, entropy)
 
-    # ------------------------------------------------------------ life
+    # ------------------------------------------------------------ lifetime
 
     async def open(self) -> None:
-        """Begin to watch the providers, and bring the local catalog up to date if that is possible now.
+        """Start to watch the providers, and bring the local catalog up to date if that is possible now.
 
-        What fails, or is cancelled meanwhile, closes everything.
+        An error or a cancellation meanwhile closes everything.
         """
         self.fleet.open(self.report)
         try:
             await self.catalog.sync()
         except StoreUnavailable:
-            pass  # the store may come back; until then each request is told so
+            pass  # the store may come back; until then each request fails with this error
         except BaseException:
             await self.close()
             raise
@@ -134,11 +134,11 @@ class Store:
         self._background.spawn(run_again(self._holds.watch, self.report, self.clock.sleep))
 
     async def close(self) -> None:
-        """End what runs in the background and let go of everything. No method may be called afterwards."""
+        """End what runs in the background and close everything. No method may be called afterwards."""
         await self.writer.close()
         await self._background.close()
         await self.quotas.close()
-        await self._let_go()
+        await self._close_below()
         await self.fleet.close()
 
     async def __aenter__(self) -> "Store":
@@ -151,19 +151,19 @@ class Store:
         await self.close()
 
     async def status(self) -> Status:
-        """How the store is, as far as is known here; the catalog's part is brought up to date if possible."""
+        """Return the store's condition; the local catalog is brought up to date first if possible."""
         try:
             await self.catalog.sync()
         except StoreUnavailable:
-            pass  # a status is wanted most when something is wrong
+            pass  # a status is needed most when something is wrong
         return status_of(self.catalog.state, self.fleet, self.quotas)
 
     def figures(self) -> Figures:
-        """What this process has done with the store so far, and how it is. Asks nobody, waits for nothing."""
+        """Return what this process has done with the store so far. Sends no request and does not wait."""
         return figures_of(self.catalog, self.context, self.log, self.reader, self.restorer)
 
     def why_not_ready(self) -> str:
-        """Why the store cannot be served now, as far as is known here without asking; "" if it can."""
+        """Return why the store cannot be served now, as far as this process knows; "" if it can."""
         return why_not_ready(self.catalog, self.fleet)
 
     # ------------------------------------------------------------ buckets
@@ -174,7 +174,7 @@ class Store:
         await self.catalog.commit(BucketCreated(name, unix_ms(self.clock)))
 
     async def delete_bucket(self, name: str) -> None:
-        """Uploads under way in it are aborted. Raises `NoSuchBucket`, `BucketNotEmpty`."""
+        """Delete it and abort its uploads in progress. Raises `NoSuchBucket`, `BucketNotEmpty`."""
         await self.catalog.commit(BucketDeleted(name, aborts=True))
 
     async def bucket(self, name: str) -> Bucket:
@@ -186,7 +186,7 @@ class Store:
         return bucket
 
     async def buckets(self) -> list[Bucket]:
-        """All buckets by name."""
+        """Return all buckets by name."""
         await self.catalog.sync()
         return self.catalog.state.buckets()
 
@@ -197,7 +197,7 @@ class Store:
         return await self.writer.write(source, digests)
 
     def discard(self, written: Written) -> None:
-        """Take back what will not be committed."""
+        """Delete what will not be committed."""
         self.writer.discard(written)
 
     async def commit_object(
@@ -211,7 +211,7 @@ class Store:
     ) -> Version:
         """Make it the newest version. Raises `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey`.
 
-        Whatever happens, what was written must not be used again.
+        In either case `written` must not be used again.
         """
         return await self._objects.commit(bucket, key, written, attributes, checksum, condition)
 
@@ -243,26 +243,26 @@ class Store:
             raise
 
     async def head(self, bucket: str, key: str) -> Version:
-        """The newest version. Raises `NoSuchBucket`, `NoSuchKey`."""
+        """Return the newest version. Raises `NoSuchBucket`, `NoSuchKey`."""
         return await self.reader.head(bucket, key)
 
     def get(
         self, bucket: str, key: str, span: Span | None = None, *, select: Select | None = None
     ) -> PendingReading:
-        """The newest version's bytes: all, those in `span` ([start, stop)), or what `select(version)` says.
+        """Read the newest version: all, the bytes in `span` ([start, stop)), or those that `select` picks.
 
         `async with` closes the reading, `await` leaves that to the caller. Raises `NoSuchBucket`,
-        `NoSuchKey`, `StoreCorrupt`, `StoreBusy`, and what `select` raises. Reading on may raise
-        `ReadExpired`: it took so long that the object was overwritten or deleted, and is collected.
+        `NoSuchKey`, `StoreCorrupt`, `StoreBusy`, and what `select` raises. Iterating may raise
+        `ReadExpired`: it took so long that the object was overwritten or deleted, and collected.
         """
         return PendingReading(self.reader.get(bucket, key, select or (lambda version: span)))
 
     async def delete(self, bucket: str, key: str, condition: Condition | None = None) -> bool:
-        """Whether there was one. Raises `NoSuchBucket`; conditional: `PreconditionFailed`, `NoSuchKey`."""
+        """Delete; return whether it existed. Raises `NoSuchBucket`; conditional: as `commit_object`."""
         return await self._objects.delete(bucket, key, condition)
 
     async def delete_many(self, bucket: str, keys: Sequence[str]) -> int:
-        """How many of them there were. Raises `NoSuchBucket`."""
+        """Delete; return how many existed. Raises `NoSuchBucket`."""
         return await self._objects.delete_many(bucket, keys)
 
     async def copy(
@@ -276,7 +276,7 @@ class Store:
         condition: Condition | None = None,
         check: CheckVersion | None = None,
     ) -> Version:
-        """A new object with the bytes of another; none are moved. `attributes` None: the source's.
+        """Create an object with the bytes of another; none are moved. `attributes` None: the source's.
 
         Raises `NoSuchBucket`, `NoSuchKey`, `PreconditionFailed`, and what `check(source)` raises.
         """
@@ -285,7 +285,7 @@ class Store:
     async def list(
         self, bucket: str, prefix: str = "", delimiter: str = "", start_after: str = "", limit: int = 1000
     ) -> Listing:
-        """A page of keys and common prefixes after `start_after`, in UTF-8 order. Raises `NoSuchBucket`."""
+        """Return keys and common prefixes after `start_after`, in UTF-8 order. Raises `NoSuchBucket`."""
         await self.catalog.sync_to_read()
         return self.catalog.state.list_objects(bucket, prefix, delimiter, start_after, limit)
 
@@ -299,7 +299,7 @@ class Store:
         algorithm: str = "",
         kind: str = "",
     ) -> str:
-        """The id of a new upload, 32 hex digits. Raises `NoSuchBucket`, `KeyTooLong`."""
+        """Begin an upload; return its id, 32 hex digits. Raises `NoSuchBucket`, `KeyTooLong`."""
         return await self._multipart.create(bucket, key, attributes, algorithm, kind)
 
     async def upload(self, bucket: str, key: str, upload: str) -> Upload:
@@ -317,7 +317,7 @@ class Store:
         digests: Sequence[Digest] = (),
         check: Check | None = None,
     ) -> str:
-        """Write a part; its ETag. `NoSuchUpload` and `InvalidPart` are raised before `source` is touched."""
+        """Write a part; return its ETag. Raises `NoSuchUpload`, `InvalidPart` before `source` is touched."""
         await self._multipart.check(bucket, key, upload, number)
         written = await self.writer.write(source, digests)
         checksum = self._checked(written, check)
@@ -336,7 +336,7 @@ class Store:
         select: Select | None = None,
         digests: Sequence[Digest] = (),
     ) -> tuple[str, Version]:
-        """Make bytes of an object a part; its ETag, and the source's version. They are read once, not moved.
+        """Make bytes of an object a part; return its ETag and the source's version. They are read, not moved.
 
         Raises as `get` does, `NoSuchUpload`, `InvalidPart`.
         """
@@ -349,7 +349,7 @@ class Store:
     async def parts(
         self, bucket: str, key: str, upload: str, after: int = 0, limit: int = 1000
     ) -> Sequence[Part]:
-        """The parts so far with numbers above `after`. Raises `NoSuchUpload`."""
+        """Return the parts so far with numbers above `after`. Raises `NoSuchUpload`."""
         return await self._multipart.parts(bucket, key, upload, after, limit)
 
     async def uploads(
@@ -361,7 +361,7 @@ class Store:
         upload_marker: str = "",
         limit: int = 1000,
     ) -> UploadListing:
-        """A page of the uploads under way, by key and then id. Raises `NoSuchBucket`."""
+        """Return a page of the uploads in progress, by key and then id. Raises `NoSuchBucket`."""
         return await self._multipart.uploads(bucket, prefix, delimiter, key_marker, upload_marker, limit)
 
     async def complete_upload(
@@ -374,7 +374,7 @@ class Store:
         checksum: Checksum | None = None,
         condition: Condition | None = None,
     ) -> Version:
-        """Make the parts named, (number, ETag), the object. Completing again gives the same version.
+        """Make the parts named, (number, ETag), the object. Completing again returns the same version.
 
         Raises `NoSuchUpload`, `InvalidPart`, `InvalidPartOrder`, `PartTooSmall`, `PreconditionFailed`,
         `NoSuchKey`.
@@ -388,11 +388,11 @@ class Store:
     # ------------------------------------------------------------ access keys
 
     async def create_access_key(self, name: str, bucket: str = "", read_only: bool = False) -> AccessKey:
-        """A new access key. `bucket` "": for all buckets. Raises `AccessKeyExists`."""
+        """Create an access key. `bucket` "": for all buckets. Raises `AccessKeyExists`."""
         return await self._access.create(name, bucket, read_only)
 
     async def access_keys(self) -> Sequence[AccessKeyCreated]:
-        """All access keys by name, their secrets sealed."""
+        """Return all access keys by name, their secrets sealed."""
         return await self._access.all()
 
     async def delete_access_key(self, name: str) -> None:
@@ -400,9 +400,9 @@ class Store:
         await self._access.delete(name)
 
     async def access_key(self, id: str) -> AccessKey | None:
-        """The access key with this id. Waits only for one that this store issued and is not known here.
+        """Return the access key with this id. Waits only for one issued by this store and not known here.
 
-        Raises `StoreUnavailable` where it cannot be known whether such a key exists.
+        Raises `StoreUnavailable` if it cannot be determined whether such a key exists.
         """
         return await self._access.find(id)
 

@@ -1,4 +1,4 @@
-"""Which stretches of which extents a read needs, in pieces of a size that memory allows. Pure.
+"""Which stretches of which extents a read needs, in pieces that fit into memory. Pure.
 
 An object's content is a sequence of inline bytes and of stretches of extents (a completed multipart upload,
 a copied part). A read of [start, stop) takes some of it, cut into windows: each within one extent, each
@@ -26,11 +26,11 @@ class Stretch(NamedTuple):
 
 
 Window: TypeAlias = bytes | Stretch
-"""What is fetched at once: nothing to fetch, or a stretch of one extent."""
+"""What is fetched at once: inline bytes, for which there is nothing to fetch, or a stretch of one extent."""
 
 
 def stretches(found: Found, start: int, stop: int) -> Iterator[Window]:
-    """What makes up the bytes [start, stop) of the object, uncut. `found` must have all pieces of it."""
+    """Yield what makes up the bytes [start, stop) of the object, uncut. `found` must have all its pieces."""
     for position, piece in found.pieces_in(start, stop):
         low, high = max(start - position, 0), min(stop - position, piece.length)
         assert low < high, "only pieces with wanted bytes are looked up"
@@ -41,9 +41,9 @@ def stretches(found: Found, start: int, stop: int) -> Iterator[Window]:
 
 
 def first_window(stretch: Stretch, window_bytes: int) -> tuple[Stretch, Stretch | None]:
-    """The window with which reading `stretch` begins, and what is left after it.
+    """Return the first window for reading `stretch`, and what is left after it.
 
-    The window ends with a stripe. It is at most `window_bytes` long, but one stripe at least.
+    The window ends with a stripe. It is at most `window_bytes` long, but at least one stripe.
     """
     stripe = limits.stripe_bytes
     stripes = max(1, window_bytes // stripe)
@@ -54,7 +54,7 @@ def first_window(stretch: Stretch, window_bytes: int) -> tuple[Stretch, Stretch 
 
 
 def split(window: Window, count: int) -> tuple[Window, Window]:
-    """The window's first `count` bytes, and the rest."""
+    """Return the window's first `count` bytes, and the rest."""
     if isinstance(window, bytes):
         return window[:count], window[count:]
     middle = window.start + count
@@ -62,12 +62,12 @@ def split(window: Window, count: int) -> tuple[Window, Window]:
 
 
 def is_empty(window: Window) -> bool:
-    """Whether there are no bytes in it."""
+    """Whether the window has no bytes."""
     return not window if isinstance(window, bytes) else window.size == 0
 
 
 def memory_bytes(window: Window) -> int:
-    """What the window takes in memory while it is fetched: the plaintext of all stripes that it touches."""
+    """The window's memory while it is fetched: the plaintext of all stripes that it touches."""
     if isinstance(window, bytes):
         return len(window)
     stripe = limits.stripe_bytes

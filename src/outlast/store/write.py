@@ -1,16 +1,16 @@
-"""The way of a write: bytes come in, and a record in the log makes them an object.
+"""A write: bytes come in, and a record in the log makes them an object.
 
     small (<= limits.inline_bytes_max)   the bytes themselves travel in the record
     larger                               extents, each sealed, coded, placed (`extent_writer`), and durable
                                          at every provider that is available (`delivery`)
 
 `Writer.write` ends there: what it returns is safe and has no name yet. `Writer.commit` gives it one: the
-record is decided, and meanwhile each place is looked at once more. What turns out to be missing although its
-provider is available (it was erased and taken back since) is restored before the writer is answered
+record is decided, and meanwhile each place is checked once more. What turns out to be missing although its
+provider is available (it was erased and reattached since) is restored before the writer gets its answer
 (`redundancy`).
 
 What will never be committed is `discard`ed. A crash before the commit leaves fragments that nothing refers
-to: space, until somebody sweeps (`maintenance.sweep`), and no harm.
+to: they take space until a sweep (`maintenance.sweep`), and do no harm.
 """
 
 import asyncio
@@ -32,12 +32,12 @@ from outlast.store.extent_writer import ExtentWriter, slices
 from outlast.store.redundancy import Redundancy
 
 Source: TypeAlias = bytes | AsyncIterable[Buffer]
-"""Where an object's bytes come from. Whatever it raises ends the write and comes out unchanged."""
+"""Where an object's bytes come from. An exception in it ends the write and is raised unchanged."""
 
-# A request that was given up may still be done a little later; deleted before that, its fragment would stay.
+# A request that was given up may still complete a little later; if deleted before that, its fragment stays.
 discard_after_s = 5.0
-# A write is as old as what its process had heard of when it began, and one that is a day old is refused
-# (`maintenance.sweep`). Gateways hear every few seconds; a program that has slept asks.
+# A write is as old as the newest slot that its process knew when it began, and one that is a day old is
+# refused (`maintenance.sweep`). Gateways learn slots every few seconds; a program that has slept asks.
 heard_s_max = 600.0
 
 
@@ -50,7 +50,7 @@ class Written:
 
 
 class Writer:
-    """Writes bodies and commits them. One for a store: all writes share its memory budget."""
+    """Writes bodies and commits them. One per store: all writes share its memory budget."""
 
     def __init__(self, context: StoreContext, redundancy: Redundancy) -> None:
         self._context = context
@@ -58,10 +58,10 @@ class Writer:
         self._discarding: set[asyncio.Task[None]] = set()
 
     async def write(self, source: Source, digests: Sequence[Digest] = ()) -> Written:
-        """Read `source` to its end and make it durable, as the policy says, with all `digests` complete.
+        """Read `source` to its end and make it durable, as the policy requires, with all `digests` complete.
 
-        Raises `StoreUnavailable`, `EntityTooLarge`, and what the source and the digests raise. Nothing is
-        in flight then, and what was written is being deleted.
+        Raises `StoreUnavailable`, `EntityTooLarge`, and what the source and the digests raise. In that case
+        nothing is in flight, and what was written is being deleted.
         """
         if isinstance(source, bytes):
             if len(source) <= limits.inline_bytes_max:
@@ -79,9 +79,9 @@ class Writer:
         return Written(body, deliveries)
 
     async def commit(self, written: Written, record: Callable[[Body], AnyRecord]) -> Any:
-        """Have the record decided that makes `written` an object or a part; its outcome.
+        """Commit the record that makes `written` an object or a part; return its outcome.
 
-        Raises what the record's docstring says, and `StoreUnavailable`: then it may be decided all the same.
+        Raises what the record's docstring says, and `StoreUnavailable`: then it may be decided anyway.
         """
         await point("write: fragments durable, not committed")
         if not written.deliveries:
@@ -100,7 +100,7 @@ class Writer:
         self._discard(written.body.extents)
 
     async def close(self) -> None:
-        """Finish what is being discarded: nobody else knows of it."""
+        """Finish discarding: no other process knows what to delete."""
         if self._discarding:
             await asyncio.wait(self._discarding)
 
@@ -118,7 +118,7 @@ class Writer:
 
     async def _delete_one(self, extent: Extent, index: int) -> None:
         place = extent.places[index]
-        if place not in self._context.fleet:  # the settings do not name it: nothing was written there
+        if place not in self._context.fleet:  # not in the settings: nothing was written there
             return
         try:
             await self._context.fleet[place].delete(fragment_key(extent.id, index))
@@ -127,7 +127,7 @@ class Writer:
 
 
 def _inline(data: bytes, digests: Sequence[Digest]) -> Written:
-    """A small object's body. No task, no thread: this is the hottest way of all."""
+    """A small object's body. No task, no thread: this is the hottest path of all."""
     for digest in digests:
         digest.update(data)
     return Written(Body(len(data), hashlib.md5(data, usedforsecurity=False).digest(), data))
