@@ -4,8 +4,8 @@
 - `admission`: how many connections there may be, and which one is closed for a new one.
 - `connection`: one client's connection.  `connections`: what all of them share.
 - `memory`: one budget for what requests hold.
-- `metrics`: what this gateway has done, for Prometheus.  `scrape`: `GET /metrics`, and who may read it.
+- `metrics`: this gateway's figures, for Prometheus.  `scrape`: `GET /metrics`, and who may read it.
 - `readiness`: `GET /ready`, for load balancers.
 
-A gateway keeps nothing that cannot be rebuilt. It knows the store's face, not the providers or the log.
+A gateway keeps nothing that cannot be rebuilt. It knows the store's interface, not the providers or the log.
 """

@@ -1,12 +1,12 @@
-"""How many connections there may be, in all and from one address, and who gives way.
+"""How many connections there may be, in all and from one address, and which give way.
 
-Every connection holds memory for its client, so there are no more than `connections_max`; and since a single
-client must not have them all, no more than `address_part_max` of them from one address, or from one network
-of 64 bits where addresses are IPv6: who has one of these has all of its addresses. (Behind a reverse
-proxy all have one address: limit the proxy to as many connections.) Beyond that the connection that has been
-idle for longest is closed. If none is idle, the first request on the new connection is answered with
-`SlowDown`, so that its client tries again a little later; and if too many wait for that answer already, the
-new connection is closed at once.
+Every connection holds memory for its client, so there are at most `connections_max`; and since a single
+client must not have them all, at most `address_part_max` of them come from one address, or from one network
+of 64 bits for IPv6: a client that has one of its addresses has them all. (Behind a reverse proxy all clients
+have one address: limit the proxy to as many connections.) Beyond that the connection that has been idle for
+longest is closed. If none is idle, the first request on the new connection is answered with `SlowDown`, so
+that its client tries again a little later; and if too many are waiting for that answer already, the new
+connection is closed at once.
 """
 
 import resource
@@ -16,24 +16,24 @@ from typing import Protocol
 
 from outlast.base.clock import Clock
 
-# Beside what `memory` counts, a connection holds a head, 48 KiB of a body that has not been asked for, or an
-# answer of 64 KiB (`call.SMALL_ANSWER_BYTES`), and some 30 KiB of its own: 100 MiB for all of them.
+# In addition to what `memory` counts, a connection holds a head, 48 KiB of a body that is not being read yet,
+# or an answer of 64 KiB (`call.SMALL_ANSWER_BYTES`), and some 30 KiB of its own: 100 MiB for all of them.
 connections_max = 1000
-# Of these, one address may have half.
+# One address may have half of these.
 address_part_max = 0.5
 # A connection that has been idle for less than this is about to be used.
 idle_s_min = 1.0
-# Newcomers that may wait for their refusal at once. They hold a head and no body.
+# How many new connections may wait for their refusal at once. They hold a head and no body.
 refused_max = 1000
-# Descriptors that everything else needs: providers' sockets and files, the catalog.
+# Descriptors for everything else: providers' sockets and files, the catalog.
 descriptors_spared = 256
 
-# What one customer gets of IPv6 (RFC 6177): a network in which any address may be taken.
+# The prefix that one customer gets of IPv6 (RFC 6177): it can use any address of that network.
 ipv6_client_bits = 64
 
 
 def client_of(address: str) -> str:
-    """What stands for the client at this address: the address, or its network where that is what one gets."""
+    """Return what identifies the client at this address: the address, or its network for IPv6."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:
@@ -46,43 +46,43 @@ def client_of(address: str) -> str:
 
 
 class Guest(Protocol):
-    """A connection, as far as admission goes."""
+    """A connection, as admission sees it."""
 
     address: str
-    """The client, as `client_of` has it."""
+    """The client, from `client_of`."""
 
     @property
     def idle_since(self) -> float | None:
-        """Since when nothing is under way (monotonic, in seconds); None while something is."""
+        """Since when no request is in progress (monotonic, in seconds); None while one is."""
         ...
 
     def dismiss(self) -> None:
-        """Close: nothing is under way."""
+        """Close: no request is in progress."""
         ...
 
 
 def raise_descriptors() -> None:
-    """Let the process open as many files as it may. For whoever owns the process."""
+    """Raise the process's limit of open files to the maximum. For the code that owns the process."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def connections_allowed() -> int:
-    """`connections_max`, or what the process's limit of open files leaves for them."""
+    """Return `connections_max`, or what the process's limit of open files leaves for them."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return connections_max
-    return max(1, min(connections_max, (soft - descriptors_spared) // 2))  # half for those who are refused
+    return max(1, min(connections_max, (soft - descriptors_spared) // 2))  # half for refused connections
 
 
 class Admission:
-    """Who is there. `most` connections in all."""
+    """The current connections, `most` in all."""
 
     def __init__(self, most: int, clock: Clock) -> None:
         self.most = most
         self.most_of_address = max(1, int(most * address_part_max))
         self.refused = 0
-        """How many have been refused so far, or closed at once."""
+        """How many have been refused or closed at once so far."""
         self._clock = clock
         self._there: dict[Guest, None] = {}  # ordered, unlike a set
         self._of_address: Counter[str] = Counter()
@@ -90,11 +90,11 @@ class Admission:
 
     @property
     def count(self) -> int:
-        """How many connections there are, without those that are being refused."""
+        """How many connections there are, excluding those that are being refused."""
         return len(self._there)
 
     def admit(self, guest: Guest) -> bool | None:
-        """A new connection. True: it is one more; False: its request is to be refused; None: close it."""
+        """Admit a new connection. True: admitted; False: refuse its request; None: close it."""
         if self._of_address[guest.address] >= self.most_of_address:
             self._dismiss_idle(guest.address)
         elif self.count >= self.most:
@@ -110,7 +110,7 @@ class Admission:
         return False
 
     def left(self, guest: Guest) -> None:
-        """The connection is closed. It does not matter how often this is said."""
+        """The connection is closed. May be called several times."""
         self._refusals.discard(guest)
         if guest in self._there:
             del self._there[guest]
@@ -119,7 +119,7 @@ class Admission:
                 del self._of_address[guest.address]
 
     def _dismiss_idle(self, address: str | None = None) -> None:
-        """Close the connection that has been idle for longest, if there is one (of this address)."""
+        """Close the connection (of this address) that has been idle for longest, if there is one."""
         idle = [
             (since, guest)
             for guest in self._there

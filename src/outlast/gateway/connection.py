@@ -1,12 +1,12 @@
-"""One client's connection: aiohttp's, with S3's manners where HTTP itself goes wrong.
+"""One client's connection: aiohttp's, with S3's error answers where HTTP itself goes wrong.
 
-What cannot even be parsed is answered in S3's XML too. A client that has finished sending (half-closed)
-still gets its answer. A body that breaks off, or whose framing is broken, reaches the operation that reads
-it at once as an error, instead of leaving it to wait.
+Input that cannot even be parsed is answered in S3's XML too. A client that has finished sending (half-closed)
+still gets its answer. A body that breaks off, or whose framing is broken, raises an error at once in the
+operation that reads it, instead of leaving it to wait.
 
 What a client can make a connection hold is bounded: by the size of a request's head, by reading no further
-than that before the operation asks for the body, or while earlier requests wait for their answers, and by the
-time that it may do nothing. (`call.STALL_S_MAX` bounds the rest; `admission`, how many connections there
+than that before the operation reads the body, or while earlier requests wait for their answers, and by the
+time that it may be idle. (`call.STALL_S_MAX` bounds the rest; `admission`, how many connections there
 are.)
 """
 
@@ -22,26 +22,26 @@ from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 from outlast.base.limits import KIB, MIB
 from outlast.gateway.admission import Admission, client_of
 from outlast.gateway.memory import ClientMemory, Lease
-from outlast.gateway.s3.call import SMALL_ANSWER_BYTES, STALL_S_MAX, XML_TYPE, told_always
+from outlast.gateway.s3.call import SMALL_ANSWER_BYTES, STALL_S_MAX, XML_TYPE, common_headers
 from outlast.gateway.s3.errors import S3Error, render_error
 
 # A key of 1,024 bytes, each percent-encoded, and the parameters of a presigned URL.
 LINE_BYTES_MAX = 8 * KIB
 HEADERS_MAX = 200
-# A request's line and headers together. What is S3 has 8 KB for its headers (`service.HEADER_BYTES_MAX`).
+# A request's line and headers together. S3 requests have 8 KB for their headers (`service.HEADER_BYTES_MAX`).
 HEAD_BYTES_MAX = 32 * KIB
-# What is read at once before a body is asked for, and at most while one is taken.
+# How much is read at once before an operation reads the body, and at most while one does.
 HEAD_READ_BYTES = 16 * KIB
 BODY_READ_BYTES = 256 * KIB
-# What all connections whose bodies are taken may read at once.
+# How much all connections whose bodies are being read may read at once.
 ALL_READ_BYTES = 32 * MIB
-# Twice this much of a body is kept for an operation that is slower than its client; then the client waits.
+# Twice this much of a body is buffered if the operation is slower than its client; then the client waits.
 READ_AHEAD_BYTES = 16 * KIB
-# A connection may wait so long for its next (or first) request.
+# How long a connection may wait for its next (or first) request.
 IDLE_S_MAX = 75.0
-# One that is to be refused waits so long for the request that tells how.
+# How long a connection that will be refused may take to send the request that is answered.
 REFUSED_S_MAX = 5.0
-# After an error, the rest of a body is read and thrown away for so long, that the client sees the answer.
+# After an error, the rest of a body is discarded for this long, so that the client sees the answer.
 LINGER_S_MAX = 5.0
 
 
@@ -51,9 +51,9 @@ class Shared(Protocol):
     memory: ClientMemory
     admission: Admission
     takers: int
-    """How many take the body of a request, and are not at its end."""
+    """How many are reading the body of a request, and have not reached its end."""
     new_id: Callable[[], str]
-    """Gives the ids of requests that never became one."""
+    """Returns the ids of requests that never became valid."""
 
 
 class Connection(RequestHandler):
@@ -87,24 +87,24 @@ class Connection(RequestHandler):
             read_bufsize=READ_AHEAD_BYTES,
         )
         self.address = ""
-        """Of the client, or of its network."""
+        """The client or its network."""
         self.refused = False
-        """Whether there are too many connections: then a request is answered by `SlowDown` only."""
+        """Whether there are too many connections: then a request is only answered with `SlowDown`."""
         self.lease = Lease(shared.memory, self._abort)
-        """What the request under way holds."""
+        """What the request in progress holds."""
         self._shared = shared
         self._answered = 0
         self._ending = False
         self._lost: asyncio.Future[None] = loop.create_future()
         self._body: StreamReader | None = None  # of the newest request
         self.takes_body = False
-        """Whether the newest request's body is being read, and has not come to its end."""
-        self._head_bytes = 0  # of a head that has not come to its end
-        self._held_back = False  # whether the socket is not read because of what came is enough for now
+        """Whether the newest request's body is being read and has not reached its end."""
+        self._head_bytes = 0  # of a head that is not complete
+        self._held_back = False  # whether the socket is not read because enough has arrived for now
 
     @property
     def _idle(self) -> bool:
-        """Whether every request that came has been answered."""
+        """Whether every request that arrived has been answered."""
         return self._answered == self._request_count
 
     @property
@@ -113,23 +113,23 @@ class Connection(RequestHandler):
         return self._next_keepalive_close_time - self._keepalive_timeout if self._idle else None
 
     def finish(self) -> "asyncio.Future[None]":
-        """Close after the request under way, or now if there is none. Done when it is closed."""
+        """Close after the request in progress, or now if there is none. Done when it is closed."""
         self._ending = True
         if self._idle:
             self.force_close()
         return self._lost
 
     def dismiss(self) -> None:
-        """Close now: others need the place, and nothing is under way."""
+        """Close now, to make room for others: no request is in progress."""
         self.force_close()
 
     def _abort(self) -> None:
-        """Break off: others need the memory, and the client does nothing."""
+        """Break off, to free memory for others: the client is stalling."""
         if self.transport is not None:
             self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is there. It may be one too many."""
+        """The connection is established. It may be one too many."""
         peer = transport.get_extra_info("peername")
         self.address = client_of(str(peer[0])) if peer else ""
         admitted = self._shared.admission.admit(self)
@@ -137,7 +137,7 @@ class Connection(RequestHandler):
         if self.refused:
             self._keepalive_timeout = REFUSED_S_MAX
         super().connection_made(transport)
-        # What the kernel does not take is held by us: nothing more is written until it has.
+        # What the kernel does not take is buffered by us: write no more until it has.
         cast(asyncio.WriteTransport, transport).set_write_buffer_limits(high=0)
         if admitted is None:
             self._abort()
@@ -146,7 +146,7 @@ class Connection(RequestHandler):
 
     @property
     def room(self) -> int:
-        """How many bytes may be read at once while a body is taken; `HEAD_READ_BYTES` otherwise."""
+        """How many bytes may be read at once while a body is read; `HEAD_READ_BYTES` otherwise."""
         return max(HEAD_READ_BYTES, min(BODY_READ_BYTES, self.part_of(ALL_READ_BYTES)))
 
     def part_of(self, total: int) -> int:
@@ -154,7 +154,7 @@ class Connection(RequestHandler):
         return total // max(1, self._shared.takers)
 
     def take_body(self) -> None:
-        """The operation reads the newest request's body from now on."""
+        """Start to read the newest request's body for its operation."""
         if self._body is not None and not self._body.is_eof():
             self._set_taking(True)
             self._let_on()
@@ -165,7 +165,7 @@ class Connection(RequestHandler):
             self._shared.takers += 1 if takes_body else -1
 
     def data_received(self, data: bytes) -> None:
-        """Bytes from the client."""
+        """Receive bytes from the client."""
         known = self._request_count
         super().data_received(data)
         if self._messages:
@@ -196,7 +196,7 @@ class Connection(RequestHandler):
                 self._waiter.set_result(None)
 
     def _is_ahead(self) -> bool:
-        """Whether the client has sent more than is asked for."""
+        """Whether the client has sent more than can be used now."""
         if len(self._messages) > 1 or (self._messages and self._request_in_progress):
             return True
         body = self._body
@@ -219,7 +219,7 @@ class Connection(RequestHandler):
             super()._resume_transport_reading()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # asyncio's own type, which aiohttp narrows
-        """The client sends no more. True: it may still want an answer."""
+        """The client sends no more. True: it may still expect an answer."""
         if self._idle:
             return False
         self._ending = True
@@ -227,7 +227,7 @@ class Connection(RequestHandler):
         return True
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         super().connection_lost(exc)
         self._shared.admission.left(self)
         self._set_taking(False)
@@ -235,7 +235,7 @@ class Connection(RequestHandler):
         if not self._idle:
             self._break_body("the connection is lost")
         elif self._body is not None and not self._body.is_eof():
-            self._body.feed_eof()  # aiohttp may be waiting for the rest of it, to throw it away
+            self._body.feed_eof()  # aiohttp may be waiting for the rest of it, to discard it
         if not self._lost.done():
             self._lost.set_result(None)
 
@@ -243,7 +243,7 @@ class Connection(RequestHandler):
         if self._body is not None and not self._body.is_eof():
             self._ending = True
             self._body.set_exception(RequestPayloadError(message))
-            # A reader that is just being woken by an end of a chunk looks for the end, not for an exception.
+            # A reader that is just being woken by a chunk's end checks for the end, not for an exception.
             self._body.feed_eof()
             self.lease.stop_waiting(S3Error("IncompleteBody"))
 
@@ -252,7 +252,7 @@ class Connection(RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send what the handler gave. After it, a connection that brings no more is closed."""
+        """Send the handler's response. After it, close a connection that accepts no more requests."""
         if self._ending:
             resp.force_close()
         try:
@@ -269,7 +269,7 @@ class Connection(RequestHandler):
                 resp.body = None  # aiohttp keeps the last response until the next request
             if self.lease.held:
                 self.lease.close()
-            # What is left of a body is thrown away.
+            # Discard the rest of the body.
             self._set_taking(self._body is not None and not self._body.is_eof())
             if self._held_back and not self._messages:
                 self._let_on()
@@ -283,7 +283,7 @@ class Connection(RequestHandler):
                 return await super().finish_response(request, resp, start_time)
         except TimeoutError as error:
             self._abort()
-            raise ConnectionResetError("the client does not take its answer") from error
+            raise ConnectionResetError("the client stopped reading the response") from error
 
     def handle_error(
         self,
@@ -292,7 +292,7 @@ class Connection(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what is no HTTP, or when an answer that had begun could not be finished."""
+        """Return the answer to invalid HTTP, or to a failure in an answer that had begun."""
         if isinstance(exc, ConnectionError) or request.writer.output_size > 0:
             raise ConnectionResetError("the answer could not be finished") from exc
         error = S3Error("RequestHeaderSectionTooLarge" if isinstance(exc, LineTooLong) else "BadRequest")
@@ -301,7 +301,7 @@ class Connection(RequestHandler):
         id = self._shared.new_id()
         response = web.Response(
             status=error.status,
-            headers=told_always(id) | {"Content-Type": XML_TYPE},
+            headers=common_headers(id) | {"Content-Type": XML_TYPE},
             body=render_error(error, "", id),
         )
         response.force_close()

@@ -1,8 +1,8 @@
 """All connections of one server: what they share, and how bytes get from a socket into one of them.
 
-asyncio gives an ordinary protocol up to 256 KiB at a time, asked for or not: a thousand clients that send at
-once would make that 256 MiB. A `BufferedProtocol` says how much it takes. aiohttp's is none, so `Intake`
-stands before it and hands on what it gets.
+asyncio gives an ordinary protocol up to 256 KiB at a time, wanted or not: a thousand clients that send at
+once would make that 256 MiB. A `BufferedProtocol` decides how much it takes. aiohttp's protocol is not one,
+so `Intake` stands in front of it and forwards what it gets.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from outlast.gateway.memory import ClientMemory
 
 
 class Intake(asyncio.BufferedProtocol):
-    """Stands between a transport and a `Connection`. `buffer` is shared: what is in it is handed on."""
+    """Stands between a transport and a `Connection`. `buffer` is shared: its content is forwarded at once."""
 
     __slots__ = ("_buffer", "_connection", "_head_buffer")
 
@@ -27,15 +27,15 @@ class Intake(asyncio.BufferedProtocol):
         self._head_buffer = head_buffer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The connection is there."""
+        """The connection is established."""
         self._connection.connection_made(transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Where the next bytes go."""
+        """Return where the next bytes go."""
         return self._buffer[: self._connection.room] if self._connection.takes_body else self._head_buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """They have come."""
+        """The bytes have arrived."""
         self._connection.data_received(self._buffer[:nbytes].tobytes())
 
     def eof_received(self) -> bool:
@@ -43,15 +43,15 @@ class Intake(asyncio.BufferedProtocol):
         return self._connection.eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """The connection is closed."""
         self._connection.connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The kernel takes no more."""
+        """The kernel's buffer is full."""
         self._connection.pause_writing()
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """The kernel's buffer has room again."""
         self._connection.resume_writing()
 
 
@@ -74,11 +74,11 @@ class Connections(web.Server):
         self._head_buffer = self._buffer[:HEAD_READ_BYTES]
 
     def __call__(self) -> Intake:  # type: ignore[override]  # aiohttp would have the connection itself
-        """A new connection: the protocol factory that asyncio asks."""
+        """Create a connection: this is asyncio's protocol factory."""
         return Intake(Connection(self, self, self._loop), self._buffer, self._head_buffer)
 
     async def finish(self, within_s: float) -> None:
-        """Let every connection finish the request under way, for at most so long."""
+        """Let every connection finish the request in progress, for at most `within_s`."""
         ends = [one.finish() for one in self.connections if isinstance(one, Connection)]
         if ends:
             await asyncio.wait(ends, timeout=within_s)

@@ -1,6 +1,6 @@
-"""What requests hold in memory: one budget for small objects, documents and answers of all connections.
+"""What requests hold in memory: one budget for small objects, documents, and answers of all connections.
 
-A request takes memory before its body is read, and gives it back when its answer has been sent. So whatever
+A request takes memory before its body is read, and returns it when its answer has been sent. So whatever
 waits for the log, for a quorum, or for a client is counted here: small objects and their records, documents
 with ten thousand parts, pages of a listing. Plaintext of larger objects is counted by the store's own budgets
 (`store.budget`, `store.read_memory`), and what a connection needs to exist is bounded by `admission`.
@@ -9,7 +9,7 @@ A request that finds the budget exhausted waits in line, first come, first serve
 fails with `SlowDown` after `limits.request_wait_s_max`.
 
 A `Lease` that waits for its client, to send a body or to take an answer, may be ended for others after
-`patience_s`: clients that stall must not keep everybody else waiting. One that waits for the store is never
+`patience_s`: stalling clients must not make all others wait. A lease that waits for the store is never
 ended.
 
 Invariant: `used` is the sum of what the leases hold, and at most `total`.
@@ -23,10 +23,10 @@ from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.gateway.s3.errors import busy
 
-# A client that keeps memory from others has this long to send its body, or to take its answer.
+# How long a client that keeps memory from others may take to send its body or read its answer.
 patience_s = 5.0
 look_s = 0.5
-GONE = "the client has gone"
+GONE = "the client has disconnected"
 
 
 class ClientMemory:
@@ -42,7 +42,7 @@ class ClientMemory:
 
     @property
     def waiting(self) -> int:
-        """How many requests wait for memory."""
+        """How many requests are waiting for memory."""
         return len(self._waiting)
 
     async def take(self, lease: "Lease", count: int) -> None:
@@ -53,7 +53,7 @@ class ClientMemory:
         turn = asyncio.get_running_loop().create_future()
         entry = lease, count, turn
         self._waiting.append(entry)
-        self._press()
+        self._end_stalled()
         try:
             async with asyncio.timeout(limits.request_wait_s_max):
                 await turn
@@ -73,7 +73,7 @@ class ClientMemory:
         return True
 
     def resize_now(self, lease: "Lease", count: int) -> bool:
-        """See `Lease.resize_now`. Who has memory goes before those who wait for some: it is nearly done."""
+        """See `Lease.resize_now`. A request with memory precedes waiting ones: it is nearly done."""
         more = count - lease.held
         if more > 0 and self.used + more > self.total:
             return False
@@ -83,7 +83,7 @@ class ClientMemory:
         return True
 
     def give_back(self, lease: "Lease", count: int) -> None:
-        """`count` bytes are free again."""
+        """Make `count` bytes available again."""
         self.used -= count
         lease.held -= count
         self._serve()
@@ -92,14 +92,14 @@ class ClientMemory:
         """See `Lease.stop_waiting`."""
         for waiting, _, turn in self._waiting:
             if waiting is lease and not turn.done():
-                turn.set_exception(error)  # whoever waits leaves the line by itself
+                turn.set_exception(error)  # the waiting request leaves the line by itself
 
     def stalls(self, lease: "Lease") -> None:
-        """From now on the lease waits for its client."""
+        """Note that the lease waits for its client from now on."""
         self._stalling[lease] = self._clock.monotonic()
 
     def goes_on(self, lease: "Lease") -> None:
-        """It does not any more."""
+        """Note that it no longer does."""
         self._stalling.pop(lease, None)
 
     def _grant(self, lease: "Lease", count: int) -> None:
@@ -113,8 +113,8 @@ class ClientMemory:
                 self._grant(lease, count)
                 turn.set_result(None)
 
-    def _press(self) -> None:
-        """End leases that wait for their clients for too long, as long as somebody waits for memory."""
+    def _end_stalled(self) -> None:
+        """While a request waits for memory, end leases that wait for their clients for too long."""
         if self._look is not None:
             self._look.cancel()
             self._look = None
@@ -128,43 +128,43 @@ class ClientMemory:
             wanted -= lease.held
             del self._stalling[lease]
             lease.end()
-        self._look = asyncio.get_running_loop().call_later(look_s, self._press)
+        self._look = asyncio.get_running_loop().call_later(look_s, self._end_stalled)
 
 
 class Lease:
-    """What the request under way on one connection holds. Closed when its answer has been sent.
+    """What the request in progress on one connection holds. Closed when its answer has been sent.
 
-    When the connection is lost it ends for good: nothing is granted to a client that has gone.
+    When the connection is lost it ends for good: a client that has disconnected is granted nothing.
     """
 
     __slots__ = ("_ended", "_memory", "end", "held")
 
     def __init__(self, memory: ClientMemory, end: Callable[[], None]) -> None:
-        """`end()` breaks the connection off, after which the lease is closed."""
+        """`end()` breaks off the connection, after which the lease is closed."""
         self.held = 0
         self.end = end
         self._ended = False
         self._memory = memory
 
     def take_now(self, count: int) -> bool:
-        """Whether `count` more bytes are to be had without waiting; they are held if so."""
+        """Whether `count` more bytes are available without waiting; they are held if so."""
         return not self._ended and self._memory.take_now(self, count)
 
     async def take(self, count: int) -> None:
-        """Hold `count` more bytes (all there are at most), when it is this one's turn.
+        """Hold `count` more bytes (at most the total), when it is this lease's turn.
 
-        Raises `SlowDown`, and ConnectionResetError as soon as the client has gone.
+        Raises `SlowDown`, and ConnectionResetError as soon as the client has disconnected.
         """
         if self._ended:
             raise ConnectionResetError(GONE)
         await self._memory.take(self, count)
 
     def resize_now(self, count: int) -> bool:
-        """Hold exactly `count` bytes from now on. False if there are not as many; then nothing changes."""
+        """Hold exactly `count` bytes from now on. False, and no change, if there are not as many."""
         return self._ended or self._memory.resize_now(self, count)
 
     def stalls(self) -> None:
-        """What is held is for the client to send or take."""
+        """What is held waits for the client to send or read."""
         if self.held:
             self._memory.stalls(self)
 
@@ -173,17 +173,17 @@ class Lease:
         self._memory.goes_on(self)
 
     def close(self) -> None:
-        """Give all back. The connection's next request may take some again."""
+        """Return all of it. The connection's next request may take some again."""
         self._memory.goes_on(self)
         if self.held:
             self._memory.give_back(self, self.held)
 
     def stop_waiting(self, error: Exception) -> None:
-        """Raise `error` from `take`, if it waits: there is no use in what it waits for."""
+        """Raise `error` from `take`, if it waits: the memory is of no use any more."""
         self._memory.stop_waiting(self, error)
 
     def end_for_good(self) -> None:
-        """Give all back, and take nothing any more: the client has gone."""
+        """Return all of it, and take nothing any more: the client has disconnected."""
         self._ended = True
         self.stop_waiting(ConnectionResetError(GONE))
         self.close()

@@ -1,12 +1,12 @@
-"""What this gateway has done and how things are, for Prometheus.
+"""What this gateway has done and its current state, for Prometheus.
 
 Nothing is counted here: the parts count for themselves, in plain figures (`Store.figures`,
-`Service.traffic`), and these collectors read them when somebody asks. Every family is always there, with its
-help text, also while it has no values yet; `docs/reference/metrics.md` lists them all, and a test compares
+`Service.traffic`), and these collectors read them at each scrape. Every family is always there, with its
+help text, even while it has no values yet; `docs/reference/metrics.md` lists them all, and a test compares
 the two.
 
-The invariant: a label's value is a provider's name, a verb, an S3 operation or a word from a fixed list.
-No name of a bucket or key, no URL and no secret can get in here, and the number of series is bounded.
+Invariant: a label's value is a provider's name, a verb, an S3 operation, or a word from a fixed list. No
+name of a bucket or key, no URL, and no secret can appear here, and the number of series is bounded.
 """
 
 import platform
@@ -46,7 +46,7 @@ class Metrics:
         ProcessCollector(registry=self.registry)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
-        """All of it as text, and its content type: OpenMetrics if `accept` names it, else Prometheus'."""
+        """Return the text and its content type: OpenMetrics if `accept` names it, else Prometheus'."""
         if "application/openmetrics-text" in accept:
             text = openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call]
             return text, openmetrics.CONTENT_TYPE_LATEST
@@ -101,7 +101,7 @@ def _requests_of_providers(figures: Figures) -> Iterable[Metric]:
     )
     abandoned = CounterMetricFamily(
         "outlast_provider_requests_abandoned",
-        "Requests whose answer was not waited for: late, outpaced, or past the deadline.",
+        "Requests whose answer was not awaited: late, outpaced, or past the deadline.",
         labels=verb,
     )
     sent = CounterMetricFamily("outlast_provider_sent_bytes", "Bytes of objects sent.", labels=verb)
@@ -127,11 +127,11 @@ def _requests_of_providers(figures: Figures) -> Iterable[Metric]:
 def _health_of_providers(figures: Figures) -> Iterable[Metric]:
     failed = CounterMetricFamily(
         "outlast_provider_failed_calls",
-        "Calls that failed as the store met them: after retries, deadlines and drills included.",
+        "Failed calls as the store saw them: after retries, deadlines and drills included.",
         labels=("provider", "cause"),
     )
     damaged = CounterMetricFamily(
-        "outlast_provider_damaged_reads", "Fragments that were not what was written.", labels=("provider",)
+        "outlast_provider_damaged_reads", "Fragments that differ from what was written.", labels=("provider",)
     )
     opened = CounterMetricFamily(
         "outlast_provider_breaker_opened", "How often the breaker has opened.", labels=("provider",)
@@ -142,10 +142,10 @@ def _health_of_providers(figures: Figures) -> Iterable[Metric]:
         labels=("provider", "state"),
     )
     since = GaugeMetricFamily(
-        "outlast_provider_state_seconds", "For how long it has been in that state.", labels=("provider",)
+        "outlast_provider_state_seconds", "How long it has been in that state.", labels=("provider",)
     )
     behind = GaugeMetricFamily(
-        "outlast_provider_behind_slots", "Slots that it may miss as a voter.", labels=("provider",)
+        "outlast_provider_behind_slots", "Slots that it may lack as a voter.", labels=("provider",)
     )
     for provider in figures.providers:
         found = provider.findings
@@ -174,11 +174,11 @@ def _log(figures: Figures) -> Iterable[Metric]:
     size = HistogramMetricFamily("outlast_log_batch_bytes", "Bytes of a batch that was decided, sealed.")
     reads = CounterMetricFamily(
         "outlast_log_reads",
-        "Reads proved to be current by a commit that they rode on, or by asking the voters.",
+        "Reads proved to be current by a commit that they shared, or by a quorum read.",
         labels=("way",),
     )
     silent = CounterMetricFamily(
-        "outlast_log_no_majority", "Tries to write or read for which too few voters answered."
+        "outlast_log_no_majority", "Attempts to write or read for which too few voters answered."
     )
     if (log := figures.log) is not None:
         for kind in _ROUNDS:
@@ -198,12 +198,12 @@ def _store(figures: Figures) -> Iterable[Metric]:
     slot = GaugeMetricFamily("outlast_catalog_slot", "The newest slot that is applied here.", figures.slot)
     fired = CounterMetricFamily(
         "outlast_hedges_fired",
-        "Reads of a fragment that were begun because another was late.",
+        "Fragment reads that were started because another was late.",
         figures.hedges.fired,
     )
     hedges = CounterMetricFamily(
         "outlast_hedges",
-        "Those that have ended: won if they were answered before the one that was late.",
+        "Hedged reads that have ended: won if they were answered before the late one.",
         labels=("outcome",),
     )
     hedges.add_metric(("won",), figures.hedges.won)
@@ -216,7 +216,7 @@ def _store(figures: Figures) -> Iterable[Metric]:
     noted.add_metric(("lost",), figures.noted_lost)
     noted.add_metric(("restored",), figures.noted_restored)
     waiting = GaugeMetricFamily(
-        "outlast_memory_waiting_writers", "Writers that wait for memory.", figures.waiting_writers
+        "outlast_memory_waiting_writers", "Writers waiting for memory.", figures.waiting_writers
     )
     ready = GaugeMetricFamily(
         "outlast_ready", "1 if the store can be served now, as far as this gateway knows.", figures.ready
@@ -228,10 +228,10 @@ def _holdings(figures: Figures) -> Iterable[Metric]:
     buckets = GaugeMetricFamily("outlast_buckets", "Buckets of the store.")
     objects = GaugeMetricFamily("outlast_objects", "Objects in all buckets.")
     size = GaugeMetricFamily("outlast_object_bytes", "Bytes of the objects in all buckets.")
-    uploads = GaugeMetricFamily("outlast_multipart_uploads", "Multipart uploads under way.")
+    uploads = GaugeMetricFamily("outlast_multipart_uploads", "Multipart uploads in progress.")
     extents = GaugeMetricFamily(
         "outlast_extents",
-        "Extents: whole, degraded (in use, and known to miss a fragment), or dead (not collected yet).",
+        "Extents: whole, degraded (in use, and known to lack a fragment), or dead (not collected yet).",
         labels=("state",),
     )
     if (facts := figures.facts) is not None:
@@ -266,14 +266,12 @@ def _holdings(figures: Figures) -> Iterable[Metric]:
 
 def _drills(figures: Figures) -> Iterable[Metric]:
     active = GaugeMetricFamily(
-        "outlast_drill_active", "1 while a drill is played on the provider.", labels=("provider",)
+        "outlast_drill_active", "1 while a drill is running on the provider.", labels=("provider",)
     )
     ended = GaugeMetricFamily(
         "outlast_drill_ended_timestamp_seconds", "When the last drill ended, in Unix time; 0 if none has."
     )
-    kept = GaugeMetricFamily(
-        "outlast_drill_kept", "1 if what was promised of the last drill came true, 0 if not."
-    )
+    kept = GaugeMetricFamily("outlast_drill_kept", "1 if the last drill kept what was promised, 0 if not.")
     if (facts := figures.facts) is not None:
         for provider in figures.providers:
             active.add_metric((provider.findings.name,), provider.findings.name in facts.drilled)
@@ -287,12 +285,10 @@ def _drills(figures: Figures) -> Iterable[Metric]:
 def _memory(memories: Iterable[HeldBytes]) -> Iterable[Metric]:
     used = GaugeMetricFamily(
         "outlast_memory_used_bytes",
-        "Plaintext held for writing and for reading, and what requests of clients hold.",
+        "Plaintext held for writing and for reading, and memory held by clients' requests.",
         labels=("purpose",),
     )
-    limit = GaugeMetricFamily(
-        "outlast_memory_limit_bytes", "How much of it may be held.", labels=("purpose",)
-    )
+    limit = GaugeMetricFamily("outlast_memory_limit_bytes", "The limit of that memory.", labels=("purpose",))
     for memory in memories:
         used.add_metric((memory.purpose,), memory.used)
         limit.add_metric((memory.purpose,), memory.limit)
@@ -302,12 +298,12 @@ def _memory(memories: Iterable[HeldBytes]) -> Iterable[Metric]:
 def _connections(admission: Admission) -> Iterable[Metric]:
     return (
         GaugeMetricFamily(
-            "outlast_s3_connections", "Connections of clients, idle ones too.", admission.count
+            "outlast_s3_connections", "Connections of clients, including idle ones.", admission.count
         ),
-        GaugeMetricFamily("outlast_s3_connections_limit", "How many there may be.", admission.most),
+        GaugeMetricFamily("outlast_s3_connections_limit", "The limit of connections.", admission.most),
         CounterMetricFamily(
             "outlast_s3_connections_refused",
-            "Connections that were one too many: answered by SlowDown, or closed.",
+            "Connections beyond the limit: answered with SlowDown, or closed.",
             admission.refused,
         ),
     )
@@ -317,22 +313,22 @@ def _s3(by_operation: Mapping[str, OperationFigures]) -> Iterable[Metric]:
     operation = ("operation",)
     requests = CounterMetricFamily(
         "outlast_s3_requests",
-        "Requests that have ended, by HTTP status; none if there was no whole answer.",
+        "Requests that have ended, by HTTP status; none if there was no complete answer.",
         labels=("operation", "status"),
     )
     errors = CounterMetricFamily(
         "outlast_s3_errors",
-        "Those that did not succeed, by S3's code; BodyCut, ConnectionLost, Cancelled without an answer.",
+        "Failed requests, by S3's code; BodyCut, ConnectionLost, Cancelled without an answer.",
         labels=("operation", "code"),
     )
     received = CounterMetricFamily("outlast_s3_received_bytes", "Bytes of bodies received.", labels=operation)
     sent = CounterMetricFamily("outlast_s3_sent_bytes", "Bytes of bodies sent.", labels=operation)
     seconds = HistogramMetricFamily(
         "outlast_s3_request_seconds",
-        "From a request's head until its answer is made, or sent where it is a stream.",
+        "From a request's head until its answer is ready, or sent if it is a stream.",
         labels=operation,
     )
-    flying = GaugeMetricFamily("outlast_s3_requests_in_flight", "Requests under way.", labels=operation)
+    flying = GaugeMetricFamily("outlast_s3_requests_in_flight", "Requests in progress.", labels=operation)
     for name, figures in by_operation.items():
         for status, count in figures.statuses.items():
             requests.add_metric((name, str(status or "none")), count)
@@ -346,7 +342,7 @@ def _s3(by_operation: Mapping[str, OperationFigures]) -> Iterable[Metric]:
 
 
 def _add(family: HistogramMetricFamily, labels: Sequence[str], histogram: Histogram) -> None:
-    """Cumulated, as Prometheus wants it."""
+    """Add it in cumulative form, as Prometheus expects."""
     buckets: list[tuple[str, float]] = []
     count = 0
     for bound, more in zip(histogram.bounds, histogram.counts, strict=False):

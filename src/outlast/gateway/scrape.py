@@ -1,11 +1,11 @@
 """`GET /metrics`: who may read a gateway's metrics, and the answer.
 
-It has the S3 port to itself with the bucket `metrics`, so only a request that S3 would refuse anyway is taken
-for it: a GET of exactly that path, without a signature, and not for a bucket's own host name.
+It shares the S3 port with a possible bucket `metrics`, so only a request that S3 would refuse anyway is
+treated as one: a GET of exactly that path, without a signature, and not for a bucket's own host name.
 
-Without a token only this computer may read: a client at a loopback address that asks for a loopback host
-and shows no sign of having come through a proxy. With one, whoever shows it. Everybody else gets what S3
-says.
+Without a token only this computer may read: a client at a loopback address that requests a loopback host
+and shows no sign of having come through a proxy. With one, any client that presents it. All other clients get
+S3's answer.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from outlast.gateway.s3.signing import same
 
 PATH = "/metrics"
 
-# What proxies add. One on this computer would make everybody a client from here.
+# Headers that proxies add. A proxy on this computer would make all clients look local.
 _PROXY_HEADERS = frozenset({"forwarded", "via", "x-real-ip"})
 _PROXY_PREFIX = "x-forwarded-"
 
 
 class Scrape:
-    """Answers those who may read `metrics`. `token` "": only this computer may."""
+    """Answers clients that may read `metrics`. `token` "": only this computer may."""
 
     def __init__(self, metrics: Metrics, hosts: Hosts, token: str = "") -> None:
         self._metrics = metrics
@@ -33,7 +33,7 @@ class Scrape:
         self._token = token
 
     def takes(self, request: web.BaseRequest) -> bool:
-        """Whether the request is for the metrics, and may read them."""
+        """Whether the request is for the metrics and may read them."""
         if request.raw_path != PATH or request.method != "GET":
             return False
         if self._hosts.bucket(request.headers.get("Host", "")):
@@ -45,7 +45,7 @@ class Scrape:
         return authorization is None and _is_local(request)
 
     def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The metrics, in the format that the client likes."""
+        """Return the metrics, in the format that the client prefers."""
         body, content_type = self._metrics.render(request.headers.get("Accept", ""))
         headers = {"Server": "Outlast", "Content-Type": content_type, "Cache-Control": "no-store"}
         return web.Response(headers=headers, body=body)

@@ -1,8 +1,8 @@
 """The HTTP server of a gateway.
 
-Small on purpose: it takes connections, hands requests to the S3 service (and those for the metrics to
-`scrape`, those for its state to `readiness`), and stops without dropping what is under way. TLS is a reverse
-proxy's business.
+Small on purpose: it takes connections, passes requests to the S3 service (and those for the metrics to
+`scrape`, those for its state to `readiness`), and stops without dropping requests in progress. TLS is left to
+a reverse proxy.
 """
 
 from collections.abc import Iterable
@@ -30,10 +30,10 @@ BACKLOG = 1024
 
 
 class GatewayServer:
-    """Serves a store over HTTP. The store is opened and closed by whoever made it.
+    """Serves a store over HTTP. The store is opened and closed by its creator.
 
-    `domains`: those under which buckets are host names. `metrics_token`: see `scrape`. What clients make it
-    hold is in `memory`, and `admission` says how many of them there may be.
+    `domains`: those under which buckets are host names. `metrics_token`: see `scrape`. `memory` holds what
+    clients' requests need, and `admission` limits the number of connections.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class GatewayServer:
         self._runner: web.ServerRunner | None = None
 
     async def start(self, host: str, port: int) -> int:
-        """Take requests at `host`:`port`; port 0 takes a free one. Returns the port. Raises `OSError`."""
+        """Accept requests at `host`:`port`; port 0 picks a free one. Returns the port. Raises `OSError`."""
         connections = Connections(self._handle, self._service.new_id, self.memory, self.admission)
         runner = web.ServerRunner(connections, shutdown_timeout=0.1)
         await runner.setup()
@@ -80,7 +80,7 @@ class GatewayServer:
         return await self._service(request)
 
     async def stop(self, within_s: float = STOP_S_MAX) -> None:
-        """Take no more connections, finish the requests under way, close. What takes longer is cut off."""
+        """Accept no more connections, finish the requests in progress, close. Slower requests are cut off."""
         if self._runner is None or self._connections is None:
             return
         for site in list(self._runner.sites):

@@ -1,4 +1,4 @@
-"""Upkeep: work over everything that is stored; it can be stopped at any time and restarted.
+"""Upkeep: work over everything that is stored. It can be stopped at any time and restarted.
 
 Run by every gateway (`upkeep`):
 
@@ -8,10 +8,10 @@ Run by every gateway (`upkeep`):
 
 Run on demand:
 
-- `repair`: give back what providers lost. It begins with `reattach` (markers and logs; `ownership`: to
-  which store a place belongs), then checks every extent.
+- `repair`: give back what providers lost. It begins with `reattach` (markers and logs; `ownership`: which
+  store a place belongs to), then checks every extent.
 - `inspection`: show one slot, extent, or object, and check what the providers hold of it.
 - `collect`: delete fragments that nothing refers to any more.
 
-No request depends on this package to be correct.
+No request depends on this package for correctness.
 """

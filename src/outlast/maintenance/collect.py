@@ -1,15 +1,15 @@
-"""Collecting: the fragments of extents that nobody refers to are deleted, and the extents forgotten.
+"""Collecting: delete the fragments of extents that nothing refers to, and forget the extents.
 
-An extent dies with the last object, part or copy that referred to it. It is left alone for a while after
-that (`grace_s`), because a slow reader may still be at it and a straggling write may still arrive. No clock
-is asked how long ago that was: a process measures its own elapsed time since it applied the slot. A gateway
-that has waited records it in the log (`record_grace`) for commands, which do not live that long.
+An extent is dead once the last object, part, or copy that referred to it is deleted. It is kept for a grace
+period after that (`grace_s`), because a slow reader may still need it and a late write may still arrive. No
+clock decides how long ago that was: a process measures its own elapsed time since it applied the slot. A
+gateway that has waited records it in the log (`record_grace`) for commands, which do not live that long.
 
-A reading that lasts longer than that is known to the log too (`store.holds`): what died after it began stays
-until it is over.
+A reading that lasts longer than that is recorded in the log too (`store.holds`): what was deleted after it
+began is kept until it is over.
 
 An extent is forgotten only when all its fragments are known to be deleted: while a provider is
-away, the extents with a fragment there stay dead, and are collected another time.
+unavailable, the extents with a fragment there stay dead, and are collected another time.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from outlast.coding.extent import fragment_key
 from outlast.store import Store
 
 grace_s_default = 3600.0
-# Deletions under way at once, and how many extents one record forgets.
+# Concurrent deletions, and how many extents one record forgets.
 batch_extents = 32
 
 
@@ -35,13 +35,13 @@ class CollectReport:
     extents: int = 0
     """Forgotten, their fragments deleted."""
     left: int = 0
-    """Left for another time, because a provider was away."""
+    """Left for another time, because a provider was unavailable."""
     waiting: int = 0
-    """Dead, but not known to have been for `grace_s`, or still needed by a reading that is under way."""
+    """Dead, but not known to have been for `grace_s`, or still needed by a reading in progress."""
 
 
 async def collect(store: Store, grace_s: float = grace_s_default) -> CollectReport:
-    """Delete what is known to have been dead for `grace_s`. Raises `StoreUnavailable` if the log is away."""
+    """Delete what is known to have been dead for `grace_s`. Raises `StoreUnavailable` without the log."""
     report = CollectReport()
     await store.catalog.sync()
     died_by = store.catalog.state.collectable_by(store.catalog.slot_applied_for(grace_s))
@@ -61,9 +61,9 @@ async def collect(store: Store, grace_s: float = grace_s_default) -> CollectRepo
 
 
 async def record_grace(store: Store, grace_s: float = grace_s_default) -> None:
-    """Have the log say since which slot `grace_s` have passed, if that lets something be deleted.
+    """Record in the log since which slot `grace_s` have passed, if that lets something be deleted.
 
-    To be called every few seconds by a process that stays. Raises `StoreUnavailable` if the log is away.
+    A long-running process calls it every few seconds. Raises `StoreUnavailable` if the log is unavailable.
     """
     state, passed = store.catalog.state, store.catalog.slot_applied_for(grace_s)
     known = state.collectable_by(state.grace_passed(grace_s))
@@ -72,7 +72,7 @@ async def record_grace(store: Store, grace_s: float = grace_s_default) -> None:
 
 
 async def _delete(store: Store, extent: Extent) -> bool:
-    """Delete the fragments; whether all are gone."""
+    """Delete the fragments; return whether all are deleted."""
     done = await asyncio.gather(*(_delete_one(store, extent, index) for index in range(len(extent.places))))
     return all(done)
 
@@ -80,6 +80,6 @@ async def _delete(store: Store, extent: Extent) -> bool:
 async def _delete_one(store: Store, extent: Extent, index: int) -> bool:
     try:
         await store.fleet[extent.places[index]].delete(fragment_key(extent.id, index))
-    except (ProviderError, KeyError):  # KeyError: a provider that the settings do not name
+    except (ProviderError, KeyError):  # KeyError: a provider that is not in the settings
         return False
     return True

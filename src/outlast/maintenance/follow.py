@@ -1,11 +1,11 @@
-"""Follow the log, also while nobody asks anything of this gateway.
+"""Follow the log, even while this gateway has no requests.
 
-A gateway that has requests hears with each of them what is new. An idle one would hear of a drill, or of
-a provider that was taken back, only with its next request, and begin that one with what it knew before.
+A gateway with requests learns what is new with each of them. An idle one would learn of a drill, or of
+a provider that was reattached, only with its next request, and would begin that one with old knowledge.
 
-It costs one question to the nearest majority. Where that is free, on disks, it is asked every `period_s`;
-where requests are paid for, as seldom as the guards read the markers of who is not used. Where reads may be
-a little stale it is asked twice in that time, so that no read has to wait for it.
+Each check costs one quorum read at the nearest majority. Where that is free, on disks, it happens every
+`period_s`; where requests cost money, as rarely as the guards read the markers of idle providers. Where reads
+may be a little stale, it happens twice in that time, so that no read has to wait for it.
 """
 
 from outlast.base.clock import Clock
@@ -15,23 +15,23 @@ from outlast.providers.wrap.guard import marker_period_s
 from outlast.quorum.ballot import majority
 from outlast.store import Store
 
-# A good deal shorter than a drill's lease, so that who hears of it late still has most of it.
+# Much shorter than a drill's lease, so that a gateway that learns of the drill late still has most of it.
 period_s = 4.0
-# Not more often than this, however little staleness is allowed: then reads ask by themselves.
+# Not more often than this, however little staleness is allowed: below it, reads check by themselves.
 period_s_min = 0.25
 
 
 async def follow(store: Store, clock: Clock) -> None:
-    """Keep the local catalog near the newest until cancelled, and say for how long it has been there."""
+    """Keep the local catalog near the newest slot until cancelled, and note since when it is there."""
     while True:
-        # While too few answer, it is asked often: that costs nothing, for open breakers let nothing through.
+        # While too few answer, check often: that costs nothing, since open breakers let no request through.
         await clock.sleep(_pause_s(store) if store.catalog.reached_voters else period_s)
         try:
             await store.catalog.sync()
             store.catalog.note_applied()
             await record_grace(store)
         except StoreUnavailable:
-            pass  # it may come back; requests are told so meanwhile
+            pass  # the log may come back; meanwhile requests fail with this error
 
 
 def _pause_s(store: Store) -> float:
@@ -45,5 +45,5 @@ def _quiet_s(store: Store) -> float:
     voters = () if genesis is None else genesis.voters
     periods = sorted(store.fleet[name].quiet_period_s for name in voters if name in store.fleet)
     asked = majority(len(voters))
-    quiet_s = periods[asked - 1] if len(periods) >= asked else 0.0  # the nearest are those that are free
+    quiet_s = periods[asked - 1] if len(periods) >= asked else 0.0  # the nearest ones are free
     return quiet_s if quiet_s > marker_period_s else period_s

@@ -1,8 +1,8 @@
-"""What each provider really holds of one slot or extent, asked of the provider itself.
+"""What each provider really holds of one slot or extent, read from the provider itself.
 
-For a person who looks for the cause of something. Every provider of the settings is asked, past its guard, so
-that one that is estranged or down by the guard's judgment answers as well if it can. Nothing is changed, and
-nothing that is found here counts: a provider may have been erased since, or be another one.
+For a person who looks for the cause of a problem. Every provider in the settings gets a request, bypassing
+its guard, so that one that is estranged or marked down answers as well if it can. Nothing is changed, and
+no finding is recorded: a provider may have been erased since, or be another one.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ from outlast.quorum.state import Placed
 from outlast.quorum.voter import Voter
 from outlast.store import Store
 
-# A provider that has not answered by then is reported as silent.
+# A provider that has not answered after this time is reported as silent.
 answer_s_max = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class SlotRow:
-    """The states of one slot at one voter, in their order. `error`: why they could not be read ("": read)."""
+    """The states of one slot at one voter, in order. `error`: why they could not be read ("": they were)."""
 
     voter: str
     states: Sequence[Placed]
@@ -36,7 +36,7 @@ class SlotRow:
 
 @dataclass(frozen=True, slots=True)
 class FragmentFound:
-    """One fragment of an extent. `counts`: whether the catalog counts it, `found`: what is at its place."""
+    """One fragment of an extent. `counts`: whether the catalog counts it; `found`: what is at its place."""
 
     index: int
     provider: str
@@ -45,7 +45,7 @@ class FragmentFound:
 
 
 async def slot_rows(store: Store, slot: int) -> list[SlotRow]:
-    """The rows of all voters."""
+    """Return the rows of all voters."""
     assert store.log is not None, "only a store in memory has no log of its own"
     return await asyncio.gather(*(_slot_row(voter, slot) for voter in store.log.voters))
 
@@ -61,13 +61,13 @@ async def _slot_row(voter: Voter, slot: int) -> SlotRow:
 
 
 def record_counts(store: Store, slot: int, value: bytes) -> dict[str, int]:
-    """The kinds of records in a slot's value, and how many there are of each. Raises `Tampered`."""
+    """Count the records in a slot's value by kind. Raises `Tampered`."""
     batch = open_batch(Box(store.context.keyring.log, store.entropy), slot, value)
     return dict(Counter(type(decode(record)).__name__ for record in batch.records))
 
 
 async def fragments_found(store: Store, extent: Extent) -> list[FragmentFound]:
-    """All fragments of an extent, each read whole and checked on its own."""
+    """Return all fragments of an extent, each read in full and checked on its own."""
     return await asyncio.gather(
         *(_fragment_found(store, extent, index) for index in range(len(extent.places)))
     )

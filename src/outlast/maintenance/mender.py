@@ -1,16 +1,17 @@
-"""Mending: a gateway restores degraded extents by itself, as soon as there is a place for what is missing.
+"""Background repair: a gateway restores degraded extents as soon as there is a place for missing fragments.
 
-Every gateway watches the catalog for extents that miss a fragment and could get it now: the fragment's
+Every gateway watches the catalog for extents that lack a fragment and could get it now: the fragment's
 provider is available again, or a spare one is. It claims a few through the log, so that gateways divide the
-work among themselves, restores them one by one, and rests after each for as long as that took, so that
-mending is polite to those who use the store.
+work among themselves, restores them one by one, and rests after each for as long as that took, so that the
+repair does not slow down requests.
 
-Of two claims for one extent the first in the log holds, for a while of each gateway's own time since it
-heard of it, or until the gateway gives it up: what one cannot restore, another may. A claim only divides the
-work: two gateways that restore the same extent do the same work twice, and no harm.
+Of two claims for one extent the first in the log holds, for a period that each gateway measures from when it
+learned of the claim, or until the gateway releases it: what one cannot restore, another may. A claim only
+divides the work: two gateways that restore the same extent do the same work twice, and no harm.
 
-What could not be restored is left alone for a while, and ever longer; but as soon as a provider is back that
-was away then, it is tried again: with all providers there, everything is restored within a minute.
+An extent that could not be restored is left alone for a while, and longer each time; but as soon as a
+provider has recovered that was unavailable then, it is retried: with all providers available, everything is
+restored within a minute.
 """
 
 import math
@@ -25,28 +26,28 @@ from outlast.catalog.judgement import Outcome
 from outlast.catalog.records import AnyRecord, Extent, MendClaimed
 from outlast.store import Store
 
-# How often the catalog is looked at. That asks no provider for anything.
+# How often the catalog is checked. That sends no request to a provider.
 look_s = 2.0
-# Extents that are claimed, and so restored, at once.
+# How many extents are claimed, and so restored, at once.
 batch_extents = 16
 # How long a claim holds: a batch is restored in less, unless its gateway died.
 claim_s = 60.0
-# How long an extent is left alone that could not be restored, doubled with each failure up to the longest.
+# How long an extent that could not be restored is left alone, doubled with each failure up to the longest.
 retry_s_min = 10.0
 retry_s_max = 600.0
-# Claims, and failures of our own, that are remembered; of more, the oldest are forgotten.
+# How many claims, and failures of our own, are remembered; beyond that the oldest are forgotten.
 remembered_max = 10_000
 
 
 GIVEN_UP = b""
-"""In a record, instead of a gateway's id: these extents are claimed by nobody any more."""
+"""In a record, instead of a gateway's id: the claims on these extents are released."""
 
 
 class _Failure(NamedTuple):
-    """An extent could not be restored."""
+    """A failure to restore an extent."""
 
     times: int
-    """In a row, with the same providers away."""
+    """In a row, with the same providers unavailable."""
     retry_at: float
     """Monotonic s."""
     away: tuple[str, ...]
@@ -54,17 +55,17 @@ class _Failure(NamedTuple):
 
 
 class Mender:
-    """One gateway's. `gateway`: an id of this process only."""
+    """One gateway's. `gateway`: an id of this process alone."""
 
     def __init__(self, store: Store, clock: Clock, gateway: bytes) -> None:
         self._store = store
         self._clock = clock
         self._gateway = gateway
         self._claims: OrderedDict[bytes, tuple[bytes, float]] = OrderedDict()
-        """Which gateway has claimed an extent, and when (monotonic s) that was heard of."""
+        """Which gateway has claimed an extent, and when (monotonic s) we learned of it."""
         self._failed: OrderedDict[bytes, _Failure] = OrderedDict()
         self.restored = 0
-        """Fragments that are not missing any more, made anew or found right after all."""
+        """Fragments that are no longer missing, rebuilt or found to be correct after all."""
         store.catalog.state.on_applied(self._observe, store.report)
 
     async def run(self) -> None:
@@ -75,12 +76,12 @@ class Mender:
                 while batch := self._next_batch():
                     await self._mend_batch(batch)
             except StoreUnavailable:
-                continue  # nothing can be recorded now; the next look finds the same
+                continue  # nothing can be recorded now; the next check finds the same
 
     # ------------------------------------------------------------ choosing
 
     def _next_batch(self) -> list[Extent]:
-        """The next extents that could be restored and that nobody else is at."""
+        """Return the next extents that could be restored and that no other gateway has claimed."""
         after, batch = b"", list[Extent]()
         while len(batch) < batch_extents:
             page = self._store.catalog.state.degraded_extents(after, 100, self._store.restorer.can_restore)
@@ -94,7 +95,7 @@ class Mender:
         return self._is_due(id) and self._claim(id) in (None, self._gateway)
 
     def _is_due(self, id: bytes) -> bool:
-        """Whether it has not failed of late, or a provider is back that was away when it did."""
+        """Whether it has not failed recently, or a provider that was unavailable then has recovered."""
         failure = self._failed.get(id)
         if failure is None or self._clock.monotonic() >= failure.retry_at:
             return True
@@ -106,7 +107,7 @@ class Mender:
         return gateway if self._clock.monotonic() - heard_at < claim_s else None
 
     def _observe(self, record: AnyRecord, outcome: Outcome) -> None:
-        """Hear of claims, in the order of the log."""
+        """Note claims, in the order of the log."""
         if isinstance(record, MendClaimed):
             for id in record.extents:
                 if record.gateway == GIVEN_UP:
@@ -125,7 +126,7 @@ class Mender:
         failed: list[bytes] = []
         for id in ids:
             extent = self._store.catalog.state.extent(id)
-            # Another's claim may have come first, or the extent is whole or dead by now.
+            # Another's claim may have come first, or the extent is restored or dead by now.
             if extent is None or not extent.missing or not self._is_free(id):
                 continue
             began = self._clock.monotonic()
@@ -138,7 +139,7 @@ class Mender:
             await self._store.catalog.commit(MendClaimed(GIVEN_UP, tuple(failed)))
 
     async def _mend(self, extent: Extent) -> bool:
-        """Restore it; whether that succeeded."""
+        """Restore it; return whether that succeeded."""
         try:
             found = await self._store.restorer.restore(extent)
         except StoreCorrupt as error:

@@ -1,14 +1,14 @@
 """Whether a place whose marker cannot be read may be given a new one.
 
 A damaged marker proves nothing: the place may be ours, or another store's to which a URL leads by mistake,
-and a new marker would take it away from that store. So what else lies there decides. It is ours to take if it
+and a new marker would take it away from that store. So its other content decides. It is ours to take if it
 holds
 
 * nothing at all, or
 * something that only this store's place can hold: a fragment of an extent that the catalog has placed at this
   provider, or the first slot of this store's log.
 
-Anything else is left alone, and a person has to look. A marker of a later version is no damaged one.
+Anything else is left alone, and a person has to look. A marker of a later version does not count as damaged.
 """
 
 import re
@@ -23,7 +23,7 @@ from outlast.providers.protocol import Provider
 from outlast.quorum.state import decode_state, state_key
 from outlast.store import Store
 
-# Fragments that are looked up. Those that nothing refers to any more prove nothing, and may come first.
+# How many fragments are looked up. Those that nothing refers to prove nothing, and may come first.
 fragments_max = 1000
 
 _fragment = re.compile(r"x/[0-9a-f]{2}/([0-9a-f]{32})\.([0-9a-f]{2})")
@@ -37,7 +37,7 @@ async def may_be_taken(store: Store, name: str, provider: Provider) -> bool:
 
 
 async def _objects(provider: Provider) -> AsyncIterator[str]:
-    """Names of what somebody may miss: all but the marker and what probes left."""
+    """Yield the names of objects that may be someone's: all but the marker and what probes left."""
     async for entry in provider.list(""):
         if entry.key != MARKER_KEY and not entry.key.startswith("probe/"):
             yield entry.key
@@ -60,7 +60,7 @@ async def _holds_fragment(store: Store, name: str, provider: Provider) -> bool:
 
 
 async def _holds_genesis(store: Store, name: str, provider: Provider) -> bool:
-    """Whether its log begins as at another voter. The value is sealed: nobody else can have written it."""
+    """Whether its log begins as at another voter. The value is sealed: only this store can write it."""
     mine = await _genesis_at(provider)
     if mine is None:
         return False
@@ -75,4 +75,4 @@ async def _genesis_at(provider: Provider) -> bytes | None:
     try:
         return decode_state(await provider.get(state_key(0, 0))).value
     except (ProviderError, msgspec.DecodeError):
-        return None  # then it proves nothing
+        return None  # it proves nothing

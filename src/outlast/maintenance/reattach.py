@@ -1,12 +1,13 @@
-"""Taking back a provider that lost its marker: it was erased, or an old copy of it has come back.
+"""Reattaching a provider that lost its marker: it was erased, or replaced by an old copy of itself.
 
-The order is the whole point (docs/internals/decisions/0003): a record in the log gives the provider a new
-incarnation; then its log is begun anew, such that no earlier marker stands for it; then it receives every
-decided slot; then its new marker is written, and from then on it votes and takes data again. A drill that it
-was in has ended with that. Stopping anywhere in between leaves it estranged, and doing it again is right.
+The order is essential (docs/internals/decisions/0003): a record in the log gives the provider a new
+incarnation; then its log is restarted, so that no earlier marker is valid for it; then it receives every
+decided slot; then its new marker is written, and from then on it votes and takes data again. This ends a
+drill that the provider was in. If the process stops anywhere in between, the provider stays estranged and
+the procedure can be repeated.
 
-A provider that carries another store's marker, or another provider's, is not ours to take; nor one of a later
-version. Of one whose marker is damaged, what else it holds decides (`ownership`).
+A provider that carries another store's marker, or another provider's, is not ours to take; nor is one of a
+later version. If a marker is damaged, what else the provider holds decides (`ownership`).
 """
 
 from outlast.base.errors import ConfigError
@@ -25,12 +26,12 @@ INCARNATION_BYTES = 16
 
 
 async def reattach(store: Store, name: str) -> int:
-    """Take back the provider `name`; how many slots it was given back.
+    """Reattach the provider `name`; return how many slots it was given back.
 
     Raises `ConfigError` if it is another's, `ProviderError` if it fails meanwhile, `StoreUnavailable`.
     """
     guard = store.fleet[name]
-    # The same deadlines, but nothing refused for want of the marker that is about to be written.
+    # The same deadlines, but nothing is refused because of the missing marker, which is about to be written.
     provider = Guard(guard.inner, Health(name, store.clock, store.entropy), store.clock)
     genesis = store.catalog.state.genesis
     assert genesis is not None, "a store is repaired after slot 0"
@@ -50,8 +51,8 @@ async def reattach(store: Store, name: str) -> int:
     await provider.put(MARKER_KEY, Marker(genesis.store, name, incarnation, segments).encode())
     await point("reattach: marker written, not followed by a record")
     await guard.check()
-    # One record more, so that the slot with the new incarnation is not the newest: a newest slot needs the
-    # votes of a majority, and to who does not know the incarnation yet, this provider's vote is none.
+    # One more record, so that the slot with the new incarnation is not the newest: a newest slot needs the
+    # votes of a majority, and a gateway that has not learned the incarnation ignores this provider's vote.
     await store.catalog.commit(DrillSet(name, "", 0))
     if guard.health.state == "estranged":
         raise _overtaken(name)
@@ -59,10 +60,10 @@ async def reattach(store: Store, name: str) -> int:
 
 
 async def _check_latest(store: Store, name: str, incarnation: bytes) -> None:
-    """Raise `ConfigError` if the provider has been taken back by somebody else since we began.
+    """Raise `ConfigError` if another process has reattached the provider since we began.
 
-    What is written after this look may still come too late. Then the provider is estranged once more, to
-    everybody, and the look at the end finds that.
+    What is written after this check may still come too late. Then every process sees the provider as
+    estranged once more, and the check at the end finds that.
     """
     await store.catalog.sync()
     if store.catalog.state.incarnations().get(name) != incarnation:
@@ -72,22 +73,22 @@ async def _check_latest(store: Store, name: str, incarnation: bytes) -> None:
 
 def _overtaken(name: str) -> ConfigError:
     return ConfigError(
-        f"{name}: it was lost again, or taken back by somebody else, while it was taken back",
-        "see that no other repair is running, and run `outlast repair` again",
+        f"{name}: it was lost again, or reattached by another process, during this repair",
+        "make sure that no other repair is running, and run `outlast repair` again",
     )
 
 
 async def _check_ours(store: Store, id: bytes, name: str, provider: Provider) -> None:
-    """Raise `ConfigError` if the place may be somebody else's. `id` is this store's."""
+    """Raise `ConfigError` if the place may belong to another store. `id` is this store's."""
     present = await read_marker(provider)
     if isinstance(present, Damaged):
         if present.later or not await may_be_taken(store, name, provider):
             raise ConfigError(
                 f"{name}: the place's marker is {present.reason}, and nothing there shows that it is ours",
-                f"see that its URL leads to its own place; if it does, remove {MARKER_KEY} there",
+                f"make sure that its URL leads to its own place; if it does, remove {MARKER_KEY} there",
             )
     elif present is not None and (present.store, present.provider) != (id, name):
         raise ConfigError(
             f"{name}: the place belongs to store {present.store.hex()} as {present.provider!r}",
-            "see that each provider's URL names its own place",
+            "make sure that each provider's URL names its own place",
         )

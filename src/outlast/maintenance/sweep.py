@@ -1,15 +1,15 @@
-"""Sweeping: fragments that nothing refers to, and never will, are deleted.
+"""Sweeping: delete fragments that nothing refers to, and never will.
 
 A gateway that is killed in the middle of an upload leaves fragments that no record names. They look like
-those of an upload that is still going on, so a sweep proves that they are not, in this order:
+those of an upload that is still in progress, so a sweep proves that they are not, in this order:
 
-1. list the fragments at every provider; those whose extent the catalog does not know are *strays*;
+1. list the fragments at every provider; those whose extent is not in the catalog are *strays*;
 2. learn everything that was decided up to then: the writers of all strays began by that slot;
 3. let `stray_s` pass, by this process's own elapsed time, which is longer than an honest upload takes;
 4. record that writes that began by that slot have expired: from then on the log refuses them;
 5. what is still unknown can never become known. It is deleted.
 
-No clock is asked, and nothing depends on how long step 3 really takes: an upload that is slower is refused
+No clock is trusted, and nothing depends on how long step 3 really takes: an upload that is slower is refused
 when it is committed, and never acknowledged.
 """
 
@@ -23,9 +23,9 @@ from outlast.catalog.records import WritesExpired
 from outlast.coding.extent import FRAGMENTS_PREFIX, parse_fragment_key
 from outlast.store import Store
 
-# How long an upload may take in one request before it may be taken for dead.
+# How long an upload in one request may take before it is presumed dead.
 stray_s_default = 24 * 3600.0
-# Between two sweeps of a gateway. A sweep lists every provider: a request for each 1,000 fragments.
+# The pause between two sweeps of a gateway. A sweep lists every provider: a request for each 1,000 fragments.
 sweep_period_s = 24 * 3600.0
 # Strays that one sweep remembers; the next one finds the rest.
 strays_max = 100_000
@@ -39,11 +39,11 @@ class SweepReport:
     strays: int = 0
     deleted: int = 0
     bytes: int = 0
-    """Of what was deleted."""
+    """The size of what was deleted."""
 
 
 async def sweep(store: Store, clock: Clock, stray_s: float = stray_s_default) -> SweepReport:
-    """One sweep. Takes `stray_s` and more. Raises `StoreUnavailable` if the log is not available."""
+    """Sweep once. Takes longer than `stray_s`. Raises `StoreUnavailable` if the log is not available."""
     report = SweepReport()
     await store.catalog.sync()
     strays = await _find_strays(store, report)
@@ -61,7 +61,7 @@ async def sweep(store: Store, clock: Clock, stray_s: float = stray_s_default) ->
 
 
 async def sweep_forever(store: Store, clock: Clock) -> None:
-    """A sweep a day, until cancelled."""
+    """Sweep once a day, until cancelled."""
     while True:
         try:
             await sweep(store, clock)

@@ -1,4 +1,4 @@
-"""What a gateway does for the store beside serving it: it follows the log, mends, and sweeps."""
+"""What a gateway does for the store in addition to serving it: follow the log, restore, and sweep."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ GATEWAY_ID_BYTES = 16
 
 
 async def upkeep(store: Store, clock: Clock, entropy: Entropy) -> None:
-    """All of it, until cancelled."""
+    """Run all of it, until cancelled."""
     mender = Mender(store, clock, entropy.bytes(GATEWAY_ID_BYTES))
     async with asyncio.TaskGroup() as group:
         group.create_task(follow(store, clock))

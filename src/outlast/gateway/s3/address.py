@@ -1,15 +1,15 @@
 """Which bucket and key a request is about.
 
-Path style has the bucket first in the path, virtual-host style in front of a domain of ours in the
-`Host` header. The path is taken from the request line as it was sent: a key is opaque, so `..`, `//` and
-`%2F` mean nothing here, and nothing may normalise them on the way.
+Path style has the bucket first in the path, virtual-host style in front of one of our domains in the
+`Host` header. The path is taken from the request line as it was sent: a key is opaque, so `..`, `//`, and
+`%2F` have no meaning here, and nothing may normalize them on the way.
 """
 
 from collections.abc import Iterable
 
 from outlast.gateway.s3.uri import decode_path, split_path
 
-# Names under it lead to this machine (RFC 6761), so virtual hosts work there without any set-up.
+# Names below it resolve to this machine (RFC 6761), so virtual hosts work there without any setup.
 _ALWAYS = ("localhost",)
 
 
@@ -19,11 +19,11 @@ class Hosts:
     def __init__(self, domains: Iterable[str] = ()) -> None:
         names = {name.lower().strip(".") for name in domains} | set(_ALWAYS)
         self._domains = frozenset(names)
-        # The longest first: with `example.com` and `s3.example.com` it is the latter's bucket.
+        # The longest first: with `example.com` and `s3.example.com` the bucket is below the latter.
         self._suffixes = tuple(sorted(("." + name for name in names), key=lambda text: (-len(text), text)))
 
     def bucket(self, host: str) -> str:
-        """The bucket that a `Host` header names; "" for path style."""
+        """Return the bucket that a `Host` header names; "" for path style."""
         name = host.partition(":")[0].lower().rstrip(".")
         if name in self._domains:
             return ""
@@ -34,7 +34,7 @@ class Hosts:
 
 
 def split_target(target: str) -> tuple[str, str]:
-    """A request line's target as (raw path, raw query). The form that proxies are sent loses its host."""
+    """Split a request target into (raw path, raw query). The absolute form for proxies loses its host."""
     path, _, query = target.partition("?")
     if not path.startswith("/"):
         path = "/" + path.partition("://")[2].partition("/")[2]
@@ -42,7 +42,7 @@ def split_target(target: str) -> tuple[str, str]:
 
 
 def locate(raw_path: str, host_bucket: str) -> tuple[str, str]:
-    """(bucket, key), decoded; key "" for a bucket, both "" for the service. Raises `InvalidURI`."""
+    """Return (bucket, key), decoded; key "" for a bucket, both "" for the service. Raises `InvalidURI`."""
     if host_bucket:
         return host_bucket, decode_path(raw_path)[1:]
     return split_path(raw_path)

@@ -1,9 +1,9 @@
-"""What a client says about an object, and what it is told about it: headers in, headers out.
+"""An object's attributes as a client sends them and receives them: headers in, headers out.
 
-Header values come as aiohttp decodes them: UTF-8 with lone surrogates for bytes that are none. They are
-kept as Unicode, with such bytes read as Latin-1, which is what HTTP once said they are. Metadata beyond ASCII
-is answered as S3 does, in the encoded words of RFC 2047: most clients read headers as Latin-1, and some of
-those bytes end a header for them.
+Header values come as aiohttp decodes them: UTF-8 with lone surrogates for bytes that are not UTF-8. They are
+kept as Unicode, with such bytes read as Latin-1, as HTTP once defined. Metadata beyond ASCII is returned as
+S3 does, in the encoded words of RFC 2047: most clients read headers as Latin-1, and some of those bytes end a
+header for them.
 """
 
 from base64 import b64encode
@@ -39,14 +39,14 @@ _SENT = {
     "content-language": "Content-Language",
     "expires": "Expires",
 }
-# What holds for everything that is stored, and is told as S3 tells it.
+# This holds for everything that is stored, and is returned as S3 returns it.
 ENCRYPTION = {"x-amz-server-side-encryption": "AES256"}
 # An encoded word has at most 75 characters (RFC 2047, section 2); 45 bytes are 60 of them in base64.
 _WORD_BYTES_MAX = 45
-# What S3 says of an object of which nothing was said.
+# What S3 returns for an object without a content type.
 DEFAULT_TYPE = "binary/octet-stream"
 
-# Parameters that replace a header of the answer.
+# Parameters that replace a header of the response.
 _OVERRIDES = {
     "response-content-type": "Content-Type",
     "response-cache-control": "Cache-Control",
@@ -68,7 +68,7 @@ def _text(value: str) -> str:
 
 
 def read_attributes(headers: CIMultiDictProxy[str]) -> Attributes:
-    """The content headers and the user's metadata of an upload. Raises `MetadataTooLarge`."""
+    """Return the content headers and the user's metadata of an upload. Raises `MetadataTooLarge`."""
     kept: dict[str, str] = {}
     metadata: dict[str, str] = {}
     for name, value in headers.items():
@@ -95,8 +95,8 @@ def _set_encoding(kept: dict[str, str], headers: CIMultiDictProxy[str]) -> None:
 
 
 def version_headers(version: Version, *, checksum: bool) -> dict[str, str]:
-    """What GET and HEAD say of a version, without its length. `checksum`: of the whole object, if known."""
-    told = {
+    """Return a version's headers for GET and HEAD, without its length. `checksum`: the object's, if known."""
+    headers = {
         "ETag": f'"{version.etag}"',
         "Last-Modified": http_date(version.modified),
         "Accept-Ranges": "bytes",
@@ -104,16 +104,16 @@ def version_headers(version: Version, *, checksum: bool) -> dict[str, str]:
         **ENCRYPTION,
     }
     for name, value in version.attributes.headers.items():
-        told[_SENT[name]] = value
+        headers[_SENT[name]] = value
     for name, value in version.attributes.metadata.items():
-        told[_METADATA + name] = value if value.isascii() else _encoded_words(value)
+        headers[_METADATA + name] = value if value.isascii() else _encoded_words(value)
     if checksum and version.checksum is not None:
-        told.update(checksum_headers(version.checksum))
-    return told
+        headers.update(checksum_headers(version.checksum))
+    return headers
 
 
 def _encoded_words(value: str) -> str:
-    """The value in encoded words; readers put them together again without the spaces between them."""
+    """Return the value in encoded words; readers join them again without the spaces between them."""
     words, word = [], b""
     for letter in value:
         encoded = letter.encode()
@@ -125,17 +125,17 @@ def _encoded_words(value: str) -> str:
 
 
 def checksum_headers(checksum: Checksum | None) -> Mapping[str, str]:
-    """A checksum as headers of an answer."""
+    """Return a checksum as response headers."""
     if checksum is None:
         return {}
     return {header_name(checksum.algorithm): checksum.value, "x-amz-checksum-type": checksum.kind}
 
 
-def override(told: dict[str, str], query: Query) -> None:
-    """Put what the `response-*` parameters say in place of what is stored."""
+def override(target: dict[str, str], query: Query) -> None:
+    """Replace headers in `target` with those in the `response-*` parameters."""
     for name, value in query.items():
         header = _OVERRIDES.get(name)
         if header is not None:
             if any(ord(letter) < 32 or ord(letter) == 127 for letter in value):
                 raise argument_error(name, value, "Header value cannot be represented.")
-            told[header] = value
+            target[header] = value

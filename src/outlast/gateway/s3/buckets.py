@@ -1,8 +1,8 @@
-"""Buckets: list them, make one, look whether it is there, delete it.
+"""Buckets: list them, create one, check whether it exists, delete it.
 
-A gateway has no region. Clients have one, and turn away from a place that claims another, so a gateway
-is in whatever region the request was signed for. What this does not allow is a lie: a bucket asked for in
-another region than that is refused, as S3's regional endpoints do it.
+A gateway has no region. Clients have one, and turn away from an endpoint that claims another, so a gateway
+is in whatever region the request was signed for. It does not lie about it: a request for a bucket in another
+region than that is refused, as S3's regional endpoints do.
 """
 
 from aiohttp import web
@@ -14,17 +14,17 @@ from outlast.gateway.s3.errors import S3Error
 
 OWNER = "<Owner><ID>outlast</ID><DisplayName>outlast</DisplayName></Owner>"
 _BUCKETS_MAX = 10_000
-# S3 writes this region as nothing, and has an old name for another.
+# S3 writes this region as an empty string, and has an old name for another.
 _DEFAULT_REGION = "us-east-1"
 _SAME_REGION = {"": _DEFAULT_REGION, "EU": "eu-west-1"}
 
 
 def _region(call: S3Call) -> str:
-    """The region that the request was signed for."""
+    """Return the region that the request was signed for."""
     credential = call.query.get("X-Amz-Credential")
     if credential is None:
         credential = call.headers.get("Authorization", "").partition("Credential=")[2].partition(",")[0]
-    # Access key ids of ours hold no slash: id/date/region/service/aws4_request.
+    # Our access key ids contain no slash: id/date/region/service/aws4_request.
     return credential.split("/")[2]
 
 
@@ -81,13 +81,13 @@ async def create_bucket(call: S3Call) -> web.StreamResponse:
 
 
 async def head_bucket(call: S3Call) -> web.StreamResponse:
-    """Whether it is there and may be used."""
+    """Whether it exists and may be used."""
     await call.store.bucket(call.bucket)
     return call.answer(headers={"x-amz-bucket-region": _region(call), "Content-Type": "application/xml"})
 
 
 async def delete_bucket(call: S3Call) -> web.StreamResponse:
-    """Only one without objects. Uploads under way are aborted."""
+    """Only one without objects. Uploads in progress are aborted."""
     await call.store.delete_bucket(call.bucket)
     return call.answer(204)
 

@@ -1,9 +1,9 @@
-"""One S3 request under way: what it is about, who asks, its body and its answer.
+"""One S3 request in progress: its target, its client, its body, and its answer.
 
-An operation is a function from a `S3Call` to a response. Everything that all of them need is here, so that
-they contain nothing but what S3 says about them. By the time that an operation runs, the request has been
-authenticated and authorised; only then does reading its body begin, and only then is a client that asked
-(`Expect: 100-continue`) told to send it.
+An operation is a function from an `S3Call` to a response. Everything that all operations need is here, so
+that they contain nothing but S3's rules for them. By the time that an operation runs, the request has been
+authenticated and authorized; only then is its body read, and only then does a client that waits
+(`Expect: 100-continue`) get permission to send it.
 """
 
 import asyncio
@@ -25,28 +25,27 @@ from outlast.gateway.s3.signature import Auth, unknown_key
 from outlast.gateway.s3.uri import Query
 from outlast.store import AccessKey, Source, Store
 
-# A client that sends or takes nothing for so long is not waited for.
+# How long a client may send or read nothing before the gateway gives up.
 STALL_S_MAX = 60.0
-# A body up to this size is read whole before it is decoded: an inline object with its chunks' framing.
+# A body up to this size is read in full before it is decoded: an inline object with its chunks' framing.
 WHOLE_BYTES_MAX = inline_bytes_max + 8 * KIB
 
-# What a small object takes while it waits for the log, for each of its bytes: itself, and its record.
+# Memory per byte of a small object while it waits for the log: itself, and its record.
 SMALL_BODY_FACTOR = 2
-# What a document takes while it is carried out, for each of its bytes: its elements as objects, and its
-# record.
+# Memory per byte of a document while it is processed: its elements as objects, and its record.
 DOCUMENT_FACTOR = 10
-# What a page of a listing takes, about; larger ones are counted when they are there.
+# The approximate memory of a page of a listing; larger ones are counted when they are there.
 LISTING_BYTES = 1 * MIB
-# An answer up to this size belongs to its connection's own part.
+# An answer up to this size counts as part of its connection's own memory.
 SMALL_ANSWER_BYTES = 64 * KIB
-# What bodies under way may keep for hashing, all together.
+# What all bodies in progress together may keep for hashing.
 ALL_HASHING_BYTES = 32 * MIB
 
 XML_TYPE = "application/xml"
 
 
 class MemoryLease(Protocol):
-    """What a request holds in memory, as far as an operation goes. See `gateway.memory`."""
+    """What a request holds in memory, as an operation sees it. See `gateway.memory`."""
 
     def take_now(self, count: int) -> bool: ...
 
@@ -60,12 +59,12 @@ class MemoryLease(Protocol):
 
 
 class ClientConnection(Protocol):
-    """The request's connection, as far as an operation goes."""
+    """The request's connection, as an operation sees it."""
 
     lease: MemoryLease
 
     def take_body(self) -> None:
-        """The body is read from now on."""
+        """Start to read the body."""
         ...
 
     def part_of(self, total: int) -> int:
@@ -105,20 +104,20 @@ class S3Call:
         return cast(ClientConnection, self.request.protocol)
 
     async def hold_listing(self) -> None:
-        """Have the memory for a page of a listing. Raises `SlowDown`."""
+        """Hold memory for a page of a listing. Raises `SlowDown`."""
         await self._hold(LISTING_BYTES)
 
     async def hold_answer(self, count: int) -> None:
-        """Have the memory for an answer of `count` bytes before it is read. Raises `SlowDown`."""
+        """Hold memory for an answer of `count` bytes before it is read. Raises `SlowDown`."""
         await self._hold(count)
 
     @property
     def is_authenticated(self) -> bool:
-        """Whether its signature has been verified: whoever sent it holds an access key."""
+        """Whether its signature has been verified: its sender holds an access key."""
         return hasattr(self, "auth")
 
     def check_key(self) -> None:
-        """Raise `InvalidAccessKeyId` if the access key was found to be deleted since the request came."""
+        """Raise `InvalidAccessKeyId` if the access key was found to be deleted since the request arrived."""
         key = self.auth.access_key.id
         if not self.store.knows_access_key(key):
             raise unknown_key(key)
@@ -126,9 +125,9 @@ class S3Call:
     # ------------------------------------------------------------ the body
 
     async def source(self, expected: Expected) -> Source:
-        """The body as it is to be stored: `bytes` when it is small, else a stream.
+        """Return the body as it is to be stored: `bytes` if it is small, otherwise a stream.
 
-        What `expected` says is verified at the latest at the stream's end; only an MD5 is left to compare.
+        What `expected` promises is verified at the stream's end at the latest, except for the MD5.
         """
         length = self.request.content_length
         if length is not None and length <= WHOLE_BYTES_MAX:
@@ -145,7 +144,7 @@ class S3Call:
         return stream
 
     async def _hold(self, count: int) -> None:
-        """Have memory for `count` bytes. Raises `SlowDown`; ConnectionResetError if the client has gone."""
+        """Hold memory for `count` bytes. Raises `SlowDown`; ConnectionResetError if the client has left."""
         lease = self._connection.lease
         if count and not lease.take_now(count):  # the usual case needs no coroutine
             await lease.take(count)
@@ -155,9 +154,9 @@ class S3Call:
         return self._connection.part_of(ALL_HASHING_BYTES)
 
     async def document(self, *, checksummed: bool = True) -> bytes:
-        """The body of a request in XML, verified against its signature and checksums.
+        """Return the XML body of a request, verified against its signature and checksums.
 
-        `checksummed` False: the checksum in the headers is not the body's, but of what the request is about.
+        `checksummed` False: the checksum in the headers is not the body's, but of the object in question.
         """
         length = self.request.content_length
         if length is None and "transfer-encoding" not in self.headers:
@@ -177,18 +176,18 @@ class S3Call:
     async def _whole(self) -> bytes:
         content = self.request.content
         if content.is_eof() and content.exception() is None:
-            # The usual small request: its body came in the same segment as its headers. A client that asked
-            # is told to go on even where there is no body: the AWS CLI confuses connections otherwise.
+            # The usual small request: its body came in the same segment as its headers. A client that waits
+            # gets permission to continue even without a body: otherwise the AWS CLI confuses connections.
             self._continue()
             return content.read_nowait()
         return b"".join([chunk async for chunk in self._chunks()])
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes from the client. Empty when there is none now, and it has to be waited for."""
+        """Yield the body as the client sends it. An empty chunk: more has to be waited for."""
         self._continue()
         content = self.request.content
         lease = self._connection.lease
-        lease.stalls()  # for as long as the body takes: a byte now and then is no reason to keep memory
+        lease.stalls()  # for the whole body: a byte now and then is no reason to keep memory
         try:
             while True:
                 chunk = content.read_nowait()
@@ -202,7 +201,7 @@ class S3Call:
         except TimeoutError as error:
             raise S3Error("RequestTimeout") from error
         except (RequestPayloadError, OSError, RuntimeError) as error:
-            # aiohttp's reader has a RuntimeError for a connection that is gone.
+            # aiohttp's reader raises a RuntimeError for a connection that is closed.
             raise S3Error("IncompleteBody") from error
         finally:
             lease.goes_on()
@@ -210,7 +209,7 @@ class S3Call:
             raise S3Error("IncompleteBody")
 
     def _continue(self) -> None:
-        """Read the body from now on, and tell a client that waits for it to send it."""
+        """Start to read the body, and let a client that waits send it."""
         self._connection.take_body()
         transport = self.request.transport
         if transport is not None and self.headers.get("Expect", "").lower() == "100-continue":
@@ -219,25 +218,25 @@ class S3Call:
     # ------------------------------------------------------------ the answer
 
     def can_answer(self, body: bytes) -> bool:
-        """Whether there is memory for such an answer; it is held then."""
+        """Whether there is memory for such an answer; if so, it is held."""
         return len(body) <= SMALL_ANSWER_BYTES or self._connection.lease.resize_now(len(body))
 
     def answer(
         self, status: int = 200, headers: Mapping[str, str] | None = None, body: bytes = b""
     ) -> web.Response:
-        """A whole response. Raises `SlowDown` if there is no memory to keep it until it is taken."""
+        """Return a complete response. Raises `SlowDown` if there is no memory to hold it until it is sent."""
         if not self.can_answer(body):
             raise busy("The gateway has no memory left for this answer.")
-        told = told_always(self.id)
+        all_headers = common_headers(self.id)
         if headers:
-            told.update(headers)
-        return web.Response(status=status, headers=told, body=body)
+            all_headers.update(headers)
+        return web.Response(status=status, headers=all_headers, body=body)
 
     def answer_xml(self, root: str, inner: str, headers: Mapping[str, str] | None = None) -> web.Response:
-        """A response of one XML document with the root element `root`."""
+        """Return a response of one XML document with the root element `root`."""
         return self.answer(200, {"Content-Type": XML_TYPE, **(headers or {})}, xml.document(root, inner))
 
 
-def told_always(id: str) -> dict[str, str]:
-    """The headers that every answer has."""
+def common_headers(id: str) -> dict[str, str]:
+    """Return the headers that every response has."""
     return {"Server": "Outlast", "x-amz-request-id": id}

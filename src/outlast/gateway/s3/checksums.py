@@ -2,8 +2,8 @@
 
 Specification: "Checking object integrity" in the S3 user guide. A client sends the value in a header or, when
 it streams, in a trailer after the body; `Expected` is that promise. For multipart objects there are two
-kinds: COMPOSITE, a hash over the parts' hashes with `-N`, and FULL_OBJECT, the checksum of the whole. CRCs
-of parts combine into the CRC of the whole without reading a byte again; hashes do not.
+kinds: COMPOSITE, a hash over the parts' hashes with `-N`, and FULL_OBJECT, the checksum of all bytes. CRCs
+of parts combine into the object's CRC without reading a byte again; hashes do not.
 
 S3 knows further algorithms (SHA512, MD5, XXHASH); they are refused as NotImplemented, never ignored.
 """
@@ -52,7 +52,7 @@ _COMBINE: dict[Algorithm, Callable[[int, int, int], int]] = {
 
 
 def parse_algorithm(text: str) -> Algorithm:
-    """The algorithm that a client named. InvalidRequest: S3 has none such; NotImplemented: we have not."""
+    """Parse an algorithm's name. InvalidRequest: S3 does not have it; NotImplemented: only we do not."""
     name = text.upper()
     for algorithm in ALGORITHMS:
         if algorithm == name:
@@ -67,7 +67,7 @@ def parse_algorithm(text: str) -> Algorithm:
 
 
 def parse_kind(text: str) -> Kind:
-    """The kind of a multipart checksum that a client named; InvalidRequest if there is none such."""
+    """Parse the kind of a multipart checksum; InvalidRequest if there is no such kind."""
     for kind in _KINDS:
         if kind == text.upper():
             return kind
@@ -85,7 +85,7 @@ def element_name(algorithm: Algorithm) -> str:
 
 
 def checksum_headers(headers: Headers) -> tuple[Algorithm, str] | None:
-    """The one `x-amz-checksum-*` header of a request, as it was sent; InvalidRequest if there are several."""
+    """Return a request's one `x-amz-checksum-*` header, as sent; InvalidRequest if there are several."""
     found: tuple[Algorithm, str] | None = None
     for algorithm, name in _HEADERS.items():
         if (value := headers.get(name)) is not None:
@@ -146,7 +146,7 @@ class _HashDigest:
 
 
 def new_digest(algorithm: Algorithm) -> RunningChecksum:
-    """A checksum over no bytes yet."""
+    """Return a checksum over no bytes yet."""
     return _CrcDigest(algorithm) if algorithm in _CRC else _HashDigest(algorithm)
 
 
@@ -160,7 +160,7 @@ def check_value(algorithm: Algorithm, value: str) -> None:
 
 
 def _decode(algorithm: Algorithm, value: str) -> bytes:
-    """A checksum's bytes; InvalidRequest unless `value` is base64 of the algorithm's length."""
+    """Return a checksum's bytes; InvalidRequest unless `value` is base64 of the algorithm's length."""
     try:
         raw = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
@@ -178,8 +178,8 @@ class Expected:
     """What the headers of one upload promise about its bytes, plaintext without framing.
 
     `value` is the checksum in base64, "" if it comes in the trailer (`in_trailer`) or is only to be computed.
-    `digest` is fed by the payload's decoder, which then calls `settle`; `checksum` is there from then on.
-    `md5` is Content-MD5, compared by whoever has the MD5 (the store computes it anyway, for the ETag).
+    `digest` is fed by the payload's decoder, which then calls `settle`; `checksum` is set from then on.
+    `md5` is Content-MD5, compared where the MD5 is known (the store computes it anyway, for the ETag).
     """
 
     algorithm: Algorithm | None = None
@@ -189,7 +189,7 @@ class Expected:
     digest: RunningChecksum | None = None
 
     def settle(self, trailers: Mapping[str, str]) -> None:
-        """Compare, after the last byte. BadDigest; a bad trailer: MalformedTrailerError, InvalidRequest."""
+        """Compare after the last byte. BadDigest; a bad trailer: MalformedTrailerError, InvalidRequest."""
         if self.digest is None or self.algorithm is None:
             return
         if self.in_trailer:
@@ -209,15 +209,16 @@ class Expected:
 
     @property
     def checksum(self) -> Checksum | None:
-        """What to store with the object and to answer with; None if there is no algorithm."""
+        """What to store with the object and to return; None if there is no algorithm."""
         return None if self.digest is None else Checksum(self.digest.algorithm, self.digest.value)
 
 
 def expect(headers: Headers, payload: Payload | None = None, default: Algorithm | None = None) -> Expected:
-    """The promise in a request's headers; without one, `default` is computed.
+    """Return the promise in a request's headers; without one, `default` is computed.
 
-    `payload` tells whether a trailer can come at all. InvalidDigest (Content-MD5), InvalidRequest (several
-    checksums, a malformed one, an algorithm named without a value), NotImplemented (an unknown algorithm).
+    `payload` determines whether a trailer can come at all. InvalidDigest (Content-MD5), InvalidRequest
+    (several checksums, a malformed one, an algorithm named without a value), NotImplemented (an unknown
+    algorithm).
     """
     expected = Expected(md5=_content_md5(headers.get("Content-MD5")))
     given = checksum_headers(headers)
@@ -249,7 +250,7 @@ def _content_md5(text: str | None) -> bytes | None:
 
 
 def _announced(text: str | None, payload: Payload | None) -> Algorithm | None:
-    """The algorithm whose value `x-amz-trailer` promises. Nothing but one checksum may come in a trailer."""
+    """Return the algorithm that `x-amz-trailer` promises. A trailer may only contain one checksum."""
     if text is None:
         return None
     if payload is not None and not payload.kind.trailer:
@@ -270,7 +271,7 @@ def trailer_names(text: str) -> list[str]:
 
 
 def _check_named(text: str | None, algorithm: Algorithm | None) -> None:
-    """What an SDK says it will send must be what it sends."""
+    """Check that an SDK sends the algorithm that it announces."""
     if text is None:
         return
     named = parse_algorithm(text)
@@ -288,7 +289,7 @@ def _check_named(text: str | None, algorithm: Algorithm | None) -> None:
 
 
 def multipart_kind(algorithm: Algorithm, asked: str = "") -> Kind:
-    """The kind of a multipart upload's checksum; InvalidRequest if the algorithm cannot do what was asked."""
+    """Return the kind of an upload's checksum; InvalidRequest if the algorithm does not support it."""
     default: Kind = "FULL_OBJECT" if algorithm == "CRC64NVME" else "COMPOSITE"
     kind = parse_kind(asked) if asked else default
     if kind != default and algorithm in ("CRC64NVME", "SHA1", "SHA256"):
@@ -300,7 +301,7 @@ def multipart_kind(algorithm: Algorithm, asked: str = "") -> Kind:
 
 
 def composite(algorithm: Algorithm, values: Sequence[str]) -> str:
-    """The COMPOSITE checksum of parts with these checksums (base64): base64 and `-N`."""
+    """Return the COMPOSITE checksum of parts with these checksums (base64): base64 and `-N`."""
     digest = new_digest(algorithm)
     for value in values:
         digest.update(_decode(algorithm, value))
@@ -308,7 +309,7 @@ def composite(algorithm: Algorithm, values: Sequence[str]) -> str:
 
 
 def full_object(algorithm: Algorithm, parts: Sequence[tuple[str, int]]) -> str:
-    """The checksum (base64) of the whole from that of each part (base64) and its size in bytes. CRCs only."""
+    """Combine each part's checksum (base64) and size in bytes into the object's (base64). CRCs only."""
     combine = _COMBINE[algorithm]
     whole = 0
     for value, size in parts:

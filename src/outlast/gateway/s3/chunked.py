@@ -1,14 +1,14 @@
-"""The framing of aws-chunked bodies, taken off as the bytes come.
+"""The framing of aws-chunked bodies, removed as the bytes arrive.
 
     SIZE-IN-HEX[;chunk-signature=HEX64] CRLF  DATA CRLF  ...  0[;chunk-signature=HEX64] CRLF  [TRAILER]  CRLF
 
-It looks like HTTP's own chunked coding but lies inside of the body. Nothing here waits or hashes: bytes go
-in, pieces come out, as views of what came in. A chunk may be of any size from 8 KiB on, and the last one
-before the zero-length chunk of less; it is passed on in pieces, so only a header line or the trailer is ever
-held, and both are bounded.
+It looks like HTTP's own chunked coding but is part of the body. Nothing here waits or hashes: bytes go
+in, pieces come out, as views of what came in. A chunk may have any size from 8 KiB on, and the last one
+before the zero-length chunk may be smaller; it is passed on in pieces, so only a header line or the trailer
+is ever held, and both are bounded.
 
 Lenient where clients differ (blank lines around the trailer, as in examples of the AWS documentation), and
-strict where bytes could be taken for something else.
+strict where bytes could be mistaken for something else.
 """
 
 import re
@@ -23,7 +23,7 @@ _LINE_BYTES_MAX = 128
 # One checksum and one signature need about 200.
 _TRAILER_BYTES_MAX = 8 * 1024
 
-# S3's own bound, for each chunk but the last that has data: it keeps signatures from outweighing them.
+# S3's own bound, for each chunk except the last one with data: it limits the overhead of signatures.
 CHUNK_BYTES_MIN = 8 * 1024
 
 _HEAD = re.compile(rb"([0-9a-fA-F]{1,16})(?:;chunk-signature=([0-9a-f]{64}))?\r").fullmatch
@@ -51,14 +51,14 @@ class Trailer:
 
 
 class Decoder(Protocol):
-    """Takes the framing off a body."""
+    """Removes the framing from a body."""
 
     def feed(self, data: bytes) -> list[Chunk]:
-        """What `data`, the next bytes of the body, adds."""
+        """Return what `data`, the next bytes of the body, adds."""
         ...
 
     def finish(self) -> Trailer:
-        """The body has ended. IncompleteBody if it should not have."""
+        """Note that the body has ended. IncompleteBody if it is not complete."""
         ...
 
 
@@ -75,17 +75,17 @@ class PlainDecoder:
 
 
 class ChunkedDecoder:
-    """aws-chunked framing. `signed`: every chunk must have a signature, and else none may."""
+    """aws-chunked framing. `signed`: every chunk must have a signature, otherwise none may."""
 
     __slots__ = ("_between", "_last", "_left", "_line", "_signature", "_signed", "_small", "_tail")
 
     def __init__(self, signed: bool) -> None:
         self._signed = signed
-        self._left = 0  # bytes of the open chunk still to come
+        self._left = 0  # how many bytes of the open chunk are still missing
         self._signature = ""  # of the open chunk
-        self._between = False  # the line end after a chunk's data is still to come
-        self._small = False  # a chunk has come that only the last may be as small as
-        self._last = False  # the zero-length chunk has come
+        self._between = False  # the line end after a chunk's data is still missing
+        self._small = False  # a chunk has arrived that is so small that it must be the last
+        self._last = False  # the zero-length chunk has arrived
         self._line = b""  # the beginning of a line
         self._tail = b""  # all that follows the zero-length chunk
 
@@ -110,7 +110,7 @@ class ChunkedDecoder:
         return pieces
 
     def _extend_line(self, text: bytes) -> bool:
-        """Read on in a line between chunks. Whether it was the head of the zero-length chunk."""
+        """Continue a line between chunks. Returns whether it was the head of the zero-length chunk."""
         self._line += text
         if len(self._line) > _LINE_BYTES_MAX:
             raise _malformed()

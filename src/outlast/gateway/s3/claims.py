@@ -1,7 +1,7 @@
-"""What a request claims about who signed it and how: reading the two places where SigV4 puts that.
+"""What a request claims about its signer and signature: parses the two places where SigV4 puts that.
 
 `Authorization: AWS4-HMAC-SHA256 Credential=ID/DATE/REGION/s3/aws4_request, SignedHeaders=..., Signature=...`
-or, presigned, the query's `X-Amz-*` parameters. Nothing is verified here but form; `signature` does that.
+or, presigned, the query's `X-Amz-*` parameters. Only the form is checked here; `signature` verifies.
 """
 
 import re
@@ -16,7 +16,7 @@ from outlast.gateway.s3.uri import Query
 
 _SIGNATURE = re.compile(r"\bSignature=([0-9a-f]{64})(?![0-9a-zA-Z])").search
 _HEX_64 = re.compile(r"[0-9a-f]{64}").fullmatch
-_HEADER_NAMES = re.compile(r"[!-9<-~]+(?:;[!-9<-~]+)*").fullmatch  # visible ASCII but for ":" and ";"
+_HEADER_NAMES = re.compile(r"[!-9<-~]+(?:;[!-9<-~]+)*").fullmatch  # visible ASCII except ":" and ";"
 _DATE = re.compile(r"\d{8}", re.ASCII).fullmatch
 
 _HEADER_ERROR = "AuthorizationHeaderMalformed"
@@ -29,7 +29,7 @@ _PRESIGN_NAMES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class SignatureClaims:
-    """Who signed, for which day and region, and which headers. `scope` is the credential without the id."""
+    """The signer, the day and region, and the signed headers. `scope` is the credential without the id."""
 
     access_key_id: str
     date: str
@@ -40,9 +40,9 @@ class SignatureClaims:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A request's whole claim. `timestamp` is as signed, `at` the same in Unix seconds.
+    """A request's complete claim. `timestamp` is as signed, `at` the same in Unix seconds.
 
-    `expires_s` is None for a signature in a header; `malformed` is the code for a claim that is not in form.
+    `expires_s` is None for a signature in a header; `malformed` is the code for a claim in the wrong form.
     """
 
     signer: SignatureClaims
@@ -54,7 +54,7 @@ class Claim:
 
 
 def read_claim(headers: Headers, query: Query) -> Claim:
-    """The claim of a request; `AccessDenied` if it has none, else the error that belongs to its form."""
+    """Parse a request's claim; `AccessDenied` if it has none, otherwise the error for its form."""
     authorization = headers.get("Authorization")
     presigned = "X-Amz-Algorithm" in query or "X-Amz-Signature" in query
     if authorization is not None:
@@ -138,7 +138,7 @@ def _signer(credential: str, signed_headers: str, code: str) -> SignatureClaims:
 
 
 def _request_time(headers: Headers) -> tuple[str, int]:
-    """The time stamp that was signed: `x-amz-date`, or else `Date`, in either form."""
+    """Return the time stamp that was signed: `x-amz-date`, otherwise `Date`, in either form."""
     text = headers.get("x-amz-date") or headers.get("Date")
     if text is not None:
         if (at := parse_amz_date(text)) is not None:

@@ -1,8 +1,8 @@
-"""`docs/reference/s3-compatibility.md`, made from the tables that requests are served by.
+"""`docs/reference/s3-compatibility.md`, generated from the tables that serve requests.
 
     python -m outlast.gateway.s3.compatibility docs/reference/s3-compatibility.md
 
-A test compares the file with what this gives, so the document cannot say what the code does not do.
+A test compares the file with the output, so the document cannot claim what the code does not do.
 """
 
 import sys
@@ -19,33 +19,33 @@ _HEAD = """\
 
 Outlast's gateway speaks the S3 REST API: path style (`http://host:9000/bucket/key`) and virtual-host style
 (`http://bucket.localhost:9000/key`, or under a domain of yours), Signature Version 4 in headers and
-presigned URLs, and payloads that are signed, unsigned or streamed (`STREAMING-AWS4-HMAC-SHA256-PAYLOAD`,
+presigned URLs, and payloads that are signed, unsigned, or streamed (`STREAMING-AWS4-HMAC-SHA256-PAYLOAD`,
 `STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER`, `STREAMING-UNSIGNED-PAYLOAD-TRAILER`). The checksums CRC32,
-CRC32C, CRC64NVME, SHA1 and SHA256 are verified, stored and returned, for multipart objects composite or of
-the whole.
+CRC32C, CRC64NVME, SHA1, and SHA256 are verified, stored, and returned, for multipart objects as composite or
+full-object checksums.
 
-What is not supported answers `501 NotImplemented`. It is never taken for something else, never passed over.
+A request for an unsupported feature gets `501 NotImplemented`. It is never taken for something else and never
+ignored.
 """
 
 _DIFFERENCES = """\
 ## Where it differs from Amazon's
 
 - A gateway has no region of its own: it is in the region that a request is signed for.
-- Signature Version 2 is refused. boto3 and awscli 1 still make presigned URLs with it unless they are told
+- Signature Version 2 is refused. boto3 and awscli 1 still create presigned URLs with it unless configured
   otherwise: `Config(signature_version="s3v4")`, `aws configure set default.s3.signature_version s3v4`.
-- There is one owner of all buckets. Who may do what is said by access keys: all buckets or one, reading only
-  or not.
+- All buckets have one owner. Access keys define the rights: all buckets or one, read-only or not.
 - There is no versioning: the version of an object is `null`, and the newest is the only one.
 - A copy shares its source's data and may be of any size; the copy of a multipart object keeps its ETag.
 - If `CompleteMultipartUpload` is repeated because its answer was lost, it succeeds again.
-- Keys may contain anything, `..`, `//` and control characters included. Those that XML cannot hold come
-  through in lists with `encoding-type=url`.
+- Keys may contain anything, including `..`, `//`, and control characters. Those that XML cannot represent are
+  returned in lists with `encoding-type=url`.
 - An upload without a checksum gets none: Amazon would add a CRC64NVME of its own.
 """
 
 
 def render() -> str:
-    """The document."""
+    """Return the document."""
     return "\n".join([_HEAD, *_operations(), *_refusals(), _DIFFERENCES])
 
 
@@ -68,7 +68,7 @@ def _operations() -> Iterable[str]:
 
 def _refusals() -> Iterable[str]:
     yield "## Headers and parameters that are refused\n"
-    yield "Refused with `NotImplemented`, except with values that promise nothing but what always holds.\n"
+    yield "Refused with `NotImplemented`, except with values that request only what always holds.\n"
     yield "| header or parameter | values accepted |"
     yield "|---|---|"
     for name, allowed in sorted({**HEADERS, **PARAMETERS}.items()):

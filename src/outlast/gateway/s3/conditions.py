@@ -1,10 +1,10 @@
 """Preconditions and ranges: whether a request is carried out, and on which bytes.
 
-Reads follow RFC 9110, section 13.2.2: `If-Match`, or else `If-Unmodified-Since`; then `If-None-Match`, or
-else `If-Modified-Since`. S3 agrees. Writes know two conditions, `If-None-Match: *` and `If-Match`, which
+Reads follow RFC 9110, section 13.2.2: `If-Match`, otherwise `If-Unmodified-Since`; then `If-None-Match`,
+otherwise `If-Modified-Since`. S3 agrees. Writes have two conditions, `If-None-Match: *` and `If-Match`, which
 are not judged here but by the catalog, in the log's order, where they mean something.
 
-Ranges follow RFC 9110, section 14.2, as S3 does: what is not one well-formed byte range is ignored, and the
+Ranges follow RFC 9110, section 14.2, as S3 does: anything but one well-formed byte range is ignored, and the
 whole object is sent.
 
 Throughout, `etag` is without quotation marks, `modified` is in milliseconds, and a span is [start, stop).
@@ -48,7 +48,7 @@ def check_copy_source(headers: Headers, etag: str, modified: int) -> None:
 
 
 def _failed(headers: Headers, prefix: str, etag: str, modified: int) -> str | None:
-    """The name of the header that asks for another version than this, if one does."""
+    """Return the name of the header that demands another version than this, if one does."""
     name = f"{prefix}If-Match"
     if (tags := headers.get(name)) is not None:
         return None if _lists(tags, etag) else name
@@ -58,7 +58,7 @@ def _failed(headers: Headers, prefix: str, etag: str, modified: int) -> str | No
 
 
 def _unchanged(headers: Headers, prefix: str, etag: str, modified: int) -> str | None:
-    """The name of the header that says that the client has this version already, if one does."""
+    """Return the name of the header by which the client has this version already, if one says so."""
     name = f"{prefix}If-None-Match"
     if (tags := headers.get(name)) is not None:
         return name if _lists(tags, etag) else None
@@ -68,7 +68,7 @@ def _unchanged(headers: Headers, prefix: str, etag: str, modified: int) -> str |
 
 
 def _lists(tags: str, etag: str) -> bool:
-    """Whether a list of entity tags has this one. S3 also takes them without quotation marks."""
+    """Whether a list of entity tags contains this one. S3 also accepts them without quotation marks."""
     return any(_tag(text) in ("*", etag) for text in tags.split(","))
 
 
@@ -85,7 +85,7 @@ def _precondition_failed(header: str) -> S3Error:
 
 
 def write_condition(headers: Headers) -> Condition | None:
-    """The condition of a PUT, a completion or a DELETE. Conditions that S3 has not either: NotImplemented."""
+    """Return the condition of a PUT, a completion, or a DELETE. Conditions unknown to S3: NotImplemented."""
     for name in ("If-Modified-Since", "If-Unmodified-Since"):
         if name in headers:
             raise _not_implemented(name)
@@ -106,9 +106,9 @@ def _not_implemented(header: str) -> S3Error:
 
 
 def read_span(headers: Headers, etag: str, modified: int, size: int) -> tuple[int, int] | None:
-    """The span that `Range` asks for, subject to `If-Range`; None for the whole object.
+    """Return the span that `Range` requests, subject to `If-Range`; None for the whole object.
 
-    InvalidRange (416) if it lies outside of the object, with the `Content-Range` that says how large it is.
+    InvalidRange (416) if it is outside of the object, with the `Content-Range` that states the size.
     """
     text = headers.get("Range")
     if text is None or not _in_range(headers.get("If-Range"), etag, modified):
@@ -134,14 +134,14 @@ def read_span(headers: Headers, etag: str, modified: int, size: int) -> tuple[in
 
 
 def _in_range(condition: str | None, etag: str, modified: int) -> bool:
-    """Whether `If-Range` lets a range be sent: an ETag that is this one, or the very date."""
+    """Whether `If-Range` allows a range: its ETag or its date must match exactly."""
     if condition is None:
         return True
     return condition.strip().strip('"') == etag or parse_http_date(condition) == modified // 1000
 
 
 def copy_span(text: str, size: int) -> tuple[int, int]:
-    """The span in `x-amz-copy-source-range`, which must lie within the source. InvalidArgument."""
+    """Return the span in `x-amz-copy-source-range`, which must be within the source. InvalidArgument."""
     found = _COPY_RANGE(text)
     if found is None or int(found[2]) < int(found[1]):
         raise S3Error(

@@ -1,7 +1,7 @@
 """CopyObject: another name for the same extents.
 
-Nothing is read or written but the catalog, unless a checksum is asked for which the source does not have:
-then it has to be read, and is stored anew with it.
+Only the catalog is read and written, unless the client requests a checksum that the source does not have:
+then the source has to be read, and is stored again with it.
 """
 
 from aiohttp import web
@@ -16,12 +16,12 @@ from outlast.gateway.s3.copy_source import copy_source, source_check
 from outlast.gateway.s3.errors import S3Error
 from outlast.gateway.s3.parameters import argument_error
 
-# What makes a copy of an object on to itself a change, though all values that are accepted hold already.
+# What turns a copy of an object onto itself into a change, though all accepted values hold already.
 _CHANGES = ("x-amz-storage-class", "x-amz-server-side-encryption")
 
 
 class _OtherChecksum(Exception):
-    """The source does not have the checksum that is asked for."""
+    """The source does not have the requested checksum."""
 
 
 async def copy_object(call: S3Call) -> web.StreamResponse:
@@ -42,21 +42,21 @@ async def copy_object(call: S3Call) -> web.StreamResponse:
     except _OtherChecksum:
         assert algorithm is not None
         version = await _rewrite(call, bucket, key, attributes, algorithm)
-    told = copied(version.etag, version.modified, version.checksum)
-    return call.answer_xml("CopyObjectResult", told, ENCRYPTION)
+    inner = copied(version.etag, version.modified, version.checksum)
+    return call.answer_xml("CopyObjectResult", inner, ENCRYPTION)
 
 
 def copied(etag: str, modified: int, checksum: Checksum | None) -> str:
-    """What the answer to a copy says of it."""
-    told = xml.element("LastModified", xml.timestamp(modified)) + xml.element("ETag", f'"{etag}"')
+    """Return the XML that describes a copy in the answer."""
+    inner = xml.element("LastModified", xml.timestamp(modified)) + xml.element("ETag", f'"{etag}"')
     if checksum is not None:
-        told += xml.element(element_name(checksum.algorithm), checksum.value)
-        told += xml.element("ChecksumType", checksum.kind)
-    return told
+        inner += xml.element(element_name(checksum.algorithm), checksum.value)
+        inner += xml.element("ChecksumType", checksum.kind)
+    return inner
 
 
 def _attributes(call: S3Call) -> Attributes | None:
-    """The new attributes; None to keep the source's."""
+    """Return the new attributes; None to keep the source's."""
     directive = call.headers.get("x-amz-metadata-directive", "COPY")
     if directive not in ("COPY", "REPLACE"):
         raise argument_error("x-amz-metadata-directive", directive, "Unknown metadata directive.")

@@ -1,9 +1,9 @@
-"""Where a copy comes from: `x-amz-copy-source` and the conditions that go with it."""
+"""The source of a copy: `x-amz-copy-source` and its conditions."""
 
 from collections.abc import Callable
 
 from outlast.catalog.records import Version
-from outlast.gateway.s3.access import authorise_bucket
+from outlast.gateway.s3.access import authorize_bucket
 from outlast.gateway.s3.call import S3Call
 from outlast.gateway.s3.conditions import check_copy_source
 from outlast.gateway.s3.errors import S3Error
@@ -15,7 +15,7 @@ _VERSION = "?versionId="
 
 
 def copy_source(call: S3Call) -> tuple[str, str]:
-    """(bucket, key) of the source, which the access key may read. `InvalidArgument`, `AccessDenied`."""
+    """Return the source's (bucket, key), which the access key may read. `InvalidArgument`, `AccessDenied`."""
     text = call.headers[COPY_SOURCE].replace("+", " ")  # it is encoded like a query, not like a path
     path, mark, version = text.partition(_VERSION)
     if mark and version != "null":
@@ -25,12 +25,12 @@ def copy_source(call: S3Call) -> tuple[str, str]:
         raise argument_error(
             COPY_SOURCE, text, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         )
-    authorise_bucket(call.auth.access_key, bucket)
+    authorize_bucket(call.auth.access_key, bucket)
     return bucket, key
 
 
 def source_check(call: S3Call) -> Callable[[Version], None]:
-    """What the source must fulfil; raises `PreconditionFailed`."""
+    """Return a check of the source's conditions; the check raises `PreconditionFailed`."""
     headers = call.headers
 
     def check(version: Version) -> None:

@@ -1,7 +1,7 @@
-"""The three ways in which S3 writes a moment: HTTP dates, SigV4 time stamps, and ISO 8601 in XML.
+"""S3's three formats of a point in time: HTTP dates, SigV4 time stamps, and ISO 8601 in XML.
 
-The catalog keeps milliseconds; HTTP dates and SigV4 time stamps know seconds only, so a comparison with
-them is made in whole seconds. Everything is UTC. Formatting is done by hand and remembered for the second:
+The catalog keeps milliseconds; HTTP dates and SigV4 time stamps have seconds only, so a comparison with
+them is made in whole seconds. Everything is UTC. Formatting is done by hand and cached for the second:
 `strftime` costs more than the rest of a small response's headers.
 """
 

@@ -14,7 +14,7 @@ from outlast.gateway.s3.xml import DeleteEntry
 
 
 async def delete_object(call: S3Call) -> web.StreamResponse:
-    """`If-Match`. Deleting what is not there succeeds."""
+    """`If-Match`. Deleting an object that does not exist succeeds."""
     await call.store.delete(call.bucket, call.key, write_condition(call.headers))
     return call.answer(204)
 
@@ -45,7 +45,7 @@ async def delete_objects(call: S3Call) -> web.StreamResponse:
 
 
 async def _delete_with_condition(call: S3Call, entry: DeleteEntry) -> bool:
-    """Delete it if a condition comes with it; False if none does, so that it can go with the others."""
+    """Delete it if it has a condition; return False if it has none, so that it can go with the others."""
     if entry.version_id not in (None, "null"):
         raise S3Error("NotImplemented", "There are no older versions.")
     if set(entry.conditions) - {"ETag"}:

@@ -1,7 +1,7 @@
 """Which function serves which operation.
 
-Operations that are not here are refused by name. `docs/reference/s3-compatibility.md` is made from this table
-and the first lines of the functions' docstrings, so what it says is what is served.
+Operations that are not here are refused by name. `docs/reference/s3-compatibility.md` is generated from this
+table and the first lines of the functions' docstrings, so it describes what is served.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -69,7 +69,7 @@ HANDLERS: Mapping[str, Handler] = {
 
 
 def operation_of(call: S3Call) -> Operation:
-    """The operation that a request names. `MethodNotAllowed`, `InvalidArgument`, `NotImplemented`."""
+    """Return the operation that a request names. `MethodNotAllowed`, `InvalidArgument`, `NotImplemented`."""
     level: Level = "object" if call.key else "bucket" if call.bucket else "service"
     method = call.request.method
     markers = markers_of(call.query, call.headers)
@@ -84,7 +84,7 @@ def operation_of(call: S3Call) -> Operation:
 
 
 def handler_of(operation: Operation) -> Handler:
-    """The function that serves an operation. Raises `NotImplemented`."""
+    """Return the function that serves an operation. Raises `NotImplemented`."""
     handler = HANDLERS.get(operation.name)
     if handler is None:
         raise S3Error("NotImplemented", f"{operation.name} is not supported.")

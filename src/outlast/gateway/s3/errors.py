@@ -1,10 +1,10 @@
 """S3's errors: the codes, their HTTP status, and the XML in which a client reads them.
 
-A handler raises `S3Error(code)`; the table below knows the rest, so that one code never comes with two
+A handler raises `S3Error(code)`; the table below has the rest, so that one code never comes with two
 statuses. Errors of the store become S3 errors in `from_store_error`. The table follows "Error responses"
 of the S3 API reference. A code that is not in the table is a bug of ours, not an answer.
 
-`NotModified` (304) is kept here too: it leaves a read by the same door, but it has no body.
+`NotModified` (304) is here too: it ends a read in the same way, but it has no body.
 """
 
 import re
@@ -112,7 +112,7 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
             400,
             "Your request header section exceeds the maximum allowed request header section size.",
         ),
-        # Not Amazon's, which has no quotas; Ceph's. SDKs do not try it again.
+        # Not Amazon's, which has no quotas, but Ceph's. SDKs do not retry it.
         "QuotaExceeded": (403, "The quotas of the store's providers are used up."),
         "RequestTimeTooSkewed": (
             403,
@@ -140,7 +140,7 @@ CODES: Mapping[str, tuple[int, str]] = MappingProxyType(
     }
 )
 
-# How long a client is told to wait before it asks again: about as long as a breaker's first probe takes.
+# How long a client should wait before it retries: about as long as a breaker's first probe takes.
 _RETRY_AFTER_S = "1"
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -173,11 +173,11 @@ class S3Error(Exception):
         return f"{self.code}: {self.message}"
 
 
-# Each error of the store that is the client's doing, and the code that S3 has for it.
+# Each error of the store that the client caused, and S3's code for it.
 _STORE_CODES: Mapping[type[base.OutlastError], str] = MappingProxyType(
     {
         base.NoSuchBucket: "NoSuchBucket",
-        base.BucketExists: "BucketAlreadyOwnedByYou",  # whoever may create buckets here owns them all
+        base.BucketExists: "BucketAlreadyOwnedByYou",  # a client that may create buckets here owns them all
         base.BucketNotEmpty: "BucketNotEmpty",
         base.BadBucketName: "InvalidBucketName",
         base.NoSuchKey: "NoSuchKey",
@@ -193,18 +193,18 @@ _STORE_CODES: Mapping[type[base.OutlastError], str] = MappingProxyType(
 
 
 def busy(message: str = "") -> S3Error:
-    """More is asked of this gateway at once than it may hold: `SlowDown`, after which SDKs try again."""
+    """Return the error for a gateway at its limits: `SlowDown`, after which SDKs retry."""
     return S3Error("SlowDown", message, headers={"Retry-After": _RETRY_AFTER_S})
 
 
 def from_store_error(error: base.OutlastError, *, stranger: bool = False) -> S3Error:
-    """What a client is told about an error of the store.
+    """Return the answer to an error of the store.
 
-    The store being unable (providers down, no majority) is 503 with Retry-After, so that SDKs try again; so
-    is a gateway that has too much to do.
-    What a client cannot help (corruption, a forked log, a bug) is 500 and says no more than its class: the
-    details belong in the log. A `stranger`, whose signature has not been verified, is told no more of a 503
-    either: which providers there are, where they are and what is wrong with them is not for everybody.
+    A store that is unable (providers down, no majority) is 503 with Retry-After, so that SDKs retry; so is a
+    gateway that has too much to do.
+    A failure that the client did not cause (corruption, a forked log, a bug) is 500 and shows only its class:
+    the details belong in the log. A `stranger`, whose signature has not been verified, learns no more about a
+    503 either: which providers there are, where they are, and what is wrong with them is not public.
     """
     if (code := _STORE_CODES.get(type(error))) is not None:
         return S3Error(code)
@@ -213,7 +213,7 @@ def from_store_error(error: base.OutlastError, *, stranger: bool = False) -> S3E
     if isinstance(error, base.StoreUnavailable | base.NoMajority | base.ProviderError):
         message = str(error) if isinstance(error, base.StoreUnavailable) and not stranger else ""
         return S3Error("ServiceUnavailable", message, headers={"Retry-After": _RETRY_AFTER_S})
-    if isinstance(error, base.LocalStateCorrupt):  # it is built anew meanwhile; other gateways have theirs
+    if isinstance(error, base.LocalStateCorrupt):  # it is being rebuilt; other gateways have their own
         return S3Error("ServiceUnavailable", headers={"Retry-After": _RETRY_AFTER_S})
     if isinstance(error, base.StoreFull):
         return S3Error("QuotaExceeded")
@@ -227,14 +227,14 @@ _SPECIAL = re.compile(r'[&<>"\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff
 
 
 def _readable(text: str) -> str:
-    """Escaped for XML; what XML cannot hold at all becomes U+FFFD, so that an error can always be parsed."""
+    """Escape for XML; what XML cannot represent becomes U+FFFD, so that an error can always be parsed."""
     return _SPECIAL.sub(lambda found: _ESCAPES.get(found.group(), "\ufffd"), text)
 
 
 def render_error(error: S3Error, resource: str, request_id: str) -> bytes:
-    """The XML body of an error; `resource` is the path asked for. Empty for `NotModified`, which has none.
+    """Return the XML body of an error; `resource` is the requested path. Empty for `NotModified`.
 
-    The answer to a HEAD has the status and no body; leaving it out is the server's business.
+    The answer to a HEAD has the status and no body; the server leaves it out.
     """
     if error.status == 304:
         return b""

@@ -1,8 +1,8 @@
-"""GetObject and HeadObject: an object, a range of it, or a part; and what is known of it.
+"""GetObject and HeadObject: an object, a range of it, or a part; and its attributes.
 
-The answer's length is promised before the first byte. If reading fails after that, the connection is cut:
-a client must never take a part for the whole. One block owns the reading, from before anything is fetched to
-the end of the answer: however that comes, nothing is left of it.
+The response's length is promised before the first byte. If reading fails after that, the connection is cut:
+a client must never take a part for the whole object. One block owns the reading, from before anything is
+fetched to the end of the response, so that nothing of it is left however it ends.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from outlast.base.limits import inline_bytes_max
 from outlast.catalog.records import Version
 from outlast.gateway.s3 import parameters
 from outlast.gateway.s3.attributes import override, version_headers
-from outlast.gateway.s3.call import STALL_S_MAX, S3Call, told_always
+from outlast.gateway.s3.call import STALL_S_MAX, S3Call, common_headers
 from outlast.gateway.s3.conditions import check_read, read_span
 from outlast.gateway.s3.errors import S3Error
 from outlast.providers.protocol import Buffer
@@ -23,11 +23,11 @@ from outlast.store import Reading, part_span
 
 
 class BodyCutError(ConnectionError):
-    """An answer that has begun could not be finished. The connection is gone."""
+    """A response that has begun could not be finished. The connection is closed."""
 
 
 def _select(call: S3Call, version: Version) -> tuple[int, int] | None:
-    """The span that is asked for; None for all. Raises what the key, the conditions or the range say."""
+    """Return the requested span; None for all. Raises if a condition, the range, or the part is wrong."""
     call.check_key()
     headers = call.headers
     check_read(headers, version.etag, version.modified)
@@ -48,19 +48,19 @@ def _select_part(call: S3Call, version: Version) -> tuple[int, int]:
 
 
 def _headers(call: S3Call, version: Version, span: tuple[int, int] | None) -> dict[str, str]:
-    """All that is said of the answer. A checksum is said of a whole object only: it is not the part's."""
+    """Return the response's headers. A checksum comes only with the whole object: it is not a part's."""
     whole = span is None or span == (0, version.size)
     checksum = whole and call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
-    told = version_headers(version, checksum=checksum)
+    headers = version_headers(version, checksum=checksum)
     if call.query:
-        override(told, call.query)
+        override(headers, call.query)
         if "partNumber" in call.query and version.parts:
-            told["x-amz-mp-parts-count"] = str(len(version.parts))
+            headers["x-amz-mp-parts-count"] = str(len(version.parts))
     start, stop = span or (0, version.size)
-    told["Content-Length"] = str(stop - start)
+    headers["Content-Length"] = str(stop - start)
     if span is not None and stop > start:
-        told["Content-Range"] = f"bytes {start}-{stop - 1}/{version.size}"
-    return told
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{version.size}"
+    return headers
 
 
 async def head_object(call: S3Call) -> web.StreamResponse:
@@ -75,7 +75,7 @@ async def get_object(call: S3Call) -> web.StreamResponse:
     status, headers = 200, {}
 
     def select(version: Version) -> tuple[int, int] | None:
-        """Whatever there is to refuse is refused here: before anything is fetched."""
+        """Refuse what there is to refuse before anything is fetched."""
         nonlocal status, headers
         span = _select(call, version)
         status, headers = _status(span), _headers(call, version, span)
@@ -86,8 +86,8 @@ async def get_object(call: S3Call) -> web.StreamResponse:
             return await _stream(call, reading, status, headers)
         if call.can_answer(reading.data):
             return call.answer(status, headers, reading.data)
-    # There is no memory to keep a small object until the client has taken it. It is waited for without the
-    # object in hand, or those who wait would hold what they wait for.
+    # There is no memory to keep a small object until the client has read it. Wait for memory without the
+    # object in hand, or the waiting requests would hold what they wait for.
     await call.hold_answer(inline_bytes_max)
     async with call.store.get(call.bucket, call.key, select=select) as reading:
         if reading.data is None:  # it was overwritten in between
@@ -102,19 +102,19 @@ def _status(span: tuple[int, int] | None) -> int:
 async def _stream(
     call: S3Call, reading: Reading, status: int, headers: Mapping[str, str]
 ) -> web.StreamResponse:
-    response = web.StreamResponse(status=status, headers={**told_always(call.id), **headers})
+    response = web.StreamResponse(status=status, headers={**common_headers(call.id), **headers})
     await response.prepare(call.request)
     left = reading.stop - reading.start
     try:
         async for piece in reading:
             left -= len(piece)
             await _send(call, response, piece)
-            del piece  # not kept while the next is waited for
+            del piece  # not kept while waiting for the next
         if left:
             raise BodyCutError(f"{left} bytes are missing")
         await response.write_eof()
     except BaseException as error:
-        # Whatever it was: nothing but a broken connection says so now.
+        # Whatever the error is, only a broken connection can report it now.
         if (transport := call.request.transport) is not None:
             transport.abort()
         if isinstance(error, Exception) and not isinstance(error, ConnectionError):
@@ -128,5 +128,5 @@ async def _send(call: S3Call, response: web.StreamResponse, piece: Buffer) -> No
         async with asyncio.timeout(STALL_S_MAX):
             await response.write(piece)
     except TimeoutError as error:
-        raise ConnectionResetError("the client takes nothing") from error
+        raise ConnectionResetError("the client stopped reading the response") from error
     call.sent += len(piece)

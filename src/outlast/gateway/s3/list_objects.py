@@ -1,7 +1,7 @@
 """ListObjects and ListObjectsV2: a bucket's keys in UTF-8 order, a page at a time.
 
-Both go on after the last name shown, be it a key or a common prefix, so a page never depends on anything
-that a gateway remembers.
+Both continue after the last name shown, whether a key or a common prefix, so a page never depends on
+anything that a gateway remembers.
 """
 
 from aiohttp import web
@@ -21,7 +21,7 @@ async def list_objects(call: S3Call) -> web.StreamResponse:
     most = parameters.page_size(query, "max-keys", list_keys_max)
     await call.hold_listing()
     page = await call.store.list(call.bucket, query.get("prefix", ""), delimiter, marker, most)
-    # Without a delimiter clients go on after the last key, and S3 does not repeat it.
+    # Without a delimiter clients continue after the last key, and S3 does not repeat it.
     more = page.next if delimiter else None
     return call.answer_xml(
         "ListBucketResult",
@@ -32,7 +32,7 @@ async def list_objects(call: S3Call) -> web.StreamResponse:
 
 
 async def list_objects_v2(call: S3Call) -> web.StreamResponse:
-    """As v1, with `start-after`, `continuation-token` and `fetch-owner` in place of `marker`."""
+    """Like v1, with `start-after`, `continuation-token`, and `fetch-owner` in place of `marker`."""
     query = call.query
     if query["list-type"] != "2":
         raise parameters.argument_error("list-type", query["list-type"], "Invalid List Type")
@@ -58,7 +58,7 @@ async def list_objects_v2(call: S3Call) -> web.StreamResponse:
 
 
 def _page(call: S3Call, page: Listing, most: int, *, owner: str) -> str:
-    """What both have in common."""
+    """Return the XML that both have in common."""
     query = call.query
     quote = xml.key_encoder(query.get("encoding-type"))
     delimiter = query.get("delimiter", "")

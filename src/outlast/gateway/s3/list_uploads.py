@@ -1,4 +1,4 @@
-"""ListMultipartUploads: what has been begun and neither completed nor aborted."""
+"""ListMultipartUploads: uploads that were begun and neither completed nor aborted."""
 
 import re
 from collections.abc import Callable
@@ -23,7 +23,7 @@ async def list_multipart_uploads(call: S3Call) -> web.StreamResponse:
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     key_marker, upload_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
     if not key_marker:
-        upload_marker = ""  # as S3 has it: without a key marker it is passed over
+        upload_marker = ""  # as in S3: ignored without a key marker
     elif upload_marker and not _UPLOAD_ID(upload_marker):
         raise parameters.argument_error("upload-id-marker", upload_marker, "Invalid uploadId marker")
     most = parameters.page_size(query, "max-uploads", list_keys_max)

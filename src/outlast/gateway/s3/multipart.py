@@ -43,22 +43,22 @@ async def create_multipart_upload(call: S3Call) -> web.StreamResponse:
             "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
         )
     upload = await call.store.create_upload(call.bucket, call.key, read_attributes(headers), algorithm, kind)
-    told = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else {}
+    answer_headers = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else {}
     return call.answer_xml(
         "InitiateMultipartUploadResult",
         xml.element("Bucket", call.bucket) + xml.element("Key", call.key) + xml.element("UploadId", upload),
-        told | ENCRYPTION,
+        answer_headers | ENCRYPTION,
     )
 
 
 async def abort_multipart_upload(call: S3Call) -> web.StreamResponse:
-    """The parts are gone at once."""
+    """The parts are deleted at once."""
     await call.store.abort_upload(call.bucket, call.key, call.query["uploadId"])
     return call.answer(204)
 
 
 async def complete_multipart_upload(call: S3Call) -> web.StreamResponse:
-    """Checksums per part and of the whole, `x-amz-mp-object-size`, `If-None-Match: *`, `If-Match`."""
+    """Checksums per part and of the object, `x-amz-mp-object-size`, `If-None-Match: *`, `If-Match`."""
     named = xml.parse_complete(await call.document(checksummed=False))
     condition = write_condition(call.headers)
     upload = call.query["uploadId"]
@@ -79,20 +79,20 @@ async def complete_multipart_upload(call: S3Call) -> web.StreamResponse:
 
 def _completed(call: S3Call, version: Version) -> str:
     host = call.headers.get("Host", "")
-    told = (
+    inner = (
         xml.element("Location", f"http://{host}{quote(f'/{call.bucket}/{call.key}')}")
         + xml.element("Bucket", call.bucket)
         + xml.element("Key", call.key)
         + xml.element("ETag", f'"{version.etag}"')
     )
     if version.checksum is not None:
-        told += xml.element(element_name(version.checksum.algorithm), version.checksum.value)
-        told += xml.element("ChecksumType", version.checksum.kind)
-    return told
+        inner += xml.element(element_name(version.checksum.algorithm), version.checksum.value)
+        inner += xml.element("ChecksumType", version.checksum.kind)
+    return inner
 
 
 async def _completed_before(call: S3Call, named: Sequence[CompletedPart]) -> Version:
-    """The object, if it is the one that these parts make: the first answer was lost, and this is a retry."""
+    """Return the object if these parts made it: the first answer was lost, and this is a retry."""
     try:
         version = await call.store.head(call.bucket, call.key)
         joined = b"".join(bytes.fromhex(part.etag) for part in named)
@@ -104,7 +104,7 @@ async def _completed_before(call: S3Call, named: Sequence[CompletedPart]) -> Ver
 
 
 async def _checksum(call: S3Call, upload: Upload, named: Sequence[CompletedPart]) -> Checksum | None:
-    """The checksum of the whole, from those of the parts; what the client says of both is compared."""
+    """Combine the parts' checksums into the object's; compare both with what the client sent."""
     _check_asked(call, upload)
     _check_named(upload, named)
     parts = await _parts(call, named)
@@ -127,7 +127,7 @@ async def _checksum(call: S3Call, upload: Upload, named: Sequence[CompletedPart]
 
 
 def _check_asked(call: S3Call, upload: Upload) -> None:
-    """Whether what the headers say of the whole can be meant of this upload. `InvalidRequest`."""
+    """Check that the headers about the object fit this upload. `InvalidRequest`."""
     asked = checksum_headers(call.headers)
     wanted = call.headers.get("x-amz-checksum-type")
     kind = "" if wanted is None else parse_kind(wanted)
@@ -140,7 +140,7 @@ def _check_asked(call: S3Call, upload: Upload) -> None:
 
 
 def _check_named(upload: Upload, named: Sequence[CompletedPart]) -> None:
-    """A checksum of checksums needs each of them from the client. `InvalidRequest`."""
+    """Require each part's checksum from the client, if the object's is a hash of them. `InvalidRequest`."""
     if upload.kind != "COMPOSITE":
         return
     for part in named:
@@ -154,7 +154,7 @@ def _check_named(upload: Upload, named: Sequence[CompletedPart]) -> None:
 
 
 async def _parts(call: S3Call, named: Sequence[CompletedPart]) -> list[Part]:
-    """The parts as they are stored. `InvalidPart` if one is missing or not what the client says it is."""
+    """Return the stored parts. `InvalidPart` if one is missing or differs from what the client sent."""
     rows = await call.store.parts(call.bucket, call.key, call.query["uploadId"], 0, parts_max)
     stored = {row.number: row for row in rows}
     found: list[Part] = []

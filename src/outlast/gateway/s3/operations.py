@@ -1,12 +1,12 @@
 """Every operation of S3, and how a request names one.
 
-A request names its operation by method, by what it addresses (the service, a bucket, an object) and by
+A request names its operation by method, by what it addresses (the service, a bucket, an object), and by
 markers: query parameters such as `acl` or `uploadId`, and the header `x-amz-copy-source`. `find` looks
-that up. Operations that are not served stand in the table all the same, so that they are refused by
+that up. Operations that are not served are in the table nevertheless, so that they are refused by
 name (`NotImplemented`) instead of being taken for another one: `PUT /b/k?tagging` must never store its
 body as the object.
 
-The invariant: the table has every operation of Amazon's service model (a test compares the two), and no
+Invariant: the table has every operation of Amazon's service model (a test compares the two), and no
 two served operations have the same route.
 """
 
@@ -35,7 +35,7 @@ class Operation:
         return self.method not in ("GET", "HEAD")
 
 
-# Name, method, level, markers. Old and new names of one route stand beside each other.
+# Name, method, level, markers. Old and new names of one route are next to each other.
 _TABLE = """
 AbortMultipartUpload                             DELETE object  uploadId
 CompleteMultipartUpload                          POST   object  uploadId
@@ -153,7 +153,7 @@ UploadPart                                       PUT    object  uploadId
 UploadPartCopy                                   PUT    object  uploadId x-amz-copy-source
 """
 
-# What S3's model has, but only at other endpoints than a bucket store's: they cannot be asked for here.
+# In S3's model, but only at other endpoints than a bucket store's: no request here can name them.
 ELSEWHERE = {
     "ListDirectoryBuckets": "only at the endpoint of directory buckets",
     "WriteGetObjectResponse": "only at the endpoint of Object Lambda",
@@ -175,7 +175,7 @@ _PARAMETERS = frozenset(marker for op in OPERATIONS for marker in op.markers) - 
 
 
 def markers_of(query: Iterable[str], headers: Mapping[str, str]) -> tuple[str, ...]:
-    """The markers in a request, sorted. `x-id` and whatever else names no operation is passed over."""
+    """Return the markers in a request, sorted. `x-id` and others that name no operation are ignored."""
     found = [name for name in query if name in _PARAMETERS]
     if COPY_SOURCE in headers:
         found.append(COPY_SOURCE)
@@ -183,9 +183,9 @@ def markers_of(query: Iterable[str], headers: Mapping[str, str]) -> tuple[str, .
 
 
 def find(method: str, level: Level, markers: tuple[str, ...]) -> Operation | None:
-    """The operation that a request names; None if S3 has none of that kind.
+    """Return the operation that a request names; None if S3 has none of that kind.
 
-    The copy header means something only where there is a copy: elsewhere S3 passes it over.
+    The copy header only has a meaning for copies: elsewhere it is ignored, as in S3.
     """
     if not markers:
         return _PLAIN.get((method, level))

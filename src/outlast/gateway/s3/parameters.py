@@ -1,4 +1,4 @@
-"""Parameters of a query as values."""
+"""Query parameters as values."""
 
 import base64
 import binascii
@@ -12,12 +12,12 @@ _NUMBER = re.compile(r"[0-9]{1,10}").fullmatch
 
 
 def argument_error(name: str, value: str, message: str) -> S3Error:
-    """`InvalidArgument` as S3 gives it."""
+    """Return `InvalidArgument` in S3's form."""
     return S3Error("InvalidArgument", message, extra={"ArgumentName": name, "ArgumentValue": value})
 
 
 def number(query: Query, name: str, default: int, *, low: int = 0, high: int = 2**31 - 1) -> int:
-    """The parameter as a number in [low, high], else `InvalidArgument`; `default` if it is not there."""
+    """Return the parameter as a number in [low, high], or `InvalidArgument`; `default` if it is missing."""
     text = query.get(name)
     if text is None or text == "":
         return default
@@ -28,7 +28,7 @@ def number(query: Query, name: str, default: int, *, low: int = 0, high: int = 2
 
 
 def part_number(query: Query) -> int:
-    """The number of a part that a request names. `InvalidArgument`, also if it names none."""
+    """Return the part number that a request names. `InvalidArgument`, also if it names none."""
     text = query.get("partNumber", "")
     value = int(text) if _NUMBER(text) else 0
     if not 1 <= value <= parts_max:
@@ -39,17 +39,17 @@ def part_number(query: Query) -> int:
 
 
 def page_size(query: Query, name: str, most: int) -> int:
-    """How many entries a list may have: what the client asks for, and never more than `most`."""
+    """Return how many entries a list may have: what the client requests, but at most `most`."""
     return min(number(query, name, most), most)
 
 
 def token(text: str) -> str:
-    """A continuation token that means `text`. Opaque to clients, printable, stateless."""
+    """Return a continuation token for `text`. Opaque to clients, printable, stateless."""
     return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def read_token(name: str, value: str) -> str:
-    """What a continuation token means."""
+    """Return the text of a continuation token."""
     try:
         return base64.b64decode(value.encode(), altchars=b"-_", validate=True).decode()
     except (binascii.Error, UnicodeError) as error:

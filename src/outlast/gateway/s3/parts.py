@@ -38,9 +38,9 @@ async def upload_part(call: S3Call) -> web.StreamResponse:
 
     source = await call.source(expected)
     etag = await call.store.put_part(call.bucket, call.key, upload, number, source, check=check)
-    told = {"ETag": f'"{etag}"', **checksum_headers(expected.checksum), **ENCRYPTION}
-    told.pop("x-amz-checksum-type", None)
-    return call.answer(headers=told)
+    headers = {"ETag": f'"{etag}"', **checksum_headers(expected.checksum), **ENCRYPTION}
+    headers.pop("x-amz-checksum-type", None)
+    return call.answer(headers=headers)
 
 
 async def upload_part_copy(call: S3Call) -> web.StreamResponse:
@@ -63,7 +63,7 @@ def _span(call: S3Call, version: Version) -> tuple[int, int] | None:
 
 
 async def _copy_checksummed(call: S3Call, bucket: str, key: str, name: str) -> web.StreamResponse:
-    """A part with a checksum of its own has to be read; it is stored anew with it."""
+    """Copy a part that gets a checksum of its own: it has to be read, and is stored again."""
     digest = new_digest(parse_algorithm(name))
 
     def checksum(body: Body) -> Checksum:
@@ -79,8 +79,10 @@ async def _copy_checksummed(call: S3Call, bucket: str, key: str, name: str) -> w
             digests=[digest],
             check=checksum,
         )
-    told = copied(etag, unix_ms(call.clock), None) + xml.element(element_name(digest.algorithm), digest.value)
-    return call.answer_xml("CopyPartResult", told, ENCRYPTION)
+    inner = copied(etag, unix_ms(call.clock), None) + xml.element(
+        element_name(digest.algorithm), digest.value
+    )
+    return call.answer_xml("CopyPartResult", inner, ENCRYPTION)
 
 
 async def list_parts(call: S3Call) -> web.StreamResponse:

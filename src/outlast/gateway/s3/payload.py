@@ -1,13 +1,13 @@
-"""The body of a request, made into the bytes that the client meant, and verified.
+"""The body of a request, decoded into the bytes that the client meant, and verified.
 
-What the signature says about the body (`signature.Payload`) is carried out here: the hash of the whole, the
+What the signature says about the body (`signature.Payload`) is verified here: the hash of the body, the
 chain of chunk signatures, the trailer and its signature, the promised length, and the checksum that the
 headers promise (`checksums.Expected`). Bytes are passed on before they are verified; the last step of the
-iteration raises if anything is wrong. So nobody may commit what came out before the iteration has ended
+iteration raises if anything is wrong. So no caller may commit what came out before the iteration has ended
 without an error.
 
-Hashing runs beside the stream: bytes that have been passed on are hashed in a thread while the next ones
-come in, one batch at a time, so at most two batches are held; and none while the client is waited for.
+Hashing runs concurrently with the stream: bytes that have been passed on are hashed in a thread while the
+next ones arrive, one batch at a time, so at most two batches are held; and none while waiting for the client.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from outlast.gateway.s3.headers import Headers
 from outlast.gateway.s3.signature import Payload, PayloadKind
 from outlast.providers.protocol import Buffer
 
-# A thread is worth its switch (some 50 us) only for a millisecond of hashing or so.
+# A thread is worth its switch (some 50 us) only for about a millisecond of hashing.
 _BATCH_BYTES = 1 * MIB
 _INLINE_BYTES_MAX = 128 * KIB
 
 _Step: TypeAlias = tuple[Callable[[Any], object], Any]
-"""One thing to do with hashes, in order: a function and its argument."""
+"""One step of hashing, in order: a function and its argument."""
 
 
 def decode_payload(
@@ -42,11 +42,11 @@ def decode_payload(
     expected: Expected | None = None,
     batch_bytes: Callable[[], int] = lambda: _BATCH_BYTES,
 ) -> "PayloadStream":
-    """The plaintext of a body that comes in `chunks`. MissingContentLength, InvalidArgument at once.
+    """Return the plaintext of a body that comes in `chunks`. MissingContentLength, InvalidArgument at once.
 
     `batch_bytes()`: how much may be kept at present until it is hashed; 1 MiB at most.
 
-    The rest is raised while it is iterated over, at the latest in place of its end: IncompleteBody,
+    Other errors are raised during the iteration, at the latest in place of its end: IncompleteBody,
     XAmzContentSHA256Mismatch, SignatureDoesNotMatch, InvalidRequest (framing), MalformedTrailerError,
     BadDigest.
     """
@@ -55,7 +55,7 @@ def decode_payload(
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A whole body: its plaintext and its trailer (names in lower case)."""
+    """A complete body: its plaintext and its trailer (names in lower case)."""
 
     data: bytes
     trailers: dict[str, str]
@@ -64,7 +64,7 @@ class Decoded:
 def decode_whole(
     body: bytes, payload: Payload, headers: Headers, expected: Expected | None = None
 ) -> Decoded:
-    """The plaintext of a body that has been read already. No threads, so for small ones. Errors as above."""
+    """Decode a body that has been read already. No threads, so for small ones. Errors as above."""
     verification = _Verification(payload, headers, expected)
     pieces = verification.feed(body)
     _run(verification.take_steps())
@@ -74,7 +74,7 @@ def decode_whole(
 
 
 def stored_content_encoding(headers: Headers) -> str | None:
-    """Content-Encoding as it is stored: without `aws-chunked`, which is about the way. None if empty then."""
+    """Return the Content-Encoding to store: without `aws-chunked`, used in transport. None if empty."""
     values = headers.getall("Content-Encoding", [])
     if not values:
         return None
@@ -86,8 +86,8 @@ class PayloadStream:
     """The plaintext of one body, to be iterated over once.
 
     `length` is the number of bytes that the client promised; more or fewer raise IncompleteBody. `trailers`
-    (names in lower case) are complete when the iteration has ended. An empty chunk says that the client has
-    to be waited for.
+    (names in lower case) are complete when the iteration has ended. An empty chunk says that it has to wait
+    for the client.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class PayloadStream:
 
     async def __aiter__(self) -> AsyncIterator[Buffer]:
         verification = self._verification
-        beside = _Beside(self._batch_bytes)
+        beside = _HashingThread(self._batch_bytes)
         try:
             async for chunk in self._chunks:
                 if not chunk:
@@ -110,7 +110,7 @@ class PayloadStream:
                 pieces = deque(verification.feed(chunk))
                 await beside.add(verification.take_steps(), len(chunk))
                 while pieces:
-                    yield pieces.popleft()  # nothing is kept while more is waited for
+                    yield pieces.popleft()  # nothing is kept while waiting for more
             await beside.finish()
         finally:
             beside.cancel()
@@ -118,7 +118,7 @@ class PayloadStream:
 
 
 class _Verification:
-    """One body's decoder, and the steps by which its bytes are verified. Says what to do; does not do it."""
+    """One body's decoder, and the steps that verify its bytes. Plans the steps; does not execute them."""
 
     def __init__(self, payload: Payload, headers: Headers, expected: Expected | None) -> None:
         kind = payload.kind
@@ -137,7 +137,7 @@ class _Verification:
         self._left = self.length
 
     def feed(self, data: bytes) -> list[Buffer]:
-        """The plaintext in the next bytes of the body."""
+        """Return the plaintext in the next bytes of the body."""
         plain: list[Buffer] = []
         for piece, closes in self._decoder.feed(data):
             if piece:
@@ -151,12 +151,12 @@ class _Verification:
         return plain
 
     def take_steps(self) -> list[_Step]:
-        """What is to be done, since the last time that this was asked, in order."""
+        """Return the steps since the last call, in order."""
         steps, self._steps = self._steps, []
         return steps
 
     def finish(self) -> dict[str, str]:
-        """The verdict, when all steps have been done; the trailer."""
+        """Verify after all steps have been executed; return the trailer."""
         trailer = self._decoder.finish()
         if self._left:
             raise S3Error("IncompleteBody")
@@ -180,7 +180,7 @@ class _Verification:
 
 
 def _promised(headers: Headers, name: str) -> int:
-    """The length that a header promises."""
+    """Return the length that a header promises."""
     text = headers.get(name)
     if text is None:
         raise S3Error("MissingContentLength", f"You must provide the {name} HTTP header.")
@@ -195,13 +195,13 @@ def _run(steps: list[_Step]) -> None:
 
 
 def _forget(task: "asyncio.Task[None]") -> None:
-    """Take an outcome that nobody waits for, so that asyncio does not report it as lost."""
+    """Retrieve an outcome that nothing awaits, so that asyncio does not report it as lost."""
     if not task.cancelled():
         task.exception()
 
 
-class _Beside:
-    """Steps done in a thread, in order, a batch at a time, beside whoever adds them."""
+class _HashingThread:
+    """Steps executed in a thread, in order, a batch at a time, concurrently with the code that adds them."""
 
     def __init__(self, batch_bytes: Callable[[], int]) -> None:
         self._batch_bytes = batch_bytes
@@ -210,14 +210,14 @@ class _Beside:
         self._running: asyncio.Task[None] | None = None
 
     async def add(self, steps: list[_Step], size: int) -> None:
-        """Do these too, some time. Waits for the batch before, and raises what its steps raised."""
+        """Schedule these steps too. Waits for the previous batch, and raises what its steps raised."""
         if steps:
             self._steps += steps
             self._bytes += size
             if self._bytes >= (most := min(_BATCH_BYTES, self._batch_bytes())):
                 if most >= _INLINE_BYTES_MAX:
                     await self._start()
-                else:  # so many bodies at once that none may keep what a thread would be worth
+                else:  # too many bodies at once for any to keep what a thread would be worth
                     await self.finish()
 
     async def _start(self) -> None:
@@ -231,7 +231,7 @@ class _Beside:
             await running
 
     async def finish(self) -> None:
-        """Wait until all steps are done, and nothing is held any more."""
+        """Wait until all steps are executed and nothing is held any more."""
         if self._bytes > _INLINE_BYTES_MAX:
             await self._start()
         await self._wait()
@@ -239,7 +239,7 @@ class _Beside:
         self._steps, self._bytes = [], 0
 
     def cancel(self) -> None:
-        """Nobody will ask for the outcome any more."""
+        """Give up: nothing awaits the outcome any more."""
         if self._running is not None:
             self._running.cancel()
             self._running.add_done_callback(_forget)

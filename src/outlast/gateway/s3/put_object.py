@@ -12,7 +12,7 @@ from outlast.gateway.s3.parameters import argument_error
 
 async def put_object(call: S3Call) -> web.StreamResponse:
     """Checksums and Content-MD5 verified; `If-None-Match: *`, `If-Match`. Up to 5 GiB."""
-    if "partNumber" in call.query:  # a part of which the upload is not named must not become the object
+    if "partNumber" in call.query:  # a part without its upload must not become the object
         raise argument_error("partNumber", call.query["partNumber"], "A part needs an uploadId.")
     headers = call.headers
     expected = expect(headers, call.auth.payload)
@@ -27,7 +27,7 @@ async def put_object(call: S3Call) -> web.StreamResponse:
     version = await call.store.put(
         call.bucket, call.key, source, attributes, check=check, condition=condition
     )
-    told = {"ETag": f'"{version.etag}"', **ENCRYPTION}
+    answer_headers = {"ETag": f'"{version.etag}"', **ENCRYPTION}
     if version.checksum is not None:
-        told.update(checksum_headers(version.checksum))
-    return call.answer(headers=told)
+        answer_headers.update(checksum_headers(version.checksum))
+    return call.answer(headers=answer_headers)

@@ -1,8 +1,8 @@
-"""What would change a request's meaning and is not supported: refused, never passed over.
+"""Unsupported features that would change a request's meaning: refused, never ignored.
 
-A client that asks for a public ACL, a lock or a key of its own and gets `200 OK` believes that it has it.
-So every header and parameter of S3's model either is honoured somewhere, or stands here with the values
-that are true of every object anyway. What S3 itself does not know is passed over, as S3 does.
+A client that requests a public ACL, a lock, or a key of its own and gets `200 OK` believes that it has it.
+So every header and parameter of S3's model is either honored somewhere, or listed here with the values
+that are true of every object anyway. What S3 itself does not know is ignored, as in S3.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from outlast.gateway.s3.parameters import argument_error
 
 _NOTHING: frozenset[str] = frozenset()
 
-# Header -> the values that promise nothing which does not hold anyway.
+# Header -> the values that request only what holds anyway.
 HEADERS: Mapping[str, frozenset[str]] = {
-    # Who may read and write is the access keys' affair, the same for every object of a bucket.
+    # Access keys define who may read and write, the same for every object of a bucket.
     "x-amz-acl": frozenset({"private", "bucket-owner-full-control"}),
     "x-amz-grant-full-control": _NOTHING,
     "x-amz-grant-read": _NOTHING,
@@ -35,7 +35,7 @@ HEADERS: Mapping[str, frozenset[str]] = {
     "x-amz-copy-source-server-side-encryption-customer-key": _NOTHING,
     "x-amz-copy-source-server-side-encryption-customer-key-md5": _NOTHING,
     "x-amz-storage-class": frozenset({"STANDARD"}),
-    # No object has tags, annotations, locks or redirects: copying none of them is what was asked.
+    # No object has tags, annotations, locks, or redirects: copying none of them is what was requested.
     "x-amz-tagging": frozenset({""}),
     "x-amz-tagging-directive": frozenset({"COPY", "REPLACE"}),
     "x-amz-object-annotation-directive": frozenset({"COPY", "EXCLUDE"}),
@@ -61,7 +61,7 @@ HEADERS: Mapping[str, frozenset[str]] = {
     "x-amz-checksum-xxhash128": _NOTHING,
 }
 
-# All that S3 has for a header. Other values are no request for what is not supported, but wrong.
+# All values that S3 has for a header. Other values are wrong, not unsupported.
 KNOWN: Mapping[str, frozenset[str]] = {
     name: frozenset(values.split())
     for name, values in {
@@ -78,7 +78,7 @@ KNOWN: Mapping[str, frozenset[str]] = {
     }.items()
 }
 
-# No account but one owns the buckets, and it has no number: a number that is expected cannot be right.
+# Only one account owns the buckets, and it has no number: any expected number is wrong.
 OWNER_HEADERS = frozenset({"x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"})
 
 # Parameter -> the values that are true of every object. There are no older versions.
@@ -86,12 +86,12 @@ PARAMETERS: Mapping[str, frozenset[str]] = {"versionId": frozenset({"null"})}
 
 
 def refuse_headers(headers: Mapping[str, str]) -> None:
-    """Raise `NotImplemented` (or `AccessDenied`) for the first header that asks for what is not there.
+    """Raise `NotImplemented` (or `AccessDenied`) for the first header that requests an unsupported feature.
 
-    `InvalidArgument` or `InvalidStorageClass` for what S3 does not have either.
+    `InvalidArgument` or `InvalidStorageClass` for values that S3 does not have either.
     """
     for name in headers:
-        # Nearly every request has a handful of these, and nearly none is in the table.
+        # Nearly every request has a handful of these, and hardly any is in the table.
         if name[:6].lower() != "x-amz-":
             continue
         lower = name.lower()

@@ -1,12 +1,12 @@
-"""An S3 request from its arrival to its answer: address, authenticate, authorise, dispatch, tell.
+"""An S3 request from its arrival to its answer: address, authenticate, authorize, dispatch, answer, log.
 
-The order matters. Nothing is said of what exists, and nothing is read of a body, before the signature
-holds; nothing is done that a header or parameter asks for in vain. The access key may have been deleted
-through another gateway since this one last asked: a write asks first, if that was a while ago, and a read
-looks again once it has asked for its own sake, before its answer is sent.
+The order matters. No answer reveals what exists, and no body is read, before the signature is verified; no
+header or parameter is silently ignored. The access key may have been deleted through another gateway since
+this gateway's last quorum read: a write does one first, if the last was a while ago, and a read checks the
+key again after its own quorum read, before its answer is sent.
 
-Every failure leaves by one door here, as the S3 error that belongs to it; and every request by another,
-`traffic`, where it is counted and told.
+Every failure becomes its S3 error in one place here; and every request ends in `traffic`, where it is
+counted and logged.
 """
 
 import itertools
@@ -17,9 +17,9 @@ from outlast.base.clock import Clock
 from outlast.base.entropy import Entropy
 from outlast.base.errors import OutlastError
 from outlast.base.limits import KIB
-from outlast.gateway.s3.access import authorise
+from outlast.gateway.s3.access import authorize
 from outlast.gateway.s3.address import Hosts, locate, split_target
-from outlast.gateway.s3.call import XML_TYPE, S3Call, told_always
+from outlast.gateway.s3.call import XML_TYPE, S3Call, common_headers
 from outlast.gateway.s3.dispatch import handler_of, operation_of
 from outlast.gateway.s3.errors import S3Error, busy, from_store_error, render_error
 from outlast.gateway.s3.get_object import BodyCutError
@@ -30,12 +30,12 @@ from outlast.gateway.s3.unsigned import refuse_unsigned
 from outlast.gateway.s3.uri import parse_query
 from outlast.store import Store
 
-# Amazon's bound for all headers of a request. The connection has bounds of its own, for what is no S3.
+# Amazon's bound for all headers of a request. The connection has bounds of its own, for non-S3 input.
 HEADER_BYTES_MAX = 8 * KIB
 
 
 class Service:
-    """Serves S3 out of `store`. `hosts` knows which host names are buckets.
+    """Serves S3 from `store`. `hosts` determines which host names are buckets.
 
     An instance is the handler of an HTTP server: request in, response out.
     """
@@ -45,16 +45,16 @@ class Service:
         self._clock = clock
         self._hosts = hosts
         self.traffic = Traffic(clock)
-        # Request ids: this process, then a count. They need only be told apart.
+        # Request ids: this process, then a count. They only need to be distinct.
         self._process = entropy.bytes(5).hex().upper()
         self._numbers = itertools.count(1)
 
     def new_id(self) -> str:
-        """The id of a new request."""
+        """Return the id of a new request."""
         return f"{self._process}{next(self._numbers):010X}"
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Serve one request. Raises nothing but `ConnectionError`: then the connection is of no more use."""
+        """Serve one request. Raises only `ConnectionError`: the connection is of no more use then."""
         visit = Visit(self.traffic, request, self.new_id())
         try:
             response = await self._serve(visit)
@@ -77,7 +77,7 @@ class Service:
             visit.leave()
 
     def refuse(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The answer to a request on a connection that is one too many."""
+        """Return the answer to a request on a connection beyond the limit."""
         visit = Visit(self.traffic, request, self.new_id())
         response = self._refuse(visit, busy("There are too many connections to this gateway."), None)
         response.force_close()
@@ -96,8 +96,8 @@ class Service:
         view = RequestView(request.method, raw_path, raw_query, headers, query)
         call.auth = await authenticate(view, self._store.access_key, self._clock.now())
         operation = operation_of(call)
-        visit.asks_for(operation.name)
-        authorise(call.auth.access_key, operation, bucket)
+        visit.set_operation(operation.name)
+        authorize(call.auth.access_key, operation, bucket)
         handler = handler_of(operation)
         refuse_headers(headers)
         if query:
@@ -109,22 +109,24 @@ class Service:
         try:
             response = await handler(call)
         except (OutlastError, S3Error):
-            call.check_key()  # what is not there is nobody else's business
+            call.check_key()  # a deleted key must not learn what exists
             raise
         if not response.prepared:
             call.check_key()
         return response
 
     def _refuse(self, visit: Visit, error: S3Error, cause: Exception | None) -> web.StreamResponse:
-        """The answer to a request that failed."""
+        """Return the answer to a request that failed."""
         request, id = visit.request, visit.id
         path = split_target(request.raw_path)[0]
         body = b"" if request.method == "HEAD" else render_error(error, path, id)
-        response = web.Response(status=error.status, headers={**told_always(id), **error.headers}, body=body)
+        response = web.Response(
+            status=error.status, headers={**common_headers(id), **error.headers}, body=body
+        )
         if body:
             response.headers["Content-Type"] = XML_TYPE
         if not request.content.is_eof():
-            # The rest of the body may never come, or be the next request's first bytes to a confused client.
+            # The rest of the body may never come, or may be a confused client's next request.
             response.force_close()
         visit.refused(response, error, cause)
         return response

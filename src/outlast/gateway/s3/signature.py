@@ -1,13 +1,12 @@
-"""Who sent this request, proved: verification of AWS Signature Version 4 in headers and presigned URLs.
+"""Authenticates requests: verification of AWS Signature Version 4 in headers and presigned URLs.
 
-`authenticate` reads the claim (`claims`), looks the access key up, computes the signature anew (`signing`)
-and compares. What it returns can be trusted to have been asked for by the holder of the secret: method,
-path, query, and every `x-amz-*` header, because one that is not signed is refused. The payload is covered
-by its hash, by a chain of chunk signatures, or, if the client chose so, not at all: `Payload` says which,
-and `payload` carries it out.
+`authenticate` parses the claim (`claims`), looks up the access key, computes the signature (`signing`), and
+compares. What it returns is proved to come from the holder of the secret: method, path, query, and every
+`x-amz-*` header, because an unsigned one is refused. The payload is covered by its hash, by a chain of chunk
+signatures, or, if the client chose so, not at all: `Payload` says which, and `payload` carries it out.
 
 This is on the path of every request: about 20 us, most of it string handling. Parsed credentials, signing
-keys and time stamps are remembered in bounded caches. What is remembered is never a verdict.
+keys, and time stamps are kept in bounded caches. A verdict is never cached.
 """
 
 import re
@@ -35,7 +34,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 
 
 class Credential(Protocol):
-    """An access key, as far as a signature goes. The store's `AccessKey` is one."""
+    """An access key, as verification needs it. The store's `AccessKey` is one."""
 
     @property
     def id(self) -> str: ...
@@ -49,7 +48,7 @@ K = TypeVar("K", bound=Credential)
 
 @dataclass(slots=True)
 class RequestView:
-    """A request's head. `raw_path` and `raw_query` are as on the request line, `query` the latter, parsed."""
+    """A request's head. `raw_path` and `raw_query` are from the request line, `query` is parsed."""
 
     method: str
     raw_path: str
@@ -59,7 +58,7 @@ class RequestView:
 
 
 class PayloadKind(StrEnum):
-    """How the body is covered by the signature; the value is what `x-amz-content-sha256` says."""
+    """How the signature covers the body; the value is that of `x-amz-content-sha256`."""
 
     SIGNED = "(a hash)"
     UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -95,7 +94,7 @@ class Payload:
 
 @dataclass(slots=True)
 class Auth(Generic[K]):
-    """A verified request: who, and what its body must be."""
+    """A verified request: its access key, and what its body must be."""
 
     access_key: K
     payload: Payload
@@ -127,12 +126,12 @@ async def authenticate(
 
 
 def unknown_key(id: str) -> S3Error:
-    """The answer to a request that was signed by an access key that does not exist, or no longer does."""
+    """Return the answer to a request signed by an access key that does not exist, or no longer does."""
     return S3Error("InvalidAccessKeyId", extra={"AWSAccessKeyId": id})
 
 
 def _payload_hash(view: RequestView, presigned: bool) -> str:
-    """What the canonical request ends with. A presigned URL does not bind the body unless it says so."""
+    """Return the canonical request's last line. A presigned URL does not bind the body unless it says so."""
     value = view.headers.get("x-amz-content-sha256")
     if presigned:
         return view.query.get("X-Amz-Content-Sha256") or value or PayloadKind.UNSIGNED.value

@@ -4,7 +4,7 @@ Specification: "Authenticating Requests (AWS Signature Version 4)" in the S3 API
 "Transferring Payload in Multiple Chunks" and "Including Trailing Headers" for `ChunkChain`.
 
 A signature is HMAC-SHA256 of a *string to sign* under a *signing key*. The key comes from the secret, the
-day, the region and the service, so it is the same for a whole day and remembered here. The string to sign
+day, the region, and the service, so it is the same for a whole day and cached here. The string to sign
 names the request by a hash of its *canonical request*.
 """
 
@@ -29,7 +29,7 @@ def hmac_sha256(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode("utf-8", "surrogateescape"), "sha256")
 
 
-@lru_cache(maxsize=1024)  # a key per secret, day and region: a handful in practice
+@lru_cache(maxsize=1024)  # a key per secret, day, and region: a handful in practice
 def signing_key(secret: str, date: str, region: str) -> bytes:
     """The key (32 bytes) that signs for S3 in `region` on `date` (YYYYMMDD)."""
     key = f"AWS4{secret}".encode()
@@ -39,7 +39,7 @@ def signing_key(secret: str, date: str, region: str) -> bytes:
 
 
 def canonical_header(name: str, values: Sequence[str]) -> str:
-    """One line of canonical headers: values trimmed, runs of blanks made one, joined by commas."""
+    """Return one line of canonical headers: values trimmed, runs of blanks collapsed, joined by commas."""
     text = values[0].strip(" \t") if len(values) == 1 else ",".join([v.strip(" \t") for v in values])
     if "  " in text or "\t" in text:
         text = _BLANKS.sub(" ", text)
@@ -49,26 +49,26 @@ def canonical_header(name: str, values: Sequence[str]) -> str:
 def canonical_request(
     method: str, path: str, query: str, headers: Headers, signed: Sequence[str], payload_hash: str
 ) -> str:
-    """The request as it is signed. `path` and `query` are canonical; `signed` are names of headers."""
+    """Return the request in its signed form. `path` and `query` are canonical; `signed` are header names."""
     none: list[str] = []
     lines = "".join([canonical_header(name, headers.getall(name, none)) for name in signed])
     return f"{method}\n{path}\n{query}\n{lines}\n{';'.join(signed)}\n{payload_hash}"
 
 
 def string_to_sign(timestamp: str, scope: str, request: str) -> str:
-    """What is signed for the canonical `request`."""
+    """Return the text to sign for the canonical `request`."""
     digest = sha256(request.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{ALGORITHM}\n{timestamp}\n{scope}\n{digest}"
 
 
 class ChunkChain:
-    """The signatures of a chunked payload, each of which covers the one before it.
+    """The signatures of a chunked payload, each of which covers the previous one.
 
-    It begins with the signature of the request itself. Feed a chunk's bytes to `update`, then its signature
-    to `close_chunk`; the zero-length chunk counts too; after it `close_trailer`, where there is a trailer.
-    Any of the two raises `SignatureDoesNotMatch`.
+    It begins with the signature of the request itself. Pass a chunk's bytes to `update`, then its signature
+    to `close_chunk`; the zero-length chunk counts too; after it `close_trailer`, if there is a trailer.
+    Either of the two raises `SignatureDoesNotMatch`.
 
-    Bytes are hashed as they pass, so a bad chunk is only known at its end. That is safe because nothing is
+    Bytes are hashed as they pass, so a bad chunk is only detected at its end. That is safe because nothing is
     committed before the end of the whole payload. Not thread-safe: one caller at a time.
     """
 
@@ -105,5 +105,5 @@ class ChunkChain:
 
 
 def same(expected: str, given: str) -> bool:
-    """Whether two signatures are equal, in a time that does not tell how much of them is."""
+    """Whether two signatures are equal, in a time that does not reveal how much of them is."""
     return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogateescape"))

@@ -1,7 +1,7 @@
-"""What no bucket and no object here has, told truthfully to clients that look before they act.
+"""Answers for features that are never enabled (versioning, tags, ACLs), for clients that check first.
 
-Versioning is never on, nothing has tags, and the owner alone has rights beside the access keys. Setting any
-of this is refused (`NotImplemented`); asking is answered.
+Versioning is never on, nothing has tags, and only the owner has rights in addition to the access keys.
+Setting any of this is refused (`NotImplemented`); reading it is answered.
 """
 
 from aiohttp import web
@@ -18,13 +18,13 @@ _GRANT = (
 
 
 async def get_bucket_acl(call: S3Call) -> web.StreamResponse:
-    """Always the owner's full control; rights are the access keys' affair."""
+    """Always the owner's full control; access keys define the rights."""
     await call.store.bucket(call.bucket)
     return call.answer_xml("AccessControlPolicy", OWNER + _GRANT)
 
 
 async def get_object_acl(call: S3Call) -> web.StreamResponse:
-    """Always the owner's full control; rights are the access keys' affair."""
+    """Always the owner's full control; access keys define the rights."""
     await call.store.head(call.bucket, call.key)
     return call.answer_xml("AccessControlPolicy", OWNER + _GRANT)
 

@@ -1,8 +1,8 @@
 """What browsers send without a signature: preflight requests and HTML forms. Neither is served.
 
 S3 answers both before it looks for a signature, so a signature is not what they lack. No bucket has a CORS
-configuration, and the answer to a preflight is the one that S3 gives then; it is the same for every bucket,
-whether there is one of that name or not.
+configuration, and a preflight gets S3's answer for that case; it is the same for every bucket name, whether
+the bucket exists or not.
 """
 
 from outlast.gateway.s3.call import S3Call
@@ -13,7 +13,7 @@ _METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "HEAD"})
 
 
 def refuse_unsigned(call: S3Call) -> None:
-    """Raise what S3 answers to a preflight or a form: `BadRequest`, `AccessForbidden`, `NotImplemented`."""
+    """Raise S3's answer to a preflight or a form: `BadRequest`, `AccessForbidden`, `NotImplemented`."""
     method = call.request.method
     if method == "OPTIONS":
         raise _preflight(call)

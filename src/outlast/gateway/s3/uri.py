@@ -1,10 +1,10 @@
 """The request line as S3 reads it: raw path to bucket and key, raw query to parameters.
 
-Keys are opaque. Nothing here normalises: `..`, `//`, `.` and `%2F` are parts of a key like any other
+Keys are opaque. Nothing here normalizes: `..`, `//`, `.`, and `%2F` are parts of a key like any other
 characters, so a key never becomes a path on this machine or another key. Percent escapes are decoded
 once, as UTF-8, and bytes that are not UTF-8 are refused (`InvalidURI`), because a key is Unicode.
 
-In a path `+` is a plus; in a query it is a space. Raw text is what aiohttp gives: bytes of the wire decoded
+In a path `+` is a plus; in a query it is a space. Raw text comes from aiohttp: bytes of the wire decoded
 as UTF-8 with `surrogateescape`.
 """
 
@@ -14,7 +14,7 @@ from urllib.parse import quote, quote_from_bytes, quote_plus, unquote_to_bytes
 
 from outlast.gateway.s3.errors import S3Error
 
-# What SigV4 leaves as it is. quote() itself never encodes letters, digits and "_.-~".
+# What SigV4 does not encode. quote() itself never encodes letters, digits, and "_.-~".
 _PATH_SAFE = "/"
 _QUERY_SAFE = ""
 _CANONICAL_PATH = re.compile(r"[A-Za-z0-9\-._~/]*").fullmatch
@@ -37,7 +37,7 @@ class Query(dict[str, str]):
 
 
 def _bytes(raw: str) -> bytes:
-    """The bytes of the wire. Lone surrogates that no wire can have sent are refused like other bad UTF-8."""
+    """Return the bytes of the wire. Lone surrogates that no wire can carry are refused like bad UTF-8."""
     try:
         return raw.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
@@ -59,9 +59,9 @@ def decode_path(raw_path: str) -> str:
 
 
 def split_path(raw_path: str) -> tuple[str, str]:
-    """(bucket, key) of a path-style request, both decoded; "" where there is none.
+    """Return (bucket, key) of a path-style request, both decoded; "" if missing.
 
-    The first slash after the bucket divides, escaped or not, as S3 does it: it decodes before it splits.
+    The first slash after the bucket divides them, escaped or not, as in S3, which decodes before it splits.
     """
     bucket, _, key = _decode(raw_path).removeprefix("/").partition("/")
     return bucket, key
@@ -80,13 +80,13 @@ def parse_query(raw_query: str) -> Query:
 
 
 def canonical_path(raw_path: str) -> str:
-    """The path as SigV4 signs it for S3: decoded once, then encoded once, slashes kept."""
+    """Return the path as SigV4 signs it for S3: decoded once, then encoded once, slashes kept."""
     if _CANONICAL_PATH(raw_path):
         return raw_path
     return quote_from_bytes(unquote_to_bytes(_bytes(raw_path)), safe=_PATH_SAFE)
 
 
-@lru_cache(maxsize=1024)  # the names of parameters, and many of their values, are always the same
+@lru_cache(maxsize=1024)  # parameter names, and many of their values, are always the same
 def _quote_short(text: str) -> str:
     return quote(text, safe=_QUERY_SAFE)
 
@@ -98,7 +98,7 @@ def _quote(text: str) -> str:
 
 
 def canonical_query(query: Query, without: str | None = None) -> str:
-    """The query as SigV4 signs it: encoded and sorted. `without` is the parameter that is left out."""
+    """Return the query as SigV4 signs it: encoded and sorted. `without` is the parameter to leave out."""
     if not query:
         return ""
     pairs = sorted((_quote(name), _quote(value)) for name, value in query.pairs if name != without)
@@ -106,5 +106,5 @@ def canonical_query(query: Query, without: str | None = None) -> str:
 
 
 def quote_key(text: str) -> str:
-    """A key as S3 writes it when a client asks for `encoding-type=url`: slashes kept, a space is "+"."""
+    """Return a key as S3 writes it for `encoding-type=url`: slashes kept, a space is "+"."""
     return quote_plus(text, safe="/")

@@ -1,11 +1,11 @@
-"""XML both ways: the three documents that clients send, and the parts from which answers are put together.
+"""XML both ways: the three documents that clients send, and the building blocks of answers.
 
-Reading goes straight to expat, with bounds on size, depth and number of elements, and without any DTD, so
-there are no entities to expand. Documents are held to S3's schema: an element that it does not know is
-refused (`MalformedXML`), never skipped, because skipping it would change what was asked for.
+Reading goes straight to expat, with bounds on size, depth, and number of elements, and without any DTD, so
+there are no entities to expand. Documents must follow S3's schema: an unknown element is refused
+(`MalformedXML`), never skipped, because skipping it would change what was requested.
 
-Writing is strings put together: a listing of 1,000 keys takes 2 ms. Keys may hold characters that XML 1.0 has
-no place for; they are written as character references, as S3 does, which few parsers take: that is what
+Writing is string concatenation: a listing of 1,000 keys takes 2 ms. Keys may contain characters that XML 1.0
+cannot represent; they are written as character references, as S3 does, which few parsers accept: that is what
 `encoding-type=url` is for.
 """
 
@@ -25,7 +25,7 @@ NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 # 10,000 parts with a SHA-256 each take 1.8 MiB, 1,000 keys of 1,024 bytes 1.1 MiB, escapes aside.
 body_bytes_max = 4 * MIB
-# 10,000 parts with number, ETag and a checksum are 40,000 elements.
+# 10,000 parts with number, ETag, and a checksum are 40,000 elements.
 _ELEMENTS_MAX = 65_536
 _DEPTH_MAX = 8
 
@@ -33,7 +33,7 @@ _DEPTH_MAX = 8
 # ---------------------------------------------------------------- writing
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
-# Besides markup: what XML has no place for, and the line ends that a parser would turn into others.
+# In addition to markup: what XML cannot represent, and the line ends that a parser would change.
 _SPECIAL = re.compile(r'[&<>"\x00-\x1f\x7f-\x9f\ufffe\uffff]')
 
 
@@ -43,7 +43,7 @@ def _escape_one(found: re.Match[str]) -> str:
 
 
 def escape(text: str) -> str:
-    """Text as the content of an element."""
+    """Escape text as the content of an element."""
     return _SPECIAL.sub(_escape_one, text)
 
 
@@ -57,17 +57,17 @@ def element(name: str, value: str | int | bool | None) -> str:
 
 
 def document(root: str, inner: str) -> bytes:
-    """A whole document with the root element `root` in S3's namespace around `inner`, which is XML."""
+    """Return a document with the root element `root` in S3's namespace around `inner`, which is XML."""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{NAMESPACE}">{inner}</{root}>'.encode()
 
 
 def timestamp(ms: int) -> str:
-    """Milliseconds since the Unix epoch as S3 writes them in XML."""
+    """Return milliseconds since the Unix epoch in S3's XML form."""
     return iso_date(ms)
 
 
 def key_encoder(encoding_type: str | None) -> Callable[[str], str]:
-    """How keys are written into a listing: for XML, or percent-encoded if the client asked for `url`."""
+    """Return the encoder for keys in a listing: for XML, or percent-encoded if the client requested `url`."""
     if encoding_type is None:
         return escape
     if encoding_type == "url":
@@ -118,13 +118,13 @@ class _Element:
 
     @property
     def text(self) -> str:
-        """The text of an element that may only hold text; blanks are kept."""
+        """Return the text of an element that may only contain text; blanks are kept."""
         if self.children:
             raise S3Error("MalformedXML")
         return "".join(self.texts)
 
     def fields(self, names: Collection[str]) -> dict[str, "_Element"]:
-        """The children by name. Each at most once, and none but `names`."""
+        """Return the children by name. Each at most once, and only `names`."""
         found: dict[str, _Element] = {}
         for child in self.children:
             if child.name in found or child.name not in names:
@@ -136,7 +136,7 @@ class _Element:
 
 
 class _Builder:
-    """Builds the tree from expat's events, and gives up at once where a bound is passed."""
+    """Builds the tree from expat's events, and gives up as soon as a bound is exceeded."""
 
     def __init__(self) -> None:
         self.root: _Element | None = None
@@ -147,7 +147,7 @@ class _Builder:
         self._count += 1
         if self._count > _ELEMENTS_MAX or len(self._open) >= _DEPTH_MAX:
             raise S3Error("MalformedXML")
-        started = _Element(name.rpartition(" ")[2])  # the namespace is not looked at, as with S3
+        started = _Element(name.rpartition(" ")[2])  # the namespace is ignored, as in S3
         if self._open:
             self._open[-1].children.append(started)
         else:
@@ -161,7 +161,7 @@ class _Builder:
         self._open[-1].texts.append(data)
 
     def refuse(self, *_: object) -> None:
-        """A DTD, the door to entities."""
+        """Refuse a DTD, which could define entities."""
         raise S3Error("MalformedXML")
 
 
@@ -196,7 +196,7 @@ class DeleteEntry:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRequest:
-    """The body of DeleteObjects. `quiet`: only errors are to be answered."""
+    """The body of DeleteObjects. `quiet`: return only errors."""
 
     entries: list[DeleteEntry]
     quiet: bool
@@ -206,7 +206,7 @@ _CONDITIONS = ("ETag", "LastModifiedTime", "Size")
 
 
 def parse_delete(body: Buffer) -> DeleteRequest:
-    """The body of DeleteObjects, 1 to 1,000 keys. MalformedXML."""
+    """Parse the body of DeleteObjects, 1 to 1,000 keys. MalformedXML."""
     entries: list[DeleteEntry] = []
     quiet = False
     for child in _parse(body, "Delete").children:
@@ -250,8 +250,8 @@ class CompletedPart:
 
 
 def parse_complete(body: Buffer) -> list[CompletedPart]:
-    """The body of CompleteMultipartUpload. MalformedXML, InvalidPartOrder, InvalidArgument (part number),
-    InvalidRequest (a malformed checksum), NotImplemented (an algorithm).
+    """Parse the body of CompleteMultipartUpload. MalformedXML, InvalidPartOrder, InvalidArgument (part
+    number), InvalidRequest (a malformed checksum), NotImplemented (an algorithm).
     """
     parts: list[CompletedPart] = []
     for child in _parse(body, "CompleteMultipartUpload").children:
@@ -289,14 +289,14 @@ def _part_number(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class BucketConfiguration:
-    """The body of CreateBucket. `unsupported` names elements that ask for more than a place."""
+    """The body of CreateBucket. `unsupported` names elements that request more than a location."""
 
     location: str = ""
     unsupported: tuple[str, ...] = ()
 
 
 def parse_create_bucket(body: Buffer) -> BucketConfiguration:
-    """The body of CreateBucket; an empty one asks for nothing. MalformedXML."""
+    """Parse the body of CreateBucket; an empty one requests nothing. MalformedXML."""
     if not body:
         return BucketConfiguration()
     root = _parse(body, "CreateBucketConfiguration")
