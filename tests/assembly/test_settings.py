@@ -60,7 +60,7 @@ GOOD = render_settings(STORE, "outlast.key", {"a": "memory:"})
         (GOOD.replace(STORE.hex(), "x" * 32), "store"),
         (f'store = "{STORE.hex()}"\nkey_file = "k"\n', "no providers"),
         (GOOD.replace("url =", "uri ="), "[providers.a]"),
-        (GOOD.replace("[providers.a]", '[providers."A/../b"]'), "cannot name a provider"),
+        (GOOD.replace("[providers.a]", '[providers."A/../b"]'), "is not a valid provider name"),
     ],
 )
 def test_a_mistake_is_named_with_a_remedy(tmp_path: Path, text: str, said: str) -> None:

@@ -109,7 +109,7 @@ def test_a_provider_of_another_store_is_refused(shell: Any, empty: Any) -> None:
     before = (shell.folder / "b" / "0-outlast").read_bytes()
     said = empty.run("init", *arguments, "--config", str(empty.folder / "new.toml"))
     assert said.exit_code == 1
-    assert "belongs to another store already" in said.stderr
+    assert "already belongs to another store" in said.stderr
     assert (shell.folder / "b" / "0-outlast").read_bytes() == before
     assert not (empty.folder / "new.toml").exists()
 

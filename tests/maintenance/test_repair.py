@@ -351,6 +351,6 @@ def test_of_two_repairs_at_once_none_says_taken_back_of_what_is_not(stopped_at: 
         await far.settle(12)
         assert far.store.fleet["p1"].health.state == "healthy"
         assert [report.reattached for report in reports] == [[], ["p1"]]
-        assert "taken back by somebody else" in reports[0].problems[0]
+        assert "reattached by another process" in reports[0].problems[0]
 
     in_far_store(test)

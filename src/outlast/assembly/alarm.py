@@ -1,6 +1,6 @@
-"""Telling the log when a provider falls into trouble, and when that is over.
+"""Logs when a provider gets into trouble, and when that is over.
 
-Troubles show in a gateway's own traffic (`providers.trouble`); here is only who looks and says it: each
+A gateway's own traffic reveals troubles (`providers.trouble`); this module only checks for them and logs each
 trouble once when it begins and once when it is over, however many requests meet it.
 
 A marker of another incarnation than expected is an old copy's, or that of a provider that was taken back just
@@ -22,12 +22,12 @@ from outlast.store import Store
 
 _log = structlog.get_logger("outlast")
 
-# How often it is looked. Nothing is asked of anybody for it.
+# The interval between checks. They send no requests.
 look_s = 1.0
 
 
 class Alarm:
-    """What has been told. `look` tells what is new."""
+    """Remembers which troubles were logged; `look` logs new ones and those that are over."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class Alarm:
         )
 
     def look(self) -> None:
-        """Compare the troubles with those told, and tell what has begun or is over."""
+        """Compare the troubles with those logged, and log what has begun or is over."""
         now = {
             (name, one.kind): one
             for name in self._store.fleet.names
@@ -73,7 +73,7 @@ class Alarm:
 
 @asynccontextmanager
 async def watched(store: Store) -> AsyncIterator[None]:
-    """For the time of the block, the log is told of the store's troubles."""
+    """During the block, log the store's troubles."""
     alarm = Alarm(store)
 
     async def watch() -> None:

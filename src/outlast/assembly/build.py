@@ -1,7 +1,7 @@
-"""From values to components: settings, a key and a local catalog become a store.
+"""From values to components: settings, a key, and a local catalog become a store.
 
-This is the one place that knows every part. It decides nothing: which providers there are is in the
-settings, who votes and what may be lost is in the catalog's first record.
+This is the one place that knows every part. It decides nothing: the providers are in the settings, and the
+voters and the policy are in the catalog's first record.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def build_store(
     entropy: Entropy,
     report: Report,
 ) -> Store:
-    """The store, not open yet. Closing it closes the log, `state` and the providers.
+    """Build the store, not open yet. Closing it closes the log, `state`, and the providers.
 
     Raises `ConfigError` (another store's key, unknown providers) and `StoreUnavailable` (nothing is known
     locally, and no provider answers).
@@ -42,7 +42,7 @@ async def build_store(
     if genesis.store != store:
         raise ConfigError(
             f"the providers hold store {genesis.store.hex()}, but outlast.toml says {store.hex()}",
-            "mend the line `store` in outlast.toml, or the providers' URLs",
+            "correct the line `store` in outlast.toml, or the providers' URLs",
         )
     providers.check_known(genesis.members)
     for member in genesis.members:
@@ -66,7 +66,7 @@ def _voters(providers: Providers, genesis: Genesis) -> list[VoterPlace]:
 
 
 async def find_genesis(providers: Providers, seal: Box) -> Genesis:
-    """The store's first record, from whichever provider answers first.
+    """Return the store's first record, from the provider that answers first.
 
     Raises `ConfigError` if it does not open with this key, or if all answered that they have none, and
     `StoreUnavailable` if none has answered.
@@ -90,19 +90,19 @@ def _found(task: "asyncio.Task[bytes | None]") -> bytes | None:
 
 
 def _why_not_found(failures: list[BaseException | None]) -> Exception:
-    """What to raise when no provider gave the first record: rather what a person can mend."""
+    """Return the error if no provider gave the first record: preferably one that a person can fix."""
     if any(isinstance(failure, Tampered) for failure in failures):
         return ConfigError(
-            "the key file does not open this store: it is another store's",
+            "the key file does not open this store: it belongs to another store",
             "name the right one in outlast.toml (key_file); `outlast doctor` shows the ids",
         )
     silent = [failure for failure in failures if isinstance(failure, ProviderError)]
     if silent:
-        return StoreUnavailable("no provider answers that knows the store: " + "; ".join(map(str, silent)))
+        return StoreUnavailable("no provider that has the store answers: " + "; ".join(map(str, silent)))
     unforeseen = [failure for failure in failures if isinstance(failure, Exception)]
     if unforeseen:
         return unforeseen[0]
     return ConfigError(
         "none of the providers holds this store",
-        "see that the URLs in outlast.toml are right and the disks mounted (if all were erased, it is lost)",
+        "check the URLs in outlast.toml and the mounts of disks (if all were erased, the store is lost)",
     )

@@ -1,8 +1,8 @@
-"""Making a store: what `outlast init` does once it knows what the providers can do.
+"""Creating a store: what `outlast init` does once it knows what the providers can do.
 
 The order makes a failure harmless at every step: first the key file (without which nothing that follows
 could be read), then the markers, then slot 0 at every voter, and last `outlast.toml`, from which on the
-store is there. If a step fails, what the earlier ones wrote is taken back.
+store exists. If a step fails, what the earlier ones wrote is removed.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ take_back_s_max = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A store to be. With `problems` it cannot be made; `voters` and `layout` are empty then."""
+    """A store to be created. With `problems` it cannot be; `voters` and `layout` are empty then."""
 
     store: bytes
     policy: Policy
@@ -45,7 +45,7 @@ class Plan:
 
 
 def plan_store(surveyed: Sequence[Surveyed], policy: Policy, entropy: Entropy) -> Plan:
-    """What a store over these providers would be, or why it cannot be."""
+    """Plan a store over these providers, or collect the reasons against it."""
     members = tuple(one.member(entropy.bytes(incarnation_bytes)) for one in surveyed)
     found = tuple(problems(policy, members))
     store = entropy.bytes(store_id_bytes)
@@ -56,7 +56,7 @@ def plan_store(surveyed: Sequence[Surveyed], policy: Policy, entropy: Entropy) -
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """Where the settings and the key go. `passphrase` "" leaves the key file unlocked."""
+    """Where the settings and the key are written. `passphrase` "" leaves the key file unlocked."""
 
     config: Path
     key: Path
@@ -66,7 +66,7 @@ class Files:
 async def create_store(
     plan: Plan, surveyed: Sequence[Surveyed], files: Files, clock: Clock, entropy: Entropy
 ) -> MasterKey:
-    """Make the store; its master key. Raises `ConfigError` or `ProviderError`, and then nothing is left."""
+    """Create the store; return its master key. Raises `ConfigError`, `ProviderError`, and leaves nothing."""
     assert not plan.problems
     _check_absent(files.config, "outlast.toml is never overwritten: name another with --config")
     master = MasterKey.create(entropy)
@@ -87,7 +87,7 @@ async def create_store(
 
 
 async def _claim(plan: Plan, surveyed: Sequence[Surveyed], claimed: list[Surveyed]) -> None:
-    """Write the markers. `claimed` gets those that may be ours from then on."""
+    """Write the markers. `claimed` receives the providers whose markers may be ours from then on."""
     for one, member in zip(surveyed, plan.members, strict=True):
         claimed.append(one)
         await write_marker(one.provider, Marker(plan.store, member.name, member.incarnation))
@@ -104,7 +104,7 @@ async def _begin_log(
 
 
 def write_settings(store: bytes, urls: Mapping[str, str], files: Files) -> None:
-    """Write a new `outlast.toml`. Raises `ConfigError`, also if there is one already."""
+    """Write a new `outlast.toml`. Raises `ConfigError`, also if it already exists."""
     folder, key = files.config.absolute().parent, files.key.absolute()
     text = render_settings(store, key.name if key.parent == folder else str(key), urls)
     try:
@@ -117,7 +117,7 @@ def write_settings(store: bytes, urls: Mapping[str, str], files: Files) -> None:
 
 
 async def _take_back(store: bytes, claimed: Sequence[Surveyed]) -> None:
-    """Remove what a failed creation of `store` wrote to these providers, as far as they let us in time."""
+    """Remove what a failed creation of `store` wrote to these providers, as far as they allow it in time."""
 
     async def from_one(provider: Provider) -> None:
         try:
@@ -128,11 +128,11 @@ async def _take_back(store: bytes, claimed: Sequence[Surveyed]) -> None:
                     await provider.delete(MARKER_KEY)
                     await end_log(provider)
         except (OutlastError, TimeoutError):
-            pass  # it is this provider that fails; the next `outlast init` says what it still holds
+            pass  # this is the provider that fails; the next `outlast init` reports what it still holds
 
     await asyncio.gather(*(from_one(one.provider) for one in claimed))
 
 
 def _check_absent(path: Path, remedy: str) -> None:
     if path.exists():
-        raise ConfigError(f"{path} is there already", remedy)
+        raise ConfigError(f"{path} already exists", remedy)

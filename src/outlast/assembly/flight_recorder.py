@@ -1,7 +1,7 @@
 """The last trace events of a process, and what its tasks wait for: a dump on SIGUSR1.
 
-A gateway that behaves oddly is rarely one that was started with `--log-level debug`. So it always remembers
-its last events, unrendered, which costs less than a microsecond each, and renders them when it is asked to.
+A gateway that behaves oddly was rarely started with `--log-level debug`. So it always keeps its last events,
+unrendered, which costs less than a microsecond each, and renders them on request.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class FlightRecorder:
         self._events.append((self._clock.now(), name, fields))
 
     def lines(self) -> Iterator[str]:
-        """One line per event, the oldest first, then a few per task."""
+        """Yield one line per event, the oldest first, then a few per task."""
         yield f"the last {len(self._events)} events:"
         for at, name, fields in self._events:
             time = datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S.%f")
@@ -56,7 +56,7 @@ class FlightRecorder:
 
 @asynccontextmanager
 async def recording(clock: Clock, debug: bool = False) -> AsyncIterator[FlightRecorder]:
-    """Record events inside; SIGUSR1 has them dumped to standard error. `debug`: log each one, too."""
+    """Record events inside; SIGUSR1 dumps them to standard error. `debug`: log each one, too."""
     recorder = FlightRecorder(clock)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGUSR1, lambda: recorder.dump(sys.stderr))
@@ -72,7 +72,7 @@ async def recording(clock: Clock, debug: bool = False) -> AsyncIterator[FlightRe
 
 
 def _places(coroutine: object) -> Iterator[str]:
-    """Where a suspended coroutine waits, then where what it awaits does, and so on to the innermost.
+    """Yield where a suspended coroutine waits, then where what it awaits does, down to the innermost.
 
     `Task.get_stack` shows only the outermost.
     """
@@ -87,5 +87,5 @@ def _log_event(name: str, fields: dict[str, Any]) -> None:
 
 
 def shown(value: object) -> str:
-    """A field's value as text; bytes, which are ids, in hexadecimal."""
+    """Return a field's value as text; bytes, which are ids, in hexadecimal."""
     return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,6 +1,6 @@
-"""Log lines: on standard error, one event a line, for people on a terminal and as JSON elsewhere.
+"""Log lines: on standard error, one event a line, readable on a terminal and as JSON elsewhere.
 
-A program that has set up `structlog` itself keeps its own way.
+A program that has configured `structlog` itself keeps its configuration.
 """
 
 import logging
@@ -10,7 +10,7 @@ import structlog
 
 
 def set_up_logs(level: str = "info") -> None:
-    """Send what the parts log, from `level` on, to standard error, unless the program decided otherwise."""
+    """Send log lines from `level` on to standard error, unless the program has configured logging itself."""
     if structlog.is_configured():
         return
     people = sys.stderr.isatty()
@@ -30,5 +30,5 @@ def set_up_logs(level: str = "info") -> None:
 
 
 def _to_stderr(*_: object) -> structlog.WriteLogger:
-    """A logger for what standard error is now: it may have been replaced since."""
+    """Return a logger for the current standard error: it may have been replaced since."""
     return structlog.WriteLogger(sys.stderr)

@@ -1,4 +1,4 @@
-"""Opening a store by its settings, as gateways, the command line and Python programs do."""
+"""Opening a store by its settings, for gateways, the command line, and Python programs."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ async def open_store(
     entropy: Entropy | None = None,
     report: Report | None = None,
 ) -> AsyncIterator[Store]:
-    """The store that `settings` tell of, open for the time of the block.
+    """Open the store of `settings` for the duration of the block.
 
     `state_dir`: where this machine keeps local state (the platform's place if None). A locked key file is
     opened by the passphrase in the environment variable OUTLAST_PASSPHRASE. Raises `ConfigError` and
@@ -59,30 +59,30 @@ async def open_store(
 
 
 async def load_key_file(path: Path) -> MasterKey:
-    """The master key. In a thread: a passphrase costs half a second on purpose. Raises `ConfigError`."""
+    """Load the master key. In a thread: a passphrase costs half a second on purpose. Raises `ConfigError`."""
     passphrase = os.environ.get("OUTLAST_PASSPHRASE", "")
     return await asyncio.to_thread(MasterKey.load, path, passphrase)
 
 
 def open_state(local: StateDir) -> State:
-    """The local catalog; one that is damaged or of another version is begun anew."""
+    """Open the local catalog; one that is damaged or of another version is rebuilt."""
     try:
         return State(local.catalog)
     except LocalStateCorrupt as error:
-        _logger().warning("the local catalog is begun anew", path=str(local.catalog), reason=str(error))
+        _logger().warning("rebuilding the local catalog", path=str(local.catalog), reason=str(error))
         local.discard_catalog()
         return State(local.catalog)
 
 
 def _report(error: BaseException) -> None:
-    """What failed in the background and has nobody to tell it to."""
+    """Log a failure in the background, which has no caller to raise it to."""
     _logger().error(
         "failed in the background", error=str(error) or type(error).__name__, kind=type(error).__name__
     )
 
 
 def _logger() -> "FilteringBoundLogger":
-    """Set up when there is something to tell: importing it takes a third of a command's start."""
+    """Set up logging only when needed: importing it takes a third of a command's start."""
     from structlog import get_logger
 
     from outlast.assembly.logs import set_up_logs

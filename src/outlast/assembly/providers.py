@@ -1,7 +1,7 @@
-"""The providers of a store, each with what stands around it: faults for drills, and the guard.
+"""The providers of a store, each with its wrappers: faults for drills, and the guard.
 
 From the inside out: the provider itself, the `FaultProvider` that drills make fail, and the `Guard` that
-measures it and keeps hanging or erased providers from holding anybody up. The store and the log see
+measures it and prevents hanging or erased providers from holding up requests. The store and the log see
 guards only.
 """
 
@@ -24,13 +24,13 @@ from outlast.providers.wrap.fault import Fault, FaultProvider, Shape
 from outlast.providers.wrap.guard import Guard
 from outlast.quorum.log import VoterPlace
 
-# What a guard expects before it is told. No marker says this.
+# The incarnation that a guard expects before `expect` is called. No marker contains it.
 _no_incarnation = bytes(16)
 _shapes = frozenset(Shape)
 
 
 class Providers:
-    """Guards by name, and the drills that their providers obey. Nothing is asked of a provider here."""
+    """Guards by name, and the drills on their providers. No provider receives a request here."""
 
     def __init__(
         self,
@@ -55,22 +55,22 @@ class Providers:
         }
 
     def unattested(self, name: str) -> Provider:
-        """A provider past its marker, with the same deadlines: for what proves itself, as slot 0 does."""
+        """A provider without its marker check, same deadlines: for what proves itself, as slot 0 does."""
         return Guard(self._faults[name], Health(name, self._clock, self._entropy), self._clock)
 
     def expect(self, name: str, incarnation: bytes) -> None:
-        """What the provider's marker should say from now on."""
+        """Set what the provider's marker must contain from now on."""
         if name in self.guards:
             self.guards[name].expect(incarnation)
 
     def drill(self, drill: DrillSet) -> None:
-        """Have a provider fail in a shape until the drill's end, a time by everybody's clock."""
+        """Make a provider fail in a shape until the drill's end, which is a wall-clock time."""
         fault = self._faults.get(drill.provider)
         if fault is not None:
-            obey(fault, drill, self._clock)
+            apply_drill(fault, drill, self._clock)
 
     def voter(self, member: Member) -> VoterPlace:
-        """Where the acceptor is at a provider; at one that the settings do not name, one that refuses every
+        """Return the acceptor at a provider; for one that is not in the settings, one that refuses every
         call.
         """
         name = member.name
@@ -91,13 +91,13 @@ class Providers:
                 )
 
     async def close(self) -> None:
-        """Let go of all of them."""
+        """Close all of them."""
         for guard in self.guards.values():
             await guard.close()
 
 
-def obey(fault: FaultProvider, drill: DrillSet, clock: Clock) -> None:
-    """Have a provider fail as the drill says. Shapes of a newer version are left out."""
+def apply_drill(fault: FaultProvider, drill: DrillSet, clock: Clock) -> None:
+    """Make a provider fail as the drill says. Shapes of a newer version are left out."""
     left_s = drill.until / 1000 - clock.now()
     wanted = drill.faults or (DrillFault(drill.shape),)
     faults = [

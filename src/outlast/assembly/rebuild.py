@@ -1,11 +1,10 @@
-"""A local catalog that is damaged, or of a history that nobody shares, is built anew while the gateway stays
-up.
+"""Rebuilds a local catalog that is damaged, or whose history no provider shares, while the gateway stays up.
 
 The local catalog is a cache of the log, and the first suspect whenever something does not fit: a page of its
 file that does not verify, or a slot that does not follow the last one applied. So the log is applied once
-more, from its first slot, into a file beside it, which then takes its place. Requests are refused meanwhile,
-as by a gateway that has just started. If the providers' own log turns out not to be one history, that is
-said, and what to do about it.
+more, from its first slot, into a file next to it, which then takes its place. Requests are refused meanwhile,
+as by a gateway that has just started. If the providers' own log turns out not to be one history, the error
+says so, and what to do about it.
 """
 
 import asyncio
@@ -21,15 +20,15 @@ from outlast.quorum.batch import GENESIS_HASH
 from outlast.quorum.history import Apply
 from outlast.quorum.log import Log
 
-# The rest between two tries while no majority answers.
+# The pause between two attempts while no majority answers.
 pause_s = 1.0
-# The rest after a rebuild that failed otherwise (a full disk), doubled with each one up to the longest.
+# The pause after a rebuild that failed otherwise (a full disk), doubled with each one up to the longest.
 retry_s_min = 1.0
 retry_s_max = 60.0
 
 
 class Rebuilder:
-    """Watches one gateway's catalog. `settle` has guards and drills follow what the catalog says."""
+    """Watches one gateway's catalog. `settle` updates guards and drills from the catalog."""
 
     def __init__(
         self,
@@ -49,14 +48,14 @@ class Rebuilder:
         catalog.on_fork = self._suspect
 
     def _suspect(self, error: LocalStateCorrupt | ForkedLog) -> None:
-        """Something does not fit: begin, unless that is under way, or was in vain."""
+        """Something does not fit: start a rebuild, unless one is in progress or has failed to help."""
         if self._task is None:
             self._report(error)
-            self._catalog.refuse("the local catalog is being built anew")
+            self._catalog.refuse("the local catalog is being rebuilt")
             self._task = asyncio.ensure_future(self._run())
 
     async def close(self) -> None:
-        """End what runs."""
+        """End the background task."""
         if self._task is not None:
             await cancel_and_wait((self._task,))
 
@@ -66,8 +65,8 @@ class Rebuilder:
             try:
                 await self._rebuild()
                 return
-            except Exception as error:  # nobody waits for this task
-                self._catalog.refuse(f"the local catalog could not be built anew, it is tried again: {error}")
+            except Exception as error:  # nothing awaits this task
+                self._catalog.refuse(f"the local catalog could not be rebuilt, retrying: {error}")
                 self._report(error)
             await self._clock.sleep(retry_s)
             retry_s = min(retry_s_max, 2 * retry_s)
@@ -81,7 +80,7 @@ class Rebuilder:
         except ForkedLog as error:
             fresh.close()
             self._catalog.refuse(
-                f"the providers do not hold one history: {error}. Stop all gateways, take away the provider "
+                f"the providers do not hold one history: {error}. Stop all gateways, remove the provider "
                 "that was rolled back or restored from a copy, and run `outlast repair`"
             )
             self._report(error)

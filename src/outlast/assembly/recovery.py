@@ -1,6 +1,6 @@
 """A new machine for an old store: `outlast.toml` again, from the providers and the master key alone.
 
-There is no home to lose: the markers say which store it is, and slot 0 proves that the key is its key.
+There is no home to lose: the markers name the store, and slot 0 proves that the key belongs to it.
 """
 
 import asyncio
@@ -20,17 +20,17 @@ from outlast.providers.marker import Damaged, Marker, read_marker
 from outlast.providers.protocol import Provider
 from outlast.providers.registry import open_provider, parse_url
 
-# A provider that does not answer within this is left for later; one that does is enough.
+# A provider that does not answer within this time is skipped; one that does is enough.
 answer_s_max = 10.0
 
 
 async def recover_store(
     urls: Mapping[str, str], master: MasterKey, files: Files, clock: Clock, entropy: Entropy
 ) -> Genesis:
-    """Write the settings of the store that these providers hold; what it is.
+    """Write the settings of the store that these providers hold; return its first record.
 
     Raises `ConfigError` (no store, several, names that are not its names, another store's key) and
-    `StoreUnavailable` (nobody answers).
+    `StoreUnavailable` (no provider answers).
     """
     store = await _store_at(urls, clock)
     providers = open_providers(urls, store, clock, entropy)
@@ -44,7 +44,7 @@ async def recover_store(
 
 
 async def _store_at(urls: Mapping[str, str], clock: Clock) -> bytes:
-    """The id in the markers of those that answer."""
+    """Return the id in the markers of the providers that answer."""
     providers = [open_provider(name, url, clock) for name, url in urls.items()]
     try:
         markers = await asyncio.gather(*(_marker(provider) for provider in providers))
@@ -56,7 +56,7 @@ async def _store_at(urls: Mapping[str, str], clock: Clock) -> bytes:
         failures = [str(failure) for failure in markers if failure is not None]
         if failures:
             raise StoreUnavailable("no provider answers: " + "; ".join(failures))
-        raise ConfigError("none of the providers holds a store", "see that the disks are mounted")
+        raise ConfigError("none of the providers holds a store", "check that the disks are mounted")
     stores = sorted({marker.store.hex() for marker in found})
     if len(stores) > 1:
         raise ConfigError(
@@ -71,7 +71,7 @@ async def _store_at(urls: Mapping[str, str], clock: Clock) -> bytes:
 
 
 async def _marker(provider: Provider) -> Marker | ProviderError | TimeoutError | None:
-    """The marker, or why there is no telling."""
+    """Return the marker, or why it is unknown."""
     try:
         async with asyncio.timeout(answer_s_max):
             marker = await read_marker(provider)

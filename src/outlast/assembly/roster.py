@@ -1,7 +1,7 @@
-"""The providers that the settings name, beside what the store knows of them, without opening the store.
+"""The configured providers, and what the store knows about them, without opening the store.
 
-For those who look at the providers themselves: it works as long as the settings can be read, also when no
-provider answers. What the store knows is then unknown, and said so.
+For commands that examine the providers themselves: it works as long as the settings can be read, even when no
+provider answers. What the store knows is then reported as unknown.
 """
 
 from collections.abc import AsyncIterator
@@ -23,26 +23,26 @@ from outlast.placement.members import Member
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """`genesis` is None, and `why_unknown` says why, where the store's first record could not be read."""
+    """`genesis` is None, and `why_unknown` says why, if the store's first record could not be read."""
 
     providers: Providers
     genesis: Genesis | None
     why_unknown: str = ""
 
     def member(self, name: str) -> Member | None:
-        """The provider as the store knows it; None for a stranger, or where that is unknown."""
+        """Return the provider as the store knows it; None for a stranger, or if that is unknown."""
         members = self.genesis.members if self.genesis is not None else ()
         return next((member for member in members if member.name == name), None)
 
     def unconfigured(self) -> tuple[Member, ...]:
-        """Providers of the store that the settings do not name."""
+        """Providers of the store that are not in the settings."""
         members = self.genesis.members if self.genesis is not None else ()
         return tuple(member for member in members if member.name not in self.providers.guards)
 
 
 @asynccontextmanager
 async def open_roster(settings: Settings, clock: Clock, entropy: Entropy) -> AsyncIterator[Roster]:
-    """The roster, for the time of the block. Raises `ConfigError` for settings that cannot be used."""
+    """Return the roster, for the duration of the block. Raises `ConfigError` for unusable settings."""
     master = await load_key_file(settings.key_file)
     providers = open_providers(settings.providers, settings.store, clock, entropy)
     try:

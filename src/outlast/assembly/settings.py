@@ -1,8 +1,8 @@
 """`outlast.toml` as values: how to reach the providers, and where the key is. Nothing else.
 
-Everything that must be the same for every gateway (policy, members, buckets, access keys) lives in the
-catalog. So two machines may reach one provider by different addresses, and a lost `outlast.toml` is
-lost typing, no more.
+Everything that must be the same for every gateway (policy, members, buckets, access keys) is kept in the
+catalog. So two machines may reach one provider by different addresses, and losing `outlast.toml` only costs
+some typing.
 
     store = "5f0c..."                  # which store this is: 32 hex digits
     key_file = "outlast.key"           # relative to this file
@@ -30,7 +30,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `outlast.toml` says. `providers` are URLs by name; `key_file` is absolute; `store` is 16 bytes."""
+    """Parsed `outlast.toml`. `providers` are URLs by name; `key_file` is absolute; `store` is 16 bytes."""
 
     path: Path
     store: bytes
@@ -39,11 +39,11 @@ class Settings:
 
 
 def check_provider_name(name: str) -> None:
-    """Raise `ConfigError` unless `name` may name a provider: it gets into keys, file names and metrics."""
+    """Raise `ConfigError` unless `name` may name a provider: it is part of keys, file names, and metrics."""
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{name!r} cannot name a provider",
-            "use 1 to 32 lower-case letters, digits and hyphens, with no hyphen at either end",
+            f"{name!r} is not a valid provider name",
+            "use 1 to 32 lower-case letters, digits, and hyphens, with no hyphen at either end",
         )
 
 
@@ -53,24 +53,24 @@ def load_settings(path: Path) -> Settings:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
-            f"there is no {path}",
-            "name it with --config or OUTLAST_CONFIG, or make a new store with: outlast init",
+            f"{path} does not exist",
+            "name it with --config or OUTLAST_CONFIG, or create a new store with: outlast init",
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{path} cannot be read: {reason(error)}", "check its rights and content"
+            f"{path} cannot be read: {reason(error)}", "check its permissions and content"
         ) from error
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}", "mend that line") from error
+        raise ConfigError(f"{path} is not TOML: {error}", "correct that line") from error
     return _settings(path, table)
 
 
 def _settings(path: Path, table: dict[str, object]) -> Settings:
     unknown = sorted(set(table) - {"store", "key_file", "providers"})
     if unknown:
-        raise ConfigError(f"{path}: unknown setting {unknown[0]!r}", "remove it, or mend its spelling")
+        raise ConfigError(f"{path}: unknown setting {unknown[0]!r}", "remove it, or correct its spelling")
     key_file = table.get("key_file")
     if not isinstance(key_file, str) or not key_file:
         raise ConfigError(f"{path}: key_file must name a file", 'for example: key_file = "outlast.key"')
@@ -108,7 +108,7 @@ def _providers(path: Path, value: object) -> dict[str, str]:
 
 
 def render_settings(store: bytes, key_file: str, providers: Mapping[str, str]) -> str:
-    """The text of an `outlast.toml`. `key_file` is as it shall stand there, relative or absolute."""
+    """Return the text of an `outlast.toml`. `key_file` is written as given, relative or absolute."""
     lines = [
         "# How to reach this store's providers, and where its key is. Everything else (policy, buckets,",
         "# access keys) is kept by the store itself, the same for every gateway.",
@@ -122,12 +122,12 @@ def render_settings(store: bytes, key_file: str, providers: Mapping[str, str]) -
 
 
 def _quoted(text: str) -> str:
-    """A TOML basic string: JSON's escapes are a subset of TOML's, but for DEL, which JSON leaves bare."""
+    """Return a TOML basic string: JSON's escapes are TOML's, except for DEL, which JSON leaves bare."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def provider_lines(text: str) -> dict[str, int]:
-    """The line on which each provider is first named, from 1, for whoever points at it.
+    """Return the line on which each provider is first named, from 1, for messages that point at it.
 
     It is the end of the shortest beginning of the file that is TOML and has the provider, however it is
     written there.
@@ -138,7 +138,7 @@ def provider_lines(text: str) -> dict[str, int]:
         try:
             table = tomllib.loads("\n".join(lines[:number]))
         except tomllib.TOMLDecodeError:
-            continue  # it ends inside of a value
+            continue  # it ends inside a value
         providers = table.get("providers")
         for name in providers if isinstance(providers, dict) else ():
             found.setdefault(name, number)

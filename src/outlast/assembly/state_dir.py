@@ -5,15 +5,15 @@ catching up from yesterday's catalog is quicker than reading the whole log.
 
 The layout is `ROOT/STORE/KEY/N/catalog.sqlite`, with `KEY` the id of the key that the catalog was read with
 and `N` the first number that no living process has locked. A process that finds only numbers without a
-catalog copies a sibling's, while that sibling goes on: SQLite's online backup gives one moment of it, and
-the log supplies the rest.
+catalog copies a sibling's while the sibling keeps running: SQLite's online backup captures one moment of it,
+and the log supplies the rest.
 
-The key is in the path because a catalog is believed as it stands. Whoever comes with another store's key must
-find none: starting from the log shows at its first slot that the key does not fit, while going on from a
-catalog would append what nobody else can open.
+The key is in the path because a catalog is trusted as it is. A process with another store's key must find
+none: starting from the log shows at its first slot that the key does not fit, while continuing from a
+catalog would append what no other process can open.
 
-The lock is an flock on `N/lock`: the kernel lets go of it however the process ends, so there are no
-stale locks to break.
+The lock is an flock on `N/lock`: the kernel releases it however the process ends, so there are no stale locks
+to break.
 """
 
 import fcntl
@@ -27,12 +27,12 @@ from outlast.base.errors import ConfigError, StoreError, reason
 from outlast.catalog.database_file import beside, copy_database, remove_database
 
 CATALOG_NAME = "catalog.sqlite"
-# More processes than this with one store open on one machine are a fault of whoever starts them.
+# More processes than this with one store open on one machine are a mistake.
 slots_max = 1000
 
 
 def default_state_dir() -> Path:
-    """The platform's own place for state (`OUTLAST_STATE_DIR` overrides it)."""
+    """Return the platform's place for state (`OUTLAST_STATE_DIR` overrides it)."""
     override = os.environ.get("OUTLAST_STATE_DIR", "")
     return Path(override) if override else Path(platformdirs.user_state_dir("outlast"))
 
@@ -54,7 +54,7 @@ class StateDir:
             remove_database(path)
 
     def release(self) -> None:
-        """Let the next process have it."""
+        """Release the lock for the next process."""
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -65,7 +65,7 @@ def _home(root: Path, store: bytes, key: str) -> Path:
 
 
 def catalogs(root: Path, store: bytes, key: str) -> list[Path]:
-    """The local catalogs that there are for `store` and a key's id, of all processes."""
+    """Return the local catalogs of all processes for `store` and a key's id."""
     return sorted(_home(root, store, key).glob(f"*/{CATALOG_NAME}"))
 
 
@@ -77,8 +77,8 @@ def claim_state_dir(root: Path, store: bytes, key: str) -> StateDir:
         claimed = _first_free(home)
     except OSError as error:
         raise ConfigError(
-            f"no local state can be kept in {home}: {reason(error)}",
-            "name a folder that can be written, with --state-dir or OUTLAST_STATE_DIR",
+            f"cannot keep local state in {home}: {reason(error)}",
+            "name a writable folder, with --state-dir or OUTLAST_STATE_DIR",
         ) from error
     if not claimed.catalog.exists():
         _seed(claimed, home)
@@ -96,7 +96,9 @@ def _first_free(home: Path) -> StateDir:
             os.close(lock)
             continue
         return StateDir(folder, lock)
-    raise ConfigError(f"{slots_max} processes have this store open here", "end some of them")
+    raise ConfigError(
+        f"too many processes on this machine have the store open (limit: {slots_max})", "end some of them"
+    )
 
 
 def _seed(claimed: StateDir, home: Path) -> None:

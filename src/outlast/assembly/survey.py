@@ -1,4 +1,4 @@
-"""What the providers of a store to be can do: measured, one by one, before anything is decided.
+"""What the providers of a planned store can do: measured, one by one, before anything is decided.
 
 A provider that another store has claimed, or that holds anything at all, is refused here: two stores in
 one place would take each other's objects for damage, and a folder named by mistake would be filled.
@@ -28,7 +28,7 @@ incarnation_bytes = 16
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """One provider and what its probe found."""
+    """One provider and its probe's results."""
 
     provider: Provider
     location: Location
@@ -40,7 +40,7 @@ class Surveyed:
 
     @property
     def url(self) -> str:
-        """Its URL, options included, in one way of writing it: as it goes into `outlast.toml`."""
+        """Its URL in canonical form, options included, as written to `outlast.toml`."""
         return whole_url(self.location)
 
     @property
@@ -55,7 +55,7 @@ class Surveyed:
 
     @property
     def why_not(self) -> tuple[str, ...]:
-        """Why it may not do all that a provider can."""
+        """Why it cannot do everything that a provider can."""
         role = {
             "witness": "a witness by its role: holds no data",
             "data": "for data by its role: does not vote",
@@ -64,13 +64,13 @@ class Surveyed:
         return (*self.capabilities.reasons, *((said,) if said else ()))
 
     def member(self, incarnation: bytes) -> Member:
-        """The provider as the catalog will know it."""
+        """Return the provider as a member for the catalog."""
         domains = Domains(**self.location.domains)
         return Member(self.name, domains, self.votes, self.holds_data, incarnation)
 
 
 def whole_url(location: Location) -> str:
-    """A provider's URL with its options, in one way of writing it, fit for `outlast.toml`."""
+    """Return a provider's URL with its options in canonical form, for `outlast.toml`."""
     options = urlencode(location.options)
     return f"{location.url}?{options}" if options else location.url
 
@@ -80,8 +80,8 @@ async def survey(
 ) -> list[Surveyed]:
     """Open and probe every provider, all at once. Raises `ConfigError`; then none stays open.
 
-    `waiting` has at any time the names of those that are being waited for. Nothing is written anywhere before
-    every place is known to be there and to belong to no store.
+    `waiting` always has the names of those that have not answered yet. Nothing is written anywhere before
+    every place is known to exist and to belong to no store.
     """
     _check_names(urls)
     providers: list[Provider] = []
@@ -106,7 +106,7 @@ async def survey(
 
 
 async def close_all(providers: Sequence[Provider]) -> None:
-    """Let go of all of them."""
+    """Close all of them."""
     for provider in providers:
         await provider.close()
 
@@ -120,24 +120,24 @@ def _check_names(urls: Mapping[str, str]) -> None:
             if other == place:
                 raise ConfigError(
                     f"{its_name} and {name} are the same place: {place}",
-                    "each provider needs a place of its own; one place twice survives nothing",
+                    "each provider needs a place of its own; the same place twice adds no redundancy",
                 )
             if inner := _inner((other, its_name), (place, name)):
                 raise ConfigError(
-                    inner, "each provider needs a place of its own, that is lost without the others"
+                    inner, "each provider needs a place of its own that can be lost without the others"
                 )
         places[place] = name
 
 
 def _inner(*named: tuple[str, str]) -> str:
-    """The message about two places of which one is within the other; "" if none is."""
+    """Return the message about two places of which one is within the other; "" if none is."""
     (outer, outer_name), (inner, inner_name) = sorted(named)
     within = inner.startswith(outer.rstrip("/") + "/")
     return f"{inner_name} is within the place of {outer_name}: {inner}" if within else ""
 
 
 async def _named_while(waiting: set[str], name: str, work: Awaitable[T]) -> T:
-    """Do the work, with its provider's name among those that are waited for."""
+    """Do the work, with its provider's name in `waiting`."""
     waiting.add(name)
     try:
         return await work
@@ -146,7 +146,7 @@ async def _named_while(waiting: set[str], name: str, work: Awaitable[T]) -> T:
 
 
 async def _check_usable(providers: Sequence[Provider], urls: Mapping[str, str], waiting: set[str]) -> None:
-    """Raise `ConfigError` with all that stands against these places, and delete what killed probes left."""
+    """Raise `ConfigError` with all objections to these places, and delete what killed probes left."""
     looks = (
         _named_while(waiting, provider.name, _look(provider, urls[provider.name])) for provider in providers
     )
@@ -160,7 +160,7 @@ async def _check_usable(providers: Sequence[Provider], urls: Mapping[str, str], 
 
 
 async def _look(provider: Provider, url: str) -> list[str] | ConfigError:
-    """What killed probes left in the place, or why it cannot be used."""
+    """Return what killed probes left in the place, or why it cannot be used."""
     try:
         return await _check_unclaimed(provider)
     except ConfigError as error:
@@ -172,17 +172,17 @@ async def _look(provider: Provider, url: str) -> list[str] | ConfigError:
 
 
 async def _check_unclaimed(provider: Provider) -> list[str]:
-    """Raise `ConfigError` if there is anything in the provider already but what a killed probe left there."""
+    """Raise `ConfigError` if the provider contains anything except what a killed probe left there."""
     await prepare(provider)
     marker = await read_marker(provider)
     if isinstance(marker, Damaged):
         raise ConfigError(
-            f"provider {provider.name} belongs to a store already: its marker is {marker.reason}",
+            f"provider {provider.name} already belongs to a store: its marker is {marker.reason}",
             "give it an empty place of its own",
         )
     if marker is not None:
         raise ConfigError(
-            f"provider {provider.name} belongs to another store already: {marker.store.hex()},"
+            f"provider {provider.name} already belongs to another store: {marker.store.hex()},"
             f" where it is called {marker.provider}",
             "give it an empty place of its own; to open that store, write its outlast.toml instead",
         )

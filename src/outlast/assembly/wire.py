@@ -2,7 +2,7 @@
 
 Guards and a local catalog go in, a store comes out: the log over the voters, the catalog over the log, the
 store over both. What the log says about providers themselves (a new incarnation, a drill) takes effect here,
-in the moment in which it is applied.
+at the moment in which it is applied.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,9 +38,9 @@ def wire_store(
     drill: Callable[[DrillSet], None],
     quotas: Mapping[str, Quota] | None = None,
 ) -> Store:
-    """The store, not open yet. Closing it closes the log and `state`, and what the guards stand for.
+    """Wire the store, not open yet. Closing it closes the log, `state`, and what is below the guards.
 
-    `drill` makes a provider fail as the record says. `report` hears of errors in the background.
+    `drill` makes a provider fail as the record says. `report` is called with errors in the background.
     """
     log = Log(
         voters,
@@ -62,7 +62,7 @@ def wire_store(
                 guards[record.provider].expect(record.incarnation)
 
     def settle() -> None:
-        """Have the guards expect, and drills be played, as the catalog says now."""
+        """Update the guards' expectations and the drills from the catalog."""
         for name, incarnation in state.incarnations().items():
             if name in guards:
                 guards[name].expect(incarnation)

@@ -1,9 +1,9 @@
-"""One object as a file: read by ranges through fsspec's caches, written in parts as the bytes come.
+"""One object as a file: read by ranges through fsspec's caches, written in parts as the bytes arrive.
 
 A small file is one put. A larger one becomes a multipart upload with its second block, so that no more than
-two blocks are in memory; it appears whole when it is closed, or not at all: an error that ends the block in
-which it is written aborts it, and so does forgetting to close it. A file that is being read is one version of
-the object: if the object changes in between, reading on raises instead of mixing the two.
+two blocks are in memory. It appears complete when it is closed, or not at all: an error that ends the block
+in which it is written aborts it, and so does forgetting to close it. A file that is being read is one version
+of the object: if the object changes meanwhile, the next read raises instead of mixing the two.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ ABSENT = Condition("absent")
 
 
 class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
-    """An object opened by `OutlastFileSystem.open` in mode `rb`, `wb` or `xb` (fails if there is one)."""
+    """An object opened by `OutlastFileSystem.open` in mode `rb`, `wb`, or `xb` (fails if it exists)."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
         return data
 
     def _initiate_upload(self) -> None:
-        """Nothing yet: whether an upload is needed shows with the first block."""
+        """Do nothing yet: the first block shows whether an upload is needed."""
 
     def _upload_chunk(self, final: bool = False) -> bool:
         with os_errors(self.path):
@@ -104,7 +104,7 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
         self._upload, self._last = "", b""
 
     def write(self, data: Buffer) -> int:
-        """Write more bytes; how many these were. What is written after an abort goes nowhere."""
+        """Write more bytes; return their number. What is written after an abort is dropped."""
         if self._aborted:
             return memoryview(data).nbytes
         written: int = super().write(data)
@@ -113,13 +113,13 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Half a file is none: when the writer fails, what it wrote goes."""
+        """Abort if the writer fails: no object is half a file."""
         if error is not None:
             self.abort()
         self.close()
 
     def close(self) -> None:
-        """Finish the file. What cannot be finished leaves nothing behind."""
+        """Finish the file. A file that cannot be finished leaves nothing behind."""
         if not self.closed and self.writable() and self._is_left_by_an_error():
             self.abort()
         try:
@@ -129,7 +129,7 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
             raise
 
     def abort(self) -> None:
-        """Let what was written go; closing it then finishes nothing."""
+        """Discard what was written; closing it then finishes nothing."""
         if self.writable() and not self._aborted:
             self._aborted = self.forced = True  # forced, for fsspec: there is nothing left to flush
             self.discard()
@@ -139,32 +139,32 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
         if self.closed or not self.writable() or self._aborted or self._process != os.getpid():
             return
         self._aborted = self.forced = True
-        # Not a ResourceWarning, which is hidden by default: the caller may have meant to write a file.
+        # Not a ResourceWarning, which is hidden by default: the caller may have meant to write the file.
         warnings.warn(f"{self.path} was never closed, so it is not written", RuntimeWarning, stacklevel=2)
         if self._upload and self.fs.loop.is_running():
             asyncio.run_coroutine_threadsafe(self._discard(), self.fs.loop)
 
     def __del__(self) -> None:
-        """Half a file is none: who does not close it has not finished it."""
+        """Abort: a file that was not closed is not finished."""
         self.forget()
         self.closed = True
 
     def commit(self) -> None:
-        """Let the file appear, at the end of an fsspec transaction."""
+        """Make the file appear, at the end of an fsspec transaction."""
         if not self._aborted:
             with os_errors(self.path):
                 sync(self.fs.loop, self._commit)
 
     def discard(self) -> None:
-        """Let what was written go."""
+        """Discard what was written."""
         with os_errors(self.path):
             sync(self.fs.loop, self._discard)
 
     def _is_left_by_an_error(self) -> bool:
-        """Whether a `with` is being left because of an error that came after the file was opened.
+        """Whether a `with` is being left because of an error that occurred after the file was opened.
 
-        fsspec's `OpenFile`, pandas' handles and others close their files at the end of a block without saying
-        how the block ended. An error that was handled when the file was opened is no failure to write it.
+        fsspec's `OpenFile`, pandas' handles, and others close their files at the end of a block without
+        saying how the block ended. An error that was being handled when the file was opened does not count.
         """
         error = sys.exc_info()[1]
         if error is None or error is self._handled:

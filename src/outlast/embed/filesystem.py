@@ -1,10 +1,10 @@
-"""The store as an fsspec filesystem, `outlast://bucket/key`: for pandas, pyarrow, DuckDB, dask and others.
+"""The store as an fsspec filesystem, `outlast://bucket/key`: for pandas, pyarrow, DuckDB, dask, and others.
 
     pandas.read_parquet("outlast://bucket/table.parquet", storage_options={"config": "outlast.toml"})
 
 Buckets are the top folders; folders below them are what object stores make of them: the part of a key up to
-a `/`. There is no cache of listings, so what is listed is what is there. The store is opened by the first
-call, in the event loop in which fsspec runs this filesystem, and closed at exit or by `close`.
+a `/`. Listings are not cached, so they are always current. The store is opened by the first call, in the
+event loop in which fsspec runs this filesystem, and closed at exit or by `close`.
 """
 
 import asyncio
@@ -36,14 +36,14 @@ from outlast.embed.source import as_source
 from outlast.store import Store
 
 Info: TypeAlias = dict[str, Any]
-"""What fsspec knows of a file: `name`, `size`, `type`, and here `ETag` and `LastModified`."""
+"""What fsspec knows about a file: `name`, `size`, `type`, and here `ETag` and `LastModified`."""
 
 close_timeout_s = 10.0
 text_options = ("encoding", "errors", "newline")
 
 
 class _Ambient:
-    """What the surroundings say of the store, as fsspec's cache of file systems is to tell them apart."""
+    """What the environment says about the store, so that fsspec's cache keeps different stores apart."""
 
     def __get__(self, _: object, owner: type | None = None) -> tuple[str, str]:
         try:
@@ -68,13 +68,13 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         **options: Any,
     ) -> None:
         super().__init__(config=config, state_dir=state_dir, **options)
-        # Absolute: the store is opened later, and by then the program may be elsewhere.
+        # Absolute: the store is opened later, and by then the working directory may have changed.
         self._config = Path(config or os.environ.get("OUTLAST_CONFIG") or CONFIG_NAME).absolute()
         self._state_dir = None if state_dir is None else Path(state_dir).absolute()
         self._opening: asyncio.Task[Store] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """To be opened again in another process, wherever that runs and whatever its environment says."""
+        """Open it again in another process, wherever that runs and whatever its environment says."""
         options = {**self.storage_options, "config": str(self._config)}
         if self._state_dir is not None:
             options["state_dir"] = str(self._state_dir)
@@ -83,7 +83,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
     # -- the store
 
     async def store(self) -> Store:
-        """The store, open."""
+        """Return the store, open."""
         # A loop that has ended (an earlier `asyncio.run`) has closed what was opened in it.
         if (
             self._opening is None
@@ -151,7 +151,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
     async def _find(
         self, path: str, maxdepth: int | None = None, withdirs: bool = False, **options: Any
     ) -> list[str] | dict[str, Info]:
-        """Without folders and depth a whole tree is one flat list, a thousand keys at a time."""
+        """Without folders and depth, list a whole tree as one flat list, a thousand keys at a time."""
         path = self._strip_protocol(path)
         bucket, key = split(path)
         if maxdepth is not None or withdirs or not bucket:
@@ -163,7 +163,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
             if not infos and (info := await self._info(path))["type"] == "file":
                 infos = {path: info}
         except FileNotFoundError:
-            infos = {}  # as for every fsspec filesystem: nothing is found where nothing is
+            infos = {}  # as for every fsspec filesystem: a missing path contains nothing
         infos = {name: info for name, info in infos.items() if not name.endswith("/")}
         return infos if options.get("detail") else list(infos)
 
@@ -187,20 +187,20 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         return modified
 
     def modified(self, path: str) -> datetime:
-        """When the object was written, in UTC."""
+        """Return when the object was written, in UTC."""
         modified: datetime = sync(self.loop, self._modified, path)
         return modified
 
     created = modified
 
     def ukey(self, path: str) -> str:
-        """The ETag, which changes with the content."""
+        """Return the ETag, which changes with the content."""
         return str(self.info(path).get("ETag", ""))
 
     # -- reading and writing
 
     async def read_span(self, path: str, select: Callable[[Version], tuple[int, int] | None]) -> bytes:
-        """The bytes that `select` chooses once the version is known."""
+        """Return the bytes that `select` chooses once the version is known."""
         bucket, key = split_file(path)
         with os_errors(path):
             async with (await self.store()).get(bucket, key, select=select) as reading:
@@ -267,7 +267,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         compression: str | None = None,
         **options: Any,
     ) -> Any:
-        """As fsspec's, but a writer of text or compressed bytes that fails leaves the object as it was."""
+        """Like fsspec's, but a writer of text or compressed bytes that fails leaves the object as it was."""
         if "r" in mode or ("b" in mode and compression is None):
             return super().open(path, mode, block_size, cache_options, compression, **options)
         text = {name: options.pop(name) for name in text_options if name in options}
@@ -295,7 +295,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
     async def _cp_file(self, path1: str, path2: str, **_: Any) -> None:
         source, target = self._strip_protocol(path1), self._strip_protocol(path2)
         if await self._isdir(source):
-            return  # a folder is there as soon as something is in it
+            return  # a folder exists as soon as it contains something
         with os_errors(source):
             await (await self.store()).copy(*split_file(source), *split_file(target))
 
@@ -308,7 +308,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
         maxdepth: int | None = None,
         assume_literal: bool = False,
     ) -> list[str]:
-        """A path is a pattern only if nothing has that very name; the names in a list are names."""
+        """Treat a path as a pattern only if nothing has exactly that name; the names in a list are names."""
         literal = (
             assume_literal or not isinstance(path, str) or (has_magic(path) and await self._exists(path))
         )
@@ -340,7 +340,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
                     await store.delete_bucket(bucket)
 
     async def _mkdir(self, path: str, create_parents: bool = True, **_: Any) -> None:
-        """Makes the bucket; folders need no making."""
+        """Create the bucket; folders need no creation."""
         bucket, key = split(self._strip_protocol(path))
         with os_errors(bucket):
             if not key:
@@ -366,7 +366,7 @@ class OutlastFileSystem(AsyncFileSystem):  # type: ignore[misc]  # fsspec has no
 
 
 def _file(bucket: str, row: Any) -> Info:
-    """A row of a listing."""
+    """Convert a row of a listing."""
     return {
         "name": f"{bucket}/{row.key}",
         "size": row.size,
@@ -387,12 +387,12 @@ def _failed(opening: "asyncio.Task[Store]") -> bool:
 def _close_from_outside(
     loop: asyncio.AbstractEventLoop, opening: AbstractAsyncContextManager[Store], process: int
 ) -> None:
-    """Close a store whose filesystem is gone, from any thread, without waiting for ever at exit."""
+    """Close a store whose filesystem was garbage-collected, from any thread; at exit, wait only briefly."""
     if not loop.is_running() or process != os.getpid():
-        return  # a fork has the loop without the thread that it ran in, and the store is its parent's
+        return  # a fork has the loop without its thread, and the store is its parent's
     try:
         sync(loop, opening.__aexit__, None, None, None, timeout=close_timeout_s)
-    except NotImplementedError:  # we are in that loop's own thread, which cannot wait for itself
+    except NotImplementedError:  # this is the loop's own thread, which cannot wait for itself
         _last_closings.add(task := loop.create_task(_exited(opening)))
         task.add_done_callback(_last_closings.discard)
 

@@ -1,8 +1,8 @@
 """Text and compression over a file that is being written, such that an abort reaches the file.
 
-The standard library's wrappers close what they wrap, or leave it open, whether the writer was done or has
-failed; either way half a file would take the place of a good one. These finish the file when they are closed,
-and give it up when their block is left by an error or when they are forgotten.
+The standard library's wrappers close what they wrap, or leave it open, whether the writer finished or
+failed; either way half a file would replace a good one. These finish the file when they are closed, and abort
+it when their block is left by an error or when they are forgotten.
 """
 
 import io
@@ -13,7 +13,7 @@ from outlast.embed.file import OutlastFile
 
 
 class TextLayer(io.TextIOWrapper):
-    """Text over `file`, which is `target` or lies over it."""
+    """Text over `file`, which is `target` or is layered over it."""
 
     def __init__(self, file: Any, target: OutlastFile, **options: Any) -> None:
         super().__init__(file, **options)
@@ -32,7 +32,7 @@ class TextLayer(io.TextIOWrapper):
 
 
 class CompressedLayer(io.BufferedIOBase):
-    """What `compressor`, which writes to `target`, makes of the bytes. Closing it finishes both."""
+    """The output of `compressor`, which writes to `target`. Closing it finishes both."""
 
     def __init__(self, compressor: Any, target: OutlastFile) -> None:
         self._compressor = compressor

@@ -1,4 +1,4 @@
-"""Paths of the filesystem face, `bucket/key`, and the store's errors as a filesystem's caller knows them."""
+"""Paths of the filesystem interface, `bucket/key`, and the store's errors as `OSError`."""
 
 import errno
 from collections.abc import Iterator
@@ -33,13 +33,13 @@ _NUMBERS: dict[type[StoreError], int] = {
 
 
 def split(path: str) -> tuple[str, str]:
-    """The bucket and the key of a path without protocol; "" for what it does not name."""
+    """Return the bucket and the key of a path without protocol; "" for what it does not name."""
     bucket, _, key = path.partition("/")
     return bucket, key
 
 
 def split_file(path: str) -> tuple[str, str]:
-    """The bucket and the key of an object's path. Raises `IsADirectoryError`, `FileNotFoundError`."""
+    """Return the bucket and the key of an object's path. Raises `IsADirectoryError`, `FileNotFoundError`."""
     bucket, key = split(path)
     if not bucket:
         raise FileNotFoundError(errno.ENOENT, "no bucket is named", path)
@@ -58,5 +58,5 @@ def os_errors(path: str) -> Iterator[None]:
 
 
 def _number(error: StoreError) -> int:
-    """That of the error's class, or of the nearest class that it is a kind of."""
+    """Return the number for the error's class, or for the nearest base class that has one."""
     return next((_NUMBERS[kind] for kind in type(error).__mro__ if kind in _NUMBERS), errno.EIO)

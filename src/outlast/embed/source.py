@@ -1,6 +1,6 @@
-"""What a blocking caller writes from, as the store wants it: asynchronous, and read ahead of nobody.
+"""Adapts the content that a blocking caller writes to the store: asynchronous, and never read ahead.
 
-The caller's file or generator may block, so each piece is asked for in a worker thread.
+The caller's file or generator may block, so each piece is read in a worker thread.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ SyncSource: TypeAlias = bytes | BinaryIO | Iterable[bytes]
 
 
 def as_source(content: SyncSource) -> Source:
-    """The content as `Store.put` takes it."""
+    """Return the content in the form that `Store.put` takes."""
     if isinstance(content, bytes):
         return content
     if isinstance(content, bytearray | memoryview):
@@ -25,7 +25,7 @@ def as_source(content: SyncSource) -> Source:
 
 
 def _pieces_of(content: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
-    read: Callable[[int], bytes] | None = getattr(content, "read", None)  # iterating over a file gives lines
+    read: Callable[[int], bytes] | None = getattr(content, "read", None)  # iterating over a file yields lines
     return iter(content) if read is None else iter(lambda: read(stripe_bytes), b"")
 
 

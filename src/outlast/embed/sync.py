@@ -7,8 +7,8 @@
             for piece in reading:
                 ...
 
-It is a face and nothing more: the `Store` runs in a loop in a thread of its own, and what it promises holds
-here word for word. Threads may share one `SyncStore`.
+It is only an interface: the `Store` runs in a loop in a thread of its own, and its promises hold here word
+for word. Threads may share one `SyncStore`.
 """
 
 import os
@@ -32,7 +32,7 @@ no_attributes = Attributes()
 
 
 def open_sync(config: str | os.PathLike[str], state_dir: str | os.PathLike[str] | None = None) -> "SyncStore":
-    """Open the store that the settings file `config` tells of. Raises `ConfigError`, `StoreUnavailable`."""
+    """Open the store of the settings file `config`. Raises `ConfigError`, `StoreUnavailable`."""
     settings = load_settings(Path(config))
     return SyncStore(open_store(settings, None if state_dir is None else Path(state_dir)))
 
@@ -47,7 +47,7 @@ class SyncReading:
         self._thread = thread
 
     def __iter__(self) -> Iterator[Buffer]:
-        """Pieces of about 1 MiB."""
+        """Yield pieces of about 1 MiB."""
         pieces = aiter(self._reading)
 
         async def take() -> Buffer | None:
@@ -57,7 +57,7 @@ class SyncReading:
             yield piece
 
     def read(self) -> bytes:
-        """All of it, joined."""
+        """Return everything, joined."""
         return self._thread.run(self._reading.read())
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ class SyncStore:
     # -- buckets
 
     def create_bucket(self, name: str) -> None:
-        """Make a bucket. Raises `BadBucketName`, `BucketExists`."""
+        """Create a bucket. Raises `BadBucketName`, `BucketExists`."""
         self._thread.run(self._store.create_bucket(name))
 
     def delete_bucket(self, name: str) -> None:
@@ -114,11 +114,11 @@ class SyncStore:
         self._thread.run(self._store.delete_bucket(name))
 
     def bucket(self, name: str) -> Bucket:
-        """The bucket of that name. Raises `NoSuchBucket`."""
+        """Return the bucket of that name. Raises `NoSuchBucket`."""
         return self._thread.run(self._store.bucket(name))
 
     def buckets(self) -> list[Bucket]:
-        """All buckets, by name."""
+        """Return all buckets, by name."""
         return self._thread.run(self._store.buckets())
 
     # -- objects
@@ -141,23 +141,23 @@ class SyncStore:
         )
 
     def head(self, bucket: str, key: str) -> Version:
-        """The newest version. Raises `NoSuchBucket`, `NoSuchKey`."""
+        """Return the newest version. Raises `NoSuchBucket`, `NoSuchKey`."""
         return self._thread.run(self._store.head(bucket, key))
 
     def get(self, bucket: str, key: str, span: tuple[int, int] | None = None) -> SyncReading:
-        """The newest version's bytes: all, or those in `span` ([start, stop)).
+        """Read the newest version: all, or the bytes in `span` ([start, stop)).
 
         Close the reading, or use it in a `with`. Raises `NoSuchBucket`, `NoSuchKey`, `StoreCorrupt`,
-        `StoreBusy`; reading on may raise `ReadExpired`.
+        `StoreBusy`; iterating may raise `ReadExpired`.
         """
         return SyncReading(self._thread.run(_opened(self._store.get(bucket, key, span))), self._thread)
 
     def delete(self, bucket: str, key: str, condition: Condition | None = None) -> bool:
-        """Whether there was one. Raises `NoSuchBucket`; conditional: `PreconditionFailed`, `NoSuchKey`."""
+        """Delete; return whether it existed. Raises `NoSuchBucket`; conditional: as `put`."""
         return self._thread.run(self._store.delete(bucket, key, condition))
 
     def delete_many(self, bucket: str, keys: Sequence[str]) -> int:
-        """How many of them there were. Raises `NoSuchBucket`."""
+        """Delete; return how many existed. Raises `NoSuchBucket`."""
         return self._thread.run(self._store.delete_many(bucket, keys))
 
     def copy(
@@ -181,20 +181,20 @@ class SyncStore:
     def list(
         self, bucket: str, prefix: str = "", delimiter: str = "", start_after: str = "", limit: int = 1000
     ) -> Listing:
-        """A page of keys and common prefixes after `start_after`, in UTF-8 order; `next` is where it goes on.
+        """Return a page of keys and common prefixes after `start_after`, in UTF-8 order.
 
-        Raises `NoSuchBucket`.
+        `next` is where the next page starts. Raises `NoSuchBucket`.
         """
         return self._thread.run(self._store.list(bucket, prefix, delimiter, start_after, limit))
 
     # -- multipart
 
     def create_upload(self, bucket: str, key: str, attributes: Attributes = no_attributes) -> str:
-        """Begin a multipart upload; its id. Raises `NoSuchBucket`, `KeyTooLong`."""
+        """Begin a multipart upload; return its id. Raises `NoSuchBucket`, `KeyTooLong`."""
         return self._thread.run(self._store.create_upload(bucket, key, attributes))
 
     def put_part(self, bucket: str, key: str, upload: str, number: int, content: SyncSource) -> str:
-        """Write a part, numbered from 1; its ETag. Raises `NoSuchUpload`, `EntityTooLarge`."""
+        """Write a part, numbered from 1; return its ETag. Raises `NoSuchUpload`, `EntityTooLarge`."""
         return self._thread.run(self._store.put_part(bucket, key, upload, number, as_source(content)))
 
     def complete_upload(
@@ -213,13 +213,13 @@ class SyncStore:
         return self._thread.run(self._store.complete_upload(bucket, key, upload, parts, condition=condition))
 
     def abort_upload(self, bucket: str, key: str, upload: str) -> None:
-        """Give an upload up, with all of its parts. Raises `NoSuchUpload`."""
+        """Abort an upload with all of its parts. Raises `NoSuchUpload`."""
         self._thread.run(self._store.abort_upload(bucket, key, upload))
 
     # -- access keys and state
 
     def create_access_key(self, name: str, bucket: str = "", read_only: bool = False) -> AccessKey:
-        """Make an S3 access key, for one bucket or ("") for all. Raises `AccessKeyExists`."""
+        """Create an S3 access key, for one bucket or ("") for all. Raises `AccessKeyExists`."""
         return self._thread.run(self._store.create_access_key(name, bucket, read_only))
 
     def delete_access_key(self, name: str) -> None:
@@ -227,7 +227,7 @@ class SyncStore:
         self._thread.run(self._store.delete_access_key(name))
 
     def status(self) -> Status:
-        """How the store and each provider are."""
+        """Return the condition of the store and of each provider."""
         return self._thread.run(self._store.status())
 
 

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for callers that have none: the bridge under the sync face."""
+"""An event loop in a thread of its own, for callers that have none: the bridge below the sync interface."""
 
 import asyncio
 import os
@@ -10,22 +10,22 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """Runs coroutines for other threads. They may call at the same time; each waits for its own."""
+    """Runs coroutines for other threads. They may call at the same time; each waits for its own result."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._process = os.getpid()
-        # A daemon, so that a program that forgets to close the store can end all the same.
+        # A daemon, so that a program that forgets to close the store can still exit.
         self._thread = threading.Thread(target=self._loop.run_forever, name="outlast", daemon=True)
         self._thread.start()
 
     @property
     def is_of_parent(self) -> bool:
-        """Whether this process is a fork of the one that began the thread."""
+        """Whether this process is a fork of the one that started the thread."""
         return self._process != os.getpid()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run `work` in the loop and wait for it; its result, or what it raises.
+        """Run `work` in the loop, wait for it, and return its result or raise its error.
 
         When the waiting is interrupted (Ctrl-C), the work is cancelled. Raises `RuntimeError` in a fork,
         which has the loop without its thread.

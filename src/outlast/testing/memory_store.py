@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from outlast.assembly.providers import obey
+from outlast.assembly.providers import apply_drill
 from outlast.assembly.wire import wire_store
 from outlast.base.clock import Clock, SystemClock, unix_ms
 from outlast.base.entropy import Entropy, SeededEntropy
@@ -82,7 +82,7 @@ class Gateway:
 
     def _drill(self, drill: DrillSet) -> None:
         if drill.provider in self.drilled:
-            obey(self.drilled[drill.provider], drill, self._clock)
+            apply_drill(self.drilled[drill.provider], drill, self._clock)
 
 
 class World:
