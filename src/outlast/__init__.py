@@ -100,7 +100,7 @@ __all__ = [
 def open(
     config: "str | PathLike[str]" = "outlast.toml", state_dir: "str | PathLike[str] | None" = None
 ) -> "AbstractAsyncContextManager[Store]":
-    """The store that the settings file `config` tells of, open for the time of an `async with`.
+    """Open the store of the settings file `config`, for the duration of an `async with`.
 
     `state_dir` is where this machine keeps its copy of the catalog (None: the platform's place). Raises
     `ConfigError`, and on entering also `StoreUnavailable`.

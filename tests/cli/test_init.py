@@ -204,7 +204,7 @@ def test_a_provider_that_cannot_be_written_is_named(empty: Any) -> None:
 
 def test_an_existing_store_is_never_overwritten(shell: Any) -> None:
     before = shell.config.read_bytes(), (shell.folder / "outlast.key").read_bytes()
-    assert "is there already" in shell.fails("init", *providers(shell.folder, "d", "e", "f"))
+    assert "already exists" in shell.fails("init", *providers(shell.folder, "d", "e", "f"))
     assert before == (shell.config.read_bytes(), (shell.folder / "outlast.key").read_bytes())
 
 

@@ -176,7 +176,7 @@ def test_an_error_in_a_forgotten_task_fails_the_run() -> None:
         await sim.clock.sleep(1)
         del task
 
-    with pytest.raises(BaseExceptionGroup, match="nobody caught") as caught:
+    with pytest.raises(BaseExceptionGroup, match="unhandled errors") as caught:
         simulate(1, main)
     assert caught.group_contains(ValueError, match="nobody looks")
 

@@ -93,7 +93,7 @@ def _why_not_found(failures: list[BaseException | None]) -> Exception:
     """Return the error if no provider gave the first record: preferably one that a person can fix."""
     if any(isinstance(failure, Tampered) for failure in failures):
         return ConfigError(
-            "the key file does not open this store: it belongs to another store",
+            "the key file is another store's: it cannot open this one",
             "name the right one in outlast.toml (key_file); `outlast doctor` shows the ids",
         )
     silent = [failure for failure in failures if isinstance(failure, ProviderError)]

@@ -2,10 +2,10 @@
 
 - `conformance`: the provider protocol's promises as tests, for authors of providers.
 - `simulation`: virtual time and a seed.  `loop`: its event loop.  `network`: latencies and cut links.
-  `places`: providers in memory to which faults happen.  `memory_store`: a whole store over dicts, one call
+  `places`: providers in memory that faults can hit.  `memory_store`: a whole store over dicts, one call
   away.
-- `workload`: clients that check what they read.  `targets`: what they drive.  `history`: whether what they
-  saw is linearizable.
+- `workload`: clients that check what they read.  `targets`: what they drive.  `history`: whether their
+  observations are linearizable.
 - `checkers`, `store_checkers`: invariants that are checked at every write.  `states`: what they read at a
   voter.  `plain_seal`: a seal that hides nothing.  `swarm`: worlds drawn from seeds.
 - `costs`, `cost_table`: requests of each operation, counted, and docs/reference/costs.md.

@@ -1,4 +1,4 @@
-"""A program called in this process as from a shell: words and standard input in, what it printed out."""
+"""Calls a program in this process as from a shell: words and standard input in, its output out."""
 
 import io
 import os
@@ -30,9 +30,9 @@ def call(
     environment: Mapping[str, str | None] | None = None,
     terminal: bool = False,
 ) -> Called:
-    """Call `program` with `words` and these variables besides the environment's (None: without it).
+    """Call `program` with `words` and these variables in addition to the environment's (None: remove it).
 
-    `terminal`: it takes standard input, output and error for one.
+    `terminal`: standard input, output, and error claim to be one.
     """
     kind = _Terminal if terminal else io.BytesIO
     streams = [io.TextIOWrapper(kind(data), "utf-8") for data in (input, b"", b"")]

@@ -1,4 +1,4 @@
-"""A certificate authority of one's own, for servers on this computer in tests. Its keys are nobody else's."""
+"""A certificate authority for tests, for servers on this computer. Its keys are used nowhere else."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -24,11 +24,11 @@ class Authority:
 
     @property
     def pem(self) -> bytes:
-        """Its own certificate, for who shall trust it."""
+        """Its own certificate, for clients that must trust it."""
         return self._certificate.public_bytes(Encoding.PEM)
 
     def issue(self, host: str, valid_for: timedelta = timedelta(days=1)) -> bytes:
-        """A certificate for a host's name or address and its key, PEM. A negative `valid_for` has expired."""
+        """Issue a certificate and key, PEM, for a host's name or address. Negative `valid_for`: expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._signed(host, key, _alternative(host), valid_for)
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())

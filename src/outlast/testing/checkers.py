@@ -1,32 +1,33 @@
-"""Checkers of the log: at every write of a voter they ask whether it could lead to a second history.
+"""Checkers of the log: at every write of a voter they check whether it could lead to a second history.
 
     checkers = LogCheckers(names, seal, incarnations, sim.fail)
     checkers.watch(place)                   # of each voter
 
-They look at what is really stored, not at what any gateway believes, in the moment in which it changes. So a
-run ends at the write that was wrong, long before anybody would have noticed, and also if nobody ever does.
+They look at what is really stored, not at what any gateway believes, at the moment in which it changes. So a
+run ends at the wrong write, long before any gateway would have noticed, and even if none ever does.
 
 - *agreement*: no two values are accepted by majorities in one slot; and once one is, nothing else is accepted
   under a higher ballot. What was decided stays decided, whatever is erased later. One ballot stands for one
   value.
 - *promise*: when a value is first accepted under a ballot that needed promises, the voters that count and
-  hold no trace of such a promise are no majority. (They could decide for a lower ballot, unheard.)
-- *chain*: a value is accepted only over the decided value of the slot before.
-- *no gap*: a voter that counts gets its n-th state of a slot only over its (n-1)th. (Slots up to the record
-  that took it back excepted.)
-- *amnesia*: a voter that has lost a file of its log under its marker is given no other states there.
+  hold no trace of such a promise are not a majority. (They could decide for a lower ballot, unnoticed.)
+- *chain*: a value is accepted only over the decided value of the previous slot.
+- *no gap*: a voter that counts gets its n-th state of a slot only over its (n-1)th. (Except in slots up to
+  the record that reattached it.)
+- *amnesia*: a voter that has lost a file of its log under its marker accepts no other states there.
 - *barrier*: a voter's marker with a new incarnation is written only when a decided record names it, and the
   voter holds every slot up to that record.
 - *held* (`check_held`, at quiet moments): every decided slot is at more voters than may be lost.
 
 A voter *counts* while its marker is there. What it accepts is a vote if it counts then; where the marker is
-read beside the vote (in a bucket), also for as long after the marker has gone as an operation may take; and
-what it holds when its marker is written is one from then on. What an erased voter had accepted stays a vote
-until it is taken back: whoever had counted it may go on. From then on every slot up to the record is decided
-without it, so that late requests of before may land in these slots and matter no more.
+read concurrently with the vote (in a bucket), also for as long after the marker was removed as an operation
+may take; and what it holds when its marker is written is a vote from then on. What an erased voter had
+accepted stays a vote until the voter is reattached: a gateway that had counted it may continue. From then on
+every slot up to the record is decided without it, and late requests from before may arrive in these slots and
+do not matter any more.
 
 Invariant: a checker never changes what it looks at. Directed tests that plant what no gateway would write
-name in `off` the checkers that would say so.
+list in `off` the checkers that would report it.
 """
 
 from collections import defaultdict, deque
@@ -46,12 +47,12 @@ Named: TypeAlias = Callable[[bytes], tuple[str, bytes] | None]
 """(voter, its new incarnation) that a record names, if it names one."""
 Report: TypeAlias = Callable[[BaseException], None]
 
-# The last writes of voters are kept for the report of a violation.
+# How many of the voters' last writes are kept for the report of a violation.
 writes_kept_max = 5_000
 
 
 class Violation(AssertionError):
-    """What must never happen has happened. `kind` is the checker's name."""
+    """An invariant was violated. `kind` is the checker's name."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -70,14 +71,14 @@ class _Voter:
         """The slot whose record names that incarnation: it holds every decided slot up to there."""
         self.counts = False
         self.forgot: set[int] = set()
-        """The files (by number) that it has lost while its marker was there, since that was written."""
+        """The files (by number) that it has lost under its marker since that was written."""
         self.slots_a_file = 1
         self.vote_s_max = 0.0
-        """For how long a vote that is under way when the marker goes may be taken for one."""
+        """How long a vote that is in flight when the marker is removed may still be counted."""
         self.gone_at = float("-inf")
 
     def states(self, slot: int) -> list[SlotState]:
-        """The states of a slot that it holds."""
+        """Return the states of a slot that it holds."""
         return self.rows[slot].states if slot in self.rows else []
 
     def holds(self, slot: int, value: bytes | None) -> bool:
@@ -85,7 +86,7 @@ class _Voter:
         return any(state.value == value for state in self.states(slot))
 
     def may_vote(self, now: float) -> bool:
-        """Whether somebody may count what is accepted here now."""
+        """Whether a gateway may count what is accepted here now."""
         return self.counts or now - self.gone_at < self.vote_s_max
 
 
@@ -101,13 +102,13 @@ class LogCheckers:
         named: Named = lambda record: None,
         now: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """`incarnations`: those of the beginning. `named`: which records take a voter back. `now`: in s."""
+        """`incarnations`: the initial ones. `named`: which records reattach a voter. `now`: in s."""
         self.off: set[str] = set()
-        """Checkers that do not check."""
+        """Checkers that are switched off."""
         self.decided: dict[int, bytes] = {}
-        """Values by slot, of the slots that a majority has decided."""
+        """Values by slot, for the slots that a majority has decided."""
         self.writes: deque[tuple[float, str]] = deque(maxlen=writes_kept_max)
-        """The last writes of all voters: when, and what."""
+        """The last writes of all voters: time and description."""
         self._voters = {name: _Voter(incarnations[name]) for name in voters}
         self._majority = majority(len(voters))
         self._seal = seal
@@ -121,7 +122,7 @@ class LogCheckers:
         self._taken_back: dict[bytes, int] = {}  # the slot that names an incarnation, by incarnation
 
     def watch(self, place: Place) -> None:
-        """Check what changes at this voter from now on. What it holds already is taken for right."""
+        """Check what changes at this voter from now on. What it holds already is assumed to be right."""
         place.watchers.append(self.changed)
         if place.kind == "bucket":
             self._voters[place.name].vote_s_max = limits.log_operation_s_max
@@ -131,7 +132,7 @@ class LogCheckers:
             self.changed(Change(place.name, key, None, data))
 
     def changed(self, change: Change) -> None:
-        """An object at a voter became another."""
+        """An object at a voter was changed."""
         voter = self._voters.get(change.place)
         if voter is None:
             return
@@ -152,15 +153,15 @@ class LogCheckers:
     def _written(self, name: str, voter: _Voter, at: StatePosition, content: bytes) -> None:
         row = voter.rows[at.slot]
         if at.place > 0 and not row.holds(at.place - 1) and voter.counts and at.slot > voter.barrier:
-            told = f"{name} got state {at.place} of slot {at.slot} without state {at.place - 1}"
-            self._violated("no gap", told)
+            detail = f"{name} got state {at.place} of slot {at.slot} without state {at.place - 1}"
+            self._violated("no gap", detail)
         if voter.counts and at.slot // voter.slots_a_file in voter.forgot:
             self._violated(
                 "amnesia", f"{name} took state {at.place} of slot {at.slot}, and has lost its file"
             )
         states = row.write(at.place, content)
-        told = "; ".join(map(_told, states)) or "no state that counts"
-        self._wrote(f"{name} slot {at.slot}.{at.place}: {told}{'' if voter.counts else ' (estranged)'}")
+        detail = "; ".join(map(_described, states)) or "no state that counts"
+        self._wrote(f"{name} slot {at.slot}.{at.place}: {detail}{'' if voter.counts else ' (estranged)'}")
         if voter.may_vote(self._now()):
             for state in states:
                 self._count(name, at.slot, state)
@@ -168,7 +169,7 @@ class LogCheckers:
     def _count(self, name: str, slot: int, state: SlotState) -> None:
         """A voter's state may be counted as a vote from now on."""
         if state.accepted is None or state.value is None or self._batch(slot, state.value) is None:
-            return  # what nobody of this store has sealed, nobody counts
+            return  # not sealed by this store, so no gateway counts it
         first = (slot, state.accepted) not in self._values
         self._check_value(name, slot, state.accepted, state.value)
         if first and state.accepted.round > 0 and slot not in self.decided:
@@ -185,14 +186,16 @@ class LogCheckers:
             self._violated("agreement", f"two values under ballot {_short(ballot)} of slot {slot}")
         by = self._decided_by.get(slot)
         if by is not None and ballot > by and value != self.decided[slot]:
-            told = f"{name} accepted another value under {_short(ballot)} than {_short(by)} had decided"
-            self._violated("agreement", f"slot {slot}: {told}")
+            detail = f"{name} accepted another value under {_short(ballot)} than {_short(by)} had decided"
+            self._violated("agreement", f"slot {slot}: {detail}")
 
     def _check_decision(self, slot: int, ballot: Ballot, value: bytes) -> None:
         if slot in self.decided:
             if self.decided[slot] != value:
-                told = f"slot {slot} is decided twice: {_short(self._decided_by[slot])} and {_short(ballot)}"
-                self._violated("agreement", told)
+                detail = (
+                    f"slot {slot} is decided twice: {_short(self._decided_by[slot])} and {_short(ballot)}"
+                )
+                self._violated("agreement", detail)
             return
         self.decided[slot], self._decided_by[slot] = value, ballot
         batch = self._batch(slot, value)
@@ -209,8 +212,8 @@ class LogCheckers:
         ]
         reached("checkers: a value was accepted under a ballot with promises")
         if len(unaware) >= self._majority:
-            told = f"slot {slot}, ballot {_short(ballot)}: {', '.join(unaware)} count and hold no promise"
-            self._violated("promise", told)
+            detail = f"slot {slot}, ballot {_short(ballot)}: {', '.join(unaware)} count and hold no promise"
+            self._violated("promise", detail)
 
     def _check_chain(self, slot: int, value: bytes) -> None:
         batch = self._batch(slot, value)
@@ -249,7 +252,7 @@ class LogCheckers:
         self._check_barrier(change.place, voter)
 
     def _forget_votes(self, name: str) -> None:
-        """What the voter had accepted before it was erased and does not hold any more counts no more."""
+        """Votes from before the voter was erased count no longer, unless it still holds them."""
         for votes in self._votes.values():
             votes.discard(name)
 
@@ -262,13 +265,13 @@ class LogCheckers:
         voter.barrier = record
         lacking = [slot for slot in range(record + 1) if not voter.holds(slot, self.decided.get(slot, b""))]
         if lacking:
-            told = f"{name} has the marker of slot {record} and lacks slots {lacking[:10]}"
-            self._violated("barrier", told)
+            detail = f"{name} has the marker of slot {record} and lacks slots {lacking[:10]}"
+            self._violated("barrier", detail)
 
     # ------------------------------------------------------------ at quiet moments
 
     def check_held(self, tolerate: int) -> None:
-        """Every decided slot is held by more voters that count than may be lost."""
+        """Check that every decided slot is held by more voters that count than may be lost."""
         counting = [voter for voter in self._voters.values() if voter.counts]
         for slot, value in self.decided.items():
             holders = sum(voter.holds(slot, value) for voter in counting)
@@ -292,7 +295,7 @@ def _short(ballot: Ballot) -> str:
     return f"{ballot.round}/{ballot.gateway.hex()[-4:]}"
 
 
-def _told(state: SlotState) -> str:
+def _described(state: SlotState) -> str:
     value = "" if state.value is None else f" = {value_hash(state.value).hex()[:6]}"
     accepted = "" if state.accepted is None else f", accepted {_short(state.accepted)}{value}"
     return f"promised {_short(state.promised)}{accepted}"

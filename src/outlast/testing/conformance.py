@@ -1,6 +1,6 @@
 """The proof of `providers.protocol`: what every provider must do, as a class of pytest tests.
 
-A provider's test module subclasses `ProviderConformance` and gives the fixture `provider`, an empty and
+A provider's test module subclasses `ProviderConformance` and defines the fixture `provider`, an empty and
 usable one, new for each test:
 
     class TestMyProvider(ProviderConformance):
@@ -46,7 +46,7 @@ bad_names = (
     "/".join(["a" * 100] * 6),
 )
 
-# In the order of names, which is not that of folders: `-` and `.` sort before `/`, `0` after it.
+# In the order of names, which is not the order of folders: `-` and `.` sort before `/`, `0` after it.
 tricky_names = (
     "0-first",
     "a-b",
@@ -64,7 +64,7 @@ tricky_names = (
 )
 
 one_of_each = ("x/ab/one", "log/main/00000000000001ff.1")
-"""An object, and a state of a slot, which a provider may keep otherwise."""
+"""An object, and a state of a slot, which a provider may store differently."""
 
 racers = 32
 
@@ -78,7 +78,7 @@ strangers = (
     Marker(b"s" * 16, "q", b"i" * 16).encode(),
     Marker(b"s" * 16, "p", b"j" * 16).encode(),
 )
-"""Contents of a marker that is not `ours`; None is no marker."""
+"""Contents of a marker that is not `ours`; None is a missing marker."""
 
 
 class ProviderConformance:
@@ -395,7 +395,7 @@ async def _names(provider: Provider, prefix: str, start_after: str = "") -> list
 
 
 def _writer(write: Callable[..., Awaitable[None]], *arguments: object) -> Callable[[], Awaitable[bool]]:
-    """A racer: whether its write won. Losing is to be told by `Exists`, nothing else."""
+    """Return a racer, which returns whether its write won. Losing must raise `Exists`, nothing else."""
 
     async def racer() -> bool:
         try:
@@ -408,7 +408,7 @@ def _writer(write: Callable[..., Awaitable[None]], *arguments: object) -> Callab
 
 
 async def _race(writers: list[Callable[[], Awaitable[bool]]]) -> list[int]:
-    """Which of the writers, all begun at once, won."""
+    """Return which of the writers, all started at once, won."""
     start = asyncio.Event()
 
     async def racer(write: Callable[[], Awaitable[bool]]) -> bool | ProviderError:

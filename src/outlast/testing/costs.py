@@ -1,14 +1,14 @@
-"""What each operation asks of the providers, counted: a whole store over metered memory, in virtual time.
+"""Counts the requests of each operation to the providers: a store over metered memory, in virtual time.
 
-The meter is the one that production has, at the place where it is there. Each operation is done by a gateway
-that has been at work for a while (connections, catalog and latencies known), one after another, with nothing
-else going on; what it leaves behind in the background is counted, too. Hedges are not: they are up to a
-tenth of the reads of large objects, by chance.
+The meter is production's, in the same position. Each operation is done by a gateway that has been at work for
+a while (connections, catalog, and latencies known), one after another, with nothing else going on; what it
+leaves in the background is counted, too. Hedges are not: they are up to a tenth of the reads of large
+objects, at random.
 
     counted = count(voters=3, data_only=0)
     counted["PUT 4 KiB"].voters.writes  # 3.0
 
-A test holds `docs/reference/costs.md` to these numbers, so a change that adds a request shows.
+A test compares `docs/reference/costs.md` with these numbers, so a change that adds a request shows.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from outlast.testing.simulation import Simulation, simulate
 
 SMALL = 4 * KIB
 LARGE = 16 * MIB
-"""One extent: what is larger costs a multiple."""
+"""One extent: a larger object costs a multiple."""
 ROUND_TRIP_S = 0.02
-# All together within the marker's period, so that none of its reads falls into a count by chance.
+# All together within the marker's period, so that none of its reads is counted by chance.
 REPEATS = 4
 PAUSE_S = 0.25
 HOUR_S = 3600.0
@@ -42,7 +42,7 @@ _read_verbs = ("get", "head")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What was asked of some providers together, for one operation."""
+    """The requests to some providers together, for one operation."""
 
     writes: float = 0.0
     """`put`, `create` and `list`: what clouds call class A."""
@@ -59,7 +59,7 @@ class Share:
         return Share(*(a + b for a, b in zip(self._all(), other._all(), strict=True)))
 
     def of(self, operations: float) -> "Share":
-        """The part of one of so many operations."""
+        """Return the part of one operation out of `operations`."""
         return Share(*(value / operations for value in self._all()))
 
     def _all(self) -> Sequence[float]:
@@ -68,7 +68,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One operation's requests, by what providers are for."""
+    """One operation's requests, by the providers' roles."""
 
     voters: Share
     """All voters together; they hold data as well."""
@@ -80,7 +80,7 @@ class Count:
 
 
 def count(voters: int = 3, data_only: int = 0) -> dict[str, Count]:
-    """The requests of each operation, in a store of tolerance 1 over so many providers."""
+    """Count the requests of each operation, in a store of tolerance 1 over this many providers."""
 
     async def main(sim: Simulation) -> dict[str, Count]:
         scene = await _scene(sim, voters, data_only)
@@ -102,7 +102,7 @@ class _Scene:
         self._meters = meters
 
     async def count(self, operation: "_Operation") -> Count:
-        """What the operation asks for, once."""
+        """Count the requests of the operation, once."""
         await operation.prepare(self)
         await self.sim.clock.sleep(operation.rest_s)
         before = self._usage()
@@ -128,7 +128,7 @@ class _NoHedges(Hedges):
 
 
 class _Operation:
-    """Something that is done `repeats` times. `settle_s` is for what it leaves to the background."""
+    """Something that is done `repeats` times. `settle_s` is for its background work."""
 
     def __init__(
         self,
@@ -145,7 +145,7 @@ class _Operation:
         self._warm = warm
 
     async def prepare(self, scene: _Scene) -> None:
-        """Have the markers read now, and not while it is counted."""
+        """Have the markers read now, and not while requests are counted."""
         await scene.sim.clock.sleep(10.0)
         await scene.store.bucket("bucket")
         for guard in scene.world.guards.values():

@@ -1,11 +1,11 @@
-"""A Google Cloud Storage of one's own, for tests: small, in memory, and as strict as the real one.
+"""A Google Cloud Storage server for tests: small, in memory, and as strict as the real one.
 
 It answers the XML API as far as obstore uses it: objects (PUT, GET, HEAD, DELETE) with generations and
-`x-goog-if-generation-match`, ranges, and listings (`list-type=2`). Emulators from elsewhere let every racer
-win; here a condition is checked and the write done in one step. What the real one forbids is forbidden:
-more than one mutation (write or delete) of one name in `name_interval_s` is answered by 429.
+`x-goog-if-generation-match`, ranges, and listings (`list-type=2`). Other emulators let every racer win; here
+the check of a condition and the write are one step. What the real one forbids is forbidden: more than one
+mutation (write or delete) of one name in `name_interval_s` is answered with 429.
 
-It is no copy of Google's service: one bucket of each name asked for, no versions, no JSON API.
+It is no copy of Google's service: one bucket of each requested name, no versions, no JSON API.
 
     async with GcsServer(buckets=["one"], clock=SystemClock()) as server:
         server.url
@@ -55,9 +55,9 @@ class _Refusal(Exception):
 
 
 class GcsServer:
-    """See the module's docstring. `token`: what requests must bear; None lets everybody in.
+    """See the module's docstring. `token`: what requests must present; None lets every client in.
 
-    `throttle_first`: a mutation that comes too early is told 429 even if its condition does not hold.
+    `throttle_first`: a mutation that comes too early gets 429 even if its condition does not hold.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class GcsServer:
         self.token = token
         self.throttle_first = throttle_first
         self.throttled = 0
-        """How many requests were answered by 429."""
+        """How many requests were answered with 429."""
         self.requests = 0
         self._buckets: dict[str, dict[str, _GcsObject]] = {bucket: {} for bucket in buckets}
         self._mutated_at: dict[tuple[str, str], float] = {}
@@ -82,7 +82,7 @@ class GcsServer:
         self.url = ""
 
     async def start(self, port: int = 0) -> Self:
-        """Listen on this computer; port 0 takes a free one."""
+        """Listen on this computer; port 0 picks a free one."""
         self._runner = web.ServerRunner(web.Server(self._answer))
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
@@ -91,7 +91,7 @@ class GcsServer:
         return self
 
     async def stop(self) -> None:
-        """Stop listening. What is stored stays for another `start`."""
+        """Stop listening. Stored objects stay for another `start`."""
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -113,7 +113,7 @@ class GcsServer:
         self.requests += 1
         bucket, _, name = (unquote(part) for part in request.rel_url.raw_path[1:].partition("/"))
         body = b"".join([chunk async for chunk in request.content.iter_any()])
-        # From here to the end nothing waits: each request is one step.
+        # From here to the end nothing waits: each request is one atomic step.
         try:
             if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
                 raise _Refusal(401, "AuthenticationRequired")
@@ -216,7 +216,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="A Google Cloud Storage of one's own, for tests.")
+    parser = argparse.ArgumentParser(description="A Google Cloud Storage server for tests.")
     parser.add_argument("bucket", nargs="+")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--name-interval-s", type=float, default=1.0)

@@ -1,4 +1,4 @@
-"""What clients did and saw, and whether a store that handles one thing at a time could have answered so.
+"""What clients did and saw, and whether a store that handles one operation at a time could have answered so.
 
     history = History()
     write = history.begin("bucket/key", "put", value=etag)
@@ -10,14 +10,14 @@
 
 Each key is a register that holds a value (an ETag, a hash: anything hashable that names the content) or
 `None`. The history is linearizable if every operation can be given one moment between its beginning and its
-end such that, one after another, all answers come out as they were seen. Linearizability is local: a
+end such that, one after another, they return the answers that were seen. Linearizability is local: a
 history is linearizable when each key's is, so keys are checked one by one. A listing counts as one read of
 each key that it could have shown (`ClientHistory.begin_list`); that it shows all of them at one moment is not
 checked.
 
 An operation whose outcome is unknown may take effect at any moment after its beginning, or never.
 
-The search is Wing and Gong's, with Lowe's memory of the (operations done, state) pairs that led nowhere
+The search is Wing and Gong's, with Lowe's cache of the (operations done, state) pairs that led nowhere
 ("Testing for linearizability", 2017). It is exponential in the worst case, and near linear for histories
 whose writes have different values; `states_max` bounds it.
 """
@@ -29,12 +29,12 @@ from typing import Literal, TypeAlias
 
 Value: TypeAlias = Hashable | None
 Kind: TypeAlias = Literal["put", "create", "match", "delete", "delete-match", "get"]
-"""`create` writes where there is nothing, `match` over `expected`; `delete-match` deletes `expected`."""
+"""`create` writes if there is no object, `match` over `expected`; `delete-match` deletes `expected`."""
 Outcome: TypeAlias = Literal["ok", "refused", "failed", "unknown"]
 """`refused`: its condition did not hold (412, 404). `failed`: it is certain that nothing happened."""
 
 states_max = 2_000_000
-"""So many (operations done, state) pairs are remembered for one key before the search gives up."""
+"""How many (operations done, state) pairs are remembered for one key before the search gives up."""
 
 
 class Undecided(Exception):
@@ -43,7 +43,7 @@ class Undecided(Exception):
 
 @dataclass(slots=True, eq=False)
 class ClientOperation:
-    """One operation on one key. `invoked` and `returned` are places in the order of all events."""
+    """One operation on one key. `invoked` and `returned` are positions in the order of all events."""
 
     history: "ClientHistory" = field(repr=False)
     key: str
@@ -57,20 +57,20 @@ class ClientOperation:
     seen: Value = None
 
     def ok(self, seen: Value = None) -> None:
-        """It took effect. `seen` is what a `get` saw."""
+        """Record that it took effect. `seen` is what a `get` saw."""
         self._end("ok", seen)
 
     def refused(self) -> None:
-        """Its condition did not hold."""
+        """Record that its condition did not hold."""
         assert self.kind in ("create", "match", "delete-match"), "only a condition can be refused"
         self._end("refused")
 
     def failed(self) -> None:
-        """It certainly had no effect and will have none."""
+        """Record that it had no effect and will have none."""
         self._end("failed")
 
     def unknown(self) -> None:
-        """It may take effect now, later, or never. This is also what an operation is that never ends."""
+        """Record that it may take effect now, later, or never. So may an operation that never ends."""
         self._end("unknown")
 
     def _end(self, outcome: Outcome, seen: Value = None) -> None:
@@ -98,14 +98,14 @@ class ClientHistory:
         self._events = 0
 
     def tick(self) -> int:
-        """The next place in the order of events."""
+        """Return the next position in the order of events."""
         self._events += 1
         return self._events
 
     def begin(
         self, key: str, kind: Kind, value: Value = None, expected: Value = None, client: str = ""
     ) -> ClientOperation:
-        """Note that a client is about to ask for this. Call it before the request is sent."""
+        """Note that a client is about to send this request. Call it before the request is sent."""
         assert (value is not None) == (kind in ("put", "create", "match")), (
             "writers, and only they, have a value"
         )
@@ -126,12 +126,12 @@ class ListOperation:
 
     def ok(self, shown: Mapping[str, Value]) -> None:
         """`shown`: the keys of the listing with their values."""
-        assert shown.keys() <= self.reads.keys(), "a key was shown that nobody expected"
+        assert shown.keys() <= self.reads.keys(), "the listing shows an unexpected key"
         for key, read in self.reads.items():
             read.ok(shown.get(key))
 
     def failed(self) -> None:
-        """There was no answer."""
+        """Record that there was no answer."""
         for read in self.reads.values():
             read.failed()
 
@@ -154,7 +154,7 @@ class HistoryViolation:
 
 @dataclass(frozen=True, slots=True)
 class HistoryVerdict:
-    """What the checker found."""
+    """The checker's result."""
 
     violations: tuple[HistoryViolation, ...]
     keys: int
@@ -183,12 +183,12 @@ def linearizable(history: ClientHistory) -> HistoryVerdict:
 
 
 def _matters(operation: ClientOperation) -> bool:
-    """What had no effect, and a read that saw nothing, tell nothing."""
+    """Whether it constrains the order: no effect, and a read without an answer, do not."""
     return not (operation.outcome == "failed" or (operation.outcome == "unknown" and operation.kind == "get"))
 
 
 def _pruned(operations: list[ClientOperation]) -> list[ClientOperation]:
-    """Without writes of unknown outcome that explain nothing: nobody saw them, and nobody was refused."""
+    """Drop writes of unknown outcome that explain nothing: no read saw them, no refusal is due to them."""
     if any(operation.outcome == "refused" for operation in operations):
         return operations
     seen = {operation.seen for operation in operations} | {operation.expected for operation in operations}
@@ -198,7 +198,7 @@ def _pruned(operations: list[ClientOperation]) -> list[ClientOperation]:
 
 
 def _fits(operation: ClientOperation, state: Value) -> bool:
-    """Could the operation, done now, have given its answer? Unknown ones give none."""
+    """Whether the operation, done now, could have returned its answer. Unknown ones return none."""
     if operation.kind == "get":
         return state == operation.seen
     if operation.outcome == "unknown":
@@ -225,9 +225,9 @@ def _only_looks(operation: ClientOperation) -> bool:
 
 
 class _Events:
-    """The calls and returns of one key in order, as a list from which operations can be taken and put back.
+    """The calls and returns of one key in order, as a list from which operations are taken and put back.
 
-    Event 0 is the head. `partner` of a call is its return, or 0 where the outcome is unknown.
+    Event 0 is the head. `partner` of a call is its return, or 0 if the outcome is unknown.
     """
 
     def __init__(self, operations: list[ClientOperation]) -> None:
@@ -265,9 +265,9 @@ class _Events:
 
 
 def _check(key: str, operations: list[ClientOperation]) -> HistoryViolation | None:
-    """Look for an order: whatever has begun before the first of the remaining returns may come next.
+    """Search for an order: whatever has begun before the first of the remaining returns may come next.
 
-    What only looks (a get, a refusal) and fits is placed at once, and never put elsewhere: any order in
+    An operation that only reads (a get, a refusal) and fits is placed at once, and never moved: any order in
     which it comes later is as good with it here.
     """
     events = _Events(operations)

@@ -1,10 +1,10 @@
-"""One HTTP/1.1 connection of a test client: one request at a time, bodies received where they belong.
+"""One HTTP/1.1 connection of a test client: one request at a time, bodies received without extra copies.
 
-Intuition: asyncio asks a `BufferedProtocol` where the next bytes shall go. While a head is awaited that is a
+Intuition: asyncio asks a `BufferedProtocol` where to put the next bytes. While a head is awaited that is a
 small buffer; once the body's length is known it is the body's own memory, so that a large body is copied
 once, by the kernel. A body for a `Sink` passes through the small buffer.
 
-It knows what a gateway sends: a status, headers, a body with `content-length` or in chunks. It is not a
+It supports what a gateway sends: a status, headers, a body with `content-length` or in chunks. It is not a
 general HTTP client: no trailers, no upgrades, no pipelining.
 """
 
@@ -13,10 +13,10 @@ from collections.abc import AsyncIterable, Callable
 from typing import TypeAlias, cast
 
 Sink: TypeAlias = Callable[[memoryview], float | None]
-"""Takes a piece of a body. What it returns is how many seconds to wait before reading on (a slow client)."""
+"""Takes a piece of a body and returns how many seconds to wait before reading more (a slow client)."""
 
 buffer_bytes = 256 << 10
-# What is written at once: large enough for few system calls, small enough to notice an early answer.
+# How much is written at once: large enough for few system calls, small enough to notice an early answer.
 write_bytes = 1 << 20
 
 
@@ -81,7 +81,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         body: bytes | bytearray | memoryview | AsyncIterable[bytes],
         sink: Sink | None,
     ) -> Response:
-        """Send the request and wait for the whole answer. The connection is closed if either is given up."""
+        """Send the request and wait for the complete answer. Giving up on either closes the connection."""
         assert self._transport is not None and self.reusable
         self.reusable = False
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -111,7 +111,7 @@ class HttpConnection(asyncio.BufferedProtocol):
         head: bytes,
         body: bytes | bytearray | memoryview | AsyncIterable[bytes],
     ) -> bool:
-        """Whether all was sent: an answer that comes in the middle (a refusal) ends it."""
+        """Return whether all was sent: an answer that comes in the middle (a refusal) stops it."""
         if isinstance(body, bytes) and len(body) <= 64 << 10:
             transport.write(head + body)
             return True
@@ -165,7 +165,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
     def _take(self, data: memoryview) -> None:
         if self._answer is None or self._answer.done():
-            self.close()  # nobody asked for this
+            self.close()  # an unrequested answer
             return
         try:
             if not self._head:
@@ -176,7 +176,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._fail(f"not HTTP: {error}")
 
     def _take_head(self, data: memoryview) -> memoryview:
-        """Collect the head; what follows it. A 1xx head is passed over."""
+        """Collect the head; return what follows it. A 1xx head is skipped."""
         self._pending += data
         end = self._pending.find(b"\r\n\r\n")
         if end < 0:
@@ -204,7 +204,7 @@ class HttpConnection(asyncio.BufferedProtocol):
             self._body = bytearray(self._left)
 
     def _take_body(self, data: memoryview) -> bool:
-        """Whether the body is complete."""
+        """Return whether the body is complete."""
         if self._chunks is not None:
             return self._chunks.take(data, self._deliver)
         if len(data) > self._left:
@@ -239,10 +239,10 @@ class HttpConnection(asyncio.BufferedProtocol):
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(NoAnswer(reason))
 
-    # -- asyncio's side
+    # -- asyncio's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without declaring it
 
     def connection_lost(self, error: Exception | None) -> None:
         self._writable.set()
@@ -259,7 +259,7 @@ class HttpConnection(asyncio.BufferedProtocol):
 
 
 class _Chunks:
-    """The framing of `transfer-encoding: chunked`, taken apart as it comes."""
+    """Parses the framing of `transfer-encoding: chunked` as it arrives."""
 
     def __init__(self) -> None:
         self._line = bytearray()
@@ -267,7 +267,7 @@ class _Chunks:
         self._last = False
 
     def take(self, data: memoryview, deliver: Callable[[memoryview], None]) -> bool:
-        """Whether the last chunk has been seen."""
+        """Return whether the last chunk has been seen."""
         while len(data):
             if self._left > 0:
                 piece, data = data[: self._left], data[self._left :]

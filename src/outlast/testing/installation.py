@@ -1,4 +1,4 @@
-"""A store as its owner has it: directories as providers, a settings file, commands, and gateways that run.
+"""A store as its owner has it: directories as providers, a settings file, commands, and running gateways.
 
     installation = Installation.create(folder, ["a", "b", "c"])
     key = installation.run("key", "create", "me")
@@ -24,10 +24,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-# A gateway that needs longer than this to finish what is under way has a fault that should be seen.
+# A gateway that needs longer than this to finish requests in progress has a fault that should be seen.
 stop_s_max = 40.0
 metrics_s_max = 10.0
-# Far beyond what they take on a busy machine: whoever waits for them must not wait forever.
+# Far longer than they take on a busy machine: a caller must not wait forever.
 ready_s_max = 120.0
 command_s_max = 600.0
 
@@ -37,12 +37,12 @@ _unwell = re.compile(
 
 
 class CommandFailed(Exception):
-    """A command ended with an error; what it complained of."""
+    """A command ended with an error; the message is its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A command that has ended: its exit status, and what it wrote to each output."""
+    """A command that has ended: its exit status and its outputs."""
 
     status: int
     output: str
@@ -52,8 +52,8 @@ class Ended:
 class Installation:
     """A store with its settings in `folder`, and its commands.
 
-    `secrets` are environment variables beside those of this process; `through` is a command that runs another
-    one (`unshare ...`).
+    `secrets` are environment variables in addition to those of this process; `through` is a command that runs
+    another one (`unshare ...`).
     """
 
     def __init__(
@@ -66,19 +66,19 @@ class Installation:
 
     @classmethod
     def create(cls, folder: Path, providers: Sequence[str] = ("a", "b", "c"), tolerate: int = 1) -> Self:
-        """Make a store over one directory for each provider. Raises `CommandFailed`."""
+        """Create a store over one directory for each provider. Raises `CommandFailed`."""
         installation = cls(folder)
         installation.init({name: f"file://{folder.absolute() / name}" for name in providers}, tolerate)
         return installation
 
     def init(self, urls: Mapping[str, str], tolerate: int = 1) -> Any:
-        """Make the store over these providers; what was said about them. Raises `CommandFailed`."""
+        """Create the store over these providers; return the command's report. Raises `CommandFailed`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         named = [f"--provider={name}={url}" for name, url in urls.items()]
         return self.run("init", *named, "--tolerate", str(tolerate))
 
     def at(self, folder: Path) -> Self:
-        """The same settings and key in another folder, which is made: as good as another machine."""
+        """Create another folder with the same settings and key: equivalent to another machine."""
         there = type(self)(folder, self._secrets, self._through)
         folder.mkdir()
         for name in ("outlast.toml", "outlast.key"):
@@ -90,15 +90,15 @@ class Installation:
         return self.folder / name
 
     def run(self, *arguments: str, state: str = "cli", statuses: Container[int] = (0,)) -> Any:
-        """Run a command to its end; what it printed, from JSON. Raises `CommandFailed`."""
+        """Run a command to its end; return its output, from JSON. Raises `CommandFailed`."""
         done = self.attempt(*arguments, state=state)
         if done.status not in statuses or not done.output:
-            # A command that has found something wrong tells it on standard output, as it would tell success.
+            # A command that has found a problem reports it on standard output, as it would report success.
             raise CommandFailed(f"outlast {' '.join(arguments)}: {(done.errors + done.output).strip()}")
         return json.loads(done.output)
 
     def attempt(self, *arguments: str, state: str = "cli", within_s: float = command_s_max) -> Ended:
-        """Run a command to its end, however it ends. Raises `CommandFailed` if that is not `within_s`."""
+        """Run a command to its end, whatever its status. Raises `CommandFailed` if it exceeds `within_s`."""
         process = self.start(*arguments, state=state)
         try:
             output, errors = process.communicate(timeout=within_s)
@@ -114,7 +114,7 @@ class Installation:
         return self._start(arguments, state, subprocess.PIPE)
 
     def serve(self, state: str = "gateway", *options: str) -> "GatewayProcess":
-        """Start a gateway on a free port, with its local state in `folder/state/<state>`; it is ready."""
+        """Start a gateway on a free port, with local state in `folder/state/<state>`; return when ready."""
         with (self.folder / f"{state}.log").open("ab") as log:
             process = self._start(("serve", "--port", "0", *options), state, log)
         return GatewayProcess(process, self.folder / f"{state}.log")
@@ -127,16 +127,19 @@ class Installation:
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors)
 
     def environment(self, state: str) -> dict[str, str]:
-        """What the environment of a command says."""
-        told = {"OUTLAST_CONFIG": str(self.config), "OUTLAST_STATE_DIR": str(self.folder / "state" / state)}
-        return {**os.environ, **self._secrets, **told}
+        """Return a command's environment."""
+        variables = {
+            "OUTLAST_CONFIG": str(self.config),
+            "OUTLAST_STATE_DIR": str(self.folder / "state" / state),
+        }
+        return {**os.environ, **self._secrets, **variables}
 
 
 class GatewayProcess:
     """A running `outlast serve`. Leaving its context stops it."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        """Waits until the gateway takes requests. Raises `CommandFailed` when it ends instead."""
+        """Wait until the gateway accepts requests. Raises `CommandFailed` when it ends instead."""
         self._process = process
         self._log = log
         assert process.stdout is not None
@@ -153,39 +156,39 @@ class GatewayProcess:
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """Its process id."""
         return self._process.pid
 
     def said(self) -> str:
-        """What it said on standard error; "" if its folder has been deleted."""
+        """What it wrote to standard error; "" if its folder has been deleted."""
         return self._log.read_text(errors="replace").strip() if self._log.exists() else ""
 
     def rss_bytes_max(self) -> int:
-        """The most memory that it has had so far (`VmHWM`)."""
+        """Its peak memory so far (`VmHWM`)."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) << 10
 
     def cpu_s(self) -> float:
-        """How much processor time it has used so far, all threads together."""
+        """Its processor time so far, all threads together."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def metrics(self) -> str:
-        """What it tells Prometheus."""
+        """Return its metrics, in Prometheus' format."""
         with urllib.request.urlopen(f"{self.endpoint}/metrics", timeout=metrics_s_max) as answer:
             text: str = answer.read().decode()
         return text
 
     def unwell(self) -> list[str]:
-        """The providers that it takes for down or estranged."""
+        """Return the providers that it considers down or estranged."""
         return _unwell.findall(self.metrics())
 
     def is_running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it is still running."""
         return self._process.poll() is None
 
     def stop(self) -> int:
-        """Ask it to end (SIGTERM); its exit status."""
+        """Ask it to end (SIGTERM); return its exit status."""
         if self.is_running():
             self._process.send_signal(signal.SIGTERM)
         try:

@@ -2,10 +2,10 @@
 
 Intuition: the loop runs what is ready; when nothing is, the clock jumps to the next timer. Nothing else
 makes time pass. Each callback belongs to the host on which it was set up (a context variable, inherited by
-every task that a task begins); what belongs to a host that crashed or is stopped is put aside instead of run.
+every task that a task starts); a callback of a host that crashed or is stopped is parked instead of run.
 
 Invariant: which callbacks run, and in which order, depends on the program alone. So the loop leaves nothing
-to the garbage collector: it owns every task until it has ended, every failure until somebody has looked at it
+to the garbage collector: it owns every task until it has ended, every failure until it has been retrieved
 or the run is over, and an async generator that only a collection finds until the end. Tasks and futures hash
 by their serial numbers, so that sets of them have the same order in each run. Timers that are due at the same
 moment fire in the order in which they were set.
@@ -30,10 +30,10 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 virtual_s_max = 7 * 24 * 3600.0
-"""A simulation whose main function has not ended by then is taken for hanging."""
+"""A simulation whose main function has not ended by then is considered hanging."""
 callbacks_at_once_max = 1_000_000
-"""More callbacks than this in one moment of virtual time are taken for a loop that never waits."""
-# Tasks that have ended are let go of when the list has doubled, but not for fewer than these.
+"""More callbacks than this at one moment of virtual time are considered a loop that never waits."""
+# Ended tasks are released when the list has doubled, but not for fewer than these.
 sweep_tasks_min = 64
 
 
@@ -42,25 +42,25 @@ class SimulationError(Exception):
 
 
 class Deadlock(SimulationError):
-    """Everybody waits, and no timer is set that could wake anybody."""
+    """All tasks wait, and no timer is set that could wake one."""
 
 
 class Overrun(SimulationError):
-    """Too much virtual time has passed, or too much happened in one moment of it."""
+    """Too much virtual time has passed, or too much happened at one moment of it."""
 
 
 _host: ContextVar["Host | None"] = ContextVar("host", default=None)
 
 
 class Host:
-    """A simulated computer: its tasks, and all that they begin, can stop dead, or stand still for a while."""
+    """A simulated computer: its tasks, and all that they start, can crash, or be suspended for a while."""
 
     def __init__(self, loop: "SimulatedLoop", name: str) -> None:
         self.name = name
         self.crashed = False
         self.stopped = False
         self.died = asyncio.Event()
-        """Set by the crash, for those elsewhere whose connections break then."""
+        """Set by the crash, for tasks elsewhere whose connections break then."""
         self._loop = loop
         self._context = copy_context()
         self._context.run(_host.set, self)
@@ -79,38 +79,38 @@ class Host:
     def crash(self) -> None:
         """From here on nothing of this host runs: no further step, no `finally`, no timer.
 
-        Called from a task of the host itself, that task still runs to its next `await`.
+        If a task of the host itself calls this, that task still runs to its next `await`.
         """
-        self.crashed = not self._loop.over  # in the end everything must still be able to end
+        self.crashed = not self._loop.over  # at the end every task must still be able to end
         self.died.set()
 
     def stop(self) -> None:
-        """Stand still, as after SIGSTOP, until `resume`. Called from a task of the host: as `crash`."""
+        """Suspend, as after SIGSTOP, until `resume`. Called from a task of the host: like `crash`."""
         self.stopped = not self._loop.over
 
     def resume(self) -> None:
-        """Go on with the same memory; timers that were due meanwhile fire late."""
+        """Continue with the same memory; timers that were due meanwhile fire late."""
         self.stopped = False
         if not self.crashed:
             self.release()
 
     def park(self, handle: "_Handle") -> None:
-        """Put aside what was due while the host was halted. For the loop."""
+        """Keep what was due while the host was halted. For the loop."""
         self._parked.append(handle)
 
     def release(self) -> None:
-        """Have what was put aside run after all. For the loop."""
+        """Run what was parked after all. For the loop."""
         self._loop.run_again(self._parked)
         self._parked = []
 
 
 def current_host() -> Host | None:
-    """The host on which the caller runs; None for what stands outside of all hosts."""
+    """Return the host on which the caller runs; None for code outside of all hosts."""
     return _host.get()
 
 
 class _SerialFuture(asyncio.Future[Any]):
-    """A future with the same hash in each run, whose failure the loop knows of."""
+    """A future with the same hash in each run, whose failure the loop tracks."""
 
     def __init__(self, serial: int, loop: "SimulatedLoop") -> None:
         super().__init__(loop=loop)
@@ -127,7 +127,7 @@ class _SerialFuture(asyncio.Future[Any]):
 
 
 class _SerialTask(asyncio.Task[Any]):
-    """A task with the same hash in each run, that knows on which host it runs."""
+    """A task with the same hash in each run, which knows the host on which it runs."""
 
     def __init__(
         self, serial: int, coroutine: Coroutine[Any, Any, Any], loop: "SimulatedLoop", context: Context | None
@@ -142,7 +142,7 @@ class _SerialTask(asyncio.Task[Any]):
 
 
 class _Handle(asyncio.Handle):
-    """A callback to be run. Half of a run's time goes into these: nothing is set but what the loop needs."""
+    """A callback to be run. Half of a run's time goes into these: only what the loop needs is set."""
 
     _callback: Callable[..., object]
     _args: Sequence[Any]
@@ -163,7 +163,7 @@ class _Timer(asyncio.TimerHandle, _Handle):
         self, when: float, callback: Callable[..., object], args: Sequence[Any], loop: Any, context: Context
     ) -> None:
         _Handle.__init__(self, callback, args, loop, context)
-        self._when, self._scheduled = when, False  # False: the loop is not told when it is cancelled
+        self._when, self._scheduled = when, False  # False: cancelling does not notify the loop
 
 
 class SimulatedLoop(BaseEventLoop):
@@ -180,7 +180,7 @@ class SimulatedLoop(BaseEventLoop):
         self.over = False
         """Whether the run has ended, and all that is left is cancelled."""
         self.steps = 0
-        """Callbacks that were run so far."""
+        """How many callbacks have run so far."""
         self._callbacks_at_once = 0
         self._serials = count(1)
         self._timers: list[tuple[float, int, _Timer]] = []
@@ -190,7 +190,7 @@ class SimulatedLoop(BaseEventLoop):
         self.hosts: list[Host] = []
         self._thread = threading.get_ident()
         self.failures: list[BaseException] = []
-        """What `fail` was called with; the first one ends the run."""
+        """The errors passed to `fail`; the first one ends the run."""
         self.fingerprint = 0
         self.unhandled: list[BaseException] = []
         self.set_task_factory(self._make_task)
@@ -200,20 +200,20 @@ class SimulatedLoop(BaseEventLoop):
         return self._time_s
 
     def mix(self, *numbers: int) -> None:
-        """Put what happened into the fingerprint, as unsigned 32-bit numbers."""
+        """Add an event to the fingerprint, as unsigned 32-bit numbers."""
         self.fingerprint = zlib.crc32(struct.pack(f"<{len(numbers)}I", *numbers), self.fingerprint)
 
     def fail(self, error: BaseException) -> None:
-        """End the run with this error once the present callback has returned. The first one counts."""
+        """End the run with this error once the current callback has returned. The first one counts."""
         self.failures.append(error)
 
     def waiting(self) -> list[str]:
-        """The tasks that wait on hosts that run, by the function that each runs, in order of birth."""
+        """Return the tasks waiting on running hosts, by the function that each runs, in order of creation."""
         tasks = (task for task in self.tasks() if task.host is None or not task.host.halted)
         return [getattr(task.get_coro(), "__qualname__", "?") for task in tasks]
 
     def tasks(self) -> list[_SerialTask]:
-        """The tasks that have not ended, in order of birth."""
+        """Return the tasks that have not ended, in order of creation."""
         return [one for one in self._owned if isinstance(one, _SerialTask) and not one.done()]
 
     # ------------------------------------------------------------ running
@@ -226,7 +226,7 @@ class SimulatedLoop(BaseEventLoop):
         self.steps += len(ready)
         self._callbacks_at_once += len(ready)
         if self._callbacks_at_once > callbacks_at_once_max and not self.over:
-            raise Overrun("somebody runs without ever waiting: " + ", ".join(self.waiting()))
+            raise Overrun("a task runs without ever waiting: " + ", ".join(self.waiting()))
         if self.steps > self._steps_max and not self.over:
             raise Overrun(f"{self._steps_max} callbacks; waiting: " + ", ".join(self.waiting()))
         for _ in range(len(ready)):
@@ -249,20 +249,20 @@ class SimulatedLoop(BaseEventLoop):
                 raise self.failures[0]
 
     def _forget_stop(self) -> None:
-        """The main function may just have ended: nobody waits any more for the loop to stop on that."""
+        """The main function may just have ended: its stop callback is not needed any more."""
         rest = [handle for handle in self._ready if handle._callback is not _run_until_complete_cb]
         self._ready.clear()
         self._ready.extend(rest)
 
     def _advance(self) -> None:
-        """Let time pass until the next timer is due, and put the step into the fingerprint."""
+        """Let time pass until the next timer is due, and add the step to the fingerprint."""
         timers = self._timers
         while timers and timers[0][2]._cancelled:
             heapq.heappop(timers)
         if not timers:
             if self._stopping:
                 return
-            raise Deadlock("everybody waits: " + ", ".join(self.waiting()))
+            raise Deadlock("all tasks wait: " + ", ".join(self.waiting()))
         self._time_s = max(self._time_s, timers[0][0])
         self._callbacks_at_once = 0
         self.fingerprint = zlib.crc32(struct.pack("<dI", self._time_s, len(timers)), self.fingerprint)
@@ -299,7 +299,7 @@ class SimulatedLoop(BaseEventLoop):
         return self.call_soon(callback, *args, context=context)
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> "asyncio.Future[T]":  # type: ignore[override]  # the stub's TypeVarTuple says the same
-        """Run it at once; the answer comes one turn later, as the caller of a real thread always waits."""
+        """Run it at once; the answer comes one turn later, since the caller of a real thread always waits."""
         future = self.create_future()
         try:
             result = func(*args)
@@ -312,15 +312,15 @@ class SimulatedLoop(BaseEventLoop):
     # ------------------------------------------------------------ hosts
 
     def run_again(self, handles: Iterable[_Handle]) -> None:
-        """Have these callbacks run in their order, after all that is ready."""
+        """Run these callbacks in their order, after all that is ready."""
         self._ready.extend(handles)
 
     def begin_the_end(self) -> None:
-        """From here on tasks are only cancelled: nothing is too long any more, and no host crashes."""
+        """From here on tasks are only cancelled: no limit applies any more, and no host crashes."""
         self.over = True
 
     def thaw(self) -> None:
-        """Let halted hosts run again, so that their tasks can be cancelled when all is over."""
+        """Let halted hosts run again, so that their tasks can be cancelled at the end."""
         for host in self.hosts:
             host.crashed = host.stopped = False
             host.release()
@@ -338,14 +338,14 @@ class SimulatedLoop(BaseEventLoop):
         return _SerialFuture(next(self._serials), self)
 
     def own(self, future: _SerialFuture | _SerialTask) -> None:
-        """Keep it until it has ended and, if it failed, somebody has looked at its error."""
+        """Keep it until it has ended and, if it failed, its error has been retrieved."""
         self._owned.append(future)
         if len(self._owned) > self._sweep_at:
             self._owned = [one for one in self._owned if not one.done() or _is_unseen(one)]
             self._sweep_at = max(sweep_tasks_min, 2 * len(self._owned))
 
     def take_unseen(self) -> list[BaseException]:
-        """The failures on hosts that run that nobody has looked at; they count as seen from now on."""
+        """Return unretrieved failures on running hosts; they count as retrieved from now on."""
         unseen = [one for one in self._owned if one.done() and _is_unseen(one)]
         judged = [one for one in unseen if one.host is None or not one.host.halted]
         return [error for future in judged if (error := future.exception()) is not None]
@@ -357,7 +357,7 @@ class SimulatedLoop(BaseEventLoop):
             super()._asyncgen_finalizer_hook(generator)  # type: ignore[misc]  # unknown to the stubs
 
     async def close_generators(self) -> None:
-        """Close the async generators that somebody began and nobody finished."""
+        """Close the async generators that were started and never finished."""
         await self.shutdown_asyncgens()
         for generator in self._limbo:
             await generator.aclose()
@@ -372,7 +372,7 @@ class SimulatedLoop(BaseEventLoop):
 
 
 class _Collection:
-    """Whether the garbage collector is at work, as opposed to a last reference having gone."""
+    """Whether the garbage collector is running, as opposed to a last reference having been dropped."""
 
     under_way = False
 

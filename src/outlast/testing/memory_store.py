@@ -5,10 +5,10 @@
         world.faults["p1"].shape = Shape.HANG
         ...
 
-A `World` has the providers, which survive, and the gateways on them, each with guards, log, catalog and store
-of its own. Faults sit at the provider, so that all gateways meet them alike; those of drills sit at each
-gateway, as in life (`Gateway.drilled`). Other providers than memory's
-can be given (`World(providers=...)`); with the simulator's clock and entropy everything is repeatable.
+A `World` has the providers, which survive, and the gateways on them, each with its own guards, log, catalog,
+and store. Faults are at the provider, so that all gateways see them alike; those of drills are at each
+gateway, as in production (`Gateway.drilled`). Providers other than memory's can be passed
+(`World(providers=...)`); with the simulator's clock and entropy everything is repeatable.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -41,7 +41,7 @@ from outlast.store import Store
 
 
 class Gateway:
-    """One gateway of a world. `errors` is what failed in the background and had nobody to tell."""
+    """One gateway of a world. `errors` collects failures in the background."""
 
     def __init__(
         self,
@@ -99,9 +99,9 @@ class World:
         quiet_period_s: float = marker_period_s,
         quotas: Mapping[str, Quota] | None = None,
     ) -> None:
-        """`members`, of the providers' names, say who votes, who holds data, and what they share.
+        """`members`, with the providers' names, define who votes, who holds data, and what they share.
 
-        `quiet_period_s` is how often an idle gateway looks after a provider.
+        `quiet_period_s` is how often an idle gateway checks on a provider.
         """
         self._quiet_period_s = quiet_period_s
         self.quotas = quotas or {}
@@ -141,7 +141,7 @@ class World:
         return Marker(self.id, name, self.incarnation(name))
 
     def guard(self, name: str, inner: Provider | None = None) -> Guard:
-        """A new guard before the provider, or before `inner`, by which it is reached."""
+        """Return a new guard for the provider, or for `inner`, through which it is reached."""
         health = Health(name, self.clock, self.entropy)
         at = inner or self.faults[name]
         return Guard(at, health, self.clock, self.marker(name), self._quiet_period_s)
@@ -163,7 +163,7 @@ class World:
         reach: Callable[[Provider], Provider] = lambda provider: provider,
         errors: list[BaseException] | None = None,
     ) -> Gateway:
-        """One more gateway, opened. Parameters as `Gateway`'s."""
+        """Open one more gateway. Parameters as `Gateway`'s."""
         gateway = Gateway(self, path, clock, entropy, reach, errors)
         self.gateways.append(gateway)
         await gateway.store.open()
@@ -184,7 +184,7 @@ async def memory_store(
     quotas: Mapping[str, Quota] | None = None,
     policy: Policy | None = None,
 ) -> AsyncIterator[World]:
-    """A world with one gateway. Closed at the end; background errors are raised then."""
+    """Create a world with one gateway. It is closed at the end; background errors are raised then."""
     world = World(providers, tolerate, clock, entropy, policy=policy, quotas=quotas)
     await world.create()
     await world.gateway()

@@ -1,15 +1,15 @@
 """A network between a gateway and its providers, drawn from a seed: slow, lossy, and sometimes very late.
 
-`Link(inner, clock, entropy, weather)` is a provider seen from afar. Each call travels there, is done, and
+`Link(inner, clock, entropy, weather)` is a remote provider. Each call travels there, is done, and
 travels back; either way it may take its time or be lost. A lost call raises `Unavailable` after
-`weather.patience_s`, whether or not the deed was done, and a stray request is done long after its caller
-has given up: exactly what the provider protocol says of lost answers.
+`weather.patience_s`, whether or not it was done, and a stray request is done long after its caller
+has given up: exactly what the provider protocol says about lost answers.
 
-Invariant: what happens once a call has left the gateway is the network's affair. Cancelling the caller, or
-crashing its (simulated) host, does not call a request back.
+Invariant: the network decides what happens once a call has left the gateway. Cancelling the caller, or
+crashing its (simulated) host, does not recall a request.
 
-A gateway's own line to the internet may be slow, too: all that its links carry shares it (`AccessLine`). What
-nobody waits for any more is carried no further.
+A gateway's own line to the internet may be slow, too: all its links share it (`AccessLine`). Data that no
+caller waits for any more is carried no further.
 
 It is not the fault wrapper: `providers.wrap.fault` is how a provider misbehaves, this is how far away it is.
 """
@@ -39,10 +39,10 @@ class Weather:
     lost_request: float = 0.0
     lost_answer: float = 0.0
     stray_request: float = 0.0
-    """The chance that a request gets no answer and is done all the same, up to `stray_s` later."""
+    """The chance that a request gets no answer and is done anyway, up to `stray_s` later."""
     stray_s: float = 60.0
     patience_s: float = 10.0
-    """When the caller of a lost call is told `Unavailable`."""
+    """When the caller of a lost call gets `Unavailable`."""
 
 
 class AccessLine:
@@ -55,7 +55,7 @@ class AccessLine:
         self._free_at = float("-inf")
 
     async def carry(self, size: int, needless: Callable[[], bool]) -> None:
-        """Return when `size` bytes have gone through, or are `needless`."""
+        """Return when `size` bytes have been carried, or are `needless`."""
         while size > 0 and not needless():
             now, part = self._clock.monotonic(), min(size, line_quantum_bytes)
             self._free_at = max(now, self._free_at) + part / self.bytes_per_s
@@ -63,7 +63,7 @@ class AccessLine:
             size -= part
 
 
-# Calls that share a line take turns with so many bytes.
+# Calls that share a line take turns in units of this many bytes.
 line_quantum_bytes = 16 * limits.KIB
 
 FAIR = Weather()
@@ -71,7 +71,7 @@ STORMY = Weather(delay_s=(0.001, 0.5), lost_request=0.03, lost_answer=0.03, stra
 
 
 class _Unheard(Exception):
-    """The end of a call of which the caller never hears."""
+    """The end of a call whose caller gets no answer."""
 
 
 class Link(Wrapper):
@@ -85,16 +85,16 @@ class Link(Wrapper):
         weather: Weather = FAIR,
         attests: bool = False,
     ) -> None:
-        """`attests`: calls may still be attested as at `inner`. No provider on a real network can."""
+        """`attests`: calls may be attested as at `inner`. No provider on a real network can be."""
         super().__init__(inner)
         self._attests = attests and inner.attests
         self.weather = weather
         self.cut: Literal["", "requests", "answers"] = ""
-        """What does not get through: requests (nothing is done), or answers (it is done, unheard)."""
+        """What is cut: requests (nothing is done), or answers (it is done, and the answer is lost)."""
         self.up: AccessLine | None = None
-        """What requests go over; None for a line that is never full."""
+        """The line for requests; None for one that is never full."""
         self.down: AccessLine | None = None
-        """What answers come over."""
+        """The line for answers."""
         self._clock = clock
         self._entropy = entropy
         self._context = copy_context()
@@ -108,7 +108,7 @@ class Link(Wrapper):
         answer: asyncio.Future[T] = loop.create_future()
         patience = _Patience(self.weather.patience_s, answer)
         travel = loop.create_task(self._travel(call, perform, patience), context=self._context.copy())
-        # In the network's context: it arrives also when the caller's host has crashed.
+        # In the network's context: it arrives even when the caller's host has crashed.
         travel.add_done_callback(partial(_arrive, answer), context=self._context)
         try:
             return await answer
@@ -146,7 +146,7 @@ class Link(Wrapper):
             await self._clock.sleep(self._entropy.uniform(*self.weather.delay_s))
 
     async def _carry(self, line: AccessLine | None, size: int, patience: "_Patience") -> None:
-        """Carry bytes. Lost is what does not come; what is slow is for the caller to wait for, or not."""
+        """Carry bytes. Only lost ones fail here; the caller decides how long to wait for slow ones."""
         if line is None:
             return
         patience.end()
@@ -156,7 +156,7 @@ class Link(Wrapper):
         patience.begin()
 
     async def _wait_unheard(self) -> None:
-        """Stay under way until the caller has certainly given up."""
+        """Stay in flight until the caller has certainly given up."""
         await self._clock.sleep(self.weather.patience_s)
         raise _Unheard
 
@@ -165,7 +165,7 @@ class Link(Wrapper):
 
 
 def _arrive(answer: "asyncio.Future[T]", travel: "asyncio.Task[T]") -> None:
-    """The answer is here; the caller may have gone."""
+    """The answer is here; the caller may have given up."""
     error = None if travel.cancelled() else travel.exception()
     if answer.done() or travel.cancelled():
         return
@@ -176,7 +176,7 @@ def _arrive(answer: "asyncio.Future[T]", travel: "asyncio.Task[T]") -> None:
 
 
 class _Patience:
-    """How long the caller of a call that was lost waits for its `answer`."""
+    """How long the caller of a lost call waits for its `answer`."""
 
     def __init__(self, seconds: float, answer: "asyncio.Future[Any]") -> None:
         self.answer = answer

@@ -1,13 +1,13 @@
-"""A provider in memory as a place in the world: it is watched, and what befalls real places can befall it.
+"""A provider in memory that can be watched, and hit by everything that can happen to real places.
 
 `Place` is a `MemoryProvider` that can be erased file by file in any order, unmounted (then an empty folder
-stands in its stead), filled up, damaged, and made to lie. Whoever watches is shown every change of what is
-really stored there, in the moment in which it happens; what is written into the empty folder is not.
+stands in for it), filled up, damaged, and made to lie. Watchers are shown every change of what is
+really stored there, at the moment in which it happens; what is written into the empty folder is not shown.
 
 Two kinds. A *bucket* keeps one file for each object, and an erasure takes a request for each. A *disk* keeps
-the log in few files, each of several slots, so that a removed file takes many states at once.
+the log in few files, each with several slots, so that a removed file takes many states at once.
 
-It decides nothing by itself: `testing.swarm` says what befalls it and when.
+It decides nothing by itself: `testing.swarm` chooses what happens to it and when.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,16 +23,16 @@ from outlast.testing.states import position
 Kind: TypeAlias = Literal["disk", "bucket"]
 Order: TypeAlias = Literal["marker first", "marker last", "random"]
 
-# The file of a disk that lists the others of its log. It holds no object.
+# The file of a disk that lists the other files of its log. It holds no object.
 LIST = "log/main/segments"
-# Slots in one file of a disk's log: few, so that some files are full and some have just begun.
+# Slots in one file of a disk's log: few, so that some files are full and some have just been started.
 slots_a_file = 8
-# An erasure goes through the files again while others write; after so many times it takes all at once.
+# An erasure repeats its pass while others write; after this many passes it removes everything at once.
 erasure_passes_max = 5
 
 
 class Change(NamedTuple):
-    """One object at one place became another. `before`, `after`: its bytes, or None where there is none."""
+    """One object at one place was changed. `before`, `after`: its bytes, or None if there is none."""
 
     place: str
     key: str
@@ -43,21 +43,21 @@ class Change(NamedTuple):
 Watcher: TypeAlias = Callable[[Change], None]
 Shuffle: TypeAlias = Callable[[Sequence[str]], list[str]]
 Lie: TypeAlias = Callable[[str, bytes | None], bytes | None]
-"""What a `get` of this name shows instead of these bytes; None: that there is nothing."""
+"""What a `get` of this name returns instead of these bytes; None: that there is nothing."""
 
 
 class Place(MemoryProvider):
     """See the module's docstring."""
 
     def __init__(self, name: str, clock: Clock, kind: Kind = "bucket") -> None:
-        super().__init__(name, attests=kind == "disk")  # others get their turns while a call travels
+        super().__init__(name, attests=kind == "disk")  # other tasks run while a call travels
         self._time = clock
         self.kind: Kind = kind
         self.watchers: list[Watcher] = []
         self.full = False
-        """Whether every write is refused for want of space."""
+        """Whether every write is refused for lack of space."""
         self.refuses = False
-        """Whether nobody listens."""
+        """Whether connections are refused."""
         self.lie: Lie | None = None
         self.asked = 0
         """Calls so far."""
@@ -67,14 +67,14 @@ class Place(MemoryProvider):
         self._call: tuple[str, Marker | None] = "", None
         self._mounted: tuple[dict[str, bytes], list[str]] | None = None
 
-    # ------------------------------------------------------------ what is there
+    # ------------------------------------------------------------ contents
 
     @property
     def mounted(self) -> bool:
         return self._mounted is None
 
     def contents(self) -> dict[str, bytes]:
-        """What is really stored, mounted or not."""
+        """Return what is really stored, mounted or not."""
         return dict(self._objects if self._mounted is None else self._mounted[0])
 
     def holds(self, key: str) -> bool:
@@ -82,11 +82,11 @@ class Place(MemoryProvider):
         return key in (self._objects if self._mounted is None else self._mounted[0])
 
     def content(self, key: str) -> bytes | None:
-        """What is really stored under this name; None if nothing is."""
+        """Return what is really stored under this name; None if nothing is."""
         return (self._objects if self._mounted is None else self._mounted[0]).get(key)
 
     def files(self) -> dict[str, list[str]]:
-        """The objects' names by the file that they are in."""
+        """Return the objects' names by the file that they are in."""
         files: dict[str, list[str]] = {}
         for key in self._objects:
             files.setdefault(self._file_of(key), []).append(key)
@@ -103,7 +103,7 @@ class Place(MemoryProvider):
     def _has_log(self) -> bool:
         return self.kind == "disk" and any(position(key) is not None for key in self._objects)
 
-    # ------------------------------------------------------------ what befalls it
+    # ------------------------------------------------------------ faults
 
     def remove(self, file: str) -> None:
         """Remove one file, with all that is in it."""
@@ -134,7 +134,7 @@ class Place(MemoryProvider):
         return sorted(files, key=lambda file: (file == MARKER_KEY) == (order == "marker last"))
 
     def restore(self, contents: Mapping[str, bytes]) -> None:
-        """Hold this again and nothing else, as after a rollback to a snapshot."""
+        """Hold exactly this again, as after a rollback to a snapshot."""
         for key in [key for key in self._objects if key not in contents]:
             self._remove(key)
         for key, content in contents.items():
@@ -143,20 +143,20 @@ class Place(MemoryProvider):
                 self._changed(key, None, content)
 
     def unmount(self) -> None:
-        """From now on an empty folder is what is read and written."""
+        """Read and write an empty folder from now on."""
         assert self._mounted is None, f"{self.name} is not mounted"
         self._mounted = self._objects, self._sorted
         self._objects, self._sorted = {}, []
 
     def mount(self) -> dict[str, bytes]:
-        """What was stored is back; what was written into the empty folder meanwhile."""
+        """Bring back what was stored; return what was written into the empty folder meanwhile."""
         assert self._mounted is not None, f"{self.name} is mounted"
         left_behind = self._objects
         (self._objects, self._sorted), self._mounted = self._mounted, None
         return left_behind
 
     def damage(self, key: str, content: bytes) -> None:
-        """Put other bytes where the object is, as a disk that decays does."""
+        """Replace the object's bytes, as a decaying disk does."""
         if key in self._objects:
             self._replace(key, content)
 
@@ -207,9 +207,9 @@ class Place(MemoryProvider):
         before = self._objects.get(key)
         super()._store(verb, key, data)
         if position(key) is not None and self._call[1] is None:
-            self._lost -= {LIST, self._file_of(key)}  # what is missing is begun anew
+            self._lost -= {LIST, self._file_of(key)}  # what is missing is started again
         elif key == MARKER_KEY:
-            self._lost.clear()  # it names a list that was begun with what was left, and misses nothing
+            self._lost.clear()  # it names a list that was started with what was left, and lacks nothing
         self._changed(key, before, data)
 
     def _replace(self, key: str, content: bytes) -> None:

@@ -1,10 +1,10 @@
-"""A seal that hides nothing, for runs in which only the log is of interest: readable, and cheap."""
+"""A seal that hides nothing, for runs in which only the log matters: readable, and cheap."""
 
 from outlast.base.errors import Tampered
 
 
 class PlainSeal:
-    """Not a seal at all, but as strict about what belongs where."""
+    """Not a seal at all, but as strict about which bytes belong where."""
 
     def seal(self, plaintext: bytes, aad: bytes) -> bytes:
         return aad + b"|" + plaintext

@@ -5,19 +5,19 @@
         proxy.set_mode("blackhole")
 
 * `pass`: what comes in goes out, half of `round_trip_s` later each way; a new connection costs a round trip
-  more, as a handshake does. Neither the order nor the rate is touched.
-* `blackhole`: connections are taken and stay, and nothing goes through. What was sent meanwhile arrives when
-  it is over, as with a cable that is plugged in again: requests that their sender has long given up, too.
-* `reset`: each connection is broken off (RST), new ones as soon as they come.
+  more, as a handshake does. Neither the order nor the rate is changed.
+* `blackhole`: connections are accepted and stay, and nothing goes through. What was sent meanwhile arrives
+  when it is over, as with a cable that is plugged in again, even requests that their sender gave up long ago.
+* `reset`: each connection is broken off (RST), new ones as soon as they arrive.
 
-With `tls` it speaks TLS to who connects, and passes on in the clear. (The round trips of TLS's own handshake
-take no time.) `drop` breaks off what is connected, once.
+With `tls` it speaks TLS to the client, and forwards in the clear. (The round trips of TLS's own handshake
+take no time.) `drop` breaks off current connections, once.
 
 It is no model of a network: no loss, no jitter, no limited rate. Nor can it refuse: for that, stop it.
 
-As a process of its own, told what to do by lines on standard input (`mode blackhole`, `round-trip 0.04`,
-`drop`, `certificate FILE`, a PEM with chain and key), each answered by `ok`; the first line out is the port.
-Without more input it goes on until it is killed:
+As a process of its own, controlled by lines on standard input (`mode blackhole`, `round-trip 0.04`, `drop`,
+`certificate FILE`, a PEM with chain and key), each answered by `ok`; the first line of output is the port.
+When the input ends it keeps running until it is killed:
 
     python -m outlast.testing.proxy --to 127.0.0.1:9000 --port 0 --round-trip 0.04
 """
@@ -39,12 +39,12 @@ Mode: TypeAlias = Literal["pass", "blackhole", "reset"]
 Line: TypeAlias = "asyncio.Queue[tuple[float, bytes]]"
 
 chunk_bytes_max = 256 * KIB
-# What is on the line: 64 MiB at most each way, enough for a gigabit at half a second.
+# The capacity of the line: 64 MiB at most each way, enough for a gigabit at half a second.
 line_chunks_max = 256
 
 
 class Proxy:
-    """See the module's docstring. `round_trip_s` may be set at any time, for what comes in from then on."""
+    """See the module's docstring. `round_trip_s` may be set at any time, for data that arrives later."""
 
     def __init__(
         self, host: str, port: int, clock: Clock, round_trip_s: float = 0.0, tls: ssl.SSLContext | None = None
@@ -62,7 +62,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self, port: int = 0) -> Self:
-        """Listen on 127.0.0.1; port 0 takes a free one."""
+        """Listen on 127.0.0.1; port 0 picks a free one."""
         self._server = await asyncio.start_server(
             self._carry, "127.0.0.1", port, ssl=self._tls, limit=chunk_bytes_max, backlog=512
         )
@@ -70,7 +70,7 @@ class Proxy:
         return self
 
     async def stop(self) -> None:
-        """Listen no more, and break off what is connected: who connects now is refused."""
+        """Stop listening, and break off current connections: new ones are refused."""
         if self._server is not None:
             self._server.close()
         self.drop()
@@ -84,7 +84,7 @@ class Proxy:
         await self.stop()
 
     def set_mode(self, mode: Mode) -> None:
-        """What happens from now on, also to what is connected."""
+        """Set the mode from now on, also for current connections."""
         self._mode = mode
         if mode == "blackhole":
             self._open.clear()
@@ -94,7 +94,7 @@ class Proxy:
             self.drop()
 
     def drop(self) -> None:
-        """Break off what is connected."""
+        """Break off current connections."""
         for writer in list(self._writers):
             _reset(writer)
 
@@ -118,7 +118,7 @@ class Proxy:
                 group.create_task(self._pass(answers, writer))
             orderly = True
         except* OSError:
-            pass  # one end is gone; so the other is told
+            pass  # one end has closed; so the other is closed
         finally:
             for end in (writer, onward):
                 if end is not None:
@@ -161,7 +161,7 @@ class Proxy:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Break off at once."""
+    """Break off with a RST."""
     if not writer.transport.is_closing():
         end: socket.socket = writer.get_extra_info("socket")
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -196,9 +196,9 @@ def _obey(proxy: Proxy, tls: ssl.SSLContext | None, words: list[str]) -> None:
             proxy.drop()
         case ["certificate", path] if tls is not None:
             tls.load_cert_chain(path)
-            proxy.drop()  # who is connected would go on and not see it
+            proxy.drop()  # current connections would continue with the old certificate
         case _:
-            raise SystemExit(f"there is no such order: {words}")
+            raise SystemExit(f"unknown command: {words}")
 
 
 async def _lines() -> AsyncIterator[str]:

@@ -5,12 +5,12 @@
         assert response.status == 200 and response.etag
 
 Why another one: a benchmark measures the gateway only when its client costs next to nothing, and a survival
-test wants to see every single answer. So this one signs with what Signature Version 4 requires and no more,
-keeps connections alive, reads bodies straight into their buffer, and never retries, redirects or hides a
-status: what it returns is what came. A request whose answer did not come raises `NoAnswer`; for a write that
-means that it may have happened.
+test needs to see every single answer. So this one signs only what Signature Version 4 requires, keeps
+connections alive, reads bodies straight into their buffer, and never retries, redirects, or hides a
+status: it returns exactly what it received. A request without an answer raises `NoAnswer`; a write may have
+happened then.
 
-It is not for applications; those take boto3.
+It is not for applications; those use boto3.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ UNSIGNED = "UNSIGNED-PAYLOAD"
 
 
 class Signer:
-    """Signature Version 4 in the header, for one access key, region and host."""
+    """Signature Version 4 in the header, for one access key, region, and host."""
 
     def __init__(self, access_key_id: str, secret: str, region: str, host: str, clock: Clock) -> None:
         self._credential = f"AWS4-HMAC-SHA256 Credential={access_key_id}"
@@ -52,7 +52,7 @@ class Signer:
     def head(
         self, method: str, path: str, query: str, extra: Mapping[str, str], payload_hash: str, length: int
     ) -> bytes:
-        """The request's head, signed. `path` and `query` are in canonical form already."""
+        """Return the request's head, signed. `path` and `query` are in canonical form already."""
         stamp = self._now()
         signed = {"host": self._host, "x-amz-content-sha256": payload_hash, "x-amz-date": stamp}
         plain = ""
@@ -91,7 +91,7 @@ class Signer:
 
 
 class S3Client:
-    """Path-style requests to one gateway, over as many connections as there are requests at once."""
+    """Path-style requests to one gateway, over as many connections as there are concurrent requests."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class S3Client:
         payload: Payload = "signed",
         sink: Sink | None = None,
     ) -> Response:
-        """One request and its answer, whatever its status.
+        """Send one request and return its answer, whatever its status.
 
         `path` is not yet quoted. Header names are lower-case. An iterable `body` needs its `length`, and is
         sent unsigned. With a `sink` a successful answer's body goes there piece by piece instead of into
@@ -161,7 +161,7 @@ class S3Client:
         return await self.request("DELETE", f"/{bucket}/{key}", None, headers)
 
     async def list(self, bucket: str, **query: str) -> Response:
-        """ListObjectsV2; underscores in names of parameters stand for hyphens."""
+        """ListObjectsV2; underscores in parameter names stand for hyphens."""
         fields = {name.replace("_", "-"): value for name, value in query.items()}
         return await self.request("GET", f"/{bucket}", {"list-type": "2"} | fields)
 
@@ -197,7 +197,7 @@ class S3Client:
 
 
 def _described(body: Body, length: int | None, payload: Payload) -> tuple[str, int]:
-    """The payload's hash for the signature, and its length."""
+    """Return the payload's hash for the signature, and its length."""
     if not isinstance(body, bytes | bytearray | memoryview):
         assert length is not None, "a streamed body needs its length"
         return UNSIGNED, length

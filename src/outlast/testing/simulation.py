@@ -10,11 +10,12 @@
 
 - `Simulation.clock` and `Simulation.entropy` are what components take; `sim.clock_of(offset_s)` is a
   second computer's clock that is wrong by that much, `sim.entropy_of(name)` an independent stream.
-- `host = sim.host("g1")`, `host.spawn(coroutine)`; `host.crash()`: all tasks begun on a host stop where they
-  are, without a `finally` running, as after `kill -9`; `host.stop()`, `host.resume()`: as SIGSTOP, SIGCONT.
+- `host = sim.host("g1")`, `host.spawn(coroutine)`; `host.crash()`: all tasks started on a host stop where
+  they are, without a `finally` running, as after `kill -9`; `host.stop()`, `host.resume()`: as SIGSTOP and
+  SIGCONT.
 - `sim.note(...)` writes a line into `sim.trace`; `sim.fingerprint` is a checksum over every step taken.
-- `Deadlock` is raised when everybody waits for somebody else, `Overrun` when too much virtual time passed.
-  Errors that nobody looked at (in callbacks and forgotten tasks) fail the run. Each failure names its seed.
+- `Deadlock` is raised when all tasks wait for one another, `Overrun` when too much virtual time passed.
+  Unretrieved errors (in callbacks and forgotten tasks) fail the run. Each failure names its seed.
 
 Invariant: the same seed and code give the same trace and fingerprint, in any process, whenever the garbage
 collector runs (`testing.loop`). The real clock cannot be read meanwhile.
@@ -63,8 +64,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 EPOCH_S = 1_800_000_000.0
-"""What `clock.now()` says when a simulation begins."""
-# In the end: cancelled tasks may begin others, which are cancelled next. More rounds than this are a bug.
+"""What `clock.now()` returns when a simulation begins."""
+# At the end: cancelled tasks may start others, which are cancelled next. More rounds than this are a bug.
 cancel_rounds_max = 20
 
 
@@ -83,7 +84,7 @@ class SimulatedClock(SystemClock):
 
 
 class Simulation:
-    """What a simulated program is given: time, chance, computers, and a notebook."""
+    """What a simulated program receives: time, entropy, computers, and a notebook."""
 
     def __init__(self, seed: int, loop: SimulatedLoop) -> None:
         self.seed = seed
@@ -93,27 +94,27 @@ class Simulation:
         self._loop = loop
 
     def clock_of(self, offset_s: float) -> SimulatedClock:
-        """The clock of a computer whose wall clock is wrong by `offset_s`."""
+        """Return the clock of a computer whose wall clock is wrong by `offset_s`."""
         return SimulatedClock(self._loop, offset_s)
 
     def entropy_of(self, name: str) -> SeededEntropy:
-        """A stream of chance of its own: what one part draws does not shift what another gets."""
+        """Return an independent stream of entropy: what one part draws does not shift what another gets."""
         return SeededEntropy(self.seed << 32 | zlib.crc32(name.encode()))
 
     def host(self, name: str) -> Host:
-        """A new computer."""
+        """Create a computer."""
         return Host(self._loop, name)
 
     def note(self, *what: object) -> None:
-        """Write down what happened, with the time."""
+        """Write down an event, with the time."""
         self.trace.append((self._loop.time(), what))
 
     def mix(self, *numbers: int) -> None:
-        """Put what happened into the fingerprint, as unsigned 32-bit numbers."""
+        """Add an event to the fingerprint, as unsigned 32-bit numbers."""
         self._loop.mix(*numbers)
 
     def fail(self, error: BaseException) -> None:
-        """End the run with `error`, whoever would catch it where it was found."""
+        """End the run with `error`, even if the code that detected it would catch it."""
         self._loop.fail(error)
 
     @property
@@ -123,7 +124,7 @@ class Simulation:
 
     @property
     def steps(self) -> int:
-        """Callbacks run so far: what the run cost, on any machine."""
+        """How many callbacks have run so far: the run's cost, on any machine."""
         return self._loop.steps
 
 
@@ -134,7 +135,7 @@ def simulate(
     limit_s: float = virtual_s_max,
     steps_max: float = math.inf,
 ) -> T:
-    """Run `main` under virtual time; its result. Raises what it raises, with the seed in the traceback.
+    """Run `main` under virtual time and return its result. Raises what it raises, with the seed as a note.
 
     `Overrun` is raised when it takes more than `limit_s` virtual seconds, or `steps_max` callbacks.
     """
@@ -146,7 +147,7 @@ def simulate(
             if loop.failures:
                 raise loop.failures[0]
             if loop.unhandled:
-                raise BaseExceptionGroup("errors that nobody caught", loop.unhandled)
+                raise BaseExceptionGroup("unhandled errors", loop.unhandled)
             return result
         except BaseException as error:
             error.add_note(f"simulation seed {seed}, at {loop.time():.6f} virtual seconds")
@@ -159,7 +160,7 @@ def simulate(
 def simulated(
     seed: int = 1, *, limit_s: float = virtual_s_max
 ) -> Callable[[Callable[Concatenate[Simulation, P], Coroutine[Any, Any, T]]], Callable[P, T]]:
-    """Make a coroutine function whose first parameter is the simulation a plain function that simulates it.
+    """Turn a coroutine function, whose first parameter is the simulation, into a plain function.
 
     The other parameters stay: a test gets its fixtures through them.
     """
@@ -172,7 +173,7 @@ def simulated(
         signature = inspect.signature(work)
         rest = list(signature.parameters.values())[1:]
         run.__signature__ = signature.replace(parameters=rest)  # type: ignore[attr-defined]  # for pytest
-        del run.__wrapped__  # nobody shall take it for a coroutine function
+        del run.__wrapped__  # pytest must not take it for a coroutine function
         return run
 
     return decorate
@@ -192,7 +193,7 @@ def _end(loop: SimulatedLoop) -> None:
 
 
 def _cancel_all(loop: SimulatedLoop) -> None:
-    """Cancel the tasks on hosts that run, and those that they begin when they are cancelled."""
+    """Cancel the tasks on running hosts, and those that they start when they are cancelled."""
     for _ in range(cancel_rounds_max):
         tasks = [task for task in loop.tasks() if task.host is None or not task.host.halted]
         if not tasks:
@@ -200,7 +201,7 @@ def _cancel_all(loop: SimulatedLoop) -> None:
         for task in tasks:
             task.cancel()
         loop.run_until_complete(_all_ended(tasks))
-    raise SimulationError("cancelled tasks begin others without end: " + ", ".join(loop.waiting()))
+    raise SimulationError("cancelled tasks start others without end: " + ", ".join(loop.waiting()))
 
 
 async def _all_ended(tasks: Sequence["asyncio.Task[Any]"]) -> None:
@@ -209,10 +210,10 @@ async def _all_ended(tasks: Sequence["asyncio.Task[Any]"]) -> None:
 
 @contextmanager
 def _real_time_forbidden() -> Iterator[None]:
-    """Whoever reads the machine's clock in a simulation makes its runs differ."""
+    """Forbid reading the machine's clock, which would make runs differ."""
 
     def read(clock: SystemClock) -> float:
-        raise SimulationError("the machine's own clock was read: take the simulation's")
+        raise SimulationError("the machine's own clock was read: use the simulation's")
 
     with mock.patch.object(SystemClock, "now", read), mock.patch.object(SystemClock, "monotonic", read):
         yield
@@ -220,7 +221,7 @@ def _real_time_forbidden() -> Iterator[None]:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """A run makes its garbage for a second or so; collecting it meanwhile takes a tenth of the time."""
+    """A run creates its garbage for a second or so; collecting it meanwhile takes a tenth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:

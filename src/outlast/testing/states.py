@@ -1,7 +1,7 @@
-"""What lies below `log/` at a voter, as the simulator's checkers see it: the one place that knows the format.
+"""What is stored below `log/` at a voter, for the simulator's checkers: the one place that knows the format.
 
-A name says which slot, and the zero-based index of the state in its row; the bytes are what `quorum.state`
-makes of them.
+A name contains the slot and the zero-based index of the state in its row; the bytes are the encoding of
+`quorum.state`.
 """
 
 import re
@@ -20,23 +20,23 @@ _name = re.compile(r"log/main/([0-9a-f]{16})(?:\.([0-9]+))?")
 
 
 class StatePosition(NamedTuple):
-    """Which state of which slot."""
+    """A slot and the index of a state in its row."""
 
     slot: int
     place: int
 
 
 def position(key: str) -> StatePosition | None:
-    """What the name stands for; None for a name that no state has."""
+    """Parse the name; None for a name that no state has."""
     found = _name.fullmatch(key)
     return None if found is None else StatePosition(int(found[1], 16), int(found[2] or 0))
 
 
 class Row:
-    """The states of one slot at one voter, as far as they are proved: each follows from the one before.
+    """The states of one slot at one voter, as far as they are proved: each follows from the previous one.
 
-    What lies beyond a gap, or was written over another state than the one that is there now (by a request
-    from before an erasure), is none that anybody reads.
+    A state beyond a gap, or one that was written over another state than the one that is there now (by a
+    request from before an erasure), is never read.
     """
 
     def __init__(self, seal: Seal, voter: str, slot: int) -> None:
@@ -50,11 +50,11 @@ class Row:
         return [placed.state for placed in self._states]
 
     def holds(self, place: int) -> bool:
-        """Whether there is anything in this place."""
+        """Whether there is anything at this index."""
         return place in self._contents
 
     def write(self, place: int, content: bytes) -> list[SlotState]:
-        """This is there now; the states that are proved by it, in order."""
+        """Store this; return the states that it proves, in order."""
         self.remove(place)
         self._contents[place] = content
         known = len(self._states)
@@ -67,13 +67,13 @@ class Row:
         return self.states[known:]
 
     def remove(self, place: int) -> None:
-        """Nothing is there any more."""
+        """Remove what is there."""
         self._contents.pop(place, None)
         del self._states[place:]
 
 
 def unproven(content: bytes) -> SlotState | None:
-    """The state in these bytes, whoever wrote them; None if there is none."""
+    """Return the state in these bytes, without checking who wrote them; None if there is none."""
     try:
         return decode_state(content)
     except msgspec.DecodeError:
@@ -81,9 +81,9 @@ def unproven(content: bytes) -> SlotState | None:
 
 
 def forged(state: SlotState, real: bytes) -> bytes:
-    """The bytes of a state as somebody writes them who knows the format and not the store's key.
+    """Return a state's bytes as written by an attacker who knows the format but not the store's key.
 
-    `real`: what lies there, whose proof is copied.
+    `real`: the bytes that are stored there, whose proof is copied.
     """
     try:
         proven = decode_proven(real)

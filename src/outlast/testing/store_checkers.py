@@ -1,14 +1,14 @@
 """Checkers of the store: what was acknowledged is really there, as the providers hold it.
 
-- *early*: when a large object is acknowledged, each of its fragments is right at every provider that nothing
-  is wrong with, and none of these is called missing.
-- *silent*: at a quiet moment, the catalog knows of each fragment that is not right.
-- *unsafe*: at a quiet moment, every extent can be read with any `tolerate` of its providers taken away.
-- *repair*: after a repair that says that nothing is missing, every fragment is right; what is recorded as
-  restored is.
-- *garbage*: what was deleted long ago is gone from the providers.
+- *early*: when a large object is acknowledged, each of its fragments is right at every healthy provider, and
+  none of these is recorded as missing.
+- *silent*: at a quiet moment, the catalog lists each fragment that is not right.
+- *unsafe*: at a quiet moment, every extent can be read without any `tolerate` of its providers.
+- *repair*: after a repair that reports nothing missing, every fragment is right; so is what is recorded as
+  restored.
+- *garbage*: what was deleted long ago is no longer at the providers.
 
-A fragment is *right* if its bytes are those that were first written under its name: nothing of ours ever
+A fragment is *right* if its bytes are those that were first written under its name: our code never
 writes other bytes under the same name.
 """
 
@@ -25,7 +25,7 @@ FRAGMENTS = "x/"
 
 
 class Fragments:
-    """What every fragment must be, and where it is so."""
+    """What every fragment must be, and where it is right."""
 
     def __init__(self, places: Iterable[Place], now: Callable[[], float] = lambda: 0.0) -> None:
         self.places: Mapping[str, Place] = {place.name: place for place in places}
@@ -42,15 +42,15 @@ class Fragments:
             self._changed_at[change.place, change.key] = self._now()
 
     def right(self, extent: Extent, index: int) -> bool:
-        """Whether the fragment is in its place, and what it must be."""
+        """Whether the fragment is in its place and right."""
         key = fragment_key(extent.id, index)
         content = self.places[extent.places[index]].content(key)
         return content is not None and zlib.crc32(content) == self._right.get(key)
 
     def wrong_for_s(self, id: bytes, fragment: Fragment) -> float:
-        """For how long this fragment of an extent has been absent or not right where it says; 0: it is right.
+        """How long this fragment of an extent has been absent or not right at its place; 0: it is right.
 
-        Of one that was never there it is not known.
+        Unknown for one that was never there.
         """
         key = fragment_key(id, fragment.index)
         content = self.places[fragment.place].content(key)
@@ -60,7 +60,7 @@ class Fragments:
         return self._now() - changed_at
 
     def wrong(self, extent: Extent) -> list[str]:
-        """The places whose fragment of this extent is absent or not right."""
+        """Return the places whose fragment of this extent is absent or not right."""
         return [place for index, place in enumerate(extent.places) if not self.right(extent, index)]
 
     def early(
@@ -72,10 +72,10 @@ class Fragments:
         harmed: Container[str],
         lately: Container[str],
     ) -> str:
-        """What was missing when this gateway acknowledged the object; "" if nothing was.
+        """Return what was missing when this gateway acknowledged the object; "" if nothing was.
 
-        `harmed`: the places with which something is wrong; `lately`: with which something was, so that they
-        may have been unavailable to the writer. What is there now must be right at these, or called missing.
+        `harmed`: the places that have a fault; `lately`: those that recently had one, so that they may have
+        been unavailable to the writer. What is there now must be right at these, or recorded as missing.
         """
         found = gateway.state.find(bucket, key)
         if found is None or found.version.etag != etag:
@@ -87,13 +87,13 @@ class Fragments:
                 if extent.missing >> index & 1:
                     if place in lately:
                         continue
-                    return f"nothing is wrong with {place}, and the fragment there is called missing"
+                    return f"{place} is healthy, and the fragment there is recorded as missing"
                 if not self.right(extent, index):
-                    return f"nothing is wrong with {place}, and the fragment there is not right"
+                    return f"{place} is healthy, and the fragment there is not right"
         return ""
 
     def silent(self, extents: Iterable[Extent], excused: Container[str]) -> list[str]:
-        """The fragments that the catalog takes for present and that are not right, at all but `excused`."""
+        """Return the fragments, except at `excused`, that are not right and not missing in the catalog."""
         return [
             f"{extent.id.hex()[:8]} at {place}"
             for extent in extents
@@ -102,7 +102,7 @@ class Fragments:
         ]
 
     def unsafe(self, extents: Iterable[Extent], tolerate: int) -> list[str]:
-        """The extents that could not be read without `tolerate` of their providers."""
+        """Return the extents that could not be read without `tolerate` of their providers."""
         return [
             f"{extent.id.hex()[:8]} is not right at {', '.join(wrong)}"
             for extent in extents
@@ -110,7 +110,7 @@ class Fragments:
         ]
 
     def garbage(self, alive: Iterable[Extent]) -> list[str]:
-        """The fragments that belong to none of these extents."""
+        """Return the fragments that belong to none of these extents."""
         wanted = {fragment_key(extent.id, index) for extent in alive for index in range(len(extent.places))}
         return [
             f"{name}: {key}"

@@ -1,10 +1,10 @@
 """What a workload drives: one bucket, through the S3 gateway or straight at a `Store`, by the same few verbs.
 
-A target says of each write how it ended: it is done (the verb returns), its condition did not hold
-(`Refused`), it certainly did not happen (`Rejected`), or nobody knows (`Unanswered`).
+A target reports how each write ended: it is done (the verb returns), its condition did not hold
+(`Refused`), it certainly did not happen (`Rejected`), or that is unknown (`Unanswered`).
 
-A value is known by its label, which travels with the object as metadata, so that a reader can tell which
-write it sees before it looks at the bytes.
+A value is identified by its label, which is stored with the object as metadata, so that a reader can see
+which write it reads before it looks at the bytes.
 """
 
 import re
@@ -30,11 +30,11 @@ class Refused(Exception):
 
 
 class Rejected(Exception):
-    """The answer was an error that says that nothing happened."""
+    """The answer was an error that guarantees that nothing happened."""
 
 
 class Unanswered(Exception):
-    """No answer, or one that leaves open whether it happened."""
+    """No answer, or one that does not say whether it happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,11 @@ class Target(Protocol):
     """One bucket. Conditions are those of the catalog."""
 
     async def put(self, key: str, label: str, content: bytes, condition: Condition | None = None) -> str:
-        """The new ETag. Raises `Refused`, `Rejected`, `Unanswered`."""
+        """Write; return the new ETag. Raises `Refused`, `Rejected`, `Unanswered`."""
         ...
 
     async def get(self, key: str, part: slice | None = None) -> Seen | None:
-        """The object, or None if there is none. Raises `Rejected`, `Unanswered`.
+        """Return the object, or None if there is none. Raises `Rejected`, `Unanswered`.
 
         With a `part`, `content` is `content[part]`: slice(a, b) with 0 <= a < b, or the end, slice(-n, None).
         """
@@ -70,12 +70,12 @@ class Target(Protocol):
 
 
 def at_once(content: bytes) -> Body:
-    """How a content is sent by default."""
+    """The default way to send a content."""
     return content
 
 
 class S3Target:
-    """A bucket behind a gateway. `upload` turns a content into the body that is sent."""
+    """A bucket behind a gateway. `upload` turns a content into the body to send."""
 
     def __init__(self, client: S3Client, bucket: str, upload: Callable[[bytes], Body] = at_once) -> None:
         self._client = client
@@ -111,7 +111,7 @@ def _headers(condition: Condition | None) -> dict[str, str]:
 
 
 def _range_of(part: slice) -> str:
-    """`part` as the header `range` has it, whose last byte is included."""
+    """Return `part` as the header `range`, whose last byte is inclusive."""
     if part.start < 0:
         assert part.stop is None
         return f"bytes={part.start}"
@@ -123,7 +123,7 @@ def _field(entry: str, name: str) -> str:
 
 
 async def _answer(request: Awaitable[Response], absent: int = 0) -> Response:
-    """The answer, if it is a success or the `absent` status; otherwise what it means for a write."""
+    """Return the answer if it succeeded or has the `absent` status; otherwise raise what it means."""
     try:
         response = await request
     except NoAnswer as error:
@@ -146,11 +146,11 @@ class StoreTarget:
         self._bucket = bucket
 
     def source(self, content: bytes) -> Source:
-        """How the client sends `content`: at once."""
+        """Send `content`: at once."""
         return content
 
     async def read(self, reading: Reading) -> bytes:
-        """How the client takes what it reads: as fast as it comes."""
+        """Read a reading: as fast as it comes."""
         return await reading.read()
 
     async def put(self, key: str, label: str, content: bytes, condition: Condition | None = None) -> str:

@@ -1,4 +1,4 @@
-"""A mixed load of many clients on one bucket: every read is checked, and everything is written down.
+"""A mixed load of many clients on one bucket: every read is checked, and everything is recorded.
 
     load = Load([target, ...], clock, entropy, mix=Mix(keys=200))
     report = await load.run(clients=16, until=lambda: clock.monotonic() > end)
@@ -6,11 +6,11 @@
     assert (verdict := linearizable(load.history)).ok, verdict
 
 Contents are a function of their label (the writer's name and a number), so the bytes of any read can be
-checked without keeping what was written: the label says what they must be. That the label is the right one
-for that moment is for the history's checker to say.
+checked without keeping what was written: the label determines them. Whether the label is the right one
+for that moment is checked by the history's checker.
 
-`LoadReport.latencies` has the moment and the duration of each request, so that the same run tells the
-percentiles before, during and after a fault.
+`LoadReport.latencies` has the start and the duration of each request, so that the same run yields the
+percentiles before, during, and after a fault.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ SIZES = (
     (1, 16 * MIB + 1),
     (1, 32 * MIB),
 )
-"""(weight, bytes): small ones as in life, and both sides of every bound of the format."""
+"""(weight, bytes): small ones as in real use, and both sides of every bound of the format."""
 
 SMALL_SIZES = tuple((weight, size) for weight, size in SIZES if size <= 1 * MIB + 1)
 
@@ -67,7 +67,7 @@ NOBODYS_ETAG = "0" * 32
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """What the clients do: operations and sizes by weight, over so many keys below one prefix."""
+    """The clients' load: operations and sizes by weight, over `keys` keys below one prefix."""
 
     keys: int = 100
     prefix: str = "load/"
@@ -75,12 +75,12 @@ class Mix:
     operations: Sequence[tuple[float, Kind | str]] = OPERATIONS
     """Those of `OPERATIONS`, and `range`, which reads a part and needs `sizes` above 0."""
     rest_s: float = 0.0
-    """How long a client rests after a request, on average."""
+    """How long a client pauses after a request, on average."""
 
 
 @dataclass(slots=True)
 class LoadReport:
-    """What happened. `failures`: answers that a healthy store never gives. `wrong`: false bytes or ETags."""
+    """The results. `failures`: answers that a healthy store never gives. `wrong`: false bytes or ETags."""
 
     requests: int = 0
     bytes_written: int = 0
@@ -93,7 +93,7 @@ class LoadReport:
     def percentile_s(
         self, share: float, operation: str = "", begin: float = float("-inf"), end: float = float("inf")
     ) -> float:
-        """The latency that `share` (0..1) of the requests begun in [begin, end) kept below; 0 without any."""
+        """Return the `share` (0..1) percentile of the requests begun in [begin, end); 0 for none."""
         chosen = sorted(
             seconds
             for at, name, seconds in self.latencies
@@ -103,13 +103,13 @@ class LoadReport:
 
 
 def content_of(label: str, size: int) -> bytes:
-    """`size` bytes that belong to this label alone: a key stream of AES, at gigabytes a second."""
+    """Return `size` bytes that belong to this label alone: a key stream of AES, at gigabytes a second."""
     key = hashlib.sha256(label.encode()).digest()
     return Cipher(AES(key), CTR(bytes(16))).encryptor().update(bytes(size))
 
 
 class Load:
-    """Clients that share a history, and a guess at each key's present ETag for their conditions.
+    """Clients that share a history, and a guess at each key's current ETag for their conditions.
 
     `name` must differ between loads on one bucket: it is in every label.
     """
@@ -132,17 +132,17 @@ class Load:
         self._name = name
         self._written = 0
         self._etags: dict[str, str] = {}  # of what was or is being written, by label
-        self._guess: dict[str, str] = {}  # the ETag last heard of, by key
+        self._guess: dict[str, str] = {}  # the ETag last seen, by key
 
     async def run(self, clients: int, until: Callable[[], bool]) -> LoadReport:
-        """Let so many clients work until `until()`; what they have begun is finished."""
+        """Run `clients` clients until `until()`; they finish what they have begun."""
         async with asyncio.TaskGroup() as group:
             for number in range(clients):
                 group.create_task(self._client(f"c{number}", self.targets[number % len(self.targets)], until))
         return self.report
 
     async def read_all(self, target: Target) -> LoadReport:
-        """Read every key once from `target`, when all is calm: nothing acknowledged may be missing."""
+        """Read every key once from `target`, after the load: nothing acknowledged may be missing."""
         for number in range(self._mix.keys):
             await self.do("get", self.key(number), "reader", target)
         return self.report
@@ -168,7 +168,7 @@ class Load:
         return weighted[-1][1]
 
     async def do(self, operation: str, key: str, client: str, target: Target) -> None:
-        """One request of `client`, written down and checked as those of `run`."""
+        """Do one request of `client`, recorded and checked like those of `run`."""
         began = self._clock.monotonic()
         try:
             if operation == "get":
@@ -213,7 +213,7 @@ class Load:
             self._guess.pop(key, None)
 
     def _condition(self, kind: Kind, key: str) -> Condition | None:
-        """For a match: the ETag last heard of, which others may have overtaken; that is the point."""
+        """For a match: the ETag last seen, which others may have replaced; that is the point."""
         if kind == "create":
             return Condition("absent")
         if kind in ("match", "delete-match"):
@@ -222,7 +222,7 @@ class Load:
 
     @contextmanager
     def _recorded(self, operation: ClientOperation) -> Iterator[None]:
-        """Write down how a write ended, unless it went well. A refusal of a condition is no failure."""
+        """Record how a write ended, unless it succeeded. A refused condition is not a failure."""
         try:
             yield
         except Refused as error:
@@ -239,7 +239,7 @@ class Load:
             raise
 
     def _part(self) -> slice:
-        """A part that every content has: from a place in the smallest one on, or the end."""
+        """Return a part that every content has: from an offset in the smallest one on, or the end."""
         sizes = [size for _, size in self._mix.sizes]
         start = int(self._entropy.uniform(0, min(sizes) - 1))
         length = 1 + int(self._entropy.uniform(0, max(sizes)))

@@ -1,4 +1,4 @@
-"""Azurite, Microsoft's emulator of Azure Blob (npm): one process, and atomic in it.
+"""Azurite, Microsoft's emulator of Azure Blob (npm): one process, with atomic operations.
 
 It keeps its blobs in memory. On disk it would write its index every few seconds, so that a killed one forgot
 what it had acknowledged, which Azure does not.
@@ -27,13 +27,13 @@ from outlast.testing.servers.process import (
 
 release = "3.35.0"
 account = "outlasttest"
-# Of this emulator only, and of no account of anybody.
+# The emulator's own published key; it belongs to no real account.
 key = base64.b64encode(b"no secret, only for the emulator").decode()
 key_variable = "TEST_SERVER_AZURITE_KEY"
 
 
 def start(folder: Path, port: int = 0) -> Server:
-    """A server with an account and no containers. Raises `CannotHave`."""
+    """Start a server with an account and no containers. Raises `CannotHave`."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise CannotHave("azurite needs node and npm")
@@ -58,7 +58,7 @@ def start(folder: Path, port: int = 0) -> Server:
 
 
 def make_container(server: Server, container: str) -> None:
-    """By a request signed with the account's key."""
+    """Create a container, by a request signed with the account's key."""
     date = formatdate(SystemClock().now(), usegmt=True)
     version = "2023-11-03"
     lines = ["PUT", *[""] * 11, f"x-ms-date:{date}", f"x-ms-version:{version}"]

@@ -1,4 +1,4 @@
-"""The strict Google Cloud Storage of ours, as a process. It keeps its objects in memory."""
+"""Our strict Google Cloud Storage, as a process. It keeps its objects in memory."""
 
 import sys
 from pathlib import Path
@@ -12,13 +12,13 @@ from outlast.testing.servers.process import (
     wait_until,
 )
 
-# No account of anybody: the server asks for no proof.
+# No real account: the server requires no proof.
 key = '{"disable_oauth":true,"client_email":"","private_key":"","private_key_id":""}'
 key_variable = "TEST_SERVER_GOOGLE_KEY"
 
 
 def start(folder: Path, port: int = 0, bucket: str = "bucket") -> Server:
-    """A server with an empty bucket."""
+    """Start a server with an empty bucket."""
     port, log = port or free_port(), folder / "gcs.log"
     command = [sys.executable, "-m", "outlast.testing.gcs_server", "--port", str(port), bucket]
     processes = [start_process(command, log)]

@@ -23,11 +23,11 @@ class Line:
         self._tell(f"mode {mode}")
 
     def set_certificate(self, certificate: Path) -> None:
-        """From now on it shows another certificate; who is connected has to connect anew."""
+        """Use another certificate from now on; current connections have to reconnect."""
         self._tell(f"certificate {certificate}")
 
     def drop(self) -> None:
-        """Break off what is connected, once."""
+        """Break off current connections, once."""
         self._tell("drop")
 
     def stop(self) -> None:

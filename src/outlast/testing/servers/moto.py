@@ -1,6 +1,6 @@
 """moto's S3 (PyPI, in the development environment).
 
-It keeps its objects in memory. It checks a condition first and writes then, without a lock: fine to try
+It keeps its objects in memory. It checks a condition and then writes, without a lock: good enough to try
 functions, no proof of atomicity.
 """
 
@@ -20,14 +20,14 @@ from outlast.testing.servers.process import (
 
 
 def start(folder: Path, port: int = 0) -> Server:
-    """A server without buckets. `make_bucket` makes one."""
+    """Start a server without buckets. `make_bucket` creates one."""
     folder, port = folder.absolute(), port or free_port()
     log = folder / "moto.log"
     processes = [
         start_process(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
             log,
-            # The bucket is in the path, whatever the host is called.
+            # The bucket is in the path, whatever the host's name.
             {"S3_IGNORE_SUBDOMAIN_BUCKETNAME": "true"},
         )
     ]
@@ -37,12 +37,12 @@ def start(folder: Path, port: int = 0) -> Server:
 
 
 def make_bucket(server: Server, bucket: str, lockable: bool = False) -> None:
-    """A bucket; `lockable`: one whose objects can be locked, which is versioned by that."""
+    """Create a bucket; `lockable`: one whose objects can be locked, which makes it versioned."""
     _put(server, bucket, "", {"x-amz-bucket-object-lock-enabled": "true"} if lockable else {})
 
 
 def switch_versioning_on(server: Server, bucket: str) -> None:
-    """From now on the bucket keeps all that is overwritten or deleted."""
+    """Make the bucket keep everything that is overwritten or deleted from now on."""
     _put(
         server,
         f"{bucket}?versioning",
@@ -51,7 +51,7 @@ def switch_versioning_on(server: Server, bucket: str) -> None:
 
 
 def lock_new_objects(server: Server, bucket: str) -> None:
-    """From now on what is written to a lockable bucket is kept for a day, whoever wants what."""
+    """Keep what is written to a lockable bucket from now on for a day; no request can delete it."""
     rule = "<Rule><DefaultRetention><Mode>COMPLIANCE</Mode><Days>1</Days></DefaultRetention></Rule>"
     _put(
         server,
@@ -61,7 +61,7 @@ def lock_new_objects(server: Server, bucket: str) -> None:
 
 
 def _put(server: Server, what: str, body: str, headers: Mapping[str, str] | None = None) -> None:
-    """moto takes anybody's word for who they are."""
+    """Send a request; moto does not verify signatures."""
     request = urllib.request.Request(
         f"{server.url}/{what}",
         data=body.encode(),

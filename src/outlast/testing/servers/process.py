@@ -16,34 +16,34 @@ stop_s_max = 5.0
 
 
 class CannotHave(Exception):
-    """What a server needs is not here and cannot be installed; why."""
+    """What a server needs is missing and cannot be installed; the message says why."""
 
 
 @dataclass
 class Server:
-    """One server: a process, or several that make it up. `url` is where it is reached."""
+    """One server: a process, or several that form it. `url` is where it is reached."""
 
     url: str
     processes: list[subprocess.Popen[bytes]]
     secrets: dict[str, str] = field(default_factory=dict)
-    """Environment variables that hold its credential, as URLs of providers name them."""
+    """Environment variables with its credential, as URLs of providers name them."""
 
     def freeze(self) -> None:
-        """It answers no more, and its connections stay."""
+        """Suspend it: it does not answer, and its connections stay."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It goes on."""
+        """Resume it."""
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """It is gone at once. What it had on disk stays."""
+        """Kill it at once. What it had on disk stays."""
         self._signal(signal.SIGKILL)
         for process in self.processes:
             process.wait()
 
     def stop(self) -> None:
-        """End it, however it is."""
+        """End it, whatever its state."""
         self.thaw()
         self._signal(signal.SIGTERM)
         for process in self.processes:
@@ -60,7 +60,7 @@ class Server:
 
 
 def servers_folder() -> Path:
-    """Where servers are installed: `build/servers` of the folder that this runs in."""
+    """Where servers are installed: `build/servers` of the current folder."""
     folder = Path("build/servers").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -84,7 +84,7 @@ def install(what: str, done: Path, steps: Sequence[Sequence[str]]) -> None:
 
 
 def free_port() -> int:
-    """A port of this computer that nobody listens on just now."""
+    """Return a port of this computer on which no process is listening now."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
@@ -94,7 +94,7 @@ def free_port() -> int:
 def start_process(
     command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a process that writes what it says to `log`."""
+    """Start a process that writes its output to `log`."""
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -108,7 +108,7 @@ def start_process(
 
 @contextmanager
 def ended_on_failure(processes: list[subprocess.Popen[bytes]]) -> Iterator[None]:
-    """If what follows fails, no process is left behind."""
+    """If the block fails, end these processes."""
     try:
         yield
     except BaseException:
@@ -126,11 +126,11 @@ def wait_until(ready: Callable[[], bool], processes: Sequence[subprocess.Popen[b
             return
         pause.wait(0.05)
     said = log.read_text(errors="replace")[-500:] if log.exists() else ""
-    raise CannotHave(f"{processes[0].args!r} does not come up: {said}")
+    raise CannotHave(f"{processes[0].args!r} does not start: {said}")
 
 
 def listens(port: int) -> bool:
-    """Whether somebody listens on the port."""
+    """Whether a process listens on the port."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1.0):
             return True

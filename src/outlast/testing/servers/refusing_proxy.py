@@ -1,4 +1,4 @@
-"""A proxy in front of a real S3 server that can be told to refuse: what an administrator does in mid-run."""
+"""A proxy in front of a real S3 server that can refuse requests: what an administrator does in mid-run."""
 
 import http.client
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 
 class Refusal(NamedTuple):
-    """An answer that says no, as S3 words it."""
+    """A refusal, in S3's words."""
 
     status: int
     code: str
@@ -18,7 +18,7 @@ class Refusal(NamedTuple):
 
 
 class RefusingProxy:
-    """`refusals`: with what requests of a method are refused."""
+    """`refusals`: the refusal for requests of a method."""
 
     def __init__(self, upstream: str) -> None:
         self.refusals: dict[str, Refusal] = {}
@@ -57,7 +57,7 @@ class RefusingProxy:
                     self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:
-                """Nobody reads it."""
+                """Discard it."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

@@ -1,6 +1,6 @@
-"""OpenStack Swift with its S3 face (PyPI): four real servers over one loopback device, without memcached.
+"""OpenStack Swift with its S3 interface (PyPI): four real servers over one loopback device, no memcached.
 
-A real provider that answers to conditional writes and does not keep them: several of those who race to
+A real provider that accepts conditional writes and does not enforce them: several clients that race to
 create one name win. It must be refused a vote and is fine for data.
 """
 
@@ -69,7 +69,7 @@ user_test_tester = testing .admin
 
 
 def start(folder: Path, port: int = 0) -> Server:
-    """A server with what `folder` holds, at first no buckets. Raises `CannotHave`."""
+    """Start a server with what `folder` holds, at first no buckets. Raises `CannotHave`."""
     folder = folder.absolute()
     home = servers_folder() / f"swift-{release}"
     tools = home / "bin"
@@ -98,7 +98,7 @@ def start(folder: Path, port: int = 0) -> Server:
 
 
 def _ports(folder: Path, port: int) -> dict[str, int]:
-    """A port for each server. They are in the rings, so they stay what they were."""
+    """Return a port for each server. They are in the rings, so they never change."""
     kept = folder / "ports.json"
     if not kept.exists():
         ports = {kind: free_port() for kind in kinds} | {"proxy": port or free_port()}
@@ -133,7 +133,7 @@ def _check_attributes(device: Path) -> None:
     try:
         os.setxattr(device, "user.outlast", b"1")
     except OSError as error:
-        raise CannotHave(f"swift keeps metadata in extended attributes, which {device} has not") from error
+        raise CannotHave(f"swift keeps metadata in extended attributes, which {device} lacks") from error
 
 
 def _healthy(server: Server) -> bool:
@@ -145,7 +145,7 @@ def _healthy(server: Server) -> bool:
 
 
 def make_bucket(server: Server, bucket: str) -> None:
-    """By its S3 face, with the one user's key."""
+    """Create a bucket through the S3 interface, with the one user's key."""
     host, _, port = server.url.removeprefix("http://").partition(":")
 
     async def make() -> None:

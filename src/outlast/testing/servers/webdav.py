@@ -18,7 +18,7 @@ password_variable = "TEST_SERVER_WEBDAV_PASSWORD"
 
 
 def start(folder: Path, port: int = 0) -> Server:
-    """A server that shares `folder`/share with one user."""
+    """Start a server that shares `folder`/share with one user."""
     folder, port = folder.absolute(), port or free_port()
     share = folder / "share"
     share.mkdir(exist_ok=True)
@@ -26,7 +26,7 @@ def start(folder: Path, port: int = 0) -> Server:
         "host": "127.0.0.1",
         "port": port,
         "server": "cheroot",
-        # Its own defaults drop connections when more than a few come at once.
+        # Its own defaults drop connections when more than a few arrive at once.
         "server_args": {"request_queue_size": 128, "numthreads": 16},
         "provider_mapping": {"/": str(share)},
         "simple_dc": {"user_mapping": {"*": {user: {"password": password}}}},

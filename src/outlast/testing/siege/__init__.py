@@ -11,7 +11,7 @@ linearizable; and at the end every acknowledged object must be there, however it
 - `options`: what follows from the seed.  `dice`: seeded choices.
 - `system`: the store, its gateways and commands.  `gateway`: one of these.
 - `load`: the clients.  `door`: sends their requests to a gateway and judges each answer.
-- `harm`: nemeses of providers.  `removal`: how a directory is emptied.  `repair`: undoing harm.
+- `harm`: nemeses of providers.  `removal`: how a directory is emptied.  `repair`: undoes the harm.
 - `disturb`: nemeses of gateways.
 - `timeline`: what was done and found.  `verdict`: the final checks.  `evidence`: what is kept.
 - `siege`: all of it together.  `__main__`: runs sieges until the time is up.

@@ -1,4 +1,4 @@
-"""One siege after the other, each of a new store and the next seed, until the time is over.
+"""One siege after the other, each with a new store and the next seed, until the time is up.
 
 The exit status is 1 if anything was found.
 """
@@ -20,19 +20,19 @@ SIEGE_S_MAX = 240.0
 """A longer time is divided: a new store for each siege keeps logs, histories, and disks small."""
 
 SIEGE_S_MIN = 30.0
-"""No other siege begins with less than this left."""
+"""No further siege begins with less time than this left."""
 
 INSTEAD = ("nemeses", "providers", "tolerate", "gateways", "clients", "rest_s", "contents", "canary")
-"""Options that may be given instead of what the seed says."""
+"""Options that override what the seed draws."""
 
 MINUTES = 10.0
 SEED_MAX = 1_000_000
 
 
 def main(clock: Clock, entropy: Entropy) -> int:
-    """Hold sieges as the command line says; the exit status."""
+    """Hold sieges as the command line says; return the exit status."""
     arguments = _parser().parse_args()
-    # Ended in any way but SIGKILL, it ends the gateways that it has started.
+    # However it ends, except by SIGKILL, it ends the gateways that it has started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     seed = int(entropy.uniform(1, SEED_MAX)) if arguments.seed is None else arguments.seed
     deadline = clock.monotonic() + 60 * arguments.minutes
@@ -67,15 +67,15 @@ def _say(line: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m outlast.testing.siege", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=MINUTES, help="how long, sieges' ends not counted")
-    parser.add_argument("--seed", type=int, help="the first siege's seed; without it, any")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="duration, excluding the sieges' ends")
+    parser.add_argument("--seed", type=int, help="seed of the first siege (default: random)")
     parser.add_argument("--nemeses", nargs="*", choices=NEMESES, metavar="NEMESIS", help=", ".join(NEMESES))
     for name in ("providers", "tolerate", "gateways", "clients"):
-        parser.add_argument(f"--{name}", type=int, help="instead of what the seed says")
-    parser.add_argument("--folder", type=Path, default=Path("build/siege"), help="where evidence is kept")
-    parser.add_argument("--rest_s", type=float, help="instead of what the seed says")
+        parser.add_argument(f"--{name}", type=int, help="override what the seed draws")
+    parser.add_argument("--folder", type=Path, default=Path("build/siege"), help="folder for the evidence")
+    parser.add_argument("--rest_s", type=float, help="override what the seed draws")
     parser.add_argument("--contents", choices=CONTENTS, help=", ".join(CONTENTS))
-    parser.add_argument("--canary", action="store_true", help="let a client lie: a siege must find it")
+    parser.add_argument("--canary", action="store_true", help="make a client lie: a siege must find it")
     return parser
 
 

@@ -14,29 +14,29 @@ T = TypeVar("T")
 
 
 class Dice:
-    """The choices of one purpose. `entropy` is the stream that they are drawn from."""
+    """The choices for one purpose. `entropy` is the stream that they are drawn from."""
 
     def __init__(self, seed: int, purpose: str) -> None:
         digest = hashlib.sha256(f"{seed} {purpose}".encode()).digest()
         self.entropy = SeededEntropy(int.from_bytes(digest[:8]))
 
     def uniform(self, low: float, high: float) -> float:
-        """A number in [low, high]."""
+        """Return a number in [low, high]."""
         return self.entropy.uniform(low, high)
 
     def integer(self, low: int, high: int) -> int:
-        """An integer in [low, high]."""
+        """Return an integer in [low, high]."""
         return min(high, int(self.uniform(low, high + 1)))
 
     def chance(self, share: float) -> bool:
-        """True in that share of the cases."""
+        """Return True with this probability."""
         return self.uniform(0, 1) < share
 
     def pick(self, choices: Sequence[T]) -> T:
-        """One of them."""
+        """Return one of them."""
         return choices[self.integer(0, len(choices) - 1)]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
-        """All of them, in any order."""
+        """Return all of them, in random order."""
         left = list(items)
         return [left.pop(self.integer(0, len(left) - 1)) for _ in items]

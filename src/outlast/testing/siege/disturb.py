@@ -1,7 +1,7 @@
 """Nemeses that disturb gateways: they are killed, stopped, and started with a wrong clock.
 
-Any number of gateways may be gone at once, so several loops do this side by side, and one of the nemeses
-takes them all.
+Any number of gateways may be down at once, so several loops do this concurrently, and one of the nemeses
+takes down all of them.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class Disturbance:
         await asyncio.gather(*(self._loop(f"gateways {number}", over) for number in range(LOOPS)))
 
     async def watch(self, over: Callable[[], bool]) -> None:
-        """Find gateways that end by themselves, and start them again, until `over()`."""
+        """Find gateways that end by themselves, and restart them, until `over()`."""
         while not over():
             for gateway in self._system.gateways:
                 if gateway.ended_by_itself():
@@ -74,7 +74,7 @@ class Disturbance:
             await gateway.start()
 
     async def _kill_all(self, dice: Dice) -> None:
-        """The power fails. Some of the gateways lose their disks, too."""
+        """Simulate a power failure. Some of the gateways lose their disks, too."""
         gateways = self._system.gateways
         forget = [dice.chance(0.4) for _ in gateways]
         async with AsyncExitStack() as stack:

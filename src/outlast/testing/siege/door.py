@@ -1,7 +1,7 @@
-"""The way of a client to its gateway: it passes requests on, and judges how they end.
+"""A client's access to its gateway: it forwards requests, and judges how they end.
 
-No request fails because a provider is harmed. So each error is a finding, unless the gateway itself was
-dead or stopped while the request was under way.
+No request may fail because a provider is harmed. So each error is a finding, unless the gateway itself was
+dead or stopped while the request was in flight.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,11 +28,11 @@ UPLOAD_PAUSE_S_MAX = 25.0
 """Shorter than a gateway waits for a body, and long enough for an erasure and a repair."""
 
 UP_S_MAX = 10.0
-"""A client that finds its gateway dead for so long gives up for the moment."""
+"""A client whose gateway is down for this long gives up for the moment."""
 
 
 class Door:
-    """A target (`outlast.testing.targets.Target`): the bucket behind one gateway, whichever process it is."""
+    """A target (`outlast.testing.targets.Target`): the bucket behind one gateway, whatever its process."""
 
     def __init__(self, gateway: BesiegedGateway, timeline: Timeline, clock: Clock, dice: Dice) -> None:
         self.gateway = gateway
@@ -54,7 +54,7 @@ class Door:
         return await self._pass("list", prefix, lambda bucket: bucket.list(prefix))
 
     async def _pass(self, verb: str, key: str, ask: Callable[[S3Target], Awaitable[T]]) -> T:
-        """Ask, and count how that ended."""
+        """Send a request, and count how it ended."""
         counts, name = self._timeline.counts, self.gateway.name
         await self._wait_up()
         began = self._timeline.now_s()
@@ -67,7 +67,7 @@ class Door:
             if self.gateway.was_disturbed(began):
                 counts[f"{verb} cut off"] += 1
             elif verb == "put" and self._timeline.strikes_since("erase", began) > 1:
-                # Too many of its fragments are gone: it says so, and may be sent again.
+                # Too many of its fragments are lost: the gateway says so, and the client may retry.
                 counts["put outlived by erasures"] += 1
             else:
                 counts[f"{verb} failed"] += 1
@@ -78,7 +78,7 @@ class Door:
         return answer
 
     async def _wait_up(self) -> None:
-        """Return when there is a process. Raises `Unanswered` if there is none for long."""
+        """Return once there is a process. Raises `Unanswered` if there is none for long."""
         deadline = self._clock.monotonic() + UP_S_MAX
         while not self.gateway.up.is_set():
             if self._clock.monotonic() > deadline:
@@ -96,6 +96,6 @@ class Door:
 
 
 def _kind(error: Rejected | Unanswered) -> str:
-    """A failure's kind: its status, or that there was no answer."""
+    """Return a failure's kind: its status, or that there was no answer."""
     status = str(error)[:3]
     return f"a request is answered {status}" if status.isdigit() else "a request is not answered"

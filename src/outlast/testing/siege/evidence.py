@@ -1,4 +1,4 @@
-"""What is kept of a siege that has found something: all that a person needs to understand it.
+"""What is kept of a siege with findings: all that a person needs to understand it.
 
 `summary.txt` (counts and findings), `options.json`, `events.txt`, `history.jsonl` (an operation a line),
 and the log of each gateway.
@@ -15,11 +15,11 @@ from outlast.testing.siege.system import BesiegedSystem
 from outlast.testing.siege.timeline import SiegeFinding, TimedHistory, Timeline
 
 SHOWN_MAX = 5
-"""So many findings of each kind are shown in the summary."""
+"""How many findings of each kind the summary shows."""
 
 
 def summary(options: SiegeOptions, timeline: Timeline, shown: int = SHOWN_MAX) -> str:
-    """Counts of everything that was done, and what was found."""
+    """Return counts of everything that was done, and what was found."""
     lines = [f"siege: {options}"]
     lines += [f"  {count:>7} {what}" for what, count in sorted(timeline.counts.items())]
     by_kind: dict[str, list[SiegeFinding]] = defaultdict(list)
@@ -33,7 +33,7 @@ def summary(options: SiegeOptions, timeline: Timeline, shown: int = SHOWN_MAX) -
 
 
 def command(options: SiegeOptions) -> str:
-    """What makes the same choices again. Processes are not deterministic; it may take several runs."""
+    """Return the command that repeats the choices. Processes are not deterministic: try it several times."""
     drawn = asdict(SiegeOptions.draw(options.seed, options.seconds))
     instead = [
         f"--{name}" if value is True else f"--{name} {' '.join(value) if name == 'nemeses' else value}"
@@ -61,7 +61,7 @@ def keep(folder: Path, system: BesiegedSystem, history: TimedHistory) -> None:
 
 
 def write_history(path: Path, history: TimedHistory) -> None:
-    """Write each operation as a line of JSON, with its places in the order of events and its times in s."""
+    """Write each operation as a line of JSON, with its positions in the order of events and times in s."""
     with path.open("w") as file:
         for one in history.operations:
             ended = one.returned

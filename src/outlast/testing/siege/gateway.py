@@ -1,6 +1,6 @@
-"""A gateway under siege: a process on a machine of its own, that is killed, stopped, and started again.
+"""A gateway under siege: a process on a machine of its own, which is killed, stopped, and restarted.
 
-It remembers when it was disturbed, since only a request that was under way then may go without an answer.
+It remembers when it was disturbed, since only a request in flight at that time may remain without an answer.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from outlast.testing.siege.timeline import Timeline
 STATE = "gateway"
 STARTS_MAX = 3
 ANSWER_S_MAX = 60.0
-"""A request whose gateway is well is answered before that, also on a busy machine."""
+"""A request to a healthy gateway is answered within this time, even on a busy machine."""
 
 
 class ShiftedClock:
-    """The time of a machine whose clock is off; requests to its gateway are signed with it."""
+    """The time of a machine whose clock is wrong; requests to its gateway are signed with it."""
 
     def __init__(self, clock: Clock, offset_s: float) -> None:
         self._clock, self._offset_s = clock, offset_s
@@ -39,7 +39,7 @@ class ShiftedClock:
 
 
 def find_faketime() -> str | None:
-    """The library that `faketime` preloads, as `LD_PRELOAD` has it; None where there is none."""
+    """Return the library that `faketime` preloads, for `LD_PRELOAD`; None if there is none."""
     if shutil.which("faketime") is None:
         return None
     found = subprocess.run(
@@ -49,7 +49,7 @@ def find_faketime() -> str | None:
 
 
 def clock_environment(library: str, offset_s: float) -> dict[str, str]:
-    """Variables that put a process's clock off. Elapsed time and the times of files stay right."""
+    """Return variables that make a process's clock wrong. Elapsed time and file times stay right."""
     return {
         "LD_PRELOAD": library,
         "FAKETIME": f"{offset_s:+.0f}s",
@@ -59,7 +59,7 @@ def clock_environment(library: str, offset_s: float) -> dict[str, str]:
 
 
 class BesiegedGateway:
-    """One gateway, whichever process it is at the moment. `home`: its machine's settings and state."""
+    """One gateway, whatever its current process. `home`: its machine's settings and state."""
 
     def __init__(
         self, name: str, home: Installation, key: tuple[str, str], clock: Clock, timeline: Timeline
@@ -67,7 +67,7 @@ class BesiegedGateway:
         self.name = name
         self.up = asyncio.Event()
         self.busy = asyncio.Lock()
-        """Held by whoever disturbs it."""
+        """Held by the loop that disturbs it."""
         self._home = home
         self._key = key
         self._clock = clock
@@ -78,19 +78,19 @@ class BesiegedGateway:
 
     @property
     def client(self) -> S3Client:
-        """A client of the present process."""
+        """A client of the current process."""
         assert self._client is not None, "the gateway has been started"
         return self._client
 
     @property
     def process(self) -> GatewayProcess:
-        """The present process."""
+        """The current process."""
         assert self._process is not None, "the gateway has been started"
         return self._process
 
     @property
     def log(self) -> Path:
-        """What all its processes said on standard error."""
+        """The standard error of all its processes."""
         return self._home.folder / f"{STATE}.log"
 
     def was_disturbed(self, since_s: float) -> bool:
@@ -98,7 +98,7 @@ class BesiegedGateway:
         return any(end >= since_s for _, end in self._disturbed)
 
     async def start(self, environment: dict[str, str] | None = None, offset_s: float = 0.0) -> None:
-        """Start a process, and wait until it takes requests. Failing to is a finding; it stays down then."""
+        """Start a process; return when it accepts requests. A failure is a finding; it stays down."""
         home = Installation(self._home.folder, environment) if environment else self._home
         for _ in range(STARTS_MAX):
             began = self._timeline.now_s()
@@ -116,7 +116,7 @@ class BesiegedGateway:
         self._calm()
 
     async def kill(self, forget: bool = False) -> None:
-        """End the process as `kill -9` does; `forget`: its local state goes, too."""
+        """Kill the process as `kill -9` does; `forget`: delete its local state, too."""
         self.up.clear()
         self._disturb()
         if self._process is not None:
@@ -127,17 +127,17 @@ class BesiegedGateway:
             await asyncio.to_thread(shutil.rmtree, self._home.folder / "state", True)
 
     def pause(self) -> None:
-        """Stop the process where it is (SIGSTOP)."""
+        """Suspend the process (SIGSTOP)."""
         self._disturb()
         os.kill(self.process.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Resume the process."""
         os.kill(self.process.pid, signal.SIGCONT)
         self._calm()
 
     async def close(self) -> None:
-        """End the process in good order, or at once if that takes too long."""
+        """End the process in an orderly way, or at once if that takes too long."""
         if self._client is not None:
             await self._client.close()
         if self._process is not None and self._process.is_running():
@@ -148,11 +148,11 @@ class BesiegedGateway:
                 self._timeline.find("a gateway does not stop", f"{self.name}: not after SIGTERM")
 
     def ended_by_itself(self) -> bool:
-        """Whether the process has ended although nobody ended it."""
+        """Whether the process has ended although nothing ended it."""
         return self.up.is_set() and not self.process.is_running()
 
     async def unwell(self) -> Sequence[str]:
-        """The providers that it takes for down or estranged. Raises OSError if it does not answer."""
+        """Return the providers that it considers down or estranged. Raises OSError if it does not answer."""
         return await asyncio.to_thread(self.process.unwell)
 
     def _disturb(self) -> None:
@@ -161,5 +161,5 @@ class BesiegedGateway:
             self._disturbed.append([self._timeline.now_s(), float("inf")])
 
     def _calm(self) -> None:
-        """Note that it is well from now on."""
+        """Note that it is running normally from now on."""
         self._disturbed[-1][1] = self._timeline.now_s()

@@ -2,7 +2,7 @@
 
 A round picks up to that many providers and strikes each in some way. Then the store is repaired, and only
 when `outlast repair` has reported success does the next round begin; often without a pause. Being slow is not
-being unavailable: after a round that only made providers slow nothing is owed to the store.
+being unavailable: after a round that only made providers slow no repair is needed.
 """
 
 import asyncio
@@ -18,18 +18,18 @@ from outlast.testing.siege.system import BesiegedSystem
 HARMLESS = ("slow",)
 
 EVENLY_S = (1.0, 6.0)
-"""How long a removal takes whose files go evenly."""
+"""How long a removal with evenly spaced deletions takes."""
 
 TICK_S = 0.02
-"""Its rests."""
+"""Its pauses."""
 
 STEP_S = (0.5, 3.0)
-"""The rests of a removal in steps."""
+"""The pauses of a removal in steps."""
 
 PACES = (RemovalPace.FAST, RemovalPace.EVENLY, RemovalPace.IN_STEPS, RemovalPace.IN_STEPS)
 
 UNNOTICED_S = (0.0, 8.0)
-"""How long after a removal it takes until somebody runs a repair."""
+"""How long after a removal a repair is run."""
 
 AWAY_S = (1.0, 15.0)
 DRILL_S = (2.0, 12.0)
@@ -40,14 +40,14 @@ REST_SHARE = 0.3
 REST_S = (0.0, 10.0)
 
 PATIENT_SHARE = 0.3
-"""After so many of the repairs the next round waits until all gateways have noticed, too."""
+"""After this share of the repairs the next round waits until all gateways have noticed, too."""
 
 ANOTHER_SHARE = 0.7
-"""So many of the rounds strike another provider than the one before: what one has lost, only others have."""
+"""This share of the rounds strikes another provider than the last one: only others have what that lost."""
 
 
 class Harm:
-    """Strikes the providers of a system until `run` is to end."""
+    """Strikes the providers of a system until `run` ends."""
 
     def __init__(self, system: BesiegedSystem) -> None:
         self._system = system
@@ -61,7 +61,7 @@ class Harm:
         }
 
     async def run(self, over: Callable[[], bool]) -> None:
-        """Round after round until `over()`, or until a repair does not succeed."""
+        """Run round after round until `over()`, or until a repair does not succeed."""
         nemeses = self._system.options.chosen(PROVIDER_NEMESES)
         while nemeses and not over():
             if not await self._round(nemeses):
@@ -69,7 +69,7 @@ class Harm:
                 return
 
     async def _round(self, nemeses: tuple[str, ...]) -> bool:
-        """Strike, repair, rest; whether the store has said that it is whole."""
+        """Strike, repair, rest; return whether the store reported that nothing is missing."""
         self._rounds += 1
         system, dice = self._system, self._dice_of("")
         self._last = victims = self._victims(dice)
@@ -86,14 +86,14 @@ class Harm:
         return True
 
     def _victims(self, dice: Dice) -> list[str]:
-        """Whom to strike: up to as many as the store tolerates."""
+        """Choose up to as many victims as the store tolerates."""
         names = dice.shuffled(self._system.providers)
         if dice.chance(ANOTHER_SHARE):
             names.sort(key=self._last.__contains__)
         return names[: dice.integer(1, self._system.options.tolerate)]
 
     def _dice_of(self, subject: str) -> Dice:
-        """The choices of this round about `subject`, the same however long other things take."""
+        """Return this round's choices about `subject`, the same however long other work takes."""
         return Dice(self._system.options.seed, f"round {self._rounds} {subject}")
 
     async def _strike(self, nemesis: str, victim: str) -> None:
@@ -113,11 +113,11 @@ class Harm:
             await self._go_unnoticed(dice)
 
     async def _go_unnoticed(self, dice: Dice) -> None:
-        """Clients go on for a while, or not at all, before somebody repairs the store."""
+        """Let clients continue for a while, or not at all, before the store is repaired."""
         await self._system.clock.sleep(dice.uniform(*UNNOTICED_S) if dice.chance(0.7) else 0)
 
     async def _remove(self, victim: str, order: Order, pace: RemovalPace, dice: Dice) -> None:
-        """Remove all, or the log alone, in one pass."""
+        """Remove everything, or the log alone, in one pass."""
         root = self._system.provider(victim)
         seconds, step_s = dice.uniform(*EVENLY_S), dice.uniform(*STEP_S)
         removed = removal(root, order, dice)
@@ -140,7 +140,7 @@ class Harm:
             root.with_suffix(".away").rename(root)
 
     async def _unmount(self, victim: str, dice: Dice) -> None:
-        """What has been written into the empty directory meanwhile is a finding: nobody will look there."""
+        """Unmount. Files written into the empty directory meanwhile are a finding: they are never read."""
         root = self._system.provider(victim)
         empty = root.with_suffix(".mount-point")
         with self._system.timeline.strike("unmount", victim):
@@ -157,7 +157,7 @@ class Harm:
         empty.rmdir()
 
     async def _drill(self, shape: str, victim: str, dice: Dice) -> None:
-        """A drill is over when each gateway has heard of its end."""
+        """Drill. A drill is over when each gateway has learned of its end."""
         assert shape in DRILLS
         system = self._system
         seconds = dice.uniform(*DRILL_S)
@@ -171,6 +171,6 @@ class Harm:
 
 
 def _exhaust(steps: Iterator[Path]) -> None:
-    """Take all steps without a rest."""
+    """Take all steps without a pause."""
     for _ in steps:
         pass

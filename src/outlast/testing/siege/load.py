@@ -1,7 +1,7 @@
-"""The load of a siege: clients without retries, who check all that they read and write everything down.
+"""The load of a siege: clients without retries, which check everything that they read and record everything.
 
 Most of them read and write a dozen hot keys, which shows lost updates and stale reads. The others write keys
-that nobody overwrites: what is lost of those stays lost, and is found at the end.
+that are never overwritten: what is lost of those stays lost, and is found at the end.
 """
 
 import asyncio
@@ -37,12 +37,12 @@ HOT = Mix(
 
 COLD = Mix(prefix="cold/", sizes=((10, MIDDLE), (10, LARGE), (1, SLOWLY_BYTES)), rest_s=1.2)
 LARGEST = {"all": SLOWLY_BYTES, "quick": LARGE, "small": SMALL}
-"""The largest content in bytes, by what `SiegeOptions.contents` says."""
+"""The largest content in bytes, by `SiegeOptions.contents`."""
 
 COLD_CLIENTS = 3
 COLD_READ_SHARE = 0.4
 READERS = 4
-"""So many read at once what was written once."""
+"""How many concurrent reads there are of keys that were written once."""
 
 
 class Clients:
@@ -67,7 +67,7 @@ class Clients:
         self._written = 0
 
     async def run(self, clients: int, over: Callable[[], bool]) -> None:
-        """Let so many clients work until `over()`."""
+        """Run `clients` clients until `over()`."""
         cold = min(COLD_CLIENTS, clients - 1)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hot.run(clients - cold, over))
@@ -94,18 +94,18 @@ class Clients:
         self._note_wrong()
 
     def lie(self) -> None:
-        """Note a write as acknowledged that was never made: what a siege must find."""
+        """Record a write as acknowledged that was never made: a siege must find this."""
         self.history.begin(self._hot.key(0), "put", "never-written", client="liar").ok()
 
     def _note_wrong(self) -> None:
-        """Make findings of contents that were not what their label says."""
+        """Turn contents that do not match their label into findings."""
         for load in (self._hot, self._cold):
             for wrong in load.report.wrong:
                 self._timeline.find("a content is wrong", wrong)
             load.report.wrong.clear()
 
     async def _write_cold(self, client: str, target: Target, over: Callable[[], bool]) -> None:
-        """Write keys that nobody overwrites, and read some of them now and then."""
+        """Write keys that are never overwritten, and read some of them now and then."""
         while not over():
             if self._written and self._dice.chance(COLD_READ_SHARE):
                 number, operation = self._dice.integer(0, self._written - 1), "get"

@@ -1,4 +1,4 @@
-"""What one siege is made of: the store, its load, and which nemeses strike. All of it follows from the seed.
+"""What one siege consists of: the store, its load, and which nemeses strike. All of it follows from the seed.
 
 Each seed leaves some nemeses out ("swarm testing", Groce et al., 2012): a fault that only shows when
 something else is rare is not found by a siege in which everything happens all the time.
@@ -12,7 +12,7 @@ from typing import Any, Self
 from outlast.testing.siege.dice import Dice
 
 DRILLS = ("slow", "hang", "stale", "err")
-"""Shapes of `outlast drill`: every gateway treats the provider as failing so."""
+"""Shapes of `outlast drill`: every gateway treats the provider as failing in this way."""
 
 PROVIDER_NEMESES = ("erase", "forget-log", "away", "unmount", *DRILLS)
 """`erase`: its directory is emptied, in some order of its files. `forget-log`: only its log is removed, and
@@ -35,7 +35,7 @@ CONTENTS = ("all", "quick", "small")
 """`quick`: none that is uploaded slowly. `small`: all travel in the log, so that there are no fragments."""
 
 RESTS_S = (0.03, 0.1, 0.2, 0.3)
-"""Gateways that are in each other's way all the time, and some that are at rest now and then."""
+"""Gateways that contend all the time, and some that are idle now and then."""
 
 CLIENTS = 12
 NEMESIS_SHARE = 0.6
@@ -47,9 +47,9 @@ CLOCK_OFFSET_S = 3600.0
 class SiegeOptions:
     """One siege.
 
-    `rest_s`: how long a client of hot keys rests between requests, on average.
-    `contents`: which there are, one of `CONTENTS`.
-    `canary`: a client lies in the history, which the verdict must notice.
+    `rest_s`: how long a client of hot keys pauses between requests, on average.
+    `contents`: one of `CONTENTS`.
+    `canary`: a client falsifies the history, which the verdict must notice.
     """
 
     seed: int
@@ -65,7 +65,7 @@ class SiegeOptions:
 
     @classmethod
     def draw(cls, seed: int, seconds: float, **instead: Any) -> Self:
-        """What the seed says, but for the fields that are given."""
+        """Draw the options of a seed, except for the fields in `instead`."""
         dice = Dice(seed, "options")
         providers, tolerate = dice.pick(STORES)
         gateways, rest_s = dice.integer(2, 4), dice.pick(RESTS_S)
@@ -79,15 +79,15 @@ class SiegeOptions:
         return (CLOCK_OFFSET_S,) if drilled else (-CLOCK_OFFSET_S, CLOCK_OFFSET_S)
 
     def without(self, *nemeses: str) -> Self:
-        """The same without these."""
+        """Return the options without these nemeses."""
         return replace(self, nemeses=tuple(one for one in self.nemeses if one not in nemeses))
 
     def chosen(self, among: Sequence[str]) -> tuple[str, ...]:
-        """Those of `among` that strike."""
+        """Return the nemeses in `among` that strike."""
         return tuple(one for one in among if one in self.nemeses)
 
     def as_json(self) -> str:
-        """For whoever looks at what was kept."""
+        """Return them as JSON, for readers of the evidence."""
         return json.dumps(asdict(self), indent=2)
 
     def __str__(self) -> str:
@@ -99,7 +99,7 @@ class SiegeOptions:
 
 
 def _picked(dice: Dice) -> tuple[str, ...]:
-    """Most of the nemeses, and at least one that harms providers; now and then that one alone."""
+    """Pick most of the nemeses, and at least one that harms providers; now and then that one alone."""
     always = dice.pick(PROVIDER_NEMESES)
     if dice.chance(ALONE_SHARE):
         return (always,)

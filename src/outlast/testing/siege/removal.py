@@ -1,7 +1,7 @@
-"""Emptying a directory as people and programs do it: in some order, fast or slowly, while it is written to.
+"""Emptying a directory as people and programs do: in some order, fast or slowly, while it is written to.
 
-One pass, as `rm -rf *` makes: what is created behind it stays, and a folder that is not empty by then stays
-too. What has vanished before its turn is passed over.
+One pass, like that of `rm -rf *`: what is created behind it stays, and so does a folder that is not empty by
+then. What has vanished before its turn is skipped.
 """
 
 import os
@@ -16,33 +16,33 @@ LOG = "log"
 
 
 class Order(StrEnum):
-    """In which order files go."""
+    """The order in which files are removed."""
 
     DIRECTORY = "directory"
-    """As the directories list them, which is what `rm -rf` does."""
+    """As the directories list them, which is the order of `rm -rf`."""
     LOG_FIRST = "log-first"
     """The log, then the rest, and the marker last."""
     MARKER_FIRST = "marker-first"
-    """The marker, then the rest; as `rm -rf *` in a shell, and a bucket that is emptied by name."""
+    """The marker, then the rest; as `rm -rf *` in a shell, or emptying a bucket by name."""
     RANDOM = "random"
-    """Any order of the files that are there in the beginning."""
+    """A random order of the files that are there at the beginning."""
     LOG_ONLY = "log-only"
     """The log alone."""
 
 
 class RemovalPace(StrEnum):
-    """How fast files go."""
+    """How fast files are removed."""
 
     FAST = "fast"
-    """Without a rest."""
+    """Without a pause."""
     EVENLY = "evenly"
     """Spread over some seconds."""
     IN_STEPS = "in steps"
-    """With a rest after each file or folder of the uppermost level, as where each holds very much."""
+    """With a pause after each file or folder of the top level, as if each held very much."""
 
 
 ORDERS = (Order.DIRECTORY, Order.LOG_FIRST, Order.LOG_FIRST, Order.MARKER_FIRST, Order.RANDOM)
-"""Those in which everything goes. The one in which the marker outlives the log is picked more often."""
+"""The orders that remove everything. The one in which the marker outlives the log is picked more often."""
 
 
 def removal(root: Path, order: Order, dice: Dice) -> Iterator[Path]:
@@ -60,12 +60,12 @@ def removal(root: Path, order: Order, dice: Dice) -> Iterator[Path]:
 
 
 def count(root: Path) -> int:
-    """How many files and folders there are, about; others write there."""
+    """Count files and folders, approximately; others write there."""
     return sum(len(folders) + len(files) for _, folders, files in os.walk(root))
 
 
 def _entries(root: Path, order: Order) -> list[Path]:
-    """What lies in `root`, in the order in which it goes; the log alone if only that goes."""
+    """List `root` in the order of removal; the log alone if only that is removed."""
     if order is Order.LOG_ONLY:
         return [root / LOG]
     first, last = (LOG, MARKER) if order is Order.LOG_FIRST else (MARKER, "")
@@ -74,7 +74,7 @@ def _entries(root: Path, order: Order) -> list[Path]:
 
 
 def _removed(path: Path) -> Iterator[Path]:
-    """Remove a file, or a folder with what is in it."""
+    """Remove a file, or a folder with its content."""
     try:
         if path.is_dir():
             yield from _emptied(path)
@@ -82,15 +82,15 @@ def _removed(path: Path) -> Iterator[Path]:
         else:
             path.unlink()
     except OSError:
-        pass  # gone already, or written to meanwhile: `rm` complains and goes on
+        pass  # removed already, or written to meanwhile: `rm` complains and continues
     yield path
 
 
 def _emptied(folder: Path) -> Iterator[Path]:
-    """Remove what is in a folder, in its own order."""
+    """Remove the content of a folder, in its own order."""
     try:
         with os.scandir(folder) as listed:
             for entry in listed:
                 yield from _removed(Path(entry.path))
     except OSError:
-        pass  # the folder itself is gone
+        pass  # the folder itself has been removed

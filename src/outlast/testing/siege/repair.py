@@ -1,6 +1,6 @@
-"""What whoever runs the store does after a loss: `outlast repair`, until it says that all is restored.
+"""What the store's owner does after a loss: `outlast repair`, until it reports that everything is restored.
 
-Its success is the store's own word that the next provider may be lost. A siege takes it at that word.
+Its success is the store's own statement that the next provider may be lost. A siege takes it at its word.
 """
 
 import json
@@ -11,20 +11,20 @@ from outlast.testing.siege.dice import Dice
 from outlast.testing.siege.system import BesiegedSystem
 
 REPAIRED_S_MAX = 120.0
-"""A store of a few hundred objects is repaired before that, also while it is written to."""
+"""A store of a few hundred objects is repaired within this time, even while it is written to."""
 
 WHOLE_S_MAX = 90.0
-"""By then the gateways have noticed that a provider is back, and have mended what was written without it."""
+"""By then the gateways have noticed that a provider is back, and have restored what it missed."""
 
 AGAIN_S_MIN, AGAIN_S_MAX = 1.0, 16.0
-"""The rest before a repair that has not succeeded is run again, longer each time."""
+"""The pause before a repair that has not succeeded is run again, longer each time."""
 
 KILLED_SHARE = 0.3
 KILLED_AFTER_S = (0.3, 3.0)
 
 
 async def repair(system: BesiegedSystem, dice: Dice) -> bool:
-    """Repair until it succeeds; whether it did. That it does not is a finding."""
+    """Repair until it succeeds; return whether it did. A failure is a finding."""
     arguments = ("repair", "--quick") if dice.chance(0.5) else ("repair",)
     deadline = system.clock.monotonic() + REPAIRED_S_MAX
     rest_s = AGAIN_S_MIN
@@ -51,7 +51,7 @@ async def repair(system: BesiegedSystem, dice: Dice) -> bool:
 
 
 async def wait_whole(system: BesiegedSystem, dice: Dice) -> bool:
-    """Wait until all gateways call all providers healthy, and `status` reports nothing missing."""
+    """Wait until all gateways report all providers as healthy, and `status` reports nothing missing."""
     if not await system.wait_noticed(WHOLE_S_MAX):
         system.timeline.find("a gateway does not notice that all providers are back", _states(system))
 
@@ -61,12 +61,12 @@ async def wait_whole(system: BesiegedSystem, dice: Dice) -> bool:
     if await system.holds(is_whole, WHOLE_S_MAX):
         return True
     left = await missing(system)
-    system.timeline.find("the gateways do not mend what is missing", f"not in {WHOLE_S_MAX:.0f} s: {left}")
+    system.timeline.find("the gateways do not restore what is missing", f"not in {WHOLE_S_MAX:.0f} s: {left}")
     return await repair(system, dice)
 
 
 async def missing(system: BesiegedSystem) -> str:
-    """What `outlast status` finds wrong with the store; "" if nothing."""
+    """Return what `outlast status` reports as wrong with the store; "" if nothing."""
     ended = await system.attempt("status")
     if ended.status != 0:
         return ended.errors + ended.output
@@ -86,7 +86,7 @@ async def _begin_and_kill(system: BesiegedSystem, arguments: tuple[str, ...], af
 
 
 def _report(ended: Ended) -> dict[str, Any]:
-    """What a repair reports; nothing if it ended before it had anything to report."""
+    """Return a repair's report; empty if it ended before it had one."""
     try:
         report: dict[str, Any] = json.loads(ended.output)
     except ValueError:
@@ -95,7 +95,7 @@ def _report(ended: Ended) -> dict[str, Any]:
 
 
 def _told(report: dict[str, Any]) -> str:
-    """The report's fields that are neither 0 nor empty."""
+    """Return the report's fields that are neither 0 nor empty."""
     return ", ".join(f"{name} {value}" for name, value in report.items() if value)
 
 

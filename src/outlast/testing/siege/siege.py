@@ -1,6 +1,6 @@
 """One siege from its beginning to its verdict.
 
-Clients work, providers are harmed, gateways are disturbed, all side by side, until the time is over. Then
+Clients work, providers are harmed, and gateways are disturbed, all concurrently, until the time is up. Then
 the nemeses finish what they have begun, the clients stop, and everything that was acknowledged is read.
 """
 
@@ -26,7 +26,7 @@ from outlast.testing.siege.timeline import TimedHistory, Timeline
 from outlast.testing.siege.verdict import SiegeVerdict
 
 THREADS = 32
-"""For what blocks: commands, starts of gateways, removals."""
+"""Threads for blocking work: commands, starts of gateways, removals."""
 
 COLLECT_EVERY_S = (10.0, 30.0)
 COLLECT_GRACE_S = "60"
@@ -34,7 +34,7 @@ COLLECT_GRACE_S = "60"
 
 
 async def besiege(options: SiegeOptions, folder: Path, clock: Clock, say: Callable[[str], None]) -> Timeline:
-    """Hold one siege; what was done and found. Evidence is kept in `folder` if anything was found."""
+    """Hold one siege; return its timeline. Evidence is kept in `folder` if anything was found."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     timeline = Timeline(clock, say)
     store = folder.with_name(folder.name + ".store")
@@ -75,7 +75,7 @@ class _Siege:
         return self._clients.history
 
     async def hold(self) -> None:
-        """All of it. An error of the siege itself is a finding, so that the evidence is kept."""
+        """Run all of it. An error of the siege itself is a finding, so that the evidence is kept."""
         system = self._system
         try:
             await self._work()
@@ -85,7 +85,7 @@ class _Siege:
             system.timeline.find("the siege itself fails", traceback.format_exc())
 
     async def _work(self) -> None:
-        """Clients and nemeses side by side, until the time is over."""
+        """Run clients and nemeses concurrently, until the time is up."""
         system = self._system
         deadline = system.clock.monotonic() + system.options.seconds
 
@@ -114,7 +114,7 @@ class _Siege:
                 await self._system.run("collect", "--grace", COLLECT_GRACE_S)
 
     async def _calm(self) -> None:
-        """Have the store whole, with all its gateways: from here on nothing may be missing."""
+        """Restore the store and all its gateways: from here on nothing may be missing."""
         dice = Dice(self._system.options.seed, "calm")
         with self._system.timeline.strike("calm"):
             await self._system.wait_answered()

@@ -1,4 +1,4 @@
-"""The system under siege: a store over directories, its gateways, and the commands of whoever runs it."""
+"""The system under siege: a store over directories, its gateways, and its owner's commands."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -16,7 +16,7 @@ from outlast.testing.siege.options import SiegeOptions
 from outlast.testing.siege.timeline import Timeline
 
 LOOK_S = 0.25
-"""How often a condition that is waited for is looked at."""
+"""How often a condition is checked while waiting for it."""
 
 ANSWERS_S_MAX = 120.0
 """By then every gateway has been started or resumed, and answers."""
@@ -31,7 +31,7 @@ COMMANDS_MAX = 5
 
 @dataclass
 class BesiegedSystem:
-    """`faketime`: the library that puts clocks off, where there is one."""
+    """`faketime`: the library that makes clocks wrong, if there is one."""
 
     options: SiegeOptions
     installation: Installation
@@ -52,7 +52,7 @@ class BesiegedSystem:
         return self.installation.provider(name)
 
     def new_gateway(self, name: str) -> BesiegedGateway:
-        """A gateway on another machine: it has the settings and the key, no more. It is not started yet."""
+        """Return a gateway on another machine, with only the settings and the key. It is not started yet."""
         self._machines += 1
         home = self.installation.at(self.installation.folder / f"machine-{self._machines}-{name}")
         return BesiegedGateway(name, home, self.key, self.clock, self.timeline)
@@ -70,7 +70,7 @@ class BesiegedSystem:
         return ended
 
     async def run(self, *arguments: str) -> bool:
-        """Run a command until it is done. Each time that it fails is a finding."""
+        """Run a command until it succeeds. Each failure is a finding."""
         for _ in range(COMMANDS_MAX):
             began = self.timeline.now_s()
             ended = await self.attempt(*arguments)
@@ -86,7 +86,7 @@ class BesiegedSystem:
     async def wait_answered(self) -> None:
         """Return when each gateway has answered a request that began after this call.
 
-        So it has the log up to here, with every drill that has ended and provider that was taken back.
+        So it has the log up to here, with every drill that has ended and provider that was reattached.
         """
         await asyncio.gather(*(self._wait_answered(gateway) for gateway in self.gateways))
 
@@ -103,7 +103,7 @@ class BesiegedSystem:
             self.timeline.find("a gateway does not answer", f"{gateway.name}: not in {ANSWERS_S_MAX} s")
 
     async def wait_noticed(self, within_s: float) -> bool:
-        """Whether all gateways take all providers for healthy before that."""
+        """Whether all gateways consider all providers healthy within that time."""
 
         async def is_well(gateway: BesiegedGateway) -> bool:
             try:
@@ -117,7 +117,7 @@ class BesiegedSystem:
         return await self.holds(noticed, within_s)
 
     async def holds(self, condition: Callable[[], Awaitable[bool]], within_s: float) -> bool:
-        """Wait for the condition; whether it has come to hold."""
+        """Wait for the condition; return whether it came to hold."""
         deadline = self.clock.monotonic() + within_s
         while not await condition():
             if self.clock.monotonic() > deadline:
@@ -130,7 +130,7 @@ class BesiegedSystem:
 async def system_in(
     folder: Path, options: SiegeOptions, clock: Clock, timeline: Timeline
 ) -> AsyncIterator[BesiegedSystem]:
-    """A new store in `folder`, with all its gateways. Leaving the context ends them."""
+    """Create a store in `folder`, with all its gateways. Leaving the context ends them."""
     names = _names(options.providers)
     installation = await asyncio.to_thread(Installation.create, folder, names, options.tolerate)
     made = await asyncio.to_thread(installation.run, "key", "create", "siege")

@@ -13,10 +13,10 @@ from outlast.base.clock import Clock
 from outlast.testing.history import ClientHistory
 
 SHORTLY_S = 10.0
-"""What ended no longer ago is still to be suspected."""
+"""A strike that ended no longer ago than this is still a suspect."""
 
 LINE_MAX = 240
-"""No line that is said is longer."""
+"""The longest line that is printed."""
 
 FINDINGS_MAX = 10_000
 """More are only counted: a store that is broken for good fails every request."""
@@ -61,11 +61,11 @@ class Timeline:
         self.strikes: list[Strike] = []
         self.findings: list[SiegeFinding] = []
         self.counts: Counter[str] = Counter()
-        """How often what was done, and how requests ended."""
+        """How often each thing was done, and how requests ended."""
         self.found: Counter[str] = Counter()
-        """Findings by kind, with those that are not kept."""
+        """Findings by kind, including those that are not kept."""
         self.hopeless = False
-        """Whether no repair makes the store whole again, so that nothing more can be learned from it."""
+        """Whether no repair restores the store any more, so that nothing more can be learned from it."""
 
     def now_s(self) -> float:
         """Seconds since the siege began."""
@@ -100,12 +100,12 @@ class Timeline:
             self.findings.append(SiegeFinding(kind, now, detail, suspects))
 
     def strikes_since(self, name: str, since_s: float) -> int:
-        """How many strikes of that nemesis were under way at `since_s` or began later."""
+        """Return how many strikes of that nemesis were active at `since_s` or began later."""
         return sum(one.name.split()[0] == name and one.end_s >= since_s for one in self.strikes)
 
 
 class TimedHistory(ClientHistory):
-    """A history that knows when each of its events was, in seconds of the siege."""
+    """A history with the time of each event, in seconds of the siege."""
 
     def __init__(self, timeline: Timeline) -> None:
         super().__init__()
@@ -117,5 +117,5 @@ class TimedHistory(ClientHistory):
         return super().tick()
 
     def at_s(self, event: int) -> float:
-        """When the event was that `tick` gave this number."""
+        """Return the time of the event with this number from `tick`."""
         return self._stamps_s[event - 1]

@@ -1,8 +1,8 @@
-"""What is asked of a store after a siege, when all is calm and repaired.
+"""The final checks of a store after a siege, when it is at rest and repaired.
 
 Every key that was ever written is read through each gateway and through one without local state; then again
-without each provider, and as many others as the tolerance allows, by a gateway that has to begin without
-them. The answers join the history, which must be linearizable.
+without each provider, and as many others as the tolerance allows, by a gateway that has to start without
+them. The answers are added to the history, which must be linearizable.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ NOTICED_S_MAX = 60.0
 
 
 class SiegeVerdict:
-    """Reads all that a system has acknowledged. What is wrong becomes a finding of its timeline."""
+    """Reads everything that a system has acknowledged. Errors become findings of its timeline."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class SiegeVerdict:
             await self._read_through_fresh()
 
     async def _read_without(self, lost: Sequence[str]) -> None:
-        """Everything through a gateway that starts without them, hot keys through those that run."""
+        """Read everything through a gateway that starts without them, and hot keys through those that run."""
         roots = [self._system.provider(name) for name in lost]
         with self._system.timeline.strike("read", "everything", f"without {' and '.join(lost)}"):
             for root in roots:
@@ -94,6 +94,6 @@ class SiegeVerdict:
 
 
 def neighbors(names: Sequence[str], count: int) -> list[tuple[str, ...]]:
-    """Each name with those that follow it, `count` in all: each is lost at least once."""
+    """Return each name with those that follow it, `count` in all: each is lost at least once."""
     around = [*names, *names]
     return [tuple(around[first : first + count]) for first in range(len(names))]

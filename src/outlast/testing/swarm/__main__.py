@@ -1,4 +1,4 @@
-"""`python -m outlast.testing.swarm`: fresh seeds for a while, or one seed again with all that happened.
+"""`python -m outlast.testing.swarm`: fresh seeds for a while, or one seed again with its complete trace.
 
 --minutes 10 --seed 7       the soak: all profiles in turn, from that seed on
 --profile "log disks" --seed 7              that one, with its report if it fails
@@ -17,19 +17,19 @@ from outlast.testing.swarm.profiles import PROFILES, SOAKED
 from outlast.testing.swarm.run import RunOutcome, run
 from outlast.testing.swarm.shrink import shrink
 
-# So many different failures are shrunk and shown; a soak that finds more has found enough.
+# How many different failures are shrunk and shown; a soak that finds more has found enough.
 failures_max = 10
 
 
 def main(clock: Clock, arguments: list[str] | None = None) -> int:
-    """0 if nothing was found."""
+    """Return 0 if nothing was found."""
     parser = argparse.ArgumentParser(
         prog="python -m outlast.testing.swarm", description=__doc__.split("\n")[0]
     )
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long to go on (default: 10)")
-    parser.add_argument("--seed", type=int, help="the first seed (default: by the clock)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="duration (default: 10)")
+    parser.add_argument("--seed", type=int, help="first seed (default: from the clock)")
     parser.add_argument("--profile", choices=sorted(PROFILES), help="run the one seed of this profile")
-    parser.add_argument("--shrink", action="store_true", help="look for smaller options that fail")
+    parser.add_argument("--shrink", action="store_true", help="search for smaller options that fail")
     chosen = parser.parse_args(arguments)
     seed = int(clock.now()) if chosen.seed is None else chosen.seed
     if chosen.profile:
@@ -47,7 +47,7 @@ def _repeat(profile: str, seed: int, smaller: bool) -> int:
 
 
 def _soak(clock: Clock, seconds: float, first: int) -> int:
-    """All profiles in turn, each with the next seed, until the time is over."""
+    """Run all profiles in turn, each with the next seed, until the time is up."""
     began, batch = clock.monotonic(), SeedBatch()
     _say(f"soak from seed {first}, {seconds / 60:g} min: make soak MINUTES={seconds / 60:g} SEED={first}")
     for number in count():

@@ -1,7 +1,7 @@
-"""Many seeds, one after the other, and the marks that they must have reached between them.
+"""Many seeds, one after the other, and the marks that they must have reached together.
 
-A batch fails with the first seed that fails, or, when all are fine, with the marks on its list that no seed
-reached: such a batch shows less than it claims, however green it is.
+A batch fails with the first seed that fails, or, if none does, with the marks on its list that no seed
+reached: such a batch proves less than it claims, however green it is.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ from outlast.testing.swarm.run import RunOutcome, run
 
 @dataclass(slots=True)
 class SeedBatch:
-    """What the seeds of a batch came to. `seeds`: by mark, in how many seeds it was reached."""
+    """The result of a batch's seeds. `seeds`: by mark, how many seeds reached it."""
 
     failed: list[RunOutcome] = field(default_factory=list)
     seeds: Counter[str] = field(default_factory=Counter)
@@ -23,7 +23,7 @@ class SeedBatch:
     count: int = 0
 
     def add(self, outcome: RunOutcome) -> None:
-        """Count one more seed in."""
+        """Add one more seed's outcome."""
         self.count += 1
         self.steps += outcome.steps
         self.seeds.update(outcome.marks.keys())
@@ -31,12 +31,12 @@ class SeedBatch:
             self.failed.append(outcome)
 
     def never_reached(self, marks: Iterable[str]) -> list[str]:
-        """Those of the marks that no seed reached."""
+        """Return those of the marks that no seed reached."""
         return [mark for mark in marks if not self.seeds[mark]]
 
 
 def run_batch(profile: str, seeds: Sequence[int]) -> SeedBatch:
-    """Run these seeds of the profile, to the first that fails."""
+    """Run these seeds of the profile, up to the first that fails."""
     batch = SeedBatch()
     for seed in seeds:
         batch.add(run(draw(seed, PROFILES[profile])))
@@ -46,6 +46,6 @@ def run_batch(profile: str, seeds: Sequence[int]) -> SeedBatch:
 
 
 def repeat_command(outcome: RunOutcome) -> str:
-    """What repeats a seed, for a shell."""
+    """Return the shell command that repeats a seed."""
     options = outcome.options
     return f'python -m outlast.testing.swarm --profile "{options.profile}" --seed {options.seed}'

@@ -1,8 +1,8 @@
 """What a provider may answer instead of what it holds.
 
-`stale`: what it held at one moment, for ever. `nonsense`: for names of the log anything at all, from no
-bytes to states that an acceptor could be in, made from what is really there: of other slots, of earlier
-states, with ballots beyond all others, with values that another proposer's ballot carried.
+`stale`: what it held at one moment, forever. `nonsense`: for names of the log anything at all, from no
+bytes to states that an acceptor could be in, made from what is really there: from other slots, from earlier
+states, with ballots above all others, with values that another proposer's ballot carried.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,17 +13,17 @@ from outlast.testing.places import Lie
 from outlast.testing.states import Ballot, SlotState, forged, position, unproven
 from outlast.testing.swarm.chance import Chance
 
-# A provider that answers nonsense does so now and then, or its guard would soon leave it alone.
+# A provider only answers nonsense now and then, or its guard would soon stop using it.
 share_min, share_max = 0.05, 1.0
 
 
 def stale(held: Mapping[str, bytes]) -> Lie:
-    """Answers as of the moment at which it held this. (Its marker is shown as it is.)"""
+    """Return the answers of the moment at which it held this. (Its marker is returned as it is.)"""
     return lambda key, real: real if key == MARKER_KEY else held.get(key)
 
 
 def nonsense(contents: Callable[[], Mapping[str, bytes]], chance: Chance) -> Lie:
-    """Answers to a share of the reads of the log with anything at all."""
+    """Answer a share of the reads of the log with anything at all."""
     share = chance.between(share_min, share_max)
     kinds = (_nothing, _noise, _cut, _elsewhere, _highest, _raised, _forged)
 
@@ -48,7 +48,7 @@ def _cut(key: str, real: bytes | None, held: Mapping[str, bytes], chance: Chance
 
 
 def _elsewhere(key: str, real: bytes | None, held: Mapping[str, bytes], chance: Chance) -> bytes | None:
-    """A state of another slot, or another state of this one."""
+    """Return a state of another slot, or another state of this one."""
     names = [name for name in sorted(held) if position(name) is not None]
     return held[chance.pick(names)] if names else None
 
@@ -58,7 +58,7 @@ def _highest(key: str, real: bytes | None, held: Mapping[str, bytes], chance: Ch
 
 
 def _raised(key: str, real: bytes | None, held: Mapping[str, bytes], chance: Chance) -> bytes | None:
-    """What is there, under a ballot that nobody has used."""
+    """Return what is there, under a ballot that no proposer has used."""
     state = None if real is None else unproven(real)
     if state is None:
         return real
@@ -72,5 +72,5 @@ def _forged(key: str, real: bytes | None, held: Mapping[str, bytes], chance: Cha
 
 
 def _seemingly(real: bytes | None, state: SlotState) -> bytes:
-    """A state with the proof of the one that is really there."""
+    """Return a state with the proof of the one that is really there."""
     return forged(state, b"" if real is None else real)

@@ -1,12 +1,12 @@
 """The log alone: gateways on machines of their own, voters that fail, and clients that append and read.
 
-What a gateway knows of incarnations it has learned by applying records, as in life. A voter that was erased
-is taken back by a process of its own, which may itself crash on the way.
+What a gateway knows about incarnations it has learned by applying records, as in production. A voter that was
+erased is reattached by a process of its own, which may itself crash on the way.
 
-Three phases. *Safety*: everything that the options say, at once. *Liveness*: a random majority of the voters
-is whole and near, the rest stays bad, and each gateway must write and read in good time, and then be quiet.
-*Calm*: all is repaired, and a gateway that starts from nothing finds one history with everything that was
-acknowledged.
+Three phases. *Safety*: everything in the options, at once. *Liveness*: a random majority of the voters is
+healthy and near, the rest stays bad, and each gateway must write and read in good time, and then be quiet.
+*Calm*: everything is repaired, and a gateway that starts from nothing finds one history with everything that
+was acknowledged.
 """
 
 import asyncio
@@ -34,37 +34,37 @@ from outlast.testing.swarm.scenario import HostDied, Scenario, restart_s_max
 
 STORE = b"s" * 16
 FIRST = b"%016d" % 0
-"""The incarnation of the beginning."""
+"""The initial incarnation."""
 
-# Clients and faults must be done so long after the last fault was due: a request takes 15 s at most, and
+# Clients and faults must be done this long after the last fault was due: a request takes 15 s at most, and
 # every client makes a few dozen.
 safety_s_max = 4_000.0
-# With a majority that is whole and near, every gateway writes and reads within this, whatever came before.
+# With a healthy and near majority, every gateway writes and reads within this time, whatever came before.
 liveness_s_max = 60.0
-# Over a slow line it needs the time, too, in which that carries the whole log this many times: it hears of
-# each state from several voters before it knows which to believe.
+# Over a slow line it gets the time, too, in which that carries the whole log this many times: it reads each
+# state from several voters before it knows which to believe.
 log_copies_max = 8
-# An idle gateway sends a voter no more than so many requests a second, once it had so long to finish.
+# An idle gateway sends a voter no more requests per second than this, once it had this long to finish.
 idle_requests_per_s_max, idle_after_s, idle_for_s = 20.0, 60.0, 10.0
-# A provider is repaired again after an attempt that failed.
+# The pause before a failed repair of a provider is retried.
 repair_pause_s, repair_attempts_max = 1.0, 200
-# How often an idle gateway asks what is new.
+# How often an idle gateway checks for news.
 follow_s = 8.0
 # In a storm some calls take longer by up to this, one way.
 storm_jitter_s = 0.3
 fragments_count = 12
-# Farther away by this while a voter is slow.
+# The additional delay while a voter is slow.
 slow_factor = 40.0
 
 
 def taken_back(record: bytes) -> tuple[str, bytes] | None:
-    """The voter that a record `reattach <voter> <incarnation>` takes back, and the incarnation."""
+    """Parse the voter and the incarnation of a record `reattach <voter> <incarnation>`."""
     parts = record.split(b" ")
     return (parts[1].decode(), parts[2]) if parts[0] == b"reattach" else None
 
 
 class Memory:
-    """What a gateway's state file would hold: what it applied, and what it learned from that."""
+    """The content of a gateway's state file: what it applied, and what it learned from that."""
 
     def __init__(self) -> None:
         self.applied: list[bytes] = []
@@ -119,7 +119,7 @@ class LogGateway:
 
 
 class LogMachine:
-    """A seat's machine, started again whenever it crashed, with the clients of that seat."""
+    """A seat's machine, restarted whenever it crashed, with the clients of that seat."""
 
     def __init__(self, world: "LogWorld", number: int, seat: Seat) -> None:
         self.number = number
@@ -127,7 +127,7 @@ class LogMachine:
         self.host: Host
         self.gateway: LogGateway
         self.done = [0] * seat.clients
-        """How many operations each client has made."""
+        """How many operations each client has done."""
         self._world = world
         self._memory = Memory()
 
@@ -136,7 +136,7 @@ class LogMachine:
         return min(self.done) >= self.seat.operations
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             await self._start()
             await self.host.died.wait()
@@ -157,7 +157,7 @@ class LogMachine:
             self.host.spawn(self._client(client))
 
     async def _follow(self, gateway: LogGateway) -> None:
-        """As `maintenance.follow`: hear what is new, also while nobody asks for anything."""
+        """As `maintenance.follow`: learn what is new, even while there are no requests."""
         while True:
             await self._world.sync(gateway)
             await self._world.sim.clock.sleep(follow_s)
@@ -195,7 +195,7 @@ class LogWorld(Scenario):
         self._slow: set[str] = set()
 
     async def run(self) -> None:
-        """All three phases. A violation ends the simulation."""
+        """Run all three phases. A violation ends the simulation."""
         await self._create()
         running = [asyncio.ensure_future(machine.run()) for machine in self.machines]
         await self.sim.clock.sleep(0)
@@ -215,7 +215,7 @@ class LogWorld(Scenario):
     async def _create(self) -> None:
         for place in self.places:
             await place.put(MARKER_KEY, Marker(STORE, place.name, FIRST).encode())
-            for number in range(fragments_count):  # what an erasure has to remove beside the log
+            for number in range(fragments_count):  # what an erasure has to remove in addition to the log
                 await place.put(f"x/{number:02x}/fragment", b"")
         await write_genesis(self.places, PlainSeal(), b"g" * 16, b"genesis")
         for place in self.places:
@@ -224,7 +224,7 @@ class LogWorld(Scenario):
     # ------------------------------------------------------------ the network
 
     def weather(self, seat: Seat) -> Weather:
-        """What the network between this seat and the providers is like."""
+        """Return the network's behavior between this seat and the providers."""
         base = STORMY if seat.stormy and not self.calm else FAIR
         delay_s = self.options.delay_s * seat.distance
         jitter_s = storm_jitter_s if base is STORMY else 0.0
@@ -237,7 +237,7 @@ class LogWorld(Scenario):
         )
 
     def link(self, place: Place, gateway: str, weather: Weather) -> Link:
-        """The way from one gateway to one provider."""
+        """Return the link from one gateway to one provider."""
         entropy = self.sim.entropy_of(f"{gateway}/{place.name}")
         link = Link(place, self.sim.clock, entropy, weather, attests=True)
         self._links.append((link, weather))
@@ -247,22 +247,22 @@ class LogWorld(Scenario):
     def _set_weather(self, link: Link, usual: Weather) -> None:
         link.weather = _slower(usual) if link.name in self._slow else usual
 
-    # ------------------------------------------------------------ what clients do
+    # ------------------------------------------------------------ clients' operations
 
     async def append(self, gateway: LogGateway, record: bytes) -> bool:
-        """Append through a gateway; whether it was acknowledged."""
+        """Append through a gateway; return whether it was acknowledged."""
         try:
             await gateway.log.append(record)
         except NoMajority as error:
             slow = gateway.line_bytes_per_s > 0
             if not slow and not self.options.faults and not any(seat.stormy for seat in self.options.seats):
-                self.violated("starved", f"{gateway.name}, and nothing is wrong with anybody: {error}")
+                self.violated("starved", f"{gateway.name}, and nothing is wrong with anything: {error}")
             return False
         self.acknowledged.add(record)
         return True
 
     async def sync(self, gateway: LogGateway) -> bool:
-        """Read through a gateway, which must know then what had been acknowledged to anybody."""
+        """Read through a gateway, which must then know everything acknowledged to any client before."""
         expected = set(self.acknowledged)
         with contextlib.suppress(NoMajority):
             await gateway.log.sync()
@@ -273,7 +273,7 @@ class LogWorld(Scenario):
         return False
 
     def applied(self, gateway: LogGateway, slot: int, digest: bytes) -> None:
-        """A gateway has applied a slot: everybody must apply the same."""
+        """A gateway has applied a slot: every gateway must apply the same value."""
         known, by = self._digests.setdefault(slot, (digest, gateway.name))
         if known != digest:
             self.violated("fork", f"slot {slot} is one thing to {gateway.name} and another to {by}")
@@ -298,7 +298,7 @@ class LogWorld(Scenario):
         host.resume()
 
     async def befall_cut(self, fault: Mishap) -> None:
-        """One gateway's link to the provider carries nothing one way. Counts as no harm."""
+        """Cut one direction of one gateway's link to the provider. Counts as no harm."""
         machine = self.machines[int(fault.detail * len(self.machines)) % len(self.machines)]
         link = machine.gateway.links[fault.target]
         link.cut = "requests" if fault.detail * 10 % 1 < 0.5 else "answers"
@@ -307,7 +307,7 @@ class LogWorld(Scenario):
         link.cut = ""
 
     async def befall_slow(self, fault: Mishap) -> None:
-        """Everybody is far away from the provider."""
+        """Move the provider far away from every gateway."""
         name = self.places[fault.target].name
         self.sim.note("slow", name)
         for slow in (True, False):
@@ -336,7 +336,7 @@ class LogWorld(Scenario):
         return lies.nonsense(place.contents, Chance(self.sim.entropy_of(f"lie {fault.at_s}")))
 
     async def befall_marker(self, fault: Mishap) -> None:
-        """The marker is damaged: no bytes, other bytes, or one byte of it. Then it is written anew."""
+        """Damage the marker: no bytes, other bytes, or one byte of it. Then it is rewritten."""
         async with self.harming(fault) as place:
             if place is not None and (marker := place.contents().get(MARKER_KEY)) is not None:
                 damaged = (b"", b"{}", b"\x00" * 64, marker[:-9] + b"?" + marker[-8:])
@@ -345,7 +345,7 @@ class LogWorld(Scenario):
                 place.damage(MARKER_KEY, marker)
 
     async def repair(self, number: int) -> None:
-        """Take the voter back: record, then refill, then marker. The order is the whole point (amnesia)."""
+        """Reattach the voter: record, then refill, then marker. The order is essential (amnesia)."""
         last = ""
         for _ in range(repair_attempts_max):
             host = self.new_host(f"repair-{self.places[number].name}")
@@ -381,7 +381,7 @@ class LogWorld(Scenario):
     # ------------------------------------------------------------ afterwards
 
     async def _check_liveness(self) -> None:
-        """A random majority is whole, the rest stays bad: all must write and read, and then be quiet."""
+        """A random majority is healthy, the rest stays bad: all must write and read, and then be quiet."""
         assert not self.harmed, self.harmed
         bad = self.chance.shuffled(range(len(self.places)))[: self.chance.whole(0, self.options.tolerate)]
         for number in bad:
@@ -445,7 +445,7 @@ class LogWorld(Scenario):
                 self.violated("pace", told)
 
     async def _check_calm(self) -> None:
-        """One history for all, nothing acknowledged is missing, nothing is there twice."""
+        """Check for one history, in which nothing acknowledged is missing and nothing occurs twice."""
         links = [self.link(place, "reader", FAIR) for place in self.places]
         reader = LogGateway(self, "reader", links, Memory())
         await reader.log.sync()
@@ -461,7 +461,7 @@ class LogWorld(Scenario):
 
 
 def _shortened(records: set[bytes]) -> list[bytes]:
-    """Some of them, for people."""
+    """Return some of them, for people."""
     return [record.rstrip(b".") for record in sorted(records)[:5]]
 
 

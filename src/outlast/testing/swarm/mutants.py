@@ -1,8 +1,8 @@
 """`python -m outlast.testing.swarm.mutants`: plants known bugs, and counts the seeds that each needs.
 
-A bug that the swarm finds needs so many seeds of one profile, from seed 0 on; one that it does not reach is
-found by a test, which must fail with it. Names as arguments: only these. `--table FILE` writes the table of
-docs/internals/simulator.md anew.
+For a bug that the swarm finds, this is a number of seeds of one profile, from seed 0 on; one that it does not
+reach is found by a test, which must fail with it. Names as arguments: only these. `--table FILE` rewrites the
+table of docs/internals/simulator.md.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from outlast.testing.swarm.planted import PLANTED, Planted
 from outlast.testing.swarm.profiles import PROFILES
 from outlast.testing.swarm.run import run
 
-# A bug that so many seeds do not find is not found. A seed that takes long is given up: the next costs less.
+# A bug that this many seeds do not find is not found. A slow seed is given up; the next is cheaper.
 seeds_max = 40
 steps_max = 400_000
 BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
@@ -24,7 +24,7 @@ BEGIN, END = "<!-- mutants: begin -->", "<!-- mutants: end -->"
 
 @dataclass(frozen=True, slots=True)
 class MutantVerdict:
-    """How a planted bug was found. `seeds`: how many were run, with the one that found it; 0: by a test."""
+    """How a planted bug was found. `seeds`: how many were run, including the one that found it; 0: a test."""
 
     planted: Planted
     found: bool
@@ -35,7 +35,7 @@ class MutantVerdict:
 
     @property
     def row(self) -> str:
-        """Its line in the table."""
+        """Return its line in the table."""
         one = self.planted
         where = f"`{one.test}`" if one.test else f"`{one.profile}`"
         needed = "test" if one.test else str(self.seeds)
@@ -44,7 +44,7 @@ class MutantVerdict:
 
 
 def find(planted: Planted, first: int = 0, count: int = seeds_max) -> MutantVerdict:
-    """Look for the bug with the swarm, or with the test that is named."""
+    """Search for the bug with the swarm, or with the named test."""
     if planted.test:
         return _find_by_test(planted)
     with planted.plant():
@@ -57,7 +57,7 @@ def find(planted: Planted, first: int = 0, count: int = seeds_max) -> MutantVerd
 
 
 def _find_by_test(planted: Planted) -> MutantVerdict:
-    """In a process of its own, into which the bug is planted first."""
+    """Run the test in a process of its own, into which the bug is planted first."""
     program = (
         "import sys, pytest; from outlast.testing.swarm.planted import PLANTED\n"
         "with PLANTED[sys.argv[1]].plant():\n"
@@ -71,7 +71,7 @@ def _find_by_test(planted: Planted) -> MutantVerdict:
 
 
 def table(verdicts: list[MutantVerdict]) -> str:
-    """As Markdown."""
+    """Return the table in Markdown."""
     head = (
         "| item | name | what is wrong with it | looked for in | seeds | found as |",
         "|---|---|---|---|---|---|",
@@ -88,7 +88,7 @@ def write_table(page: Path, verdicts: list[MutantVerdict]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 if every bug was found."""
+    """Return 0 if every bug was found."""
     parser = argparse.ArgumentParser(prog="python -m outlast.testing.swarm.mutants")
     parser.add_argument("names", nargs="*", help=", ".join(PLANTED))
     parser.add_argument("--table", type=Path, help="write the table into this page")

@@ -1,12 +1,12 @@
-"""What a seed draws: everything about a run but the code. See `Options.draw`.
+"""What a seed draws: everything about a run except the code. See `Options.draw`.
 
     options = draw(seed, LOG_PROFILES["erasures"])
     print(options)                          # a value that can be pasted into a directed test
     replace(options, faults=options.faults[:1])
 
-Every part is a plain value, drawn before the run begins. So parts can be taken away one by one while a seed
-still fails (`shrink`), and what is left is the directed scenario. What depends on how the run goes (an
-erased provider is repaired before the next may be harmed) is the scenario's affair.
+Every part is a plain value, drawn before the run begins. So parts can be removed one by one while a seed
+still fails (`shrink`), and what is left is the directed scenario. What depends on the course of the run (an
+erased provider is repaired before the next may be harmed) is decided by the scenario.
 """
 
 import importlib
@@ -24,17 +24,17 @@ from outlast.testing.swarm.chance import Chance
 Rhythm: TypeAlias = Literal["no pause", "now and then", "bursts"]
 World: TypeAlias = Literal["log", "store"]
 
-# A run has so many faults at most, and lasts (in virtual seconds) so long, apart from the end.
+# The most faults of a run, and its duration (in virtual seconds), apart from the end.
 faults_max = 8
 span_s_min, span_s_max = 3.0, 300.0
 # The nearest gateway's one-way delay to a provider, and by how much others may be farther away.
 delay_s_min, delay_s_max = 0.0005, 0.02
 distance_max = 10.0
-# Between two operations a client rests for something between a few round trips and this, on average.
+# Between two operations a client pauses for something between a few round trips and this, on average.
 rest_s_max = 5.0
-# A stopped machine stands still for so long.
+# How long a stopped machine is suspended.
 stop_s_min, stop_s_max = 1.0, 120.0
-# A gateway that is busy all the time makes so many operations at most.
+# The most operations of a gateway that is busy all the time.
 busy_operations_max = 1_000
 # Its clients: while some of them read, others write.
 busy_clients = 4
@@ -44,9 +44,9 @@ SIZES = (4.0, 1.0, 4.0, 3.0, 2.0)
 
 @dataclass(frozen=True, slots=True)
 class Mishap:
-    """What befalls `target` (the number of a provider or seat) at `at_s`, for `seconds`.
+    """A fault of `target` (the number of a provider or seat) at `at_s`, for `seconds`.
 
-    `detail` in 0..1 decides the rest: who else is concerned, in which order files go.
+    `detail` in 0..1 decides the rest: who else is affected, in which order files are removed.
     """
 
     kind: str
@@ -58,56 +58,56 @@ class Mishap:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One gateway: how far away it is, and who speaks to it."""
+    """One gateway: its distance, and its clients."""
 
     distance: float = 1.0
     stormy: bool = False
     clock_offset_s: float = 0.0
     rhythm: Rhythm = "now and then"
     rest_s: float = 1.0
-    """Of the rhythm "now and then": the mean rest of a client between two operations."""
+    """For the rhythm "now and then": a client's mean pause between two operations."""
     clients: int = 1
     operations: int = 12
-    """Of each client."""
+    """For each client."""
     slow_s: float = 0.0
     """How long a client takes to send a large object, or to read one."""
     command: bool = False
-    """Each request is a process of its own, which opens the store, makes it, and ends."""
+    """Each request is a process of its own, which opens the store, sends it, and ends."""
     on_disk: bool = False
     """The local catalog is a file that survives a crash."""
     line_bytes_per_s: float = 0.0
-    """What its own line carries each way, for all links together; 0: whatever comes (in the log's world)."""
+    """The rate of its own line each way, for all links together; 0: unlimited (in the log's world)."""
     record_bytes: int = 0
-    """How large its clients' records are at least (in the log's world)."""
+    """The smallest size of its clients' records (in the log's world)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientMix:
-    """Of a profile: what the seats and their clients are drawn from."""
+    """For a profile: what the seats and their clients are drawn from."""
 
     rhythms: tuple[Rhythm, ...] = ("no pause", "now and then", "bursts", "bursts")
     slow_share: float = 0.3
     """The share of seats whose clients are slow to send and to read (in the store's world)."""
     slow_s: tuple[float, float] = (1.0, 40.0)
-    """From how slow to how slow: `Seat.slow_s`."""
+    """The range of `Seat.slow_s`."""
     operations: tuple[int, int] | None = None
-    """How many each client makes, if not from a few to a few dozen."""
+    """How many operations each client does, if not from a few to a few dozen."""
     sizes: tuple[float, ...] = SIZES
     """See `Options`."""
     clock_offsets_s: tuple[float, ...] = clock_offsets_s
     busy_s: float = 0.0
-    """For how long the first seat works without a pause, about; 0: as any other."""
+    """About how long the first seat works without a pause; 0: like any other."""
     line_bytes_per_s: tuple[float, float] | None = None
-    """From how slow to how fast the lines of the seats after the first are; None: none is slow."""
+    """The range of the rates of the lines of the seats after the first; None: none is slow."""
     record_bytes: tuple[int, ...] = (0,)
-    """Of the first seat, if any line is slow."""
+    """The rate of the first seat's line, if any line is slow."""
     distances: tuple[float, ...] = ()
-    """How far away the seats after the first are, if not anything from 1 to `distance_max`."""
+    """The distance of the seats after the first, if not anything from 1 to `distance_max`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """From what options are drawn. `weights`: of each kind of fault; a seed leaves out some of them."""
+    """What options are drawn from. `weights`: for each kind of fault; a seed leaves out some of them."""
 
     name: str
     world: World
@@ -122,14 +122,14 @@ class Profile:
     crash_points: tuple[str, ...] | None = ()
     """The only points at which machines crash, often. (): at all of them, now and then; None: at none."""
     waits_at_points: bool = True
-    """Whether a task may be held up at a crash point. (A gateway that is gives way to all others.)"""
+    """Whether a task may be delayed at a crash point. (A delayed gateway lets all others go first.)"""
     span_s: tuple[float, float] = (span_s_min, span_s_max)
     delay_s: tuple[float, float] = (delay_s_min, delay_s_max)
     faults_min: int = 0
     fault_s: tuple[float, float] | None = None
     """How long a fault lasts, if not anything from nothing to a third of the run."""
     knobs: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-    """Values of constants, of which one in three is other than usual; one with a single value always is."""
+    """Values of constants, of which one in three is changed; one with a single value always is."""
     ignores: tuple[str, ...] = ()
     """Kinds of violations that are not reported."""
 
@@ -161,7 +161,7 @@ class Options:
 
 
 def draw(seed: int, profile: Profile) -> Options:
-    """The options of this seed."""
+    """Draw the options of this seed."""
     chance = Chance(SeededEntropy(seed << 32 | zlib.crc32(profile.name.encode())))
     kinds = _present(chance, profile)
     providers = _providers(chance, profile, kinds)
@@ -199,9 +199,9 @@ def draw(seed: int, profile: Profile) -> Options:
 
 
 def _present(chance: Chance, profile: Profile) -> dict[str, float]:
-    """The kinds of faults that there are in this seed: a third of them are left out.
+    """Return the kinds of faults that occur in this seed: a third of them are left out.
 
-    Less often the one that weighs most, for which the profile is there.
+    The one with the highest weight, for which the profile exists, is left out less often.
     """
     heaviest = max(profile.weights.values())
     kinds: dict[str, float] = {}
@@ -260,7 +260,7 @@ def _fault(
     beside_s: float | None,
     lasts_s: tuple[float, float] | None = None,
 ) -> Mishap:
-    """A fault at any time, or soon after `beside_s`: what is dangerous together must come together."""
+    """Draw a fault at any time, or soon after `beside_s`: what is dangerous together must happen together."""
     kind = chance.weighted(kinds)
     shortest, longest = lasts_s or (0.01, max(stop_s_min, min(stop_s_max, span_s / 3)))
     return Mishap(
@@ -273,11 +273,11 @@ def _fault(
 
 
 seat_kinds = frozenset({"crash", "close", "stop", "collect"})
-"""The kinds of faults that befall a gateway's machine. The others befall a provider."""
+"""The kinds of faults of a gateway's machine. The others are faults of a provider."""
 
 
 def _knobs(chance: Chance, profile: Profile) -> tuple[tuple[str, Any], ...]:
-    """The constants that are other than usual, with their values."""
+    """Return the constants that are changed, with their values."""
     return tuple(
         (name, chance.pick(values))
         for name, values in profile.knobs.items()
@@ -287,7 +287,7 @@ def _knobs(chance: Chance, profile: Profile) -> tuple[tuple[str, Any], ...]:
 
 @contextmanager
 def turned(knobs: Mapping[str, Any]) -> Iterator[None]:
-    """Give module constants (`outlast.quorum.log.AHEAD_MIN`) other values; as they were afterwards."""
+    """Set module constants (`outlast.quorum.log.AHEAD_MIN`) to other values, and reset them afterwards."""
     kept: list[tuple[Any, str, Any]] = []
     try:
         for path, value in knobs.items():

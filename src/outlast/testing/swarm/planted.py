@@ -3,7 +3,7 @@
     with PLANTED["forgotten promise"].plant():
         run(draw(seed, PROFILES["log rests"]))
 
-Each was once wrong in this project, or is what one decision of its design prevents. It is put back by
+Each was once wrong in this project, or is what one decision of its design prevents. It is planted by
 replacing functions for as long as the context lasts; production code has no switch for any of it. What the
 simulated world cannot reach names the test that finds it instead.
 """
@@ -55,17 +55,17 @@ class Planted:
     what: str
     plant: Callable[[], AbstractContextManager[None]]
     profile: str = ""
-    """Where it is looked for."""
+    """The profile in which it is searched for."""
     kinds: frozenset[str] = frozenset()
-    """As which violations it may show: another is another mistake."""
+    """The kinds of violations that may show it: any other is another bug."""
     seed: int = 0
-    """One that shows it soon."""
+    """A seed that shows it soon."""
     test: str = ""
-    """The test that finds it, where the swarm cannot."""
+    """The test that finds it, if the swarm cannot."""
 
 
 def _replaced(*replacements: tuple[Any, str, Any]) -> Callable[[], AbstractContextManager[None]]:
-    """What gives these attributes (owner, name, value) for as long as the context lasts."""
+    """Return a context that sets these attributes (owner, name, value) for as long as it lasts."""
 
     @contextmanager
     def plant() -> Iterator[None]:
@@ -81,13 +81,13 @@ def _replaced(*replacements: tuple[Any, str, Any]) -> Callable[[], AbstractConte
 
 
 def _look_at_marker_only(self: Place, verb: str, under: Marker | None) -> None:
-    """Item 1: a disk's log may be gone while its marker is there."""
+    """Item 1: a disk's log may be removed while its marker is there."""
     MemoryProvider._look(self, verb, under)
 
 
 @contextmanager
 def _relied_upon_announcements() -> Iterator[None]:
-    """Item 2: what was promised to an announcement is relied upon later, whoever forgot it meanwhile."""
+    """Item 2: a promise to an announcement is relied upon later, even if its voter has forgotten it."""
     decide = Proposer.decide
     kept: WeakKeyDictionary[Background, dict[int, tuple[Slot, Ballot]]] = WeakKeyDictionary()
 
@@ -117,7 +117,7 @@ def _relied_upon_announcements() -> Iterator[None]:
 
 
 async def _look_beyond_for_ever(self: Slot, voter: Voter, vote: Vote | None) -> None:
-    """Item 8: what exists and is not shown is asked about once more, at once."""
+    """Item 8: what exists and is not shown is read once more, at once."""
     while self._votes.get(voter.name) is vote:
         await self._look(voter, vote, contended=True)
 
@@ -160,7 +160,7 @@ async def _ensure_nothing(self: Redundancy, extents: object, doubtful: object) -
 
 
 async def _put_anywhere(self: Attest, key: str, data: Data, under: Marker | None = None) -> None:
-    """Item 5: wherever a fragment is written, that is its provider."""
+    """Item 5: any place counts as the fragment's provider."""
     await super(Attest, self).put(key, data, None)
 
 
@@ -172,7 +172,7 @@ _restore = Restorer.restore
 
 
 async def _restore_by_size(self: Restorer, extent: Extent, thorough: bool = False) -> Finding:
-    """Item 6: sizes that are right clear what a reader had noted as damaged."""
+    """Item 6: correct sizes clear a reader's notes of damage."""
     work = _Work(self._context, extent, self._decoder(extent))
     await work.measure_all()
     if thorough or work.found.wrong or work.found.unreachable:
@@ -193,12 +193,12 @@ _of_marker = trouble.of_marker
 def _damaged_is_fine(
     expected: Marker, present: Marker | Damaged | None, journals: bool = False
 ) -> trouble.Trouble | None:
-    """Item 11: nothing is wrong with a place whose marker cannot be read."""
+    """Item 11: a place whose marker cannot be read counts as healthy."""
     return None if isinstance(present, Damaged) else _of_marker(expected, present, journals)
 
 
 def _applied_by_the_clock(self: Catalog, seconds: float) -> int:
-    """Item 12: a machine whose clock is fast takes what died just now for long dead."""
+    """Item 12: a machine with a fast clock considers what was just deleted long dead."""
     self.note_applied()
     ahead_s = self._clock.now() - EPOCH_S - self._clock.monotonic()
     return self._applied.slot_applied_for(max(0.0, seconds - ahead_s), self._clock.monotonic())
@@ -208,7 +208,7 @@ _connect = database_file._connect
 
 
 def _connect_unverified(path: Path | str, flags: int, query: str = "") -> apsw.Connection:
-    """Item 10: pages of the local catalog are believed."""
+    """Item 10: pages of the local catalog are trusted."""
     connection = _connect(path, flags, query)
     connection.execute("PRAGMA checksum_verification = OFF")
     return connection
@@ -281,7 +281,7 @@ _planted: Sequence[Planted] = (
     Planted(
         "endless look",
         8,
-        "what exists and is not shown is asked for again without a pause",
+        "what exists and is not shown is read again without a pause",
         _replaced((Slot, "_look_beyond", _look_beyond_for_ever)),
         "log stale voters",
         frozenset({"pace", "liveness"}),
@@ -290,7 +290,7 @@ _planted: Sequence[Planted] = (
     Planted(
         "believed states",
         9,
-        "a voter that shows states that nobody wrote is believed",
+        "a voter that shows states that no gateway wrote is believed",
         _replaced((StateCodec, "decode", _decode_whatever)),
         "log nonsense",
         frozenset(
@@ -316,7 +316,7 @@ _planted: Sequence[Planted] = (
     Planted(
         "clocks decide",
         12,
-        "how long something has been dead is asked of the machine's clock",
+        "the machine's clock decides how long something has been dead",
         _replaced((Catalog, "slot_applied_for", _applied_by_the_clock)),
         "store readers",
         frozenset({"failed", "wrong", "lost"}),
@@ -325,7 +325,7 @@ _planted: Sequence[Planted] = (
     Planted(
         "whole states",
         13,
-        "a state that does not arrive in time is asked for whole again",
+        "a state that does not arrive in time is requested again as a whole",
         _replaced((Portions, "late", lambda self, asked_at, now: None)),
         "log slow lines",
         frozenset({"liveness"}),

@@ -1,4 +1,4 @@
-"""From what options are drawn: the kinds of faults by weight, and which constants may be other than usual."""
+"""What options are drawn from: the kinds of faults by weight, and which constants may be changed."""
 
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ SMALL_SIZES: dict[str, tuple[Any, ...]] = {
 STORE_KNOBS: dict[str, tuple[Any, ...]] = {
     **SMALL_SIZES,
     **LOG_KNOBS,
-    "outlast.base.limits.batch_bytes_max": (4 * KIB,),  # no record is larger, as in life
+    "outlast.base.limits.batch_bytes_max": (4 * KIB,),  # no record is larger, as in production
     "outlast.store.notes.gather_s": (0.01, 5.0),
     "outlast.store.hedge.hedge_burst_max": (0, 1),
     "outlast.maintenance.follow.period_s": (1.0, 15.0),
@@ -67,7 +67,7 @@ def _store(name: str, weights: dict[str, float], **changes: Any) -> Profile:
 
 
 def _profile(name: str, world: World, weights: dict[str, float], changes: dict[str, Any]) -> Profile:
-    """With what concerns clients where it belongs."""
+    """Put the changes that concern clients where they belong."""
     clients = {key: changes.pop(key) for key in ClientMix.__dataclass_fields__ if key in changes}
     return Profile(name, world, weights, clients=ClientMix(**clients), **changes)
 
@@ -266,7 +266,7 @@ SOAKED = tuple(
 
 
 class WithoutAssumption(NamedTuple):
-    """Where an assumption does not hold, what goes wrong then (one of these kinds); `seed` shows it."""
+    """A profile without an assumption, the resulting violations, and a `seed` that shows one."""
 
     profile: Profile
     kinds: frozenset[str]

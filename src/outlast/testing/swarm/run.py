@@ -16,13 +16,13 @@ from outlast.testing.swarm.log_world import LogWorld
 from outlast.testing.swarm.options import Options, turned
 from outlast.testing.swarm.store_world import StoreWorld
 
-# A run with more callbacks than this (half a minute) does not come to an end, or costs more than it is worth.
+# A run with more callbacks than this (half a minute) does not end, or costs more than it is worth.
 steps_max = 2_000_000
 
 
 @dataclass(slots=True)
 class RunOutcome:
-    """How a run ended. `violation`: "" or its kind; `detail` what it said."""
+    """How a run ended. `violation`: "" or its kind; `detail`: its message."""
 
     options: Options
     violation: str = ""
@@ -35,13 +35,13 @@ class RunOutcome:
     traceback: str = ""
 
     def report(self) -> str:
-        """For a person: the options, what happened when, and what was wrong."""
+        """Return a report for a person: the options, what happened when, and what was wrong."""
         head = f"seed {self.options.seed}: {self.violation}: {self.detail}"
         return "\n".join([head, repr(self.options), *self.trace, self.traceback, head])
 
 
 def run(options: Options, steps: int = steps_max) -> RunOutcome:
-    """Run the options' world, for so many callbacks at most; never raises for what the run found."""
+    """Run the options' world, for at most `steps` callbacks; never raises for what the run found."""
     outcome = RunOutcome(options)
 
     async def main(sim: Simulation) -> None:

@@ -1,10 +1,10 @@
-"""Places and machines, and what befalls them: what both worlds have in common.
+"""Places and machines, and their faults: what both worlds have in common.
 
-A `Scenario` has the options' places and, for each seat, a machine that is started again when it crashed.
+A `Scenario` has the options' places and, for each seat, a machine that is restarted when it crashed.
 Faults come at their times. One that harms a provider is held back while as many others are harmed as are
-tolerated: a provider is harmed until it is *whole* again, which is for the world to say (erased: repaired).
+tolerated: a provider is harmed until it is *whole* again, which the world decides (erased: repaired).
 
-What befalls a provider is visible to all gateways alike; cut links and bad weather are one gateway's own.
+What happens to a provider is visible to all gateways alike; cut links and bad weather are one gateway's own.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ from outlast.testing.swarm.options import Mishap, Options, Seat
 
 T = TypeVar("T")
 
-# A machine that crashed is started again after so long, at most.
+# How long it takes at most until a crashed machine is restarted.
 restart_s_max = 5.0
-# How long a fault is held back at most.
+# The longest time for which a fault is held back.
 held_back_s_max = 100.0
-# An erasure rests after each file for up to something between these.
+# An erasure pauses after each file for up to something between these.
 erase_pause_s_min, erase_pause_s_max = 0.0005, 1.0
-# Clients that work in bursts make so many operations in each, on average.
+# How many operations clients that work in bursts do in each, on average.
 burst_operations = 4
-# At a crash point that does not crash: the chances to let others run first, and to wait for so long at most.
+# At a crash point that does not crash: the chances to let others run first, and to wait for up to this long.
 yields, waits, wait_s_max = 0.2, 0.1, 2.0
 
 
@@ -44,7 +44,7 @@ class Scenario:
     """See the module's docstring."""
 
     held_back_s = 5.0
-    """What a fault that is held back waits before it looks again."""
+    """How long a fault that is held back waits before it checks again."""
 
     def __init__(self, sim: Simulation, options: Options) -> None:
         self.sim = sim
@@ -52,22 +52,22 @@ class Scenario:
         self.chance = Chance(sim.entropy_of("scenario"))
         self.places = [Place(f"p{number}", sim.clock, kind) for number, kind in enumerate(options.providers)]
         self.harmed: dict[int, str] = {}
-        """What is wrong with providers that are not whole."""
+        """The faults of providers that are not whole."""
         self._befallen: set[int] = set()
-        """Those of them with which something is wrong now; the others are only not whole yet."""
+        """Those of them that have a fault now; the others are only not whole yet."""
         self.whole_at: dict[str, float] = {}
-        """When providers with which something was wrong became whole again, by name."""
+        """When providers that had a fault became whole again, by name."""
         self.errors: list[BaseException] = []
-        """What failed in the background and had nobody to tell."""
+        """Failures in the background, which have no caller."""
         self.calm = False
-        """Whether all that goes wrong has been: no machine crashes any more."""
+        """Whether all faults are over: no machine crashes any more."""
         self._points = Chance(sim.entropy_of("points"))
         self._hosts = 0
 
     # ------------------------------------------------------------ time
 
     async def wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
-        """Wait for the condition, which must hold within so many virtual seconds."""
+        """Wait for the condition, which must hold within that many virtual seconds."""
         deadline = self.sim.clock.monotonic() + seconds
         while not condition():
             if self.sim.clock.monotonic() > deadline:
@@ -75,7 +75,7 @@ class Scenario:
             await self.sim.clock.sleep(0.25)
 
     def violated(self, kind: str, detail: str) -> None:
-        """What must not happen has."""
+        """Report something that must not happen."""
         if kind in self.options.ignores:
             return
         violation = Violation(kind, detail)
@@ -83,9 +83,9 @@ class Scenario:
         raise violation
 
     def rest_s(self, seat: Seat, pace: Chance, count: int) -> float:
-        """How long a client of this seat rests before its operation number `count`.
+        """Return how long a client of this seat pauses before its operation number `count`.
 
-        Bursts begin at the same moments for all: then they are in each other's way, and all rest afterwards.
+        Bursts begin at the same moments for all: then they contend, and all pause afterwards.
         """
         if seat.rhythm == "no pause":
             return 0.0 if count else pace.between(0, self.options.span_s)
@@ -99,21 +99,21 @@ class Scenario:
     # ------------------------------------------------------------ machines
 
     def new_host(self, name: str) -> Host:
-        """A machine that has just been started."""
+        """Create a machine that has just been started."""
         self._hosts += 1
         return self.sim.host(f"{name}#{self._hosts}")
 
     async def on_host(self, host: Host, work: Coroutine[Any, Any, T]) -> T:
-        """What `work` returns, which runs on that machine. Raises `HostDied`.
+        """Run `work` on that machine and return its result. Raises `HostDied`.
 
-        A caller that is cancelled meanwhile (a client that gave up) leaves the machine at its work.
+        A caller that is cancelled meanwhile (a client that gave up) does not stop the machine's work.
         """
         task = host.spawn(work)
         died = asyncio.ensure_future(host.died.wait())
         try:
             await asyncio.wait([task, died], return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # for nobody any more
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # nothing awaits it now
             raise
         finally:
             died.cancel()
@@ -122,7 +122,7 @@ class Scenario:
         return task.result()
 
     async def visit_point(self, name: str) -> None:
-        """A crash point was reached: by the seed go on, let others run, wait, or crash the machine."""
+        """Pass a crash point: by the seed continue, let others run, wait, or crash the machine."""
         host = current_host()
         if host is None or self.calm:
             return
@@ -142,7 +142,7 @@ class Scenario:
     # ------------------------------------------------------------ faults
 
     async def befall_all(self) -> None:
-        """Have every fault of the options happen at its time; returns when the last is over."""
+        """Trigger every fault of the options at its time; return when the last is over."""
         async with asyncio.TaskGroup() as group:
             for fault in self.options.faults:
                 group.create_task(self._befall(fault))
@@ -155,7 +155,7 @@ class Scenario:
 
     @asynccontextmanager
     async def harming(self, fault: Mishap) -> AsyncIterator[Place | None]:
-        """The place that is harmed meanwhile; None if that would be more than is tolerated."""
+        """Return the place that is harmed meanwhile; None if that would be more than is tolerated."""
         for _ in range(int(held_back_s_max / self.held_back_s)):
             if self._may_harm(fault.target):
                 break
@@ -184,10 +184,10 @@ class Scenario:
         return len(self.harmed) < self.options.tolerate or not assume.no_more_are_harmed_than_tolerated
 
     async def wait_whole(self, fault: Mishap) -> None:
-        """Return when the provider may be taken for whole again. For a world to say."""
+        """Return when the provider may be considered whole again. The world decides."""
 
     async def befall_away(self, fault: Mishap) -> None:
-        """Nobody listens there."""
+        """Refuse connections there."""
         async with self.harming(fault) as place:
             if place is not None:
                 place.refuses = True
@@ -195,7 +195,7 @@ class Scenario:
                 place.refuses = False
 
     async def befall_full(self, fault: Mishap) -> None:
-        """No space is left there."""
+        """Leave no space there."""
         async with self.harming(fault) as place:
             if place is not None:
                 place.full = True
@@ -203,7 +203,7 @@ class Scenario:
                 place.full = False
 
     async def befall_unmount(self, fault: Mishap) -> None:
-        """The disk is away and its folder is there, empty; then it is back."""
+        """Unmount the disk, whose folder is there and empty; then mount it again."""
         async with self.harming(fault) as place:
             if place is not None and place.kind == "disk":
                 place.unmount()
@@ -211,11 +211,11 @@ class Scenario:
                 self.mounted(place, place.mount())
 
     def mounted(self, place: Place, left_behind: dict[str, bytes]) -> None:
-        """The disk is back. What was written into the empty folder."""
+        """The disk is back. `left_behind`: what was written into the empty folder."""
         reached("scenario: a disk was unmounted and is back")
 
     async def befall_erase(self, fault: Mishap) -> None:
-        """All that the provider holds goes, file by file; some time later somebody repairs the store."""
+        """Remove everything at the provider, file by file; some time later the store is repaired."""
         async with self.harming(fault) as place:
             if place is not None:
                 await self.erase(place, fault)
@@ -223,7 +223,7 @@ class Scenario:
                 await self.repair(fault.target)
 
     async def erase(self, place: Place, fault: Mishap) -> None:
-        """Remove file after file, in the order and at the speed that the assumptions leave open."""
+        """Remove file after file, in any order and at any speed that the assumptions allow."""
         assume = self.options.assume
         pauses = Chance(self.sim.entropy_of(f"erase {fault.at_s}"))
         longest_s = pauses.scaled(erase_pause_s_min, erase_pause_s_max)
@@ -247,7 +247,7 @@ class Scenario:
         return orders[min(3, int(fault.detail * 4))]
 
     async def befall_rollback(self, fault: Mishap) -> None:
-        """The provider is what it was some time ago, marker included."""
+        """Return the provider to an earlier state, marker included."""
         assert not self.options.assume.no_provider_is_rolled_back
         async with self.harming(fault) as place:
             if place is not None:
@@ -256,5 +256,5 @@ class Scenario:
                 place.restore(before)
 
     async def repair(self, number: int) -> None:
-        """Have somebody take the provider back and give it what it lost."""
+        """Reattach the provider and give it what it lost."""
         raise NotImplementedError

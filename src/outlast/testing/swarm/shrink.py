@@ -1,7 +1,7 @@
-"""The smallest options that still fail: parts are taken away, one after the other, for as long as it does.
+"""The smallest options that still fail: parts are removed, one after the other, as long as the run fails.
 
-Greedy: first the faults, then whole seats, clients, operations, and what is unusual (storms, crash points,
-constants, clocks). A smaller run that fails in another way does not count: it might be another mistake.
+Greedy: first the faults, then whole seats, clients, operations, and special conditions (storms, crash points,
+constants, clocks). A smaller run that fails in another way does not count: it might be another bug.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,14 +10,14 @@ from dataclasses import replace
 from outlast.testing.swarm.options import Options, Seat, seat_kinds
 from outlast.testing.swarm.run import RunOutcome, run
 
-# A failing seed costs seconds: so many smaller runs at most.
+# A failing seed costs seconds: this many smaller runs at most.
 attempts_max = 60
 
 
 def shrink(
     failed: RunOutcome, attempts: int = attempts_max, again: Callable[[Options], RunOutcome] = run
 ) -> RunOutcome:
-    """The failure with the smallest options found in so many attempts."""
+    """Return the failure with the smallest options found within that many attempts."""
     smallest, tried = failed, 0
     shrunk = True
     while shrunk:
@@ -34,7 +34,7 @@ def shrink(
 
 
 def _smaller(options: Options) -> Iterator[Options]:
-    """The options with less of one thing, that which takes away most first."""
+    """Yield the options with less of one thing, the largest reduction first."""
     faults, seats = options.faults, options.seats
     if len(faults) > 1:
         yield replace(options, faults=())
@@ -59,7 +59,7 @@ def _smaller(options: Options) -> Iterator[Options]:
 
 
 def _without_seat(options: Options, number: int) -> Options:
-    """Without the last seat, and what befalls it."""
+    """Return the options without the last seat and its faults."""
     kept = tuple(fault for fault in options.faults if fault.kind not in seat_kinds or fault.target != number)
     return replace(options, seats=options.seats[:number], faults=kept)
 

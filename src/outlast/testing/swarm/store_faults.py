@@ -1,4 +1,4 @@
-"""What befalls the store: providers that fail, decay and lose their disks; machines; collections."""
+"""Faults of the store: providers that fail, decay, and lose their disks; machines; collections."""
 
 import contextlib
 
@@ -14,21 +14,21 @@ from outlast.testing.swarm.scenario import HostDied
 from outlast.testing.swarm.store_machine import StoreMachine
 from outlast.testing.swarm.store_scene import StoreScene
 
-# How long what nobody refers to is left alone: short, so that collections meet readers.
+# How long unreferenced extents are kept: short, so that collections meet readers.
 grace_s, collect_pause_s = 45.0, 4.0
 
-# How often somebody has a quick look at the store (sizes only) first, and only then a thorough one.
+# How often a quick repair (sizes only) comes first, and only then a thorough one.
 quick_share = 0.5
 
 SHAPES = tuple(shape for shape in Shape if shape is not Shape.STALE)
-"""How a provider fails. (Reads that show the past are an assumption's affair.)"""
+"""How a provider fails. (Stale reads are covered by an assumption.)"""
 
 
 class StoreFaults(StoreScene):
     """See the module's docstring."""
 
     async def befall_away(self, fault: Mishap) -> None:
-        """The provider fails in one of the shapes."""
+        """Make the provider fail in one of the shapes."""
         shape = SHAPES[int(fault.detail * len(SHAPES)) % len(SHAPES)]
         async with self.harming(fault) as place:
             if place is not None:
@@ -43,7 +43,7 @@ class StoreFaults(StoreScene):
             self.violated("left behind", f"{place.name}: fragments are in its empty mount point")
 
     async def befall_rot(self, fault: Mishap) -> None:
-        """Some fragments at the provider decay, or vanish; some time later somebody repairs the store."""
+        """Make some fragments at the provider decay or vanish; some time later the store is repaired."""
         async with self.harming(fault) as place:
             if place is None:
                 return
@@ -65,7 +65,7 @@ class StoreFaults(StoreScene):
         place.damage(key, bytes(content))
 
     async def befall_marker(self, fault: Mishap) -> None:
-        """The marker is damaged: no bytes, other bytes, or one byte of it. Somebody repairs the store."""
+        """Damage the marker: no bytes, other bytes, or one byte of it. Then the store is repaired."""
         async with self.harming(fault) as place:
             if place is not None and (marker := place.content(MARKER_KEY)) is not None:
                 damaged = (b"", b"{}", b"\x00" * 64, marker[:-9] + b"?" + marker[-8:])
@@ -101,7 +101,7 @@ class StoreFaults(StoreScene):
             machine.excuse()
 
     async def befall_cut(self, fault: Mishap) -> None:
-        """One gateway's link to the provider carries nothing one way. Counts as no harm."""
+        """Cut one direction of one gateway's link to the provider. Counts as no harm."""
         machine = self.machines[int(fault.detail * len(self.machines)) % len(self.machines)]
         links = [link for link in machine.links if link.name == self.places[fault.target].name]
         machine.excused_until = float("inf")
@@ -114,7 +114,7 @@ class StoreFaults(StoreScene):
         machine.excuse()
 
     async def befall_collect(self, fault: Mishap) -> None:
-        """A gateway deletes what nobody refers to any more, again and again."""
+        """Have a gateway delete unreferenced extents, again and again."""
         until = self.sim.clock.monotonic() + fault.seconds
         await self._collect(self.machines[fault.target])
         while self.sim.clock.monotonic() < until:

@@ -1,7 +1,7 @@
-"""A gateway's machine in the store's world, and the clients that speak to it.
+"""A gateway's machine in the store's world, and its clients.
 
-A machine is started again whenever it crashed. For its clients it is the bucket: slow clients take their time
-to send and to read, and where a seat is a command each request is a process of its own.
+A machine is restarted whenever it crashed. For its clients it is the bucket: slow clients take their time
+to send and to read, and if a seat is a command each request is a process of its own.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ T = TypeVar("T")
 BUCKET = "bucket"
 KEYS = 8
 
-# A request is given up after this, and what a slow client takes for itself.
+# A request is given up after this time plus the time that a slow client takes for itself.
 request_s_max = 30.0
-# A machine that was stopped or cut off, or died, is excused for failed requests for so long afterwards.
+# How long failed requests are excused after a machine was stopped, cut off, or died.
 excused_s = 40.0
 
 
@@ -78,7 +78,7 @@ class SlowTarget(StoreTarget):
 
 
 class StoreMachine:
-    """A seat's machine, started again whenever it crashed. For its clients it is the bucket."""
+    """A seat's machine, restarted whenever it crashed. For its clients it is the bucket."""
 
     def __init__(self, world: "StoreScene", number: int, seat: Seat) -> None:
         self.number = number
@@ -94,7 +94,7 @@ class StoreMachine:
         self._free_catalogs: list[Path] = []
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         while True:
             with contextlib.suppress(HostDied):
                 await self.start()
@@ -105,11 +105,11 @@ class StoreMachine:
             await self._world.sim.clock.sleep(self._world.chance.between(0, restart_s_max))
 
     def excuse(self) -> None:
-        """What was under way may fail."""
+        """Excuse failures of requests in flight."""
         self.excused_until = self._world.sim.clock.monotonic() + excused_s
 
     async def start(self) -> None:
-        """A process is started. Raises `HostDied`."""
+        """Start a process. Raises `HostDied`."""
         self.host = self._world.new_host(f"g{self.number}")
         path = self._world.folder / f"g{self.number}.sqlite" if self.seat.on_disk else None
         self.gateway = await self._world.on_host(self.host, self.open(self.host, path))
@@ -117,7 +117,7 @@ class StoreMachine:
         self.host.spawn(upkeep(self.gateway.store, self._clock, entropy))
 
     async def open(self, host: Host, path: Path | None = None) -> Gateway:
-        """A gateway on this machine, with its local catalog at `path`."""
+        """Open a gateway on this machine, with its local catalog at `path`."""
         world = self._world
         self.links = []
 
@@ -166,7 +166,7 @@ class StoreMachine:
         return await self._ask(host, lambda: ask(self._target(gateway), gateway))
 
     async def _in_a_process(self, ask: Callable[[Target, Gateway], Awaitable[T]]) -> T:
-        """Open the store, ask once, close it, and end. A local catalog stays for the next process."""
+        """Open the store, send one request, close it, and end. A local catalog stays for the next process."""
         host = self._world.new_host(f"command{self.number}")
         path = self._free_catalog()
 
@@ -210,7 +210,7 @@ class SeatLoad(Load):
     """A load whose clients each have the rhythm of their seat."""
 
     async def client(self, world: "StoreScene", machine: StoreMachine, number: int) -> None:
-        """All operations of one client. A failed request is a violation, unless it is excused."""
+        """Do all operations of one client. A failed request is a violation, unless it is excused."""
         name = f"g{machine.number}.{number}"
         pace = Chance(world.sim.entropy_of(f"client {name}"))
         for count in range(machine.seat.operations):

@@ -1,8 +1,8 @@
 """The store's world at rest: places, machines, what clients must see, and how damaged it is.
 
 Providers are harmed as closely together as the policy tolerates. One counts as harmed until the store reports
-that it is whole again: no gateway takes it for unavailable, no upload is under way that may have passed it
-over, and by the catalog no fragment is missing. The next may be harmed in that moment.
+that it has recovered: no gateway considers it unavailable, no upload is in progress that may have skipped
+it, and the catalog lists no missing fragment. The next may be harmed at that moment.
 """
 
 import contextlib
@@ -28,32 +28,32 @@ from outlast.testing.swarm.scenario import HostDied, Scenario
 from outlast.testing.swarm.store_machine import BUCKET, KEYS, SeatLoad, StoreMachine, sizes
 from outlast.testing.workload import Mix
 
-# A gateway knows of a provider's return within this.
+# A gateway notices a provider's return within this time.
 noticed_s_max = 10.0
 repair_pause_s, repair_attempts_max = 3.0, 60
-# How often it is asked whether a provider is whole again.
+# How often to check whether a provider has recovered.
 whole_look_s = 0.5
 
-# Between reading a fragment and the record that it is right lies no more than this, unless the weather is bad
+# The longest time between reading a fragment and the record that it is right, unless the weather is bad
 # or one of these faults happens.
 proof_s_max = 10.0
 delaying = frozenset({"stop", "cut", "away", "full"})
 
 
 class Repaired(NamedTuple):
-    """What came of one `outlast repair`."""
+    """The result of one `outlast repair`."""
 
     report: RepairReport
     degraded: int
-    """Extents that still miss a fragment."""
+    """Extents that still lack a fragment."""
     extents: list[Extent]
-    """Those of before that are still there."""
+    """The earlier extents that are still there."""
     noted: Mapping[bytes, int]
-    """What the catalog called missing before, a bit each, by extent."""
+    """The fragments that the catalog listed as missing before, a bit each, by extent."""
 
     @property
     def says_whole(self) -> bool:
-        """Whether it says that nothing is missing any more."""
+        """Whether it reports that nothing is missing any more."""
         report = self.report
         return not (report.unreachable or report.unreadable or report.problems or self.degraded)
 
@@ -85,29 +85,29 @@ class StoreScene(Scenario):
         mix = Mix(KEYS, "load/", sizes(options.sizes))
         self.load = SeatLoad(self.machines, sim.clock, sim.entropy_of("load"), mix)
         self._writing: dict[int, float] = {}
-        """When each write that is under way began, by number."""
+        """When each write in progress began, by number."""
         self._writes = 0
 
     def _hear(self, record: bytes) -> tuple[str, bytes] | None:
-        """A record was decided: the provider that it takes back, and its new incarnation."""
+        """Return the provider that a decided record reattaches, and its new incarnation."""
         decoded = decode(record)
         if isinstance(decoded, FragmentsRestored):
             self._check_proved(decoded)
         return (decoded.provider, decoded.incarnation) if isinstance(decoded, ProviderReattached) else None
 
     def _check_proved(self, record: FragmentsRestored) -> None:
-        """What is recorded as restored was right not long ago."""
+        """Check that what is recorded as restored was right not long ago."""
         stormy = any(seat.stormy for seat in self.options.seats)
         if stormy or any(fault.kind in delaying for fault in self.options.faults):
-            return  # whoever had read it may have been kept from saying so
+            return  # the process that had read it may have been kept from recording it
         for one in record.fragments:
             wrong_s = self.fragments.wrong_for_s(record.extent, one)
             if wrong_s > proof_s_max:
                 told = f"{record.extent.hex()[:8]} at {one.place}, which has been wrong for {wrong_s:.0f} s"
-                self.violated("repair", f"somebody recorded as restored {told}")
+                self.violated("repair", f"recorded as restored: {told}")
 
     def weather(self, seat: Seat) -> Weather:
-        """What the network between this seat and the providers is like."""
+        """Return the network's behavior between this seat and the providers."""
         delay_s = self.options.delay_s * seat.distance
         lost = 0.01 if seat.stormy and not self.calm else 0.0
         return Weather((delay_s / 2, delay_s * 1.5), lost, lost, lost, stray_s=20.0)
@@ -129,7 +129,7 @@ class StoreScene(Scenario):
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """A client writes meanwhile."""
+        """Count a write in progress."""
         number, self._writes = self._writes, self._writes + 1
         self._writing[number] = self.sim.clock.monotonic()
         try:
@@ -140,16 +140,16 @@ class StoreScene(Scenario):
     # ------------------------------------------------------------ whole again
 
     def _may_harm(self, target: int) -> bool:
-        """Not while anything is missing elsewhere, by whomever it was written (a gateway may be cut off)."""
+        """Not while anything is missing elsewhere, whichever gateway wrote it (one may be cut off)."""
         may = super()._may_harm(target)
         if not (may and self.options.assume.no_more_are_harmed_than_tolerated):
             return may
         return len((self.damaged() | set(self.harmed)) - {target}) < self.options.tolerate
 
     def damaged(self) -> set[int]:
-        """Providers that lack a fragment of an extent, as the gateways know.
+        """Return the providers that lack a fragment of an extent, as far as the gateways know.
 
-        What nobody knows of is missing in silence, and that is for the checkers to find.
+        What no gateway knows is missing in silence, and that is for the checkers to find.
         """
         states = [machine.gateway.state for machine in self.machines if machine.gateway is not None]
         if not states:
@@ -160,7 +160,7 @@ class StoreScene(Scenario):
         return {number for number, place in enumerate(self.places) if place.name in names}
 
     async def wait_whole(self, fault: Mishap) -> None:
-        """Return when the provider is whole again by all that the store says."""
+        """Return when the provider has recovered, by everything that the store reports."""
         name = self.places[fault.target].name
         noticed_at: float | None = None
         while True:
@@ -174,7 +174,7 @@ class StoreScene(Scenario):
             await self.sim.clock.sleep(whole_look_s)
 
     async def _mended(self) -> bool:
-        """Whether a gateway that has heard everything says that nothing is missing."""
+        """Whether an up-to-date gateway reports that nothing is missing."""
         for machine in self.machines:
             host, gateway = machine.host, machine.gateway
             if host is None or gateway is None or machine.excused_until == float("inf"):
@@ -184,10 +184,10 @@ class StoreScene(Scenario):
                 return not self.damaged()
         return False
 
-    # ------------------------------------------------------------ the owner repairs
+    # ------------------------------------------------------------ the owner's repairs
 
     async def repair(self, number: int) -> None:
-        """Repair the store, as its owner would, by commands, until one says that nothing is missing."""
+        """Repair the store, as its owner would, by commands, until one reports that nothing is missing."""
         last = ""
         for attempt in range(repair_attempts_max):
             await self.sim.clock.sleep(repair_pause_s)
@@ -206,7 +206,7 @@ class StoreScene(Scenario):
         self.violated("liveness", f"p{number} cannot be repaired: {last}")
 
     async def _repair_quickly(self) -> None:
-        """Somebody looks at sizes only. What was noted must be right then; what decayed unnoticed stays."""
+        """Check sizes only. What was noted must be right then; what decayed unnoticed stays."""
         host = self.new_host("quick")
         with contextlib.suppress(HostDied, StoreError):
             done = await self.on_host(host, self._repair(host, verify=False))
@@ -216,7 +216,7 @@ class StoreScene(Scenario):
         host.crash()
 
     def _check_repaired(self, done: "Repaired", every: bool) -> None:
-        """A repair says that nothing is missing. `every` fragment must be right, or what had been noted."""
+        """A repair reports nothing missing. `every` fragment must be right, or what had been noted."""
         if len(self.harmed) > 1:
             return
         for extent in done.extents:
@@ -231,7 +231,7 @@ class StoreScene(Scenario):
                 self.violated("repair", f"it says that nothing is missing, and {told}")
 
     async def _repair(self, host: Host, verify: bool) -> "Repaired":
-        """One `outlast repair`."""
+        """Run one `outlast repair`."""
         machine = StoreMachine(self, 99, Seat())
         gateway = await machine.open(host)
         try:

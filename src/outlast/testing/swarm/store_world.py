@@ -1,8 +1,8 @@
 """The whole store: gateways and commands on machines of their own, providers that fail, a mixed load.
 
-Everything but the providers and the network is production code: guards, log, catalog, store, repair,
-collection. Clients write down what they ask and see (`testing.workload`); in the end the history must be
-linearizable, and all the while the checkers look at what the providers really hold.
+Everything except the providers and the network is production code: guards, log, catalog, store, repair,
+collection. Clients record their requests and answers (`testing.workload`); at the end the history must be
+linearizable, and during the run the checkers examine what the providers really hold.
 
 The phases are those of the log's world: *safety*, *liveness*, *calm*.
 """
@@ -28,7 +28,7 @@ class StoreWorld(StoreFaults):
     """See the module's docstring."""
 
     async def run(self) -> None:
-        """All three phases. A violation ends the simulation."""
+        """Run all three phases. A violation ends the simulation."""
         await self._create()
         running = [asyncio.ensure_future(machine.run()) for machine in self.machines]
         faults = asyncio.ensure_future(self.befall_all())
@@ -63,7 +63,7 @@ class StoreWorld(StoreFaults):
     # ------------------------------------------------------------ afterwards
 
     async def _check_liveness(self) -> None:
-        """A random majority is whole, the rest stays bad: all must write and read."""
+        """A random majority is healthy, the rest stays bad: all must write and read."""
         bad = self.chance.shuffled(range(len(self.places)))[: self.chance.whole(0, self.options.tolerate)]
         for number in bad:
             self._leave_bad(number)
@@ -104,7 +104,7 @@ class StoreWorld(StoreFaults):
                 await self.sim.clock.sleep(0.25)
 
     async def _check_calm(self) -> None:
-        """Nothing acknowledged is lost, all is repaired, and all answers make one history."""
+        """Check that nothing acknowledged is lost, all is repaired, and all answers form one history."""
         await self._check_silent()
         await self.repair(0)
         reader = StoreMachine(self, 98, Seat())
@@ -128,7 +128,7 @@ class StoreWorld(StoreFaults):
         await self._check_garbage(reader)
 
     async def _check_silent(self) -> None:
-        """The catalog knows of every fragment that is not right, but for what was left bad just now."""
+        """Check that the catalog lists every fragment that is not right, except those just left bad."""
         reader = StoreMachine(self, 97, Seat())
         await reader.start()
         assert reader.gateway is not None
@@ -141,7 +141,7 @@ class StoreWorld(StoreFaults):
             self.violated("silent", f"the catalog takes for present what is not right: {told[:3]}")
 
     async def _check_garbage(self, reader: StoreMachine) -> None:
-        """What was deleted can be collected, whatever clocks said."""
+        """Check that what was deleted can be collected, whatever clocks said."""
         assert reader.gateway is not None
         assert reader.host is not None
         for _ in range(2):  # the first collection may decide a write that a process left behind unfinished
