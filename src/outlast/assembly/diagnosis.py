@@ -1,7 +1,7 @@
-"""Looking for what is wrong with a store, from this machine: each finding with its remedy.
+"""Finds what is wrong with a store, from this machine: each finding with its remedy.
 
-It goes on after a finding as far as it can, so that one run tells everything. It changes nothing but for
-the short-lived objects under `probe/` by which a provider's rights are tried.
+It continues after a finding as far as it can, so that one run reports everything. It changes nothing except
+the short-lived objects under `probe/` that test a provider's rights.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from outlast.providers.marker import Marker
 from outlast.providers.protocol import Provider
 from outlast.quorum.ballot import majority
 
-# A clock that is off by more than this is refused by S3 clients and gateways (signatures carry the time).
+# A clock that is wrong by more than this is refused by S3 clients and gateways (signatures carry the time).
 skew_s_max = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing that was looked at. `remedy` is "" when it is well."""
+    """One thing that was checked. `remedy` is "" when it is fine."""
 
     check: str
     what: str
@@ -46,7 +46,7 @@ class Diagnosis:
 
 
 async def diagnose(config: Path, state_root: Path, clock: Clock, entropy: Entropy) -> list[Diagnosis]:
-    """Everything that was looked at, good and bad, in the order in which to mend it."""
+    """Check everything; return what was found, good and bad, in the order in which to fix it."""
     try:
         settings = load_settings(config)
     except ConfigError as error:
@@ -72,11 +72,11 @@ async def diagnose(config: Path, state_root: Path, clock: Clock, entropy: Entrop
 
 
 def _bad(check: str, error: ConfigError) -> Diagnosis:
-    return Diagnosis(check, str(error), error.remedy or "mend it")
+    return Diagnosis(check, str(error), error.remedy or "fix it")
 
 
 def _local_state(root: Path, settings: Settings, master: MasterKey) -> list[Diagnosis]:
-    """Whether it can be written, and each catalog that cannot be read. Reads all of them."""
+    """Check whether it can be written, and report each catalog that cannot be read. Reads all of them."""
     findings = [
         finding
         for path in catalogs(root, settings.store, master.id)
@@ -152,7 +152,7 @@ async def _look_at(
 
 
 def _clock(genesis: Genesis, clock: Clock) -> Diagnosis:
-    """The time cannot be before the store was made; how far it is off otherwise nobody here can tell."""
+    """The time cannot be before the store was created; any other error of the clock is unknown here."""
     behind_s = genesis.created / 1000 - clock.now()
     if behind_s > skew_s_max:
         return Diagnosis(

@@ -1,11 +1,11 @@
-"""One provider, looked at thoroughly: whose it is, what it can do now, and whether that is what is believed.
+"""One provider, checked thoroughly: whose it is, what it can do now, and whether that matches the catalog.
 
-What a provider can do was measured when the store was made, and is in the catalog since. It may have changed:
-rights were taken away, the operator changed its software, somebody switched versioning on. So all of it is
-measured again, and what the catalog believes is held against it.
+What a provider can do was measured when the store was created, and is in the catalog since. It may have
+changed: rights were revoked, the operator changed its software, or versioning was switched on. So all of it
+is measured again and compared with the catalog.
 
-The provider is not disturbed: only short-lived objects below `probe/` are written, and nothing where
-another marker is found than expected.
+The provider is not disturbed: only short-lived objects below `probe/` are written, and nothing if its marker
+is not the expected one.
 """
 
 import asyncio
@@ -23,13 +23,13 @@ from outlast.providers.space import Space
 from outlast.providers.trouble import Trouble
 from outlast.providers.wrap.layers import keeps_journals, keeps_versions, space_of
 
-# A provider that does not answer its marker within this is not asked anything else.
+# A provider that does not return its marker within this time gets no further requests.
 answer_s_max = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What was found. `marker` and `capabilities` are None where it was not got so far."""
+    """What was found. `marker` and `capabilities` are None if the examination did not get that far."""
 
     marker: Marker | None
     answer_s: float
@@ -44,10 +44,10 @@ class Examined:
 async def examine(
     provider: Provider, expected: Marker | None, member: Member | None, clock: Clock, entropy: Entropy
 ) -> Examined:
-    """Look at a provider. Raises nothing of the provider's: `troubles` tells.
+    """Check a provider. Raises none of the provider's errors: they are in `troubles`.
 
-    `expected`: what its marker should say; its incarnation, which only the catalog knows, is not compared.
-    None: it need not have any. `member`: what the catalog believes; None if that is not known.
+    `expected`: what its marker should contain; its incarnation, which only the catalog knows, is ignored.
+    None: it need not have any. `member`: what the catalog records; None if that is not known.
     """
     began = clock.monotonic()
     try:
@@ -78,14 +78,14 @@ async def examine(
 
 
 async def answer_s(provider: Provider, clock: Clock) -> float | None:
-    """How long a small read takes, once there is a connection; None if there is no answer."""
+    """Return how long a small read takes, once there is a connection; None if there is no answer."""
     try:
         async with asyncio.timeout(answer_s_max):
             await read_marker(provider)
             began = clock.monotonic()
             await read_marker(provider)
     except (TimeoutError, ProviderError):
-        return None  # `provider probe` and `status` say why
+        return None  # `provider probe` and `status` report why
     return clock.monotonic() - began
 
 
@@ -109,7 +109,7 @@ _known_causes = frozenset({Cause.FULL, Cause.READ_ONLY})
 
 
 def _fallen_short(found: Capabilities, member: Member | None) -> list[Trouble]:
-    """What the provider should be able to do, and has not shown."""
+    """Return what the provider should be able to do, and has not shown."""
     reasons = "; ".join(found.reasons)
     if member is None:
         useless = not (found.may_vote or found.may_hold_data)
@@ -121,13 +121,13 @@ def _fallen_short(found: Capabilities, member: Member | None) -> list[Trouble]:
         short.append(
             Trouble(
                 "cannot-vote",
-                f"it may vote in this store, and does not pass any more what a voter must: {reasons}",
+                f"it may vote in this store, and no longer passes what a voter must: {reasons}",
                 f"{_mend}; where several racers win, end the gateways and move to a store without it",
             )
         )
     if member.holds_data and not found.may_hold_data:
-        short.append(Trouble("cannot-hold-data", f"it holds data, and cannot any more: {reasons}", _mend))
+        short.append(Trouble("cannot-hold-data", f"it holds data, and no longer can: {reasons}", _mend))
     return short
 
 
-_mend = "give it back the rights and settings that it had (docs/reference/providers), then probe again"
+_mend = "restore the rights and settings that it had (docs/reference/providers), then probe again"

@@ -1,12 +1,12 @@
 """Repair: give every provider back what it lost, as far as the others have it.
 
-First the providers themselves: those that lost their marker are taken back (`reattach`), and voters get
-the slots that they lack. Then the extents, several at a time, each looked at and restored (`store.restore`).
+First the providers themselves: those that lost their marker are reattached (`reattach`), and voters get
+the slots that they lack. Then the extents, several at a time, each checked and restored (`store.restore`).
 
-While a provider is taken back, gateways go on writing, and what they write before they hear of it misses a
-fragment as well. So what is degraded in the end is looked at again, as long as it can be restored.
+While a provider is reattached, gateways continue to write, and what they write before they learn of it lacks
+a fragment as well. So what is degraded at the end is checked again, as long as it can be restored.
 
-It can be stopped anywhere and begun again: every step leaves the store as good as before or better, and what
+It can be stopped anywhere and restarted: every step leaves the store as good as before or better, and what
 has been restored is found right the next time. Memory is bounded by `extents_at_once` extents with parity.
 """
 
@@ -25,8 +25,8 @@ from outlast.store.restore import Finding
 # Enough to keep providers and CPU busy at once; 4 extents with parity are about 100 MiB.
 extents_at_once = 4
 page_extents = 100
-# Further looks at what is degraded; more would only chase a provider that fails. Each begins a moment after
-# the one before: gateways restore as well.
+# How often what is degraded is checked again; more would only chase a provider that fails. Each pass begins a
+# moment after the previous one: gateways restore as well.
 further_looks_max = 10
 look_pause_s = 0.5
 
@@ -36,28 +36,28 @@ class RepairReport:
     """What was found and done so far."""
 
     extents: int = 0
-    """Looked at."""
+    """Checked."""
     total: int = 0
-    """To look at, as counted in the beginning."""
+    """To check, as counted at the beginning."""
     fragments: int = 0
-    """Looked at, those out of reach included."""
+    """Checked, including those out of reach."""
     missing: int = 0
     bad: int = 0
     restored: int = 0
     unreachable: int = 0
-    """Fragments whose provider could not be asked, or did not take what was made anew."""
+    """Fragments whose provider could not be reached, or did not take what was rebuilt."""
     unreadable: int = 0
     """Extents of which too few fragments are left: their data is lost."""
     bytes: int = 0
     """Written in fragments."""
     degraded: int = 0
-    """Extents that still miss a fragment in the end."""
+    """Extents that still lack a fragment at the end."""
     slots: int = 0
     """Slots of the log given back to voters."""
     reattached: list[str] = field(default_factory=list)
-    """Providers taken back."""
+    """Providers reattached."""
     problems: list[str] = field(default_factory=list)
-    """What a person has to look at."""
+    """What a person has to check."""
 
 
 Progress = Callable[[RepairReport], None]
@@ -69,10 +69,10 @@ async def repair(
     only_degraded: bool = False,
     progress: Progress | None = None,
 ) -> RepairReport:
-    """Repair the store. Raises `StoreUnavailable` if the log is away.
+    """Repair the store. Raises `StoreUnavailable` if the log is unavailable.
 
-    `verify`: read every fragment and every voter's log whole, instead of looking at sizes and markers.
-    `only_degraded`: look only at extents of which the catalog knows that something is missing.
+    `verify`: read every fragment and every voter's log in full, instead of checking sizes and markers.
+    `only_degraded`: check only extents that the catalog lists as lacking something.
     `progress` is called with the report, which is always the same one, after each step.
     """
     work = _Repair(store, verify, progress or (lambda report: None))
@@ -91,7 +91,7 @@ async def repair(
 
 
 class _Repair:
-    """One run. An extent whose data is lost is said once, however often it is looked at."""
+    """One run. An extent whose data is lost is reported once, however often it is checked."""
 
     def __init__(self, store: Store, verify: bool, progress: Progress) -> None:
         self.report = RepairReport()
@@ -104,7 +104,7 @@ class _Repair:
     # ------------------------------------------------------------ providers
 
     async def repair_provider(self, name: str) -> None:
-        """Take a provider back that lost its marker, and give a voter the slots that it lacks."""
+        """Reattach a provider that lost its marker, and give a voter the slots that it lacks."""
         try:
             await self._repair_provider(name)
         except (ConfigError, ProviderError, QuorumError) as error:
@@ -134,7 +134,7 @@ class _Repair:
         return any(extent.id not in self._lost for extent in found)
 
     async def repair_extents(self, only_degraded: bool) -> None:
-        """Look at the extents, several at a time, and restore what is wrong."""
+        """Check the extents, several at a time, and restore what is wrong."""
         counts = self._store.catalog.state.counts()
         if not self._further:
             self.report.total = counts.degraded if only_degraded else counts.extents
@@ -152,12 +152,12 @@ class _Repair:
             await cancel_and_wait(tuple(at_work))
 
     async def repair_again(self) -> None:
-        """Look at what is degraded once more. What is found has been counted, or was written meanwhile."""
+        """Check what is degraded once more. What is found has been counted, or was written meanwhile."""
         self._further = True
         await self.repair_extents(only_degraded=True)
 
     async def _extents(self, only_degraded: bool) -> AsyncIterator[Extent]:
-        """The extents in the order of their ids, looked up page by page."""
+        """Yield the extents in the order of their ids, looked up page by page."""
         state = self._store.catalog.state
         look = state.degraded_extents if only_degraded else state.extents
         after = b""

@@ -1,4 +1,4 @@
-"""How the store is, as far as this gateway can tell without asking anybody."""
+"""The store's condition, as far as this gateway knows without a request to a provider."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,14 +13,14 @@ from outlast.store.quotas import Quotas, QuotaUse
 
 @dataclass(frozen=True, slots=True)
 class ProviderStatus:
-    """One provider. `unconfigured`: the catalog names it, and this gateway's settings do not."""
+    """One provider. `unconfigured`: it is in the catalog, but not in this gateway's settings."""
 
     name: str
     state: Literal["healthy", "down", "estranged", "unconfigured"]
     since_s: float
-    """For how long it has been in that state."""
+    """How long it has been in that state."""
     why: str
-    """What made it leave `healthy` last; "" if nothing did."""
+    """The error that made it leave `healthy` last; "" if none did."""
     votes: bool
     holds_data: bool
     domains: Domains
@@ -30,7 +30,7 @@ class ProviderStatus:
     expected_s: dict[str, float]
     """How long a call takes, by verb, for the verbs that were used."""
     troubles: tuple[Trouble, ...] = ()
-    """What somebody should mend, as far as this gateway has met it."""
+    """What an administrator should fix, as far as this gateway has seen it."""
     quota: QuotaUse | None = None
     """What is used of its quota, if it has one."""
     takes_writes: bool = False
@@ -53,7 +53,7 @@ class Status:
 
 
 def status_of(state: State, fleet: Fleet, quotas: Quotas | None = None) -> Status:
-    """The status. The catalog must have got as far as slot 0."""
+    """Return the status. The catalog must have reached slot 0."""
     policy = state.policy()
     return Status(
         providers=tuple(_provider(member, fleet, quotas) for member in state.members()),
