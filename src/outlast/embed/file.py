@@ -104,7 +104,7 @@ class OutlastFile(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no 
         self._upload, self._last = "", b""
 
     def write(self, data: Buffer) -> int:
-        """Write more bytes; return their number. What is written after an abort is dropped."""
+        """Write more bytes; return their number. Bytes written after an abort are dropped."""
         if self._aborted:
             return memoryview(data).nbytes
         written: int = super().write(data)

@@ -4,7 +4,7 @@ Input that cannot even be parsed is answered in S3's XML too. A client that has 
 still gets its answer. A body that breaks off, or whose framing is broken, raises an error at once in the
 operation that reads it, instead of leaving it to wait.
 
-What a client can make a connection hold is bounded: by the size of a request's head, by reading no further
+The memory that a client can occupy is bounded: by the size of a request's head, by reading no further
 than that before the operation reads the body, or while earlier requests wait for their answers, and by the
 time that it may be idle. (`call.STALL_S_MAX` bounds the rest; `admission`, how many connections there
 are.)
@@ -137,7 +137,7 @@ class Connection(RequestHandler):
         if self.refused:
             self._keepalive_timeout = REFUSED_S_MAX
         super().connection_made(transport)
-        # What the kernel does not take is buffered by us: write no more until it has.
+        # We buffer what the kernel does not take: write no more until it has.
         cast(asyncio.WriteTransport, transport).set_write_buffer_limits(high=0)
         if admitted is None:
             self._abort()

@@ -5,8 +5,8 @@ period after that (`grace_s`), because a slow reader may still need it and a lat
 clock decides how long ago that was: a process measures its own elapsed time since it applied the slot. A
 gateway that has waited records it in the log (`record_grace`) for commands, which do not live that long.
 
-A reading that lasts longer than that is recorded in the log too (`store.holds`): what was deleted after it
-began is kept until it is over.
+A reading that lasts longer than that is recorded in the log too (`store.holds`): data deleted after it began
+is kept until it is over.
 
 An extent is forgotten only when all its fragments are known to be deleted: while a provider is
 unavailable, the extents with a fragment there stay dead, and are collected another time.

@@ -170,7 +170,7 @@ class Delivery:
         await prove_at_once(self._fleet[one.at.place], self._key(one), one.size, one.durable_at)
 
     async def cancel(self) -> None:
-        """Give up. What has been written stays; requests in flight may still complete."""
+        """Give up. Fragments already written stay; requests in flight may still complete."""
         if self._run_task is not None:
             await cancel_and_wait((self._run_task,))
 

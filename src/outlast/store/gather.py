@@ -165,7 +165,7 @@ class Gathering:
             if any(one.stage is ReadStage.ASKED or self._fleet.available(one.place) for one in pending):
                 await self._wait(pending)
             else:
-                await self._hope(lacking)
+                await self._wait_for_retry(lacking)
 
     def _best(self) -> FragmentRead | None:
         """The best fragment that is not requested yet and may be; None if there is none."""
@@ -265,7 +265,7 @@ class Gathering:
 
     # ------------------------------------------------------------ when no provider is left
 
-    async def _hope(self, lacking: int) -> None:
+    async def _wait_for_retry(self, lacking: int) -> None:
         """Wait until enough of the failed ones can be tried again. Raises if that does not help."""
         reached("gather: no provider was left to try")
         hanging = self._in(ReadStage.LATE)
@@ -274,16 +274,16 @@ class Gathering:
             one.end(ReadStage.FAILED, "no answer, and it is down")
         wanting = [one.place for one in self._in(ReadStage.UNTRIED, ReadStage.FAILED)]
         if not wanting:
-            raise StoreCorrupt(self._complaint())
+            raise StoreCorrupt(self._reasons())
         if self._clock.monotonic() - self._began > rounds_s_max:
-            raise StoreUnavailable(self._complaint())
+            raise StoreUnavailable(self._reasons())
         await self._clock.sleep(round_pause_s)
         if not await self._fleet.wait_available(wanting, lacking):
-            raise StoreUnavailable(self._complaint())
+            raise StoreUnavailable(self._reasons())
         for one in self._in(ReadStage.FAILED):
             one.stage, one.reason = ReadStage.UNTRIED, ""
 
-    def _complaint(self) -> str:
+    def _reasons(self) -> str:
         """List the providers that did not return their fragment, and why."""
         absent = [one for one in self._fragments if one.stage is not ReadStage.HERE]
         reasons = "; ".join(f"{one.place}: {one.reason or 'down'}" for one in absent)

@@ -1,6 +1,6 @@
-"""Long readings are announced in the log, so that what they need is not collected.
+"""Long readings are announced in the log, so that the data that they need is not collected.
 
-What was overwritten or deleted is kept for a grace period (`maintenance.collect`), which is enough for most
+Overwritten or deleted data is kept for a grace period (`maintenance.collect`), which is enough for most
 readings. A reading that is older than a part of it is *held*: its process commits the slot at which it began
 (`ReadingHeld`), and commits it again as long as the reading lasts. Collectors keep what was deleted after
 that slot.
@@ -47,7 +47,7 @@ class Holds:
         self._catalog = catalog
         self._clock = clock
         self._entropy = entropy
-        self._under_way: dict[int, _Begun] = {}  # in the order in which they began
+        self._in_progress: dict[int, _Begun] = {}  # in the order in which they began
         self._number = 0
         self._holder = b""  # our name in the log, once we need one
         self._held_at = float("-inf")
@@ -55,12 +55,12 @@ class Holds:
     def begin(self) -> int:
         """Begin a reading, in the same loop turn as its catalog lookup. Returns the number for `end`."""
         self._number += 1
-        self._under_way[self._number] = _Begun(self._catalog.state.position.slot, self._clock.monotonic())
+        self._in_progress[self._number] = _Begun(self._catalog.state.position.slot, self._clock.monotonic())
         return self._number
 
     def end(self, number: int) -> None:
         """End the reading; does nothing if it has ended already."""
-        self._under_way.pop(number, None)
+        self._in_progress.pop(number, None)
 
     async def watch(self) -> None:
         """Hold what readings need, until cancelled."""
@@ -74,7 +74,7 @@ class Holds:
         A hold covers all readings that began after it, too.
         """
         now = self._clock.monotonic()
-        long = [one.slot for one in self._under_way.values() if hold_after_s <= now - one.at < held_s_max]
+        long = [one.slot for one in self._in_progress.values() if hold_after_s <= now - one.at < held_s_max]
         if not long or now - self._held_at < hold_after_s:
             return
         self._holder = self._holder or self._entropy.bytes(HOLDER_ID_BYTES)

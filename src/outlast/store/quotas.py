@@ -36,7 +36,7 @@ report_requests_min = 100
 report_egress_min = 8 * limits.MIB
 # A closing process does not wait for the log for longer than this.
 close_s_max = 2.0
-# What was sent and is neither given up nor in the catalog after this time will never be in the catalog.
+# An extent that was sent and is neither given up nor in the catalog after this time never will be.
 under_way_s_max = 24 * 3600.0
 
 
@@ -72,7 +72,7 @@ class Quotas:
         self._fleet = fleet
         self._clock = clock
         self._gateway = gateway
-        self._under_way: dict[bytes, tuple[float, Extent]] = {}
+        self._in_flight: dict[bytes, tuple[float, Extent]] = {}
         self._month = self._this_month()
         self._before = {name: self._metered(name) for name in self._quotas}
         """The meters' values when the month began."""
@@ -118,7 +118,7 @@ class Quotas:
             return None
         mine = self._mine(name)
         others = self._catalog.state.used(self._month, name, self._gateway)
-        stored = self._catalog.state.stored(name) + self._bytes_under_way(name)
+        stored = self._catalog.state.stored(name) + self._bytes_in_flight(name)
         return QuotaUse(quota, stored, mine.requests + others.requests, mine.egress + others.egress)
 
     def full(self) -> frozenset[str]:
@@ -130,11 +130,11 @@ class Quotas:
     def shipped(self, extent: Extent) -> None:
         """Count this extent's fragments as in flight: they are not in the catalog yet."""
         if self._quotas:
-            self._under_way[extent.id] = self._clock.monotonic(), extent
+            self._in_flight[extent.id] = self._clock.monotonic(), extent
 
     def deleted(self, extent: Extent) -> None:
         """The write was given up, and its fragments are deleted."""
-        self._under_way.pop(extent.id, None)
+        self._in_flight.pop(extent.id, None)
 
     # ------------------------------------------------------------ work
 
@@ -179,14 +179,14 @@ class Quotas:
         now, before = self._metered(name), self._before[name]
         return Used(now.requests - before.requests, now.egress - before.egress)
 
-    def _bytes_under_way(self, name: str) -> int:
+    def _bytes_in_flight(self, name: str) -> int:
         state, old = self._catalog.state, self._clock.monotonic() - under_way_s_max
-        for id, (since, _) in list(self._under_way.items()):
+        for id, (since, _) in list(self._in_flight.items()):
             if since < old or state.extent(id) is not None:
-                del self._under_way[id]
+                del self._in_flight[id]
         return sum(
             Geometry(extent.size, extent.k).fragment_bytes * extent.places.count(name)
-            for _, extent in self._under_way.values()
+            for _, extent in self._in_flight.values()
         )
 
 

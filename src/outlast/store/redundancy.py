@@ -3,7 +3,7 @@
 Two failures may have passed unnoticed while a large object was written: a place was not its provider (a
 disk was unmounted for a moment), or a provider was erased and reattached, and what it held of the first
 extents is lost. The first shows when marker and fragment are checked after the put, the second in the
-catalog, which records each fragment's incarnation. What is missing then and can be restored at once is
+catalog, which records each fragment's incarnation. Missing fragments that can be restored at once are
 restored before the answer; the rest leaves the object degraded, for the gateways to restore.
 """
 

@@ -88,7 +88,7 @@ class Restorer:
         if thorough or work.found.wrong or extent.missing:
             await work.read_all()
             work.judge()
-            await work.make_anew()
+            await work.rebuild()
             await point("restore: fragments rebuilt, not recorded")
         await work.record()
         if work.found.cleared or work.found.restored:
@@ -107,7 +107,7 @@ class _Work:
         self._indices = range(len(extent.places))
         self._whole: dict[int, bytes] = {}
         self._moved: dict[int, str] = {}
-        # What is found or written from now on must be under these incarnations, or its record does not count.
+        # Fragments found or written from now on must be under these incarnations, or they do not count.
         self._incarnations = context.catalog.state.incarnations()
 
     async def measure_all(self) -> None:
@@ -139,7 +139,7 @@ class _Work:
         reached("restore: too few fragments were right")
         found.readable = bool(found.unreachable) and candidates >= self._extent.k
 
-    async def make_anew(self) -> None:
+    async def rebuild(self) -> None:
         """Write what is wrong, or out of reach and missing anyway, from what is correct."""
         if not self._whole:
             return
@@ -184,7 +184,7 @@ class _Work:
     def _check_recorded(self, fragments: Iterable[Fragment]) -> None:
         """Count only what the catalog accepted: another process may have moved fragments meanwhile.
 
-        What was written in vain is left to the sweep that finds the extent deleted.
+        A fragment written in vain is left to the sweep that finds the extent deleted.
         """
         known = self._context.catalog.state.extent(self._extent.id)
         for one in fragments:

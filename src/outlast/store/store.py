@@ -1,10 +1,10 @@
 """The store: the interface for gateways, the command line, and Python programs. The work is elsewhere.
 
 Semantics, through any number of gateways at once: after a write has been acknowledged every read and list
-sees it or a newer one; of conditional writes that exclude each other exactly one wins. What was acknowledged
+sees it or a newer one; of conditional writes that exclude each other exactly one wins. Acknowledged data
 survives the loss of as many failure domains as the policy tolerates. Every method may raise
-`StoreUnavailable`: nothing was acknowledged then (though a commit may still take effect), and the call can
-be retried.
+`StoreUnavailable`: nothing was acknowledged then (though a commit may still take effect), and the call can be
+retried.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -162,12 +162,12 @@ def _priced(counts: Mapping[str, Count], prices: list[Prices]) -> Iterable[str]:
     yield "|---" * (len(prices) + 1) + "|"
     for name, counted in counts.items():
         if name != IDLE:
-            cells = [_told(one.requests(counted.total), one.egress(counted.total)) for one in prices]
+            cells = [_cell(one.requests(counted.total), one.egress(counted.total)) for one in prices]
             yield f"| {name} | " + " | ".join(cells) + " |"
     yield ""
 
 
-def _told(requests: float | None, egress: float | None) -> str:
+def _cell(requests: float | None, egress: float | None) -> str:
     first = _dollars(requests)
     return f"{first} + {_dollars(egress)}" if egress is None or egress >= 0.005 else first
 

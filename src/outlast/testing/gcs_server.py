@@ -2,7 +2,7 @@
 
 It answers the XML API as far as obstore uses it: objects (PUT, GET, HEAD, DELETE) with generations and
 `x-goog-if-generation-match`, ranges, and listings (`list-type=2`). Other emulators let every racer win; here
-the check of a condition and the write are one step. What the real one forbids is forbidden: more than one
+the check of a condition and the write are one step. It forbids what the real one forbids: more than one
 mutation (write or delete) of one name in `name_interval_s` is answered with 429.
 
 It is no copy of Google's service: one bucket of each requested name, no versions, no JSON API.

@@ -6,7 +6,7 @@
 
 * `pass`: what comes in goes out, half of `round_trip_s` later each way; a new connection costs a round trip
   more, as a handshake does. Neither the order nor the rate is changed.
-* `blackhole`: connections are accepted and stay, and nothing goes through. What was sent meanwhile arrives
+* `blackhole`: connections are accepted and stay, and nothing goes through. Data sent meanwhile arrives
   when it is over, as with a cable that is plugged in again, even requests that their sender gave up long ago.
 * `reset`: each connection is broken off (RST), new ones as soon as they arrive.
 

@@ -52,11 +52,11 @@ def main(clock: Clock, entropy: Entropy) -> int:
         _say(summary(options, timeline))
         found += timeline.found
         sieges += 1
-    _say(f"{sieges} sieges, seeds {seed} to {seed + sieges - 1}: {_told(found)}")
+    _say(f"{sieges} sieges, seeds {seed} to {seed + sieges - 1}: {_summary(found)}")
     return 1 if found else 0
 
 
-def _told(found: Counter[str]) -> str:
+def _summary(found: Counter[str]) -> str:
     return "; ".join(f"{count} times: {kind}" for kind, count in found.most_common()) or "nothing was found"
 
 

@@ -61,11 +61,11 @@ def keep(folder: Path, system: BesiegedSystem, history: TimedHistory) -> None:
 
 
 def write_history(path: Path, history: TimedHistory) -> None:
-    """Write each operation as a line of JSON, with its positions in the order of events and times in s."""
+    """Write each operation as a line of JSON, with its positions in the order of events and its times."""
     with path.open("w") as file:
         for one in history.operations:
             ended = one.returned
-            told = {
+            record = {
                 "key": one.key,
                 "client": one.client,
                 "kind": one.kind,
@@ -79,4 +79,4 @@ def write_history(path: Path, history: TimedHistory) -> None:
                     None if ended is None else round(history.at_s(ended), 4),
                 ],
             }
-            file.write(json.dumps(told) + "\n")
+            file.write(json.dumps(record) + "\n")

@@ -1,7 +1,7 @@
 """Emptying a directory as people and programs do: in some order, fast or slowly, while it is written to.
 
 One pass, like that of `rm -rf *`: what is created behind it stays, and so does a folder that is not empty by
-then. What has vanished before its turn is skipped.
+then. Files that vanish before their turn are skipped.
 """
 
 import os

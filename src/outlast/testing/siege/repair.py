@@ -34,7 +34,7 @@ async def repair(system: BesiegedSystem, dice: Dice) -> bool:
         began = system.timeline.now_s()
         ended = await system.attempt(*arguments)
         report = _report(ended)
-        said = f"{' '.join(arguments)}: status {ended.status}; {_told(report)} {ended.errors}".strip()
+        said = f"{' '.join(arguments)}: status {ended.status}; {_summary(report)} {ended.errors}".strip()
         system.timeline.event(said)
         if ended.status == 0:
             return True
@@ -94,7 +94,7 @@ def _report(ended: Ended) -> dict[str, Any]:
     return report
 
 
-def _told(report: dict[str, Any]) -> str:
+def _summary(report: dict[str, Any]) -> str:
     """Return the report's fields that are neither 0 nor empty."""
     return ", ".join(f"{name} {value}" for name, value in report.items() if value)
 

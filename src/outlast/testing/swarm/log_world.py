@@ -256,7 +256,7 @@ class LogWorld(Scenario):
         except NoMajority as error:
             slow = gateway.line_bytes_per_s > 0
             if not slow and not self.options.faults and not any(seat.stormy for seat in self.options.seats):
-                self.violated("starved", f"{gateway.name}, and nothing is wrong with anything: {error}")
+                self.violated("starved", f"{gateway.name}, although nothing has a fault: {error}")
             return False
         self.acknowledged.add(record)
         return True
@@ -441,8 +441,8 @@ class LogWorld(Scenario):
         limit = idle_requests_per_s_max * idle_for_s * len(self.machines)
         for place, asked in zip(self.places, before, strict=True):
             if place.asked - asked > limit:
-                told = f"{place.name} got {place.asked - asked} requests in {idle_for_s:.0f} s, all idle"
-                self.violated("pace", told)
+                detail = f"{place.name} got {place.asked - asked} requests in {idle_for_s:.0f} s, all idle"
+                self.violated("pace", detail)
 
     async def _check_calm(self) -> None:
         """Check for one history, in which nothing acknowledged is missing and nothing occurs twice."""

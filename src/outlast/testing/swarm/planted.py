@@ -4,8 +4,8 @@
         run(draw(seed, PROFILES["log rests"]))
 
 Each was once wrong in this project, or is what one decision of its design prevents. It is planted by
-replacing functions for as long as the context lasts; production code has no switch for any of it. What the
-simulated world cannot reach names the test that finds it instead.
+replacing functions for as long as the context lasts; production code has no switch for any of it. A bug that
+the simulated world cannot reach names the test that finds it.
 """
 
 import hashlib

@@ -218,7 +218,7 @@ class SeatLoad(Load):
             operation, key = self._chosen(self._mix.operations), self.key(pace.whole(0, KEYS - 1))
             began, failures = world.sim.clock.monotonic(), len(self.report.failures)
             await self.do(operation, key, name, machine)
-            failed = [told for told in self.report.failures[failures:] if told.startswith(name)]
+            failed = [failure for failure in self.report.failures[failures:] if failure.startswith(name)]
             if failed and not world.excuses(machine, began):
                 world.violated("failed", failed[0])
             if self.report.wrong:

@@ -103,8 +103,8 @@ class StoreScene(Scenario):
         for one in record.fragments:
             wrong_s = self.fragments.wrong_for_s(record.extent, one)
             if wrong_s > proof_s_max:
-                told = f"{record.extent.hex()[:8]} at {one.place}, which has been wrong for {wrong_s:.0f} s"
-                self.violated("repair", f"recorded as restored: {told}")
+                detail = f"{record.extent.hex()[:8]} at {one.place}, which has been wrong for {wrong_s:.0f} s"
+                self.violated("repair", f"recorded as restored: {detail}")
 
     def weather(self, seat: Seat) -> Weather:
         """Return the network's behavior between this seat and the providers."""
@@ -124,8 +124,8 @@ class StoreScene(Scenario):
         """A gateway has just acknowledged a write that began then."""
         harmed = {self.places[number].name for number in self.harmed}
         lately = {name for name, at in self.whole_at.items() if at > began - noticed_s_max}
-        if told := self.fragments.early(gateway, BUCKET, key, etag, harmed, lately):
-            self.violated("early", f"{key}: {told}")
+        if detail := self.fragments.early(gateway, BUCKET, key, etag, harmed, lately):
+            self.violated("early", f"{key}: {detail}")
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -223,12 +223,12 @@ class StoreScene(Scenario):
             noted = done.noted[extent.id]
             for index, place in enumerate(extent.places):
                 if (every or noted >> index & 1) and not self.fragments.right(extent, index):
-                    told = f"{extent.id.hex()[:8]} at {place} is not right"
-                    self.violated("repair", f"it says that nothing is missing, and {told}")
+                    detail = f"{extent.id.hex()[:8]} at {place} is not right"
+                    self.violated("repair", f"it says that nothing is missing, and {detail}")
         for one in self.places:
             if not isinstance(decode_marker(one.content(MARKER_KEY) or b""), Marker):
-                told = f"{one.name} has no marker that can be read"
-                self.violated("repair", f"it says that nothing is missing, and {told}")
+                detail = f"{one.name} has no marker that can be read"
+                self.violated("repair", f"it says that nothing is missing, and {detail}")
 
     async def _repair(self, host: Host, verify: bool) -> "Repaired":
         """Run one `outlast repair`."""

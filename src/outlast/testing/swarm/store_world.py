@@ -135,10 +135,10 @@ class StoreWorld(StoreFaults):
         assert reader.host is not None
         await self.on_host(reader.host, reader.gateway.catalog.sync())
         bad = {place.name for place in self.places if not place.holds(MARKER_KEY)}
-        told = self.fragments.silent(reader.gateway.state.extents(), bad)
+        wrong = self.fragments.silent(reader.gateway.state.extents(), bad)
         reader.host.crash()
-        if told:
-            self.violated("silent", f"the catalog takes for present what is not right: {told[:3]}")
+        if wrong:
+            self.violated("silent", f"the catalog lists wrong fragments as present: {wrong[:3]}")
 
     async def _check_garbage(self, reader: StoreMachine) -> None:
         """Check that what was deleted can be collected, whatever clocks said."""
