@@ -1,10 +1,10 @@
 """What every other package may use: time, chance, errors, limits, concurrency, and encoding.
 
-- `clock`, `entropy`: where time and chance come from; production and the simulator pass in their own.
+- `clock`, `entropy`: sources of time and randomness; production and the simulator pass in their own.
 - `errors`: every error that Outlast raises, in one tree.  `limits`: every bound, with its reason.
 - `concurrency`: waiting for the first few of many; hashing off the event loop.
-- `memory`: the C allocator's settings.  `replacing`: local files written whole or not at all.  `version`.
-- `wire`: the base of every value that is stored.  `figures`: counts, sizes, and times as people read them.
+- `memory`: the C allocator's settings.  `replacing`: local files replaced atomically.  `version`.
+- `wire`: the base of every value that is stored.  `figures`: counts, sizes, and times as text.
 - `trace`: events, step by step, for a listener.  `histogram`: a histogram with fixed bounds.  `marks`,
   `points`: coverage marks and crash points; they do nothing in production.
 

@@ -1,8 +1,8 @@
 """Where time comes from.
 
-Every component that needs the time is given a `Clock`. Production uses `SystemClock`; the simulator
-gives a clock whose seconds pass only when everybody waits, so that the same code runs under virtual
-time. Reading the time any other way is a lint error outside this folder.
+Every component that needs the time takes a `Clock`. Production uses `SystemClock`. The simulator's clock
+advances only when every task waits, so the same code runs under virtual time. Reading the time any other
+way is a lint error outside this folder.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ class Clock(Protocol):
     """A source of time. All values are in seconds."""
 
     def now(self) -> float:
-        """Seconds since the Unix epoch. May jump; for time stamps only."""
+        """Seconds since the Unix epoch. May jump; for timestamps only."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment. Never goes back; for durations."""
+        """Seconds since some fixed moment. Never decreases; for durations."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return after `seconds`; 0 only gives others a turn."""
+        """Return after `seconds`; 0 only lets other tasks run."""
         ...
 
 
@@ -40,5 +40,5 @@ class SystemClock:
 
 
 def unix_ms(clock: Clock) -> int:
-    """Milliseconds since the Unix epoch, the unit in which the catalog keeps time stamps."""
+    """Milliseconds since the Unix epoch, the unit of the catalog's timestamps."""
     return int(clock.now() * 1000)

@@ -1,8 +1,8 @@
 """Waiting for the first few of many, and moving slow hashes off the event loop.
 
-`first_k` is the shape of everything here: ask several providers at once, go on when enough have
-answered. Results are looked at in the order of the arguments, never in the order of a set, so that a
-simulated run is the same each time.
+The common pattern: send requests to several providers at once and continue when enough have answered.
+Results are processed in the order of the arguments, never in the order of a set, so that a simulated run
+is the same each time.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-# After how long work that has failed unexpectedly begins anew: often enough for a provider's watch, seldom
-# enough for a log of errors.
+# The delay before work that failed unexpectedly is restarted: short enough for a provider's watch, long
+# enough not to flood the error log.
 again_after_s = 5.0
 
 
@@ -26,8 +26,8 @@ async def wait_first(
 ) -> None:
     """Wait until `enough()` holds, all `tasks` are done, or `timeout` seconds have passed.
 
-    `enough` is asked after each completion. Nothing is cancelled: what to do with the rest is the
-    caller's decision.
+    `enough` is called after each completion. Nothing is cancelled: the caller decides what to do with the
+    rest.
     """
     loop = asyncio.get_running_loop()
     deadline = None if timeout is None else loop.time() + timeout
@@ -41,7 +41,7 @@ async def wait_first(
 
 
 async def cancel_and_wait(tasks: Sequence["asyncio.Task[T]"]) -> None:
-    """Cancel the tasks that still run and wait until they have ended."""
+    """Cancel the tasks that are still running and wait until they have ended."""
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -54,8 +54,8 @@ async def run_again(
 ) -> None:
     """Run `work`, which never ends, until cancelled.
 
-    An error is a bug of ours. It is passed to `report`, and a moment later the work begins anew, for others
-    rely on it.
+    An error is a bug of ours. It is passed to `report`, and the work is restarted after `again_after_s`
+    because other parts rely on it.
     """
     while True:
         try:
@@ -66,9 +66,9 @@ async def run_again(
 
 
 class Background:
-    """Tasks that outlive the call which started them (stragglers), held so that `close` can end them.
+    """Tasks that outlive the call that started them (stragglers), kept so that `close` can end them.
 
-    A failure in one is passed to `report`; it never vanishes.
+    Their failures are passed to `report` and never lost.
     """
 
     def __init__(self, report: Callable[[BaseException], None]) -> None:
@@ -76,7 +76,7 @@ class Background:
         self._tasks: set[asyncio.Task[object]] = set()
 
     def spawn(self, work: Awaitable[object]) -> None:
-        """Run `work` to its end without waiting for it."""
+        """Run `work` to completion in the background."""
         task = asyncio.ensure_future(work)
         assert isinstance(task, asyncio.Task)
         self._tasks.add(task)
@@ -88,5 +88,5 @@ class Background:
             self._report(error)
 
     async def close(self) -> None:
-        """End what still runs."""
+        """Cancel the tasks that are still running."""
         await cancel_and_wait(list(self._tasks))

@@ -1,7 +1,7 @@
 """Where chance comes from.
 
-Identifiers, keys, back-off and jitter all draw from an `Entropy` that is passed in. Production uses
-the operating system's generator; the simulator a seeded one, so that a failing run can be had again.
+Identifiers, keys, back-off, and jitter all draw from an `Entropy` that is passed in. Production uses the
+operating system's generator; the simulator uses a seeded one, so that a failing run can be reproduced.
 """
 
 import os
@@ -13,11 +13,11 @@ class Entropy(Protocol):
     """A source of random bytes and numbers."""
 
     def bytes(self, count: int) -> bytes:
-        """`count` random bytes. Fit for keys only from `SystemEntropy`."""
+        """`count` random bytes. Suitable for keys only from `SystemEntropy`."""
         ...
 
     def uniform(self, low: float, high: float) -> float:
-        """A number in [low, high], evenly spread. For jitter, never for secrets."""
+        """A number in [low, high], uniformly distributed. For jitter, never for secrets."""
         ...
 
 
@@ -35,7 +35,7 @@ class SystemEntropy:
 
 
 class SeededEntropy:
-    """The same sequence for the same seed. For simulation and tests only: it keeps no secrets."""
+    """The same sequence for the same seed. For simulation and tests only: its output is predictable."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)

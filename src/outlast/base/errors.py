@@ -1,32 +1,32 @@
 """Every error that Outlast raises, in one tree.
 
 OutlastError
-|-- ConfigError                 settings, key file or providers are not what they should be
-|-- ProviderError               one place that stores bytes said no, or said nothing
+|-- ConfigError                 settings, key file, or providers are wrong
+|-- ProviderError               a provider refused an operation or did not answer
 |   |-- NotFound                there is no such object
-|   |-- Exists                  `create`: there is one already
-|   |-- Unsupported             this provider cannot do that at all
-|   |-- Denied                  credential or rights refused; asking again will not help
-|   |   |-- Expired             the credential was good once
-|   |   `-- Locked              a retention policy or lock of the provider's own forbids it
-|   |-- Full                    no space, no quota
-|   |-- Estranged               the provider answers, but it has lost its marker or is another store's
-|   `-- Unavailable             refused, hanging, erring, throttled, breaker open: ask again later
+|   |-- Exists                  `create`: the object already exists
+|   |-- Unsupported             this provider does not support the operation at all
+|   |-- Denied                  credential or permissions refused; retrying will not help
+|   |   |-- Expired             the credential has expired
+|   |   `-- Locked              the provider's own retention policy or lock forbids it
+|   |-- Full                    no space or quota left
+|   |-- Estranged               the provider answers, but has lost its marker or belongs to another store
+|   `-- Unavailable             refused, hanging, failing, throttled, or breaker open: retry later
 |-- CodingError
-|   |-- BadShares               some shares are damaged: which, and too few others remain
+|   |-- BadShares               some shares are damaged (it names them), and too few others remain
 |   `-- Tampered                a seal does not verify: altered, swapped, or the wrong key
 |-- QuorumError
 |   |-- NoMajority              too few voters answered in time
 |   `-- ForkedLog               two histories: a provider was rolled back, or the voters are not ours
-`-- StoreError                  what a caller of the store may meet and should handle
+`-- StoreError                  what callers of the store should handle
     |-- StoreUnavailable        the store cannot do this now; nothing was acknowledged
-    |   |-- WriteExpired        the write took too long; what it stored may be deleted already
-    |   |-- ReadExpired         the read took too long; what it reads was overwritten, and is collected
+    |   |-- WriteExpired        the write took too long; what it stored may already be deleted
+    |   |-- ReadExpired         the read took too long; its data was overwritten and collected
     |   |-- WriteLost           providers were erased during the write; too few of its fragments count
-    |   `-- StoreBusy           this process has no memory left for it
-    |-- StoreFull               quotas are used up: the policy cannot be kept for more data
+    |   `-- StoreBusy           this process has no memory left for the request
+    |-- StoreFull               quotas are used up: more data cannot be placed under the policy
     |-- StoreCorrupt            data or catalog cannot be read back as written
-    |   `-- LocalStateCorrupt   this machine's copy of the catalog is damaged: it is built anew from the log
+    |   `-- LocalStateCorrupt   this machine's copy of the catalog is damaged and is rebuilt from the log
     |-- NoSuchBucket, BucketExists, BucketNotEmpty, BadBucketName
     |-- NoSuchKey, KeyTooLong
     |-- PreconditionFailed      a conditional write or delete lost
@@ -34,7 +34,7 @@ OutlastError
     |-- EntityTooLarge
     `-- NoSuchAccessKey, AccessKeyExists
 
-`ProviderError.cause` tells why in one word, for health, metrics and messages.
+`ProviderError.cause` gives the reason in one word, for health, metrics, and messages.
 """
 
 from enum import StrEnum
@@ -45,7 +45,7 @@ class OutlastError(Exception):
 
 
 class ConfigError(OutlastError):
-    """Settings, key file or providers are not what they should be. `remedy` says what to do about it."""
+    """Settings, key file, or providers are wrong. `remedy` says what to do about it."""
 
     def __init__(self, message: str, remedy: str = "") -> None:
         super().__init__(message)
@@ -53,14 +53,14 @@ class ConfigError(OutlastError):
 
 
 def reason(error: OSError | UnicodeError) -> str:
-    """Why a file could not be read or written, in the operating system's words and without its number."""
+    """Why a file could not be read or written: the operating system's message without the error number."""
     if isinstance(error, UnicodeError):
         return "it is not text"
     return error.strerror or str(error)
 
 
 class Cause(StrEnum):
-    """Why a provider failed, as far as can be told."""
+    """Why a provider failed, as far as is known."""
 
     MISSING = "missing"
     EXISTS = "exists"
@@ -88,7 +88,10 @@ class Cause(StrEnum):
 
 
 class ProviderError(OutlastError):
-    """A provider said no, or said nothing. `provider` is its name in this store, `verb` what was asked."""
+    """A provider refused an operation or did not answer.
+
+    `provider` is its name in this store, `verb` the operation.
+    """
 
     cause = Cause.UNKNOWN
     drill = ""
@@ -114,19 +117,19 @@ class NotFound(ProviderError):
 
 
 class Exists(ProviderError):
-    """`create` found an object in the place."""
+    """`create` found that the object already exists."""
 
     cause = Cause.EXISTS
 
 
 class Unsupported(ProviderError):
-    """This provider cannot do that at all."""
+    """This provider does not support the operation at all."""
 
     cause = Cause.UNSUPPORTED
 
 
 class Denied(ProviderError):
-    """The credential or its rights were refused."""
+    """The credential was refused, or it lacks the permissions."""
 
     cause = Cause.DENIED
 
@@ -136,7 +139,7 @@ class Expired(Denied):
 
 
 class Locked(Denied):
-    """The provider keeps objects from being written or deleted: object lock, legal hold, immutability."""
+    """The provider prevents objects from being written or deleted: object lock, legal hold, immutability."""
 
 
 class Full(ProviderError):
@@ -146,16 +149,16 @@ class Full(ProviderError):
 
 
 class Estranged(ProviderError):
-    """The provider answers, but its marker is gone or names another store: it was erased or swapped."""
+    """The provider answers, but its marker is missing or names another store: it was erased or swapped."""
 
     cause = Cause.ESTRANGED
 
 
 class Unavailable(ProviderError):
-    """No (useful) answer this time. For a `put` or `create` it may have happened all the same."""
+    """No (useful) answer this time. A `put` or `create` may have taken effect anyway."""
 
     retry_after_s: float | None = None
-    """For how long the provider asks to be left alone, in seconds; None if it does not say."""
+    """How long the provider asks clients to wait before they retry, in seconds; None if it does not say."""
 
 
 class CodingError(OutlastError):
@@ -187,7 +190,7 @@ class ForkedLog(QuorumError):
 
 
 class StoreError(OutlastError):
-    """What a caller of the store may meet."""
+    """The base of the errors that callers of the store should handle."""
 
 
 class StoreUnavailable(StoreError):
@@ -195,31 +198,34 @@ class StoreUnavailable(StoreError):
 
 
 class WriteExpired(StoreUnavailable):
-    """The write took so long that its fragments may be deleted already. Writing again is right."""
+    """The write took so long that its fragments may already be deleted. The caller should write again."""
 
 
 class ReadExpired(StoreUnavailable):
-    """What is read was overwritten or deleted so long ago that it is collected. Reading again is right."""
+    """The object was overwritten or deleted during the read, and its old data has been collected.
+
+    The caller should read again.
+    """
 
 
 class WriteLost(StoreUnavailable):
-    """Providers were erased during the write, so that too few fragments are left. Writing again is right."""
+    """Providers were erased during the write; too few fragments are left. The caller should write again."""
 
 
 class StoreBusy(StoreUnavailable):
-    """More is asked of this process at once than it has memory for. Nothing is wrong with the store."""
+    """This process has no memory left for another request. Nothing is wrong with the store."""
 
 
 class StoreFull(StoreError):
-    """The quotas of so many providers are used up that no more data can be placed as the policy wants."""
+    """Too many providers have used up their quotas: no more data can be placed under the policy."""
 
 
 class StoreCorrupt(StoreError):
-    """Something written cannot be read back, though enough providers answered."""
+    """Stored data cannot be read back, although enough providers answered."""
 
 
 class LocalStateCorrupt(StoreCorrupt):
-    """This machine's copy of the catalog is damaged. What is at the providers is not concerned."""
+    """This machine's copy of the catalog is damaged. The data at the providers is not affected."""
 
 
 class NoSuchBucket(StoreError):
@@ -227,7 +233,7 @@ class NoSuchBucket(StoreError):
 
 
 class BucketExists(StoreError):
-    """There is a bucket of that name already."""
+    """A bucket of that name already exists."""
 
 
 class BucketNotEmpty(StoreError):
@@ -239,7 +245,7 @@ class BadBucketName(StoreError):
 
 
 class NoSuchKey(StoreError):
-    """There is no object of that key."""
+    """There is no object with that key."""
 
 
 class KeyTooLong(StoreError):
@@ -247,7 +253,7 @@ class KeyTooLong(StoreError):
 
 
 class PreconditionFailed(StoreError):
-    """The condition of a write, delete or read does not hold."""
+    """The condition of a write, delete, or read does not hold."""
 
 
 class NoSuchUpload(StoreError):
@@ -275,4 +281,4 @@ class NoSuchAccessKey(StoreError):
 
 
 class AccessKeyExists(StoreError):
-    """There is an access key of that name already."""
+    """An access key of that name already exists."""

@@ -17,7 +17,7 @@ def bytes_text(count: int) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A time for people: 3 s, 12 min, 5 h, 9 days."""
+    """A duration for people: 3 s, 12 min, 5 h, 9 days."""
     for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

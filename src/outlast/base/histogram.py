@@ -1,10 +1,10 @@
-"""How often a figure was how large: a histogram with fixed bounds, for metrics."""
+"""A histogram with fixed bounds, for metrics."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-# Upper bounds in seconds: from a disk's answer to a deadline, each about 2.5 times the last.
+# Upper bounds in seconds, from a disk's latency to a deadline. Each is about 2.5 times the one before.
 latency_bounds_s = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -13,9 +13,9 @@ class Histogram:
     """Counts by upper bound."""
 
     bounds: Sequence[float]
-    """Ascending; a value on a bound counts below it."""
+    """Ascending; a value equal to a bound counts below it."""
     counts: list[int] = field(init=False)
-    """How many values were up to each of `bounds`, not cumulated; the last is those above all."""
+    """How many values fell below each of `bounds`, not cumulative; the last counts those above all bounds."""
     total: float = 0.0
     """The sum of all values."""
 
@@ -23,7 +23,7 @@ class Histogram:
         self.counts = [0] * (len(self.bounds) + 1)
 
     def add(self, value: float) -> None:
-        """One more value."""
+        """Count a value."""
         self.total += value
         self.counts[bisect_left(self.bounds, value)] += 1
 

@@ -1,13 +1,13 @@
-"""Coverage marks: which of the states that matter a batch of simulated runs has reached.
+"""Coverage marks: which important states a batch of simulated runs has reached.
 
     reached("gather: a fragment was damaged")
 
-Nothing happens in production: one global is looked at, and it is None. Under `counting()` each call counts. A
-batch of seeds fails when a mark on its list was reached by none of them: then the runs do not show what
-they are there to show, however green they are. The name says the part, then what has happened there; it is a
-literal, so that a search finds its one place.
+In production a call only finds that a global is None. Under `counting()` each call is counted. A batch of
+seeds fails when none of them reached a mark on its list: such runs do not test what they are meant to test,
+even if they pass. The name states the component, then what happened there. It is a literal, so that a search
+finds its one place.
 
-It is no log and no metric: nobody reads it while a store runs.
+Marks are neither logs nor metrics: nothing reads them while a store runs.
 """
 
 from collections import Counter
@@ -18,14 +18,14 @@ _counts: Counter[str] | None = None
 
 
 def reached(mark: str) -> None:
-    """Count that this line was reached, if anybody counts."""
+    """Count that this line was reached, inside `counting()`."""
     if _counts is not None:
         _counts[mark] += 1
 
 
 @contextmanager
 def counting() -> Iterator[Counter[str]]:
-    """Count the marks reached inside, by name. Within another `counting`, both count them."""
+    """Count the marks reached inside, by name. Nested `counting` blocks both count them."""
     global _counts
     outer, _counts = _counts, Counter()
     inner = _counts

@@ -1,23 +1,24 @@
-"""Telling the C library to keep what it has.
+"""Make the C library keep freed memory.
 
-Stripes and shares are buffers of half a MiB and more, made and dropped hundreds of times a second. As it
-comes, glibc gives such memory back to the kernel at every drop and asks for it anew at the next, and the
-kernel's zeroing of fresh pages costs more than sealing and coding together: encoding 2 + 1 ran at 0.8 GB/s,
-and at 3.1 GB/s with the setting below.
+Stripes and shares are buffers of half a MiB and more, allocated and freed hundreds of times a second. By
+default glibc returns such memory to the kernel at every free and requests it again at the next allocation.
+The kernel's zeroing of fresh pages costs more than sealing and coding together: encoding 2 + 1 ran at
+0.8 GB/s, and at 3.1 GB/s with the setting below.
 
-This is a setting of the whole process, so only who owns the process (a command, a gateway) makes it.
+The setting affects the whole process, so only the owner of the process (a command, a gateway) makes it.
 """
 
 import ctypes
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _KEEP_BYTES = 64 << 20
-"""Free memory at the top of the heap that is kept: a few extents with their fragments, no more."""
+"""Free memory kept at the top of the heap: enough for a few extents with their fragments."""
 _HEAP_BYTES_MAX = 32 << 20
-"""Buffers up to this size come from the heap; the largest value that glibc takes on 64 bits."""
+"""Buffers up to this size come from the heap; the largest value that glibc accepts on 64 bits."""
 _ARENAS = 1
-"""Heaps. By itself glibc gives each thread one, and each would keep so much: with the disks' threads a
-gateway under eight slow clients took 315 MiB, and takes 213 with one heap. They seldom allocate at once."""
+"""Number of heaps. By default glibc gives each thread its own, and each would keep `_KEEP_BYTES`: with the
+disks' threads a gateway under eight slow clients took 315 MiB; with one heap it takes 213. Threads rarely
+allocate at the same time."""
 
 
 def keep_freed_memory() -> bool:

@@ -1,4 +1,4 @@
-"""Writing a local file whole or not at all."""
+"""Atomic replacement of local files."""
 
 import shutil
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from outlast.base.entropy import SystemEntropy
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` when the block ends, and vanishes if the block raises.
+    """A file that replaces `path` when the block ends, and is deleted if the block raises.
 
-    Until then it has another name in the same folder, whose length does not depend on `path`, which may be as
-    long as the file system allows. Links are followed, modes kept. What is no file (`/dev/null`, a pipe) is
-    written as it is.
+    Until then it has another name in the same folder. That name's length does not depend on `path`, which may
+    be as long as the file system allows. Links are followed and modes preserved. Anything but a regular file
+    (`/dev/null`, a pipe) is written in place.
     """
     target = path.resolve()
     if target.exists() and not target.is_file():

@@ -1,14 +1,14 @@
-"""Trace events: what the parts do, step by step, for a person who looks for the cause of something.
+"""Trace events: what each component does, step by step, for debugging.
 
     event("quorum: a slot was decided", slot=7, ballot="0/5f3a...")
 
-A name says the part, then what has happened there; it is a literal, so that a search finds its place. Fields
-are values as they are: whoever listens renders them, and nothing is computed for events that nobody hears.
+A name states the component, then what happened there. It is a literal, so that a search finds its place.
+Fields are raw values: the listener renders them, so an event without a listener costs nothing.
 
-Nothing happens without a listener: one global is looked at, and it is None. A gateway has a flight recorder
-(`assembly.flight_recorder`), which keeps the last events for a dump.
+Without a listener a call only finds that a global is None. A gateway has a flight recorder
+(`assembly.flight_recorder`), which keeps the latest events for a dump.
 
-Marks (`base.marks`) count which states a batch of simulated runs reached; events say what happened in one.
+Marks (`base.marks`) count which states a batch of simulated runs reached; events show what happened in one.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 Listener: TypeAlias = Callable[[str, dict[str, Any]], None]
-"""Called with an event's name and fields, in the middle of what happens: it must be quick and not raise."""
+"""Called synchronously with an event's name and fields: it must be fast and must not raise."""
 
 _listener: Listener | None = None
 
@@ -29,7 +29,7 @@ def event(name: str, **fields: Any) -> None:
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Call `listener` with every event inside, in addition to a listener that is there already."""
+    """Call `listener` with every event inside, in addition to any listener that is already set."""
     global _listener
     outer = _listener
     if outer is None:

@@ -1,7 +1,7 @@
 """The base of every value that goes to a provider or into the log: a MessagePack array (msgspec).
 
-What has more fields than this version knows is refused: a gateway that left a field out would from then on
-disagree with those that know it. docs/internals/formats says how formats evolve.
+A value with more fields than this version knows is refused: a gateway that dropped a field would disagree
+from then on with those that know it. docs/internals/formats describes how formats evolve.
 """
 
 from typing import dataclass_transform
@@ -17,7 +17,7 @@ class Struct(msgspec.Struct, array_like=True, frozen=True, gc=False, forbid_unkn
 
 
 def not_known(what: str, error: msgspec.ValidationError) -> ConfigError:
-    """What to raise for something that is authentic and cannot be read: a later version wrote it."""
+    """The error for data that is authentic but cannot be read because a later version wrote it."""
     return ConfigError(
         f"the log holds {what} that this version of Outlast does not know ({error})",
         remedy="upgrade Outlast on this machine to the version that the other gateways run",
