@@ -1,4 +1,4 @@
-"""Bytes to fragments and back. Pure: no provider, no clock, no task.
+"""Turns bytes into fragments and back. Pure: no providers, clocks, or tasks.
 
 keys          the master key and what is derived from it
 key_text      the key file and the recovery sheet, as text

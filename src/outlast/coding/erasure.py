@@ -1,18 +1,18 @@
-"""Reed-Solomon: k + m shares, any k of which give the bytes back.
+"""Reed-Solomon: k + m shares, any k of which restore the bytes.
 
 The first k shares are the bytes themselves, cut into k equal pieces (the last padded with zeros); the
-m others are parity. So the ordinary read joins k pieces and computes nothing. With k = 1 every share is
-a copy.
+other m are parity. So an ordinary read joins k pieces and computes nothing. With k = 1 every share is a copy.
 
-What is stored is only the pieces and the parity. The work is done by ISA-L through `pyeclib`, which
-wants a header of its own before each share; that header is made here afresh for each use and never
-stored. So the format depends on the mathematics alone (docs/internals/formats/fragment.md), and nothing that
-a provider sends reaches the C library's header parser, which ends the process on some bad headers.
+Only the pieces and the parity are stored. ISA-L does the work through `pyeclib`, which expects its own header
+before each share; that header is generated here for each use and never stored. So the format depends on the
+mathematics alone (docs/internals/formats/fragment.md), and nothing that a provider sends reaches the C
+library's header parser, which aborts the process on some bad headers.
 
-There is no check in here: damaged shares give wrong bytes. `extent` adds the checks.
+Nothing is checked here: damaged shares give wrong bytes. `extent` adds the checks.
 
-The matrix is ISA-L's Vandermonde one: parity row r is 1, g, g^2, ... for g = 2^r over GF(2^8) modulo
-x^8 + x^4 + x^3 + x^2 + 1. It can restore any loss of m within `K_MAX`, `M_MAX` (a test looks at every case).
+The matrix is ISA-L's Vandermonde matrix: parity row r is 1, g, g^2, ... for g = 2^r over GF(2^8) modulo
+x^8 + x^4 + x^3 + x^2 + 1. It can restore any loss of m shares within `K_MAX`, `M_MAX` (a test covers every
+case).
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _HEADER_BYTES = 80
 
 
 class Erasure:
-    """One layout. Instances keep nothing between calls that matters, and may be shared between threads."""
+    """One layout. Instances are stateless except for a cache, and may be shared between threads."""
 
     def __init__(self, k: int, m: int) -> None:
         assert 1 <= k <= K_MAX and 0 <= m <= M_MAX
@@ -53,9 +53,9 @@ class Erasure:
         return [memoryview(share)[_HEADER_BYTES:] for share in self._driver.encode(bytes(data))]
 
     def decode(self, shares: Mapping[int, Buffer], size: int) -> Buffer:
-        """The `size` bytes whose shares these are; the first k of them, in order of index, are used.
+        """Restore the `size` bytes from their shares, using the first k in order of index.
 
-        Each must be `share_bytes(size)` long and there must be k.
+        There must be at least k, each `share_bytes(size)` long.
         """
         used = sorted(shares)[: self.k]
         length = self.share_bytes(size)

@@ -1,17 +1,18 @@
-"""The whole way of an extent: stripes of plaintext to fragments, fragments to stripes of plaintext.
+"""Encoding and decoding of an extent: stripes of plaintext to fragments, and fragments back to stripes.
 
-Seal, then code, then check. Three layers, each for another adversary:
+Seal, then code, then add a check. Three layers, each against a different adversary:
 
-- the check (CRC32C over extent id, fragment index, stripe number and the share's bytes) tells at once
-  *which* fragment was damaged, cut, or taken for another, by accident;
-- the seal tells *whether* a stripe is what was written, whatever anybody did on purpose;
-- when the seal fails although all checks pass, a provider has forged one. Then every other choice of k
-  fragments is tried; the choice whose seal verifies shows what each share should have been, and so who lied.
+- The check (CRC32C over extent id, fragment index, stripe number, and the share's bytes) shows immediately
+  *which* fragment was accidentally damaged, truncated, or mistaken for another.
+- The seal shows *whether* a stripe is what was written, whatever anyone did on purpose.
+- When the seal fails although all checks pass, a provider has forged a share. Then every other choice of k
+  fragments is tried. The choice whose seal verifies shows what each share should have been, and so which
+  providers lied.
 
-The invariant: what `ExtentDecoder` returns is what was given to `ExtentEncoder`, or it raises. The size of
-the extent is not stored in the fragments; it comes from the catalog, and is bound to the data key.
+The invariant: `ExtentDecoder` returns what was given to `ExtentEncoder`, or raises. The size of the extent is
+not stored in the fragments; it comes from the catalog and is bound to the data key.
 
-Nothing here knows of providers: fragment `i` is whatever the caller got from the place of fragment `i`.
+This module does not know providers: fragment `i` is whatever the caller got from the place of fragment `i`.
 """
 
 import re
@@ -27,7 +28,7 @@ from outlast.coding.geometry import CHECK_BYTES, Geometry
 from outlast.coding.seal import StripeSeal
 
 FRAGMENTS_PREFIX = "x/"
-"""What the names of all fragments begin with."""
+"""The prefix of all fragment names."""
 
 _fragment_name = re.compile(r"x/[0-9a-f]{2}/([0-9a-f]{32})\.([0-9a-f]{2})")
 
@@ -39,16 +40,16 @@ def fragment_key(id: bytes, index: int) -> str:
 
 
 def parse_fragment_key(key: str) -> tuple[bytes, int] | None:
-    """The extent's id and the fragment's index, if that is the name of a fragment."""
+    """The extent's id and the fragment's index, or None if `key` is not the name of a fragment."""
     found = _fragment_name.fullmatch(key)
     return None if found is None else (bytes.fromhex(found[1]), int(found[2], 16))
 
 
 class ExtentEncoder:
-    """Turns stripes into fragments. One instance, one extent, one thread at a time."""
+    """Turns stripes into fragments. Each instance is for one extent and one thread at a time."""
 
     def __init__(self, store: bytes, id: bytes, data_key: bytes, k: int, m: int) -> None:
-        """`store`, `id`: 16 bytes; `data_key`: 32 bytes, random, of this extent alone."""
+        """`store`, `id`: 16 bytes; `data_key`: 32 random bytes for this extent alone."""
         self._seal = StripeSeal(data_key, store, id)
         self._erasure = erasure(k, m)
         self._seeds = _check_seeds(id, k + m)
@@ -56,10 +57,10 @@ class ExtentEncoder:
         self.size = 0
         """Bytes of plaintext added so far."""
         self.fragments: list[list[Buffer]] = [[] for _ in range(k + m)]
-        """For each fragment its content so far, in buffers to be written one after another."""
+        """The content so far of each fragment, as consecutive buffers."""
 
     def add(self, stripe: Buffer) -> None:
-        """Append a stripe of `limits.stripe_bytes`; only the last may be shorter, none empty."""
+        """Append a stripe of `limits.stripe_bytes`; only the last may be shorter, and none may be empty."""
         assert 0 < len(stripe) <= limits.stripe_bytes and self.size == self._stripes * limits.stripe_bytes
         assert self.size + len(stripe) <= limits.extent_bytes_max
         shares = self._erasure.encode(self._seal.seal(self._stripes, stripe))
@@ -73,8 +74,8 @@ class ExtentEncoder:
 class ExtentDecoder:
     """Turns fragments, or spans of them, back into stripes. Safe to share between threads.
 
-    `parts` maps the index of a fragment to the bytes got from its place; at least k are needed. The methods
-    that take them raise `BadShares` naming those that are damaged: leave these out and call again, with
+    `parts` maps the index of a fragment to the bytes read from its place; at least k are needed. The methods
+    that take them raise `BadShares`, which names the damaged parts: leave these out and call again, with
     others if fewer than k remain. They raise `Tampered` when a seal fails and no choice of k of these parts
     verifies: call again with more parts, or give up.
     """
@@ -92,7 +93,7 @@ class ExtentDecoder:
         return self._geometry.stripes_for(start, stop)
 
     def fragment_span(self, stripes: range) -> tuple[int, int]:
-        """The bytes [start, stop) to get from each fragment for these stripes."""
+        """The bytes [start, stop) to read from each fragment for these stripes."""
         return self._geometry.fragment_span(stripes)
 
     def fragment_bytes(self) -> int:
@@ -100,7 +101,7 @@ class ExtentDecoder:
         return self._geometry.fragment_bytes
 
     def decode(self, stripes: range, parts: Mapping[int, Buffer]) -> list[bytes]:
-        """The plaintext of each of `stripes`; every part is the `fragment_span` of its fragment."""
+        """The plaintext of each of `stripes`; every part must be the `fragment_span` of its fragment."""
         rows = self._checked(stripes, parts)
         try:
             return [self._seal.open(stripe, self._sealed(stripe, row)) for stripe, row in rows]
@@ -108,9 +109,9 @@ class ExtentDecoder:
             raise BadShares(self._liars(rows)) from None
 
     def rebuild_fragment(self, index: int, parts: Mapping[int, Buffer]) -> list[Buffer]:
-        """Fragment `index` as it was first written, in buffers, from whole fragments.
+        """Fragment `index` as it was first written, as buffers, from whole fragments.
 
-        The seals are verified on the way, so that a forged share never finds its way into a new fragment.
+        The seals are verified, so that a forged share never gets into a new fragment.
         """
         rows = self._checked(self._whole, parts)
         fragment: list[Buffer] = []
@@ -125,12 +126,12 @@ class ExtentDecoder:
         return fragment
 
     def verify(self, parts: Mapping[int, Buffer]) -> None:
-        """Compare whole fragments with what they must be, to the byte. Finds forgery as well as damage."""
+        """Compare whole fragments with what they must be, byte by byte. Detects forgery as well as damage."""
         if bad := self._liars(self._checked(self._whole, parts)):
             raise BadShares(bad)
 
     def intact(self, index: int, fragment: Buffer) -> bool:
-        """Whether one whole fragment has its length and its checks hold. Finds damage, not forgery."""
+        """Whether a whole fragment has the right length and its checks hold. Detects damage, not forgery."""
         try:
             self._checked(self._whole, {index: fragment})
         except BadShares:
@@ -140,7 +141,7 @@ class ExtentDecoder:
     def _checked(
         self, stripes: range, parts: Mapping[int, Buffer]
     ) -> list[tuple[int, dict[int, memoryview]]]:
-        """Each stripe with its shares by fragment index. Raises `BadShares` by lengths and checks alone."""
+        """Each stripe with its shares by fragment index. Raises `BadShares` for wrong lengths and checks."""
         start, stop = self._geometry.fragment_span(stripes)
         bad = {index for index, part in parts.items() if len(part) != stop - start}
         views = [(index, memoryview(parts[index])) for index in sorted(parts) if index not in bad]
@@ -162,7 +163,7 @@ class ExtentDecoder:
         return self._erasure.decode(row, self._geometry.sealed_bytes(stripe))
 
     def _liars(self, rows: Sequence[tuple[int, dict[int, memoryview]]]) -> frozenset[int]:
-        """Whose shares are not what they must be, though their checks hold. Raises `Tampered`."""
+        """Fragments whose shares are not what they must be, although their checks hold. Raises `Tampered`."""
         return frozenset().union(*(self._differing(self._found(stripe, row), row) for stripe, row in rows))
 
     def _found(self, stripe: int, row: Mapping[int, memoryview]) -> Buffer:
@@ -183,11 +184,11 @@ class ExtentDecoder:
 
 
 def _check_seeds(id: bytes, n: int) -> list[int]:
-    """For each fragment the CRC32C to start from, so that a check holds in its own fragment alone."""
+    """The initial CRC32C of each fragment, so that a check holds only in its own fragment."""
     return [crc32c(id + bytes((index,))) for index in range(n)]
 
 
 def _check(seed: int, number: bytes, share: Buffer) -> bytes:
-    """The check of a share, as stored before it; `number` is its stripe's, in 4 bytes."""
+    """The check of a share, as stored before it; `number` is its stripe's number in 4 bytes."""
     check: int = crc32c(share, crc32c(number, seed))
     return check.to_bytes(CHECK_BYTES, "big")

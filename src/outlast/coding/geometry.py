@@ -1,9 +1,9 @@
-"""Where things lie in the fragments of an extent: arithmetic only.
+"""Offsets and lengths within the fragments of an extent: arithmetic only.
 
-An extent of `size` bytes is cut into stripes of `limits.stripe_bytes`, the last one shorter. Each stripe is
-sealed (`TAG_BYTES` longer) and cut into shares, one for each fragment, all of one length. A share is
-stored as a check of `CHECK_BYTES` and then its bytes. A fragment is its shares in the order of stripes and
-nothing else, so that the place of each follows from the extent's size and k.
+An extent of `size` bytes is cut into stripes of `limits.stripe_bytes`; the last may be shorter. Each stripe
+is sealed (`TAG_BYTES` longer) and cut into shares of equal length, one for each fragment. A share is stored
+as a check of `CHECK_BYTES` followed by its bytes. A fragment is its shares in stripe order and nothing else,
+so the offset of each share follows from the extent's size and k.
 """
 
 from outlast.base import limits
@@ -32,7 +32,7 @@ class Geometry:
         return self.plain_bytes(stripe) + TAG_BYTES
 
     def stored_bytes(self, stripe: int) -> int:
-        """The length of a stripe's share as stored, check included."""
+        """The length of a stripe's share as stored, including its check."""
         return CHECK_BYTES + -(-self.sealed_bytes(stripe) // self.k)
 
     def stripes_for(self, start: int, stop: int) -> range:

@@ -1,12 +1,12 @@
 """The master key as text: the key file (plain, or locked by a passphrase) and the recovery sheet.
 
-A key file is lines of `name: value`, so that a person can see what it is and a program of ten lines can
-read it. A locked one holds the key in a `Box` whose key is made from the passphrase by Argon2id.
+A key file consists of lines of `name: value`, so that a person can see what it is and a program of ten lines
+can read it. A locked one holds the key in a `Box` whose key Argon2id derives from the passphrase.
 
-The recovery sheet is for paper. Its alphabet (Crockford's base 32) has no letters that look like
-digits, and each of its four lines carries its own check, so that a slip of the pen is found in its line.
+The recovery sheet is for paper. Its alphabet (Crockford's base 32) has no letters that look like digits, and
+each of its four lines carries its own check, so that an error is traced to its line.
 
-`docs/internals/formats/key-file.md` has the exact form.
+`docs/internals/formats/key-file.md` specifies the exact form.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _WARNING = (
     "# The master key of an Outlast store. Whoever has it can read and change everything in the store;\n"
     "# without it everything in the store is lost. Keep copies of it in safe places.\n"
 )
-# The second recommendation of RFC 9106, for where memory is short: a gateway stays under its bound with it.
+# The second recommendation of RFC 9106, for limited memory: it keeps a gateway within its memory bound.
 _MEMORY_KIB, _PASSES, _LANES, _SALT_BYTES = 64 * 1024, 3, 4, 16
 _MEMORY_KIB_MAX, _PASSES_MAX, _LANES_MAX = 4 * 1024 * 1024, 64, 64
 
@@ -40,7 +40,7 @@ def plain(secret: bytes, id: str) -> str:
 
 
 def locked(secret: bytes, id: str, passphrase: str, entropy: Entropy) -> str:
-    """The text of a key file that opens with the passphrase."""
+    """The text of a key file that is locked with the passphrase."""
     salt = entropy.bytes(_SALT_BYTES)
     fields = {
         "format": FORMAT,
@@ -63,18 +63,20 @@ def parse(text: str, passphrase: str, source: str) -> bytes:
     """The key in a key file's text. `source` names the file in messages. Raises `ConfigError`."""
     fields = _fields(text)
     if fields.get("format") != FORMAT:
-        raise ConfigError(f"{source}: not an Outlast key file", "give the key file that `outlast init` wrote")
+        raise ConfigError(f"{source}: not an Outlast key file", "use the key file that `outlast init` wrote")
     try:
         secret = _unlocked(fields, passphrase, source) if "sealed" in fields else bytes.fromhex(fields["key"])
     except (KeyError, ValueError) as error:
         raise ConfigError(f"{source}: the key file is damaged", "restore it from a copy") from error
     if len(secret) != KEY_BYTES:
-        raise ConfigError(f"{source}: the key has not {KEY_BYTES} bytes", "restore it from a copy")
+        raise ConfigError(
+            f"{source}: the key is {len(secret)} bytes long, not {KEY_BYTES}", "restore it from a copy"
+        )
     return secret
 
 
 def is_locked(text: str) -> bool:
-    """Whether the text of a key file asks for a passphrase."""
+    """Whether a key file's text needs a passphrase."""
     return "sealed" in _fields(text)
 
 
@@ -95,18 +97,18 @@ def sheet(secret: bytes, id: str) -> str:
 
 
 def parse_sheet(text: str) -> bytes:
-    """The key on a recovery sheet; headings, spaces, hyphens and case do not matter. Raises `ConfigError`."""
+    """The key on a recovery sheet, whatever its headings, spaces, hyphens, and case. Raises `ConfigError`."""
     typed = [line for line in map(_sheet_line, text.splitlines()) if line is not None]
     if len(typed) != _SHEET_LINES:
         raise ConfigError(
-            f"a recovery sheet has {_SHEET_LINES} lines of {_LINE_CHARACTERS} characters, this {len(typed)}",
+            f"a recovery sheet has {_SHEET_LINES} lines of {_LINE_CHARACTERS} characters, not {len(typed)}",
             "type the four numbered lines, each on its own line",
         )
     return b"".join(_sheet_part(number, line) for number, line in enumerate(typed))
 
 
 def _sheet_line(line: str) -> str | None:
-    """The line's characters in one spelling, or None if it is not one of the four."""
+    """The line's characters in normal form, or None if it is not one of the four."""
     digits = (
         re.sub(r"[\s-]", "", re.sub(r"^\s*\d+\s*[:.)]", "", line))
         .upper()
@@ -122,7 +124,7 @@ def _sheet_part(number: int, digits: str) -> bytes:
     part = (value >> _CHECK_BITS).to_bytes(_LINE_BYTES, "big")
     if value & (1 << _CHECK_BITS) - 1 != _check(number, part):
         raise ConfigError(
-            f"line {number + 1} of the recovery sheet is not right",
+            f"line {number + 1} of the recovery sheet is wrong",
             "compare it with the sheet, character by character",
         )
     return part
@@ -149,7 +151,7 @@ def _unlocked(fields: Mapping[str, str], passphrase: str, source: str) -> bytes:
 
 
 def _lock(fields: Mapping[str, str], passphrase: str, entropy: Entropy) -> Box:
-    """The box whose key is made from the passphrase. Raises `ValueError` for what is out of reason."""
+    """The box whose key is derived from the passphrase. Raises `ValueError` for unreasonable costs."""
     if fields["kdf"] != "argon2id":
         raise ValueError("unknown kdf")
     memory_kib, passes, lanes = (int(fields[name]) for name in ("memory-kib", "passes", "lanes"))
@@ -162,7 +164,7 @@ def _lock(fields: Mapping[str, str], passphrase: str, entropy: Entropy) -> Box:
         lanes=lanes,
         memory_cost=memory_kib,
     )
-    # One spelling for what looks alike: systems differ in how a typed accent arrives.
+    # Normalize what looks alike: systems encode a typed accent differently.
     return Box(kdf.derive(unicodedata.normalize("NFC", passphrase).encode()), entropy)
 
 

@@ -1,11 +1,11 @@
-"""The master key, and the keys that are derived from it.
+"""The master key and the keys that are derived from it.
 
-One secret of 32 bytes opens a store. It is never used itself: HKDF-SHA256 derives from it, for each
-store and purpose, a key that tells nothing about the others. Whoever has the master key can read and
-change everything; without it everything is noise, to the providers and to us.
+One secret of 32 bytes opens a store. It is never used directly: HKDF-SHA256 derives from it, for each store
+and purpose, a key that reveals nothing about the others. Anyone who has the master key can read and change
+everything; without it everything is noise, to the providers and to us.
 
-`MasterKey.id` names a key without giving it away. It is kept in plain sight (in `outlast.toml`, in
-the key file), so that a key of another store is recognised before anything is tried with it.
+`MasterKey.id` identifies a key without revealing it. It is stored in plaintext (in `outlast.toml` and in the
+key file), so that the key of another store is recognized before it is used.
 
 Files and the recovery sheet are text, made and read by `key_text`.
 """
@@ -40,7 +40,7 @@ class MasterKey:
 
     @classmethod
     def load(cls, path: Path, passphrase: str = "") -> "MasterKey":
-        """The key in the file. Raises `ConfigError`: missing, readable by others, damaged, locked."""
+        """The key in the file. Raises `ConfigError`: missing, readable by others, damaged, or locked."""
         text = _read_private(path)
         key = cls(key_text.parse(text, passphrase, str(path)))
         if (stated := key_text.stated_id(text)) != key.id:
@@ -52,15 +52,15 @@ class MasterKey:
 
     @classmethod
     def from_sheet(cls, text: str) -> "MasterKey":
-        """The key typed in from a recovery sheet. Raises `ConfigError` that names the line with the slip."""
+        """The key from a recovery sheet. Raises `ConfigError`, which names the line that has an error."""
         return cls(key_text.parse_sheet(text))
 
     def save(self, path: Path) -> None:
-        """Write the key file, readable by its owner only. Raises `ConfigError` if there is a file already."""
+        """Write the key file, readable by its owner only. Raises `ConfigError` if the file already exists."""
         _write_private(path, key_text.plain(self._secret, self.id))
 
     def save_locked(self, path: Path, passphrase: str, entropy: Entropy) -> None:
-        """Write the key file so that it opens only with the passphrase. Raises as `save`."""
+        """Write the key file so that it opens only with the passphrase. Raises like `save`."""
         _write_private(path, key_text.locked(self._secret, self.id, passphrase, entropy))
 
     def sheet(self) -> str:
@@ -77,16 +77,15 @@ class MasterKey:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether the key file asks for a passphrase. Raises `ConfigError` as `MasterKey.load`."""
+    """Whether the key file needs a passphrase. Raises `ConfigError` like `MasterKey.load`."""
     return key_text.is_locked(_read_private(path))
 
 
 class Keyring:
     """The keys of one store, one for each purpose, `KEY_BYTES` bytes each.
 
-    log: seals the values in the log's slots. extents: wraps the data keys of extents. secrets: seals
-    the secret access keys that the catalog keeps. access_key_ids: marks the ids of access keys as this
-    store's.
+    log: seals the values in the log's slots. extents: wraps the data keys of extents. secrets: seals the
+    secret access keys in the catalog. access_key_ids: marks the ids of access keys as this store's.
     """
 
     def __init__(self, master: MasterKey, store: bytes) -> None:
@@ -105,13 +104,13 @@ def _read_private(path: Path) -> str:
             text = file.read(64 * 1024)
     except FileNotFoundError:
         raise ConfigError(
-            f"{path}: there is no key file", "copy it here, or restore it from the recovery sheet"
+            f"{path}: the key file is missing", "copy it here, or restore it from the recovery sheet"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: the key file cannot be read: {reason(error)}") from error
     if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
         raise ConfigError(
-            f"{path}: others may read the key file (mode {stat.S_IMODE(mode):o})", f"chmod 600 {path}"
+            f"{path}: other users can read the key file (mode {stat.S_IMODE(mode):o})", f"chmod 600 {path}"
         )
     return text
 
@@ -122,7 +121,7 @@ def _write_private(path: Path, text: str) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise ConfigError(
-            f"{path}: there is a file already", "a key file is never overwritten: choose another name"
+            f"{path}: the file already exists", "a key file is never overwritten: choose another name"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path}: the key file cannot be written: {reason(error)}") from error
@@ -135,7 +134,7 @@ def _write_private(path: Path, text: str) -> None:
 
 def _sync_folder(folder: Path) -> None:
     if os.name != "posix":
-        return  # elsewhere a folder cannot be opened to be synced
+        return  # other systems cannot open a folder to sync it
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

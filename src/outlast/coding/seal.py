@@ -1,21 +1,23 @@
-"""Seals: nobody without the key can read what is inside, or change, swap or forge it unnoticed.
+"""Seals (authenticated encryption): without the key, the content cannot be read, nor altered, swapped, or
+forged unnoticed.
 
 Two kinds, for two situations:
 
-- `Box` seals short messages (log slots, data keys, secrets) under one long-lived key that many gateways
-  use at once, without knowing of each other, for years. It is XAES-256-GCM (C2SP): AES-256-GCM under a key
-  derived anew for each message from a random 24-byte nonce. Plain AES-256-GCM has room for 12 random
-  bytes only, and 2^32 messages is where its standard says to stop; a busy log gets there in two years.
-- `StripeSeal` seals the stripes of one extent under that extent's own random key. It is plain
-  AES-256-GCM with the stripe's number as the nonce: each number is sealed once under that key, so no
-  nonce is stored, and nothing can collide.
+- `Box` seals short messages (log slots, data keys, secrets) under one long-lived key that many gateways use
+  at once, without coordination, for years. It is XAES-256-GCM (C2SP): AES-256-GCM under a key derived for
+  each message from a random 24-byte nonce. Plain AES-256-GCM has room for only 12 random bytes, and its
+  standard sets the limit at 2^32 messages; a busy log gets there in two years.
+- `StripeSeal` seals the stripes of one extent under that extent's own random key. It is plain AES-256-GCM
+  with the stripe's number as the nonce: each number is sealed once under that key, so no nonce is stored and
+  nothing can collide.
 
-Both bind associated data: what the sealed bytes are for. Bytes moved elsewhere do not open there.
+Both bind associated data: the purpose of the sealed bytes. Bytes moved elsewhere do not open there.
 
-The data key of an extent is itself kept in a `Box` message that binds the extent's id, size and layout
-(`wrap_key`), so that none of these can be altered apart from the others.
+The data key of an extent is itself stored in a `Box` message that binds the extent's id, size, and layout
+(`wrap_key`), so that none of these can be altered without the others.
 
-Specifications: https://c2sp.org/XAES-256-GCM, NIST SP 800-38D. docs/internals/formats/seal.md has the bytes.
+Specifications: https://c2sp.org/XAES-256-GCM, NIST SP 800-38D. docs/internals/formats/seal.md specifies the
+bytes.
 """
 
 from cryptography.exceptions import InvalidTag
@@ -71,13 +73,13 @@ class StripeSeal:
     """Seals and opens the stripes of one extent. Safe to share between threads."""
 
     def __init__(self, data_key: bytes, store: bytes, extent: bytes) -> None:
-        """`data_key`: `KEY_BYTES` random bytes of this extent alone; `store`, `extent`: 16-byte ids."""
+        """`data_key`: `KEY_BYTES` random bytes for this extent alone; `store`, `extent`: 16-byte ids."""
         assert len(data_key) == KEY_BYTES and len(store) == len(extent) == 16
         self._cipher = AESGCM(data_key)
         self._aad = b"outlast/1/stripe" + store + extent
 
     def seal(self, number: int, plaintext: bytes | bytearray | memoryview) -> bytes:
-        """Stripe `number` sealed; `TAG_BYTES` longer. Never call twice with one number and two plaintexts."""
+        """Stripe `number` sealed; `TAG_BYTES` longer. Never seal two plaintexts under one number."""
         return self._cipher.encrypt(
             number.to_bytes(12, "big"), plaintext, self._aad + number.to_bytes(4, "big")
         )
@@ -92,12 +94,12 @@ class StripeSeal:
 
 
 def wrap_key(box: Box, data_key: bytes, extent: bytes, size: int, k: int, m: int) -> bytes:
-    """The data key of an extent as the catalog keeps it, bound to the extent's id, size and layout."""
+    """An extent's data key as the catalog stores it, bound to the extent's id, size, and layout."""
     return box.seal(data_key, _key_purpose(extent, size, k, m))
 
 
 def unwrap_key(box: Box, wrapped: bytes, extent: bytes, size: int, k: int, m: int) -> bytes:
-    """The data key. Raises `Tampered` when the key, or any of the other values, is not what was wrapped."""
+    """The data key. Raises `Tampered` if the key or any of the other values differs from what was wrapped."""
     return box.open(wrapped, _key_purpose(extent, size, k, m))
 
 
