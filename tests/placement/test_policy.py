@@ -65,14 +65,14 @@ def test_those_that_cannot_vote_do_not() -> None:
     members = [member("swift", votes=False), *fleet(3)]
     assert choose_voters(Policy(tolerate=1), members) == ("p0", "p1", "p2")
     (problem,) = problems(Policy(tolerate=1), members[:3])
-    assert "3 different operators must vote" in problem.what and "here are 2" in problem.what
+    assert "3 different operators must vote" in problem.what and "2 can vote" in problem.what
     assert "1 more operator" in problem.remedy
 
 
-def test_too_few_data_domains_are_a_problem_that_says_how_many_are_wanting() -> None:
+def test_too_few_data_domains_are_a_problem_that_says_how_many_are_missing() -> None:
     members = [member("a"), member("b", holds_data=False), member("c", holds_data=False)]
     (problem,) = problems(Policy(tolerate=1), members)
-    assert "2 different operators" in problem.what and "here are 1" in problem.what
+    assert "2 different operators" in problem.what and "1 can hold data" in problem.what
     assert "1 more operator" in problem.remedy
 
 

@@ -1,11 +1,11 @@
-"""How many more losses an extent bears.
+"""How many more losses an extent tolerates.
 
-The margin of an extent is the largest number of failure domains of the policy's kind that may be lost,
-whichever they are, so that k fragments are left. A full extent has the policy's tolerance, or more. 0: it can
-be read, and no loss is borne. Below 0: it cannot be read now; -2 says that two fragments are wanting.
+The margin of an extent is the largest number of failure domains of the policy's kind such that any that many
+may be lost and k fragments remain. A complete extent has the policy's tolerance, or more. At 0 it can be read
+but tolerates no loss. Below 0 it cannot be read now: at -2, two fragments are missing.
 
-A fragment counts as there when the catalog does not call it missing and its place is still a member. One
-whose domain is not known is taken to be lost with the first domain that is lost.
+A fragment counts as present if the catalog does not list it as missing and its place is still a member. One
+whose domain is unknown is assumed to be lost with the first domain that is lost.
 """
 
 from collections import Counter
@@ -29,9 +29,9 @@ def margin(
 
 
 def losses_borne(there: Mapping[str, int], needed: int) -> int:
-    """How many domains may go, whichever they are, so that `needed` of what is there are left.
+    """How many domains may be lost, whichever they are, so that `needed` of those in `there` remain.
 
-    `there` counts by domain (`UNKNOWN` goes with the first that is lost). Below 0: so many are wanting.
+    `there` counts by domain (`UNKNOWN` is lost with the first). A negative number is how many are missing.
     """
     left = sum(there.values())
     if left < needed:

@@ -1,4 +1,4 @@
-"""The words of placement as values: what a provider shares, who takes part, how much may be lost."""
+"""The types of placement: failure domains, members, and the policy."""
 
 from typing import Literal, TypeAlias
 
@@ -8,7 +8,7 @@ DomainKind: TypeAlias = Literal["operator", "region", "account", "software", "lo
 
 
 class Domains(Struct, frozen=True):
-    """What a provider shares with others and can lose together with them. "" is unknown."""
+    """What a provider has in common with others and can fail with. "" is unknown."""
 
     operator: str
     region: str = ""
@@ -18,7 +18,7 @@ class Domains(Struct, frozen=True):
 
 
 class Member(Struct, frozen=True):
-    """One provider as the catalog knows it. `incarnation` is what its marker must say (16 bytes)."""
+    """One provider as the catalog knows it. `incarnation` is what its marker must hold (16 bytes)."""
 
     name: str
     domains: Domains

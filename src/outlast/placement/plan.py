@@ -1,11 +1,11 @@
 """Where the fragments of one extent go.
 
-Rendezvous hashing: each provider has a score for each extent, and the best in different domains get
-the fragments, the best of all fragment 0. So every provider gets its even part of fragments of every index,
-any gateway computes the same, and there is no table to keep. Where the fragments really went is written in
-the catalog; this is asked once, when an extent is written.
+Rendezvous hashing: each provider has a score for each extent. The best in different domains get the
+fragments, and the best of all gets fragment 0. So every provider gets an even share of the fragments of every
+index, all gateways compute the same result, and there is no table to keep. The catalog records where the
+fragments really went; this module is used once, when an extent is written.
 
-A provider that is down is replaced in its place, and the others keep theirs.
+When a provider is down, only its fragment goes elsewhere; the others keep their places.
 """
 
 import hashlib
@@ -21,8 +21,8 @@ def place(
 ) -> tuple[str, ...]:
     """The provider's name for each of the k + m fragments, no two in one domain of the policy's kind.
 
-    Those in `avoid` get a fragment only when nobody else is left to take it: another provider of the
-    same domain, or one of a spare domain. Raises `ConfigError` if there are fewer than k + m data domains.
+    A provider in `avoid` gets a fragment only if no other can take it: neither another provider of the same
+    domain nor one of a spare domain. Raises `ConfigError` if there are fewer than k + m data domains.
     """
     holders = (member for member in members if member.holds_data)
     ranked = _ranked(
@@ -46,9 +46,9 @@ def spare_place(
     policy: Policy,
     avoid: Collection[str],
 ) -> str | None:
-    """Another provider for fragment `index` of an extent whose fragments are at `places`, none in `avoid`.
+    """Another provider, not in `avoid`, for fragment `index` of an extent whose fragments are at `places`.
 
-    None where every other one is in a domain that has a fragment already.
+    None if every candidate is in a domain that already has a fragment.
     """
     others = {place for i, place in enumerate(places) if i != index}
     holders = [member for member in members if member.holds_data]
@@ -63,7 +63,7 @@ def spare_place(
 
 
 def _ranked(extent_id: bytes, groups: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The groups by their best name's score, and the names in each by theirs, best first."""
+    """The groups sorted by the score of their best name, and the names in each by their own, best first."""
 
     def score(name: str) -> bytes:
         return hashlib.blake2b(name.encode(), key=extent_id, digest_size=16).digest()

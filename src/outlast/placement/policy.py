@@ -1,8 +1,8 @@
-"""What follows from a policy: how data are cut, who votes, and what stands in the way.
+"""What follows from a policy: how data is cut, which members vote, and what prevents it.
 
-With tolerance f and n data domains, m = f fragments of parity and k = n - f of data, so that any f domains
-may go. k is capped: beyond 4 the space saved is small, while every read has more places to wait for. What
-is left over serves as spares, for extents written while a provider is down.
+With tolerance f and n data domains there are m = f parity fragments and k = n - f data fragments, so that any
+f domains may be lost. k is capped: beyond 4 the space saved is small, while every read has more places to
+wait for. The remaining domains serve as spares, for extents written while a provider is down.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ TOLERATE_MAX = 4
 
 
 class Problem(Struct, frozen=True):
-    """Why a policy cannot be kept, and what would change that; both for people."""
+    """Why a policy cannot be met, and what would help; both as text for people."""
 
     what: str
     remedy: str
@@ -27,7 +27,7 @@ class Problem(Struct, frozen=True):
 def data_layout(policy: Policy, members: Sequence[Member]) -> tuple[int, int]:
     """(k, m) for new extents. Raises `ConfigError` if there are too few data domains.
 
-    With tolerance 0 it is one copy in one place: cutting it up would only add places to lose it by.
+    With tolerance 0 there is one copy in one place: cutting it up would only add places whose loss loses it.
     """
     f = policy.tolerate
     n = len(_data_domains(policy, members))
@@ -37,11 +37,11 @@ def data_layout(policy: Policy, members: Sequence[Member]) -> tuple[int, int]:
 
 
 def choose_voters(policy: Policy, members: Sequence[Member]) -> tuple[str, ...]:
-    """The names of 2f + 1 voters, each in another domain. Raises `ConfigError` if there are too few.
+    """The names of 2f + 1 voters, each in a different domain. Raises `ConfigError` if there are too few.
 
-    Data holders come before witnesses, in the order given. The log carries the small objects, so voting
-    takes space, and a witness is commonly chosen for needing little. It also lets log and data hang on
-    the same few domains: one loss fewer to think of.
+    Data holders come before witnesses, in the given order. The log carries the small objects, so voting takes
+    space, and a witness is commonly chosen because it has little. This also makes log and data depend on the
+    same few domains: one loss fewer to consider.
     """
     needed = 2 * policy.tolerate + 1
     willing = sorted((member for member in members if member.votes), key=lambda member: not member.holds_data)
@@ -52,7 +52,7 @@ def choose_voters(policy: Policy, members: Sequence[Member]) -> tuple[str, ...]:
 
 
 def problems(policy: Policy, members: Sequence[Member]) -> list[Problem]:
-    """All that keeps the policy from being kept with these members; empty when it can be."""
+    """Everything that prevents these members from meeting the policy; empty if nothing does."""
     found = _unknown_domains(policy, members) + _same_names(members)
     if not 0 <= policy.tolerate <= TOLERATE_MAX:
         found.append(
@@ -78,8 +78,8 @@ def _data_domains(policy: Policy, members: Sequence[Member]) -> dict[str, list[M
 def _too_few_for_data(policy: Policy, n: int) -> Problem:
     needed = policy.tolerate + 1
     return Problem(
-        f"data must lie with {needed} different {policy.domain}s, so that {policy.tolerate} may be lost;"
-        f" here are {n} that can hold data",
+        f"data needs {needed} different {policy.domain}s, so that {policy.tolerate} may be lost;"
+        f" {n} can hold data",
         f"add providers that can hold data, of {needed - n} more {policy.domain}(s), or lower the tolerance",
     )
 
@@ -87,8 +87,7 @@ def _too_few_for_data(policy: Policy, n: int) -> Problem:
 def _too_few_voters(policy: Policy, n: int) -> Problem:
     needed = 2 * policy.tolerate + 1
     return Problem(
-        f"{needed} different {policy.domain}s must vote, so that {policy.tolerate} may be lost; here are {n}"
-        " that can",
+        f"{needed} different {policy.domain}s must vote, so that {policy.tolerate} may be lost; {n} can vote",
         f"add providers that can vote, of {needed - n} more {policy.domain}(s), or lower the tolerance"
         " (a witness votes and holds no data)",
     )
@@ -97,8 +96,8 @@ def _too_few_voters(policy: Policy, n: int) -> Problem:
 def _unknown_domains(policy: Policy, members: Sequence[Member]) -> list[Problem]:
     return [
         Problem(
-            f"{member.name}: its {policy.domain} is not known, so it cannot be counted as one of its own",
-            f"say it in the provider's URL: ?{policy.domain}=...",
+            f"{member.name}: its {policy.domain} is not known, so it cannot count as a separate one",
+            f"set it in the provider's URL: ?{policy.domain}=...",
         )
         for member in members
         if domain_of(member, policy.domain) == UNKNOWN
@@ -108,7 +107,7 @@ def _unknown_domains(policy: Policy, members: Sequence[Member]) -> list[Problem]
 def _same_names(members: Sequence[Member]) -> list[Problem]:
     names = [member.name for member in members]
     return [
-        Problem(f"{name}: the name is given to several providers", "give each provider a name of its own")
+        Problem(f"{name}: several providers have this name", "give each provider its own name")
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
 
