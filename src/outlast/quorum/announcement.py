@@ -1,19 +1,18 @@
-"""Announcements: how a gateway that always comes too late gets its records decided all the same.
+"""Announcements: how a gateway that always comes too late still gets its records decided.
 
-The owner of the last slot begins the next one the moment that it knows of the decision. A gateway that is
-farther away, or only slower, learns of each slot when the next one is already taken. So it *announces*: it
-promises a ballot for a slot a little ahead at a majority of the voters, and the states that it creates there
-carry its submissions. The owner's round 0 is rejected at that slot; it reads the states and includes what is
-announced in its own batch, as helping does in wait-free algorithms (Herlihy, "Wait-free synchronization",
-1991). It waits for nobody, and the other gateway need not be there in time.
+The owner of the last slot begins the next one as soon as it knows the decision. A gateway that is farther
+away, or just slower, learns of each slot when the next one is already taken. So it *announces*: it obtains
+promises for a ballot in a slot a little ahead from a majority of the voters, and the states that it creates
+there carry its submissions. The owner's round 0 is rejected at that slot; the owner reads the states and
+includes the announced submissions in its own batch, like helping in wait-free algorithms (Herlihy, "Wait-free
+synchronization", 1991). It waits for no other gateway, and the announcing gateway need not be there in time.
 
-The invariant: a submission is decided at most once. Whoever proposes for a slot knows every slot before it,
-and includes only submissions that none of these holds. An announcement says up to which slot its maker has
-looked (`after`), and a proposer includes it only if it remembers every slot after that one itself.
+The invariant: a submission is decided at most once. A proposer for a slot knows every slot before it, and
+includes only submissions that none of these holds. An announcement states the last slot that its author knew
+(`after`), and a proposer includes it only if it remembers every slot after that one itself.
 
-Nothing else rests on an announcement. One that comes too late, or that nobody includes, costs time; and
-what its maker was promised is never used for a second phase, so a voter that forgets the promise does no
-harm.
+Nothing else depends on announcements. One that comes too late, or that no proposer includes, only costs time.
+The promises behind it are never used for a second phase, so a voter that forgets one does no harm.
 """
 
 import math
@@ -25,20 +24,19 @@ import msgspec
 from outlast.base.wire import Struct, not_known
 from outlast.quorum.batch import Batch, Seal, Submission
 
-# For how many slots a gateway remembers what they held. An announcement is for a slot at most `AHEAD_MAX`
-# ahead.
+# A gateway remembers the contents of this many slots. An announcement is at most `AHEAD_MAX` slots ahead.
 REMEMBERED_SLOTS = 1024
-# How far ahead an announcement is made: at least this; twice as far after one that came too late.
+# How far ahead a slot is announced for: at least this, and twice as far after an announcement came too late.
 AHEAD_MIN = 2
 AHEAD_MAX = 256
-# By how much faster than was measured the log may move on while an announcement is on its way.
+# How much faster than measured the log may advance while an announcement is in flight.
 MARGIN = 1.1
-# How long the log's speed is measured over. What was seen before says nothing about now.
+# The window over which the log's speed is measured. Older observations say nothing about the current speed.
 SPEED_WINDOW_S = 5.0
 
 
 class Announcement(Struct, frozen=True):
-    """What its maker would like to see decided. No slot up to `after` holds any of the submissions."""
+    """Submissions that its author wants decided. No slot up to `after` holds any of them."""
 
     after: int
     submissions: tuple[Submission, ...]
@@ -49,13 +47,14 @@ _decoder = msgspec.msgpack.Decoder(Announcement)
 
 
 def seal_announcement(seal: Seal, slot: int, announcement: Announcement) -> bytes:
-    """The announcement as it lies in the states of `slot`, and of no other."""
+    """The announcement as stored in the states of `slot`, and valid in no other slot."""
     return seal.seal(_encoder.encode(announcement), _bound_to(slot))
 
 
 def open_announcement(seal: Seal, slot: int, sealed: bytes) -> Announcement:
-    """Raises `Tampered` if it was not sealed for this slot by this store, `ConfigError` if a later version
-    did.
+    """Open an announcement.
+
+    Raises `Tampered` if this store did not seal it for this slot, `ConfigError` if a later version wrote it.
     """
     try:
         return _decoder.decode(seal.open(sealed, _bound_to(slot)))
@@ -68,16 +67,16 @@ def _bound_to(slot: int) -> bytes:
 
 
 class RecentSubmissions:
-    """Names of the submissions that the last slots hold, as far as this process has applied them itself."""
+    """Names of the submissions in the latest slots, as far as this process has applied them itself."""
 
     def __init__(self, slot: int) -> None:
-        """`slot`: the last slot of which nothing is known."""
+        """`slot`: the last slot whose contents are not known."""
         self._since = slot
         self._slots: deque[tuple[int, tuple[tuple[bytes, int], ...]]] = deque()
         self._names: set[tuple[bytes, int]] = set()
 
     def add(self, slot: int, batch: Batch) -> None:
-        """The slot, the next one, has been applied."""
+        """Record that `slot`, the next one, has been applied."""
         names = tuple(submission.name for submission in batch.submissions)
         self._slots.append((slot, names))
         self._names.update(names)
@@ -86,20 +85,20 @@ class RecentSubmissions:
             self._names.difference_update(forgotten)
 
     def undecided(self, announcement: Announcement) -> list[Submission]:
-        """The announced submissions that no slot so far holds for certain."""
+        """The announced submissions that certainly no slot holds so far."""
         if announcement.after < self._since:
             return []
         return [one for one in announcement.submissions if one.name not in self._names]
 
 
 class Speed:
-    """How fast the log moves on, seen from here. `seen` by whoever has asked where it ends."""
+    """How fast the log advances, as observed here. Every question about its end calls `seen`."""
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
 
     def seen(self, slot: int, asked_at: float) -> None:
-        """`slot` was the newest one when a question that was asked at that time was answered."""
+        """Record that a question sent at `asked_at` found `slot` to be the newest one."""
         if self._seen and asked_at <= self._seen[-1][0]:
             return
         self._seen.append((asked_at, slot))
@@ -108,17 +107,17 @@ class Speed:
 
     @property
     def slots_per_s(self) -> float:
-        """0 where too little was seen."""
+        """0 if there are too few observations."""
         if len(self._seen) < 2:
             return 0.0
         (began, first), (ended, last) = self._seen[0], self._seen[-1]
         return (last - first) / (ended - began)
 
     def slot_to_announce(self, known: int, now: float, misses: int) -> int:
-        """A slot that is still free when an announcement that is sent now arrives, and not far ahead.
+        """A slot, not far ahead, that is still free when an announcement sent now arrives.
 
-        `known`: the newest decided slot known here; `misses`: how many announcements came too late last. A
-        question takes as long on its way as an announcement does, so both need not be known.
+        `known`: the newest decided slot known here; `misses`: how many recent announcements came too late. A
+        question is in flight for as long as an announcement, so neither time needs to be known.
         """
         asked_at, last = self._seen[-1] if self._seen else (now, known)
         moved = MARGIN * self.slots_per_s * (now - asked_at)
@@ -129,9 +128,9 @@ class Speed:
 def included(
     submissions: Iterable[Submission], announced: Sequence[Submission], size_max: int
 ) -> list[Submission]:
-    """`submissions`, and of those announced as many as fit into `size_max` bytes of records, each once.
+    """`submissions`, and as many of those announced as fit into `size_max` bytes of records, each once.
 
-    At least one, if there is any: a record may be larger than a batch is otherwise.
+    At least one, if there is any: a single record may be larger than the usual batch limit.
     """
     chosen = list(submissions)
     names = {one.name for one in chosen}

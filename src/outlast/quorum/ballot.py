@@ -2,16 +2,15 @@
 
 Each slot is one instance of single-decree Paxos (Lamport, "Paxos Made Simple", 2001; with passive
 acceptors it is Disk Paxos: Gafni and Lamport, 2003). An acceptor is not a process but a row of objects at a
-provider, one for each state that it was ever in, and a rule is applied by whoever can create the next one:
-read the last state, compute the next one here, create its object if nobody else has.
+provider, one for each state that it was ever in. A gateway applies a rule by creating the next one: it reads
+the last state, computes the next one, and creates its object unless another gateway already has.
 
 The invariant that everything rests on: once a majority of voters has accepted a value under one ballot,
-every higher ballot can only carry that same value, because whoever raises a ballot must first hear from
-a majority and adopt what it finds.
+every higher ballot can only carry that same value, because a proposer with a higher ballot must first hear
+from a majority and adopt the value that it finds.
 
-Round 0 needs no first phase. It is the lowest of all and has one possible owner: the gateway whose
-batch was decided in the slot before, which proposes one value in it, ever. So there is nothing that a
-first phase could find.
+Round 0 needs no first phase. It is the lowest round and has one possible owner: the gateway whose batch was
+decided in the previous slot, which only ever proposes one value in it. So a first phase could find nothing.
 """
 
 from collections.abc import Iterable
@@ -29,8 +28,8 @@ class Ballot(Struct, frozen=True, order=True):
 class SlotState(Struct, frozen=True):
     """What a voter holds for one slot: the highest ballot promised, and what was accepted last.
 
-    `announced` plays no part in the agreement: it is what the proposer that was promised `promised` would
-    like to see in the slot, whoever gets to decide it (`quorum.announcement`).
+    `announced` plays no part in the agreement: it holds the submissions that the proposer of `promised` wants
+    in the slot, whichever gateway decides it (`quorum.announcement`).
     """
 
     promised: Ballot
@@ -40,9 +39,9 @@ class SlotState(Struct, frozen=True):
 
 
 def promise(state: SlotState | None, ballot: Ballot, announced: bytes | None = None) -> SlotState | None:
-    """Phase 1: the state after promising `ballot`; None if a higher one is promised already.
+    """Phase 1: the state after promising `ballot`; None if a higher one is already promised.
 
-    A voter that has promised this very ballot is in that state already, so a lost answer does no harm.
+    A voter that has promised this very ballot is already in that state, so a lost answer does no harm.
     """
     if state is None:
         return SlotState(ballot, announced=announced)
@@ -61,7 +60,7 @@ def accept(state: SlotState | None, ballot: Ballot, value: bytes) -> SlotState |
 
 
 def adopted(states: Iterable[SlotState | None]) -> bytes | None:
-    """The value that a proposer must carry on, given a majority's states: the highest ballot's."""
+    """The value that a proposer must adopt, given a majority's states: that of the highest ballot."""
     best: SlotState | None = None
     for state in states:
         if state is None or state.accepted is None:

@@ -1,12 +1,13 @@
-"""What a slot's value is: a batch of opaque records, chained to the one before, and sealed.
+"""A slot's value: a sealed batch of opaque records, chained to the one before.
 
 The chain: each batch carries the hash of the sealed value before it. One accepted value at slot s+1
 therefore proves which value was decided at slot s, and a history cannot be changed, cut in the middle, or
-reordered without every later value showing it. The seal (a store key, bound to the slot's number)
-proves that a gateway of this store wrote it, and hides it from the providers.
+reordered without every later value showing it. The seal (a store key, bound to the slot's number) proves that
+a gateway of this store wrote the value, and hides it from the providers.
 
-Records come in *submissions*: those that one gateway submits as a unit. A batch holds its proposer's
-own and those that others have announced (`quorum.announcement`). A submission is decided at most once.
+Records come in *submissions*: the records that one gateway submits as a unit. A batch holds its proposer's
+own submissions and those that other gateways have announced (`quorum.announcement`). A submission is decided
+at most once.
 """
 
 import hashlib
@@ -18,15 +19,15 @@ from outlast.base import limits
 from outlast.base.wire import Struct, not_known
 
 GENESIS_HASH = bytes(32)
-"""What slot 0 names as the hash before it."""
+"""The previous hash in slot 0."""
 
-# Opened values that are kept come to so much at most; each counts for a little more than its bytes.
+# The limit for all opened values that are kept; each counts for a little more than its bytes.
 KEPT_BYTES_MAX = 16 * limits.MIB
 KEPT_BYTES_EACH = limits.KIB
 
 
 class Submission(Struct, frozen=True):
-    """Records of one gateway. (gateway, sequence) names the submission wherever it is decided."""
+    """Records of one gateway. (gateway, sequence) identifies the submission wherever it is decided."""
 
     gateway: bytes
     sequence: int
@@ -38,12 +39,12 @@ class Submission(Struct, frozen=True):
 
     @property
     def size(self) -> int:
-        """Bytes of all records."""
+        """The total bytes of all records."""
         return sum(map(len, self.records))
 
 
 class Batch(Struct, frozen=True):
-    """`previous`: the hash before. `proposer`: the gateway that owns round 0 of the next slot (16 bytes)."""
+    """`previous`: the previous hash. `proposer`: the owner of round 0 of the next slot (16 bytes)."""
 
     previous: bytes
     proposer: bytes
@@ -56,7 +57,7 @@ class Batch(Struct, frozen=True):
 
 
 class Seal(Protocol):
-    """Seals and opens values; `open` raises `Tampered`. The log is given one, and knows no more of keys."""
+    """Seals and opens values; `open` raises `Tampered`. All that the log knows about keys."""
 
     def seal(self, plaintext: bytes, aad: bytes) -> bytes: ...
 
@@ -72,14 +73,14 @@ def _bound_to(slot: int) -> bytes:
 
 
 def seal_batch(seal: Seal, slot: int, batch: Batch) -> bytes:
-    """The value that stands for `batch` at `slot`, and nowhere else."""
+    """The value that represents `batch` at `slot`, and at no other slot."""
     return seal.seal(_encoder.encode(batch), _bound_to(slot))
 
 
 def open_batch(seal: Seal, slot: int, value: bytes) -> Batch:
     """The batch in `value`.
 
-    Raises `Tampered` if it was not sealed for this slot by this store, `ConfigError` if a later version did.
+    Raises `Tampered` if this store did not seal it for this slot, `ConfigError` if a later version wrote it.
     """
     try:
         return _decoder.decode(seal.open(value, _bound_to(slot)))
@@ -93,7 +94,7 @@ def value_hash(value: bytes) -> bytes:
 
 
 class Opener:
-    """Opens values. The latest are kept until they are applied: several voters' copies are opened once."""
+    """Opens values. Keeps the latest until they are applied, to open several voters' copies only once."""
 
     def __init__(self, seal: Seal) -> None:
         self._seal = seal
@@ -110,7 +111,7 @@ class Opener:
         return batch
 
     def keep(self, slot: int, value: bytes, batch: Batch) -> None:
-        """Remember what a value holds, for when it comes back."""
+        """Remember the batch of a value that will be opened later."""
         self.forget(slot)
         self._kept_bytes += len(value) + KEPT_BYTES_EACH
         if self._kept_bytes > KEPT_BYTES_MAX:
@@ -119,6 +120,6 @@ class Opener:
         self._kept[slot] = value, batch
 
     def forget(self, slot: int) -> None:
-        """The slot has been applied."""
+        """Drop the slot's batch: it has been applied."""
         if (kept := self._kept.pop(slot, None)) is not None:
             self._kept_bytes -= len(kept[0]) + KEPT_BYTES_EACH

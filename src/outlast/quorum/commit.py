@@ -1,20 +1,20 @@
-"""Writing: records wait in a queue, go into submissions, and each slot is proposed with all that wait.
+"""Writing: records wait in a queue, are grouped into submissions, and each proposal carries all that wait.
 
-`_commit_one` is the story of a slot:
+`_commit_one` shows the life of a slot:
 
-    1. learn what others have decided, where they decide slots faster than this gateway hears of them;
-    2. where that is so, announce what waits for a slot ahead, and follow the log until it is in
-       (`quorum.announcement`);
-    3. else propose the next slot: what waits here, and what others have announced for it. The owner of the
-       last slot needs one round trip (round 0), anybody else two (`quorum.proposer`);
-    4. apply what was decided (`quorum.history`). What of ours is not in it waits for the next slot.
+    1. If other gateways decide slots faster than this one learns of them, learn what they have decided.
+    2. If they still do, announce the pending submissions for a slot ahead and follow the log until they are
+       included (`quorum.announcement`).
+    3. Otherwise propose the next slot: the pending submissions, and those that others have announced for it.
+       The owner of the last slot needs one round trip (round 0), any other gateway two (`quorum.proposer`).
+    4. Apply what was decided (`quorum.history`). Own submissions that are not in it wait for the next slot.
 
 Two rules keep a submission from being decided twice. A gateway proposes for a slot only when it knows every
 slot before it. And a submission that was shown for a slot is in no other proposal until that slot is known.
 
-A submission that nobody waits for any more (all its writers were given `NoMajority`) is not proposed again.
-The first phase of the next one finds what a voter may have accepted of it and carries that on; what nobody
-took (all disks were full) does not come up hours later.
+A submission whose writers have all been given `NoMajority` is not proposed again. The first phase of the next
+proposal finds it if a voter accepted it, and adopts it. If no voter did (all disks were full), it does not
+reappear hours later.
 """
 
 import asyncio
@@ -43,31 +43,32 @@ from outlast.quorum.read_index import ReadIndex
 from outlast.quorum.slot import Slot
 from outlast.quorum.waiting import MajorityOutage, Pending, WaitingWriter
 
-# The rest between two tries without a majority: providers that refuse at once are not asked in a tight loop.
+# The pause between two attempts without a majority, so that providers that refuse at once are not retried in
+# a tight loop.
 NO_MAJORITY_PAUSE_S = 0.2
-# Submissions of ours that wait to be decided. Further records stay in the queue.
+# Submissions of this gateway that wait to be decided. Further records stay in the queue.
 PENDING_MAX = 4
-# Others are too fast when they decide more slots than this in a round trip of this gateway's, or when it has
-# lost this many slots in a row.
+# Other gateways are too fast if they decide more slots than this per round trip of this gateway, or if it has
+# lost `LOST_MAX` slots in a row.
 SLOTS_PER_ROUND_TRIP_MAX = 0.8
 LOST_MAX = 3
-# After this many rounds in which nothing was decided, nobody is on the way to an announced slot. That slot
-# itself takes whoever finds the announcement there up to four round trips.
+# After this many rounds in which nothing was decided, no gateway is working toward an announced slot. The
+# announced slot itself takes the gateway that finds the announcement up to four round trips.
 IDLE_ROUNDS = 2
 LAST_IDLE_ROUNDS = 4
-# What was asked for this many round trips ago is fresh enough to go on from: the answer took one of them.
+# An answer to a question sent this many round trips ago is still fresh: the answer took one of them.
 FRESH_ROUNDS = 2.5
-# What is proposed at once is halved when it took longer than this (or, where voters are far, four round
-# trips) or failed, and doubled when it took half as long: over a slow uplink a large batch does not arrive in
-# time, however often it is sent.
+# The batch size is halved when a slot took longer than this (or, with distant voters, four round trips) or
+# failed, and doubled when it took half as long: over a slow uplink a large batch does not arrive in time,
+# however often it is sent.
 BATCH_S_MAX = 2.0
 BATCH_BYTES_MIN = 64 * limits.KIB
-# An attempt carries what waits twice, in case that it is outvoted; not where that would be much.
+# An attempt also announces its pending submissions, in case it is outvoted, unless they are larger than this.
 ANNOUNCED_BYTES_MAX = 256 * limits.KIB
 
 
 class Committer:
-    """Has records decided, one slot at a time."""
+    """Gets records decided, one slot at a time."""
 
     def __init__(
         self, context: LogContext, history: History, proposer: Proposer, learner: Learner, reads: ReadIndex
@@ -90,7 +91,7 @@ class Committer:
     # ------------------------------------------------------------ for the log
 
     def add(self, record: bytes) -> WaitingWriter:
-        """A caller that waits for the record's outcome."""
+        """Queue a record. Returns a waiter for its outcome."""
         writer = WaitingWriter(self._context.clock.monotonic(), record=record)
         self._queue.append(writer)
         return writer
@@ -100,12 +101,12 @@ class Committer:
         return self._task is not None
 
     def wake(self) -> None:
-        """Commit what waits, if it is not being done already."""
+        """Start committing what is queued, unless that is already running."""
         if self._task is None and self._work_waits():
             self._task = asyncio.ensure_future(self._run())
 
     def decided(self, number: int, state: SlotState, batch: Batch, outcomes: Sequence[object]) -> None:
-        """A slot was applied, whoever proposed it: answer those whose records are in it."""
+        """A slot was applied, whichever gateway proposed it: answer the callers whose records are in it."""
         self._proposer.forget(number)
         mine = {pending.submission.name: pending for pending in self._pending}
         first, ours = 0, False
@@ -123,22 +124,22 @@ class Committer:
         self._lost = 0 if ours or not self._pending else self._lost + 1
 
     def fail_all(self, error: Exception) -> None:
-        """Give all that wait this error."""
+        """Fail all waiting callers with this error."""
         for writer in self._writers():
             writer.fail(error)
         self._queue.clear()
         self._pending.clear()
 
     async def close(self) -> None:
-        """End what runs."""
+        """Cancel the committing task."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    # ------------------------------------------------------------ one slot after the other
+    # ------------------------------------------------------------ slot by slot
 
     async def _run(self) -> None:
-        """Decide slot after slot until nobody waits."""
+        """Decide slot after slot until no caller waits."""
         try:
             while self._work_waits():
                 await self._commit_or_pause()
@@ -164,12 +165,12 @@ class Committer:
             self._reads.wake()
             pause_s = context.entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S)
             await context.clock.sleep(pause_s)
-        except Exception as error:  # whatever it is, those who wait must hear of it
+        except Exception as error:  # whatever it is, the waiting callers must get it
             self.fail_all(error)
             self._context.readers.fail_all(error)
 
     async def _commit_one(self) -> None:
-        """Have the next slot decided with what waits now. See the module's docstring."""
+        """Get the next slot decided with what is pending now. See the module's docstring."""
         self._submit()
         if self._too_slow():
             if self._learner.age_s > FRESH_ROUNDS * self._context.pace.quickest_s:
@@ -190,10 +191,10 @@ class Committer:
             await self._learner.learn_ahead()
 
     def _adapt(self, seconds: float, size: int) -> None:
-        """Propose less or more at once from now on: the last slot took so long, for a value of `size` bytes.
+        """Adjust the batch size: the last slot took `seconds` for a value of `size` bytes.
 
-        Never more than twice what has just arrived. A value that one voter has taken and that is too large
-        for the way to the others could be replaced by no smaller one.
+        It never grows to more than twice what has just arrived. If one voter accepted a value that is too
+        large for the links to the others, no smaller value could replace it.
         """
         round_s = self._context.pace.quickest_s
         if seconds > max(BATCH_S_MAX, 4 * round_s):
@@ -202,7 +203,7 @@ class Committer:
             self._batch_bytes = min(limits.batch_bytes_max, 2 * self._batch_bytes)
 
     def _submit(self) -> None:
-        """Make a submission of what is in the queue."""
+        """Group the queued records into a submission."""
         writers: list[WaitingWriter] = []
         size = 0
         while self._queue and (not writers or size + len(self._queue[0].record) <= self._batch_bytes):
@@ -219,13 +220,14 @@ class Committer:
             self._pending.append(Pending(submission, writers, self._context.readers.ticket))
 
     def value(self, slot: Slot) -> bytes:
-        """The value for the next slot: ours, and what others have announced for it. Made anew if that
-        changed.
+        """The value for the next slot: our submissions and those that others have announced for it.
+
+        It is rebuilt only if these changed.
         """
         self._submit()
         context = self._context
         ours = included((), [pending.submission for pending in self._pending], self._batch_bytes)
-        # Others get as much again: where our own work fills every batch, theirs would never be in one.
+        # Others get the same amount again: if our own records fill every batch, theirs would never get in.
         both_bytes = sum(one.size for one in ours) + self._batch_bytes
         submissions = tuple(included(ours, self._announced(slot), both_bytes))
         if self._proposed[:2] != (slot.number, submissions):
@@ -236,12 +238,12 @@ class Committer:
         return self._proposed[2]
 
     def wants(self, value: bytes) -> bool:
-        """Whether somebody waits for a record in what was proposed last, if that is `value`."""
+        """Whether `value` is what was proposed last and a caller still waits for a record in it."""
         _, submissions, proposed = self._proposed
         return value == proposed and any(pending.submission in submissions for pending in self._pending)
 
     def _answer(self, pending: Pending, outcomes: Iterable[object]) -> None:
-        """One of ours was decided."""
+        """Answer the writers of a submission of ours that was decided."""
         self._pending.remove(pending)
         figures, now = self._context.figures, self._context.clock.monotonic()
         figures.batch_records.add(len(pending.writers))
@@ -260,16 +262,17 @@ class Committer:
         return slots > SLOTS_PER_ROUND_TRIP_MAX or self._lost >= LOST_MAX
 
     def announcement(self, slot: int) -> bytes | None:
-        """What waits, for a proposer of `slot` that outvotes this one."""
+        """The pending submissions, for a proposer of `slot` that outvotes this one."""
         submissions = tuple(pending.submission for pending in self._pending)
         if sum(one.size for one in submissions) > ANNOUNCED_BYTES_MAX:
             return None
         return seal_announcement(self._context.seal, slot, Announcement(self._history.slot, submissions))
 
     async def _announce(self) -> None:
-        """Announce what waits, and follow until it is in, the slot has passed, or nobody is on the way there.
+        """Announce the pending submissions and follow the log until they are in it.
 
-        What comes meanwhile is announced for a slot of its own.
+        Stops as well when the announced slot has passed, or when no gateway is working toward it. What is
+        submitted meanwhile is announced for a slot of its own.
         """
         announced: tuple[Pending, ...] = ()
         until = idle = 0
@@ -292,11 +295,11 @@ class Committer:
                 self._misses = max(0, self._misses - 1)
 
     def _announce_pending(self) -> int:
-        """Announce all submissions that wait; the slot for which that was done."""
+        """Announce all pending submissions. Returns the slot that they were announced for."""
         context, known = self._context, self._history.slot
         number = self._learner.speed.slot_to_announce(known, context.clock.monotonic(), self._misses)
         slot = self._proposer.slot_at(number)
-        # No more than fits into a batch: a state may hold one beside it, and there is a next slot.
+        # No more than fits into a batch: a state may hold a batch as well, and there is a next slot.
         ours = included((), [pending.submission for pending in self._pending], limits.batch_bytes_max)
         announcement = Announcement(known, tuple(ours))
         sealed = seal_announcement(context.seal, number, announcement)
@@ -304,19 +307,19 @@ class Committer:
         return number
 
     def _announced(self, slot: Slot) -> list[Submission]:
-        """What others have announced for the slot and no slot before it holds."""
+        """What others have announced for the slot, as far as no earlier slot holds it."""
         found: list[Submission] = []
         for sealed in slot.announced:
             try:
                 announcement = open_announcement(self._context.seal, slot.number, sealed)
             except Tampered:
-                continue  # a voter made it up: the state that it came with is as good without it
+                continue  # a voter forged it: the state that it came with is just as valid without it
             found.extend(self._history.recent.undecided(announcement))
         if found:
             reached("commit: includes what another gateway announced")
         return found
 
-    # ------------------------------------------------------------ who waits
+    # ------------------------------------------------------------ waiting callers
 
     def _work_waits(self) -> bool:
         while self._queue and not self._queue[0].waits:

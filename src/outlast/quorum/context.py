@@ -1,4 +1,4 @@
-"""What the parts of one gateway's log share."""
+"""What the components of one gateway's log share."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,9 +16,7 @@ from outlast.quorum.waiting import Readers
 
 @dataclass(frozen=True, slots=True)
 class LogContext:
-    """`gateway` (16 bytes) is fresh at every start of a process. `turn` is held by whoever changes the
-    history.
-    """
+    """`gateway` (16 bytes) is new at every process start. A task must hold `turn` to change the history."""
 
     gateway: bytes
     voters: Sequence[Voter]

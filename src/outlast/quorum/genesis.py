@@ -1,8 +1,8 @@
-"""Slot 0: the record that says which store this is, written once by `outlast init`.
+"""Slot 0: the record that identifies the store, written once by `outlast init`.
 
-A gateway knows only providers and a key when it starts. It reads slot 0 from any of them; the seal proves
-that the store's key wrote it, and what it says (members, voters, policy) is where everything else begins.
-The markers are not attested here: which incarnation they should have is in that record.
+A gateway knows only providers and a key when it starts. It reads slot 0 from any of the providers. The seal
+proves that it was written with the store's key, and everything else starts from its content (members, voters,
+policy). The markers are not attested here, because that record states which incarnations they should have.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from outlast.quorum.state import StateCodec, decode_state, state_key
 
 
 async def write_genesis(voters: Sequence[Provider], seal: Seal, gateway: bytes, record: bytes) -> None:
-    """Decide slot 0 at all `voters`. Raises `Exists` if one of them has one already, or `ProviderError`."""
+    """Write slot 0 to all `voters`. Raises `Exists` if one of them already has it, or `ProviderError`."""
     ballot = Ballot(0, gateway)
     submission = Submission(gateway, 0, (record,))
     value = seal_batch(seal, 0, Batch(GENESIS_HASH, gateway, (submission,)))
@@ -30,8 +30,8 @@ async def write_genesis(voters: Sequence[Provider], seal: Seal, gateway: bytes, 
 async def read_genesis(providers: Sequence[Provider], seal: Seal) -> bytes | None:
     """The genesis record, from the first provider that has it; None if all answered that they have none.
 
-    Raises `Tampered` if it was written under another key, and the last `ProviderError` if nobody had it and
-    somebody did not answer.
+    Raises `Tampered` if it was written under another key, and the last `ProviderError` if no provider had it
+    and at least one did not answer.
     """
     failure: ProviderError | None = None
     for provider in providers:

@@ -1,8 +1,8 @@
-"""What this gateway knows to be decided, and has applied: one slot after the other, each proved to follow.
+"""What this gateway knows to be decided and has applied: slot by slot, each proved to follow the last.
 
 The invariant: `slot` and `hash` are those of the last slot that `apply` was called for, and the local catalog
-stands there too. A decided slot is learned once, by whoever hears of it first (a commit, a reader, a
-replay), and everybody who waits for it hears of it here.
+is at that position too. A decided slot is learned once, by the first part that hears of it (a commit, a
+reader, a replay), and all callers that wait for it are answered from here.
 """
 
 from collections import deque
@@ -16,16 +16,16 @@ from outlast.quorum.ballot import SlotState
 from outlast.quorum.batch import Batch, Opener, value_hash
 
 Apply: TypeAlias = Callable[[int, bytes, Sequence[bytes]], Sequence[object]]
-"""(slot, hash of its value, records) -> one outcome a record. Called once a slot, in order."""
+"""(slot, hash of its value, records) -> one outcome per record. Called once per slot, in order."""
 Decided: TypeAlias = Callable[[int, SlotState, Batch, Sequence[object]], None]
-"""(slot, its state, its batch, one outcome a record): hears of each slot after it was applied."""
+"""(slot, its state, its batch, one outcome per record): called for each slot after it was applied."""
 
-# After this many slots of one gateway the others are taken to rest.
+# After this many slots by one gateway the others are assumed to be idle.
 SHARED_SLOTS = 16
 
 
 class History:
-    """See the module's docstring. `owner` is the gateway that has round 0 of the next slot (b"": nobody)."""
+    """See the module's docstring. `owner` is the gateway that owns round 0 of the next slot (b"": none)."""
 
     def __init__(self, open_value: Opener, apply: Apply, position: tuple[int, bytes]) -> None:
         self.decided: Decided = lambda number, state, batch, outcomes: None
@@ -33,7 +33,7 @@ class History:
         self.begin(apply, position)
 
     def begin(self, apply: Apply, position: tuple[int, bytes]) -> None:
-        """Stand at `position` (slot, hash) of a local catalog that `apply` goes on from."""
+        """Start at `position` (slot, hash), the position of the local catalog that `apply` updates."""
         self._apply = apply
         self.slot, self.hash = position
         self.owner = b""
@@ -48,7 +48,7 @@ class History:
         return len(self._changes) == 2 and self.slot - self._changes[0] < SHARED_SLOTS
 
     def learn(self, number: int, state: SlotState) -> None:
-        """Apply a decided slot, the next one. Raises `ForkedLog`, and what applying raises."""
+        """Apply the next slot, which is decided. Raises `ForkedLog`, and whatever `apply` raises."""
         assert number == self.slot + 1
         assert state.value is not None
         batch = self._open(number, state.value)

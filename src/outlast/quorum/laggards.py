@@ -1,4 +1,4 @@
-"""Voters that fell behind: which slots they may miss, and giving them back once they answer again."""
+"""Voters that fell behind: which slots they may lack, and refilling these once the voters answer again."""
 
 from outlast.base.errors import ProviderError
 from outlast.providers.protocol import Provider
@@ -9,12 +9,12 @@ from outlast.quorum.refill import fill_slot, refill
 from outlast.quorum.state import StateCodec
 from outlast.quorum.voter import Voter
 
-# After a refill that failed, the next one not before this: each asks all voters.
+# The pause after a failed refill: each refill sends requests to all voters.
 PAUSE_S = 5.0
 
 
 class Laggards:
-    """Voters of one log that miss slots of its `history`."""
+    """Voters of one log that lack slots of its `history`."""
 
     def __init__(self, context: LogContext, history: History) -> None:
         self._context = context
@@ -24,14 +24,14 @@ class Laggards:
 
     @property
     def slots(self) -> dict[str, int]:
-        """Voters known to miss slots, and the first that each misses."""
+        """Voters known to lack slots, and the first slot that each lacks."""
         end = self._history.slot
         return {voter: slot for voter, (slot, _) in self._behind.items() if slot <= end}
 
     def heard(self, voter: Voter, error: Exception | None, slot: int, previous: bytes) -> None:
-        """A voter was asked about `slot` or a later one. One that failed may lack every decision from it on.
+        """Record a voter's answer, or its failure, for `slot` or a later one.
 
-        `previous` is the hash before `slot`.
+        A voter that failed may lack every decision from `slot` on. `previous` is the hash before `slot`.
         """
         if error is None:
             self._catch_up(voter)
@@ -44,14 +44,14 @@ class Laggards:
             self._behind[voter.name] = slot, previous
 
     def _catch_up(self, voter: Voter) -> None:
-        """The voter votes: give it what is decided and it may miss."""
+        """The voter votes again: give it the decided slots that it may lack."""
         gap = self._behind.get(voter.name)
         if gap is not None and gap[0] <= self._history.slot and voter.name not in self._refilling:
             self._refilling.add(voter.name)
             self._context.background.spawn(self._refill_behind(voter))
 
     async def refill(self, name: str, target: Provider | None = None) -> int:
-        """Give the voter `name` every decided slot that it lacks; how many. Raises `ProviderError`."""
+        """Give the voter `name` every decided slot that it lacks; return how many. Raises `ProviderError`."""
         voter = next(voter for voter in self._context.voters if voter.name == name)
         gap = self._behind.pop(name, None)
         try:
@@ -67,7 +67,7 @@ class Laggards:
             await self._refill(voter.provider, *gap)
         except ProviderError:
             self._note(voter, *gap)
-            await self._context.clock.sleep(PAUSE_S)  # away again; a vote of it after that tries anew
+            await self._context.clock.sleep(PAUSE_S)  # unavailable again; its next vote retries
         finally:
             self._refilling.discard(voter.name)
 
@@ -75,6 +75,6 @@ class Laggards:
         context, until, newest = self._context, self._history.slot, self._history.newest
         codec = StateCodec(context.seal, target.name)
         written = await refill(target, context.voters, context.open_value, codec, slot, previous, until)
-        if newest is not None:  # which no later slot proves yet
+        if newest is not None:  # no later slot proves this one yet
             written += await fill_slot(target, codec, until, newest)
         return written

@@ -1,14 +1,14 @@
 """Learning what others have decided.
 
-A gateway that wants to be current needs everything that was decided before it asked, and not the end of the
-log: beside a gateway that writes without a pause, following slot by slot never gets there, since asking
-takes as long as the next slot does. What was decided before has a bound, which asking about a few slots far
-apart finds in two round trips: a slot of which a majority holds nothing accepted. Neither it nor any later
-one had been decided then.
+To be current, a gateway needs everything that was decided before it asked, not the end of the log. While
+another gateway writes without a pause, following slot by slot never reaches the end, because a question takes
+as long as the next slot does. What was decided before has a bound, which questions about a few widely spaced
+slots find in two round trips: a slot of which a majority holds nothing accepted. Neither that slot nor any
+later one had been decided then.
 
-In between, slots are learned several at a time: from a majority's answers, and by following the hash chain
-(`quorum.replay`), which needs one voter only. A value that is accepted and not decided is given some time,
-then carried on.
+Up to that bound, slots are learned several at a time: from a majority's answers, and by following the hash
+chain (`quorum.replay`), which needs only one voter. A value that is accepted but not decided gets a grace
+period; then this gateway completes it.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from outlast.quorum.proposer import Proposer
 from outlast.quorum.replay import replay
 from outlast.quorum.slot import Slot
 
-# Slots that the voters are asked about at once, by a gateway that learns: few, since each asks for votes.
+# Slots that a learning gateway asks the voters about at once: few, because each requires votes.
 ASKED_AT_ONCE = 8
-# As many only to keep up with a gateway that decides slots much faster than this one asks about them.
+# This many only to keep up with a gateway that decides slots much faster than this one can ask about them.
 WINDOW_MAX = 64
-# How often an accepted but undecided value is given time to be decided by its proposer.
+# How many times the proposer of an accepted but undecided value gets time to decide it.
 GRACE_ROUNDS = 2
 # Slots asked about at once to find where the log ends: 1, 2, 4, ... ahead.
 PROBES = 8
@@ -38,7 +38,7 @@ SlotAt = Callable[[int], Slot]
 
 
 class Learner:
-    """Brings `history` up to date. For one task at a time (the log's turn)."""
+    """Brings `history` up to date. Used by one task at a time, the one that holds the log's turn."""
 
     def __init__(self, context: LogContext, history: History, proposer: Proposer) -> None:
         self.speed = Speed()
@@ -49,7 +49,7 @@ class Learner:
 
     @property
     def age_s(self) -> float:
-        """How long ago the last question was asked about the slots that come next."""
+        """The time since the last question about the next slots."""
         return self._context.clock.monotonic() - self._looked_at
 
     async def get_current(self) -> None:
@@ -59,14 +59,15 @@ class Learner:
         self._context.figures.reads_asked += self._context.readers.resolve(ticket)
 
     async def look(self) -> None:
-        """Learn what was decided, one look long; all of it only where there is much. Raises `NoMajority`."""
+        """Learn what one round of questions shows, and catch up if that is not all. Raises `NoMajority`."""
         slot = await self._context.pace.timed(self.learn_window(self._slots_in_a_round()))
         if slot.tally.decided() is not None:
             await self.catch_up(slot, behind=True)
 
     async def learn_ahead(self) -> None:
-        """Learn the slots that were seen beside the last one, which somebody else had taken, or else have a
-        look.
+        """Learn the slots that were looked at ahead while another gateway took the last one.
+
+        If there are none, call `look`.
         """
         slot = await self._proposer.seen_ahead(self._history.slot + 1)
         if slot is None:
@@ -76,10 +77,10 @@ class Learner:
             slot = await self._proposer.seen_ahead(self._history.slot + 1)
 
     async def catch_up(self, slot: Slot, behind: bool = False) -> None:
-        """Learn all that was decided before `slot`, the next one, was asked about. Raises `NoMajority`.
+        """Learn all that was decided before the question about `slot`, the next one, was sent.
 
-        Not more: beside a gateway that writes without a pause, the newest slot is never to be had. `behind`:
-        there are certainly many.
+        Not more: while another gateway writes without a pause, the newest slot cannot be reached. `behind`:
+        many slots are certainly missing. Raises `NoMajority`.
         """
         grace, width = 0, ASKED_AT_ONCE if behind else 1
         enough: int | None = None
@@ -101,9 +102,9 @@ class Learner:
                 slot = await self.learn_window(1)
 
     async def learn_window(self, count: int, hasty: bool = False, contended: int = -1) -> Slot:
-        """Ask about the next slots at once, learn those decided, return the first gap or the last of them.
+        """Ask about the next slots at once, learn the decided ones, return the first gap or the last slot.
 
-        `hasty`: do not ask on where the next slot is being decided just now. `contended`: a slot that is
+        `hasty`: do not ask further voters if the next slot is just being decided. `contended`: a slot that is
         known to have several states at each voter.
         """
         context, first = self._context, self._history.slot + 1
@@ -129,8 +130,9 @@ class Learner:
         return slot
 
     async def follow(self, until: int) -> bool:
-        """Learn the slots up to `until` that are decided by now; whether there were any. Raises
-        `NoMajority`.
+        """Learn the slots up to `until` that are already decided. Returns whether there were any.
+
+        Raises `NoMajority`.
         """
         known = self._history.slot
         count = min(until - known, self._slots_in_a_round())
@@ -142,12 +144,12 @@ class Learner:
         return self._history.slot > known
 
     def _slots_in_a_round(self) -> int:
-        """How many slots to ask about to keep up with those that decide them."""
+        """How many slots to ask about to keep up with the gateways that decide them."""
         moved = 2 * self.speed.slots_per_s * self._context.pace.quickest_s
         return min(WINDOW_MAX, ASKED_AT_ONCE + round(moved))
 
     async def _find_end(self) -> int | None:
-        """A slot beyond which nothing was decided when this was called; None if no majority answers."""
+        """A slot after which nothing was decided when this was called; None if no majority answers."""
         asked_at = self._context.clock.monotonic()
         end = await newest_possible(self._proposer.slot_at, self._history.slot)
         if end is not None:
@@ -155,7 +157,7 @@ class Learner:
         return end
 
     async def _decide_after_grace(self, number: int, grace: int) -> None:
-        """Give a value that is accepted and not decided some time; then decide it."""
+        """Give an accepted but undecided value a grace period; after that, decide it."""
         if grace <= GRACE_ROUNDS:
             await self._context.clock.sleep(self._context.pace.backoff_s(grace))
             return
@@ -165,7 +167,7 @@ class Learner:
             self._history.learn(number, state)
 
     async def _replay_to_end(self, asked: Slot, enough: int | None) -> int | None:
-        """Learn what the hash chain proves, as far as slot `enough`; if that is None, find it meanwhile."""
+        """Learn what the hash chain proves, up to slot `enough`; if that is None, find it concurrently."""
         if enough is not None:
             await self._replay(asked, lambda: enough)
             return enough
@@ -177,14 +179,15 @@ class Learner:
             await cancel_and_wait((finding,))
 
     async def _replay(self, asked: Slot, enough: Callable[[], int | None]) -> None:
-        """Learn what the hash chain proves, as far as slot `enough()`, if that is known by then.
+        """Learn what the hash chain proves, up to slot `enough()` once that is known.
 
-        From the voters that answered just now, and from those whose answers do not count: what is chained
-        and sealed is true wherever it is found, while a voter that hangs would only cost time.
+        Reads from the voters that just answered, and from those whose answers do not count: chained and
+        sealed values are true wherever they are found. A voter that hangs would only cost time.
         """
         failures = asked.tally.failures
         estranged = {name for name, error in failures.items() if isinstance(error, Estranged)}
-        # Estranged voters fail at once; if they make the question hopeless, the one that knows had no time.
+        # Estranged voters fail at once. If they make the question hopeless, a voter that has the answer may
+        # not have had time to give it.
         unheard = asked.tally.hopeless() and estranged
         answering = [
             voter
@@ -203,16 +206,16 @@ class Learner:
 
 
 async def ask_all(slots: Iterable[Slot]) -> list[Slot]:
-    """Ask about all of them at once."""
+    """Ask about all slots at once."""
     asked = list(slots)
     await asyncio.gather(*(slot.ask() for slot in asked))
     return asked
 
 
 async def newest_possible(slot_at: SlotAt, known: int) -> int | None:
-    """A slot beyond which nothing had been decided when this was called, and not far beyond the last one.
+    """A slot after which nothing had been decided when this was called, not far after the last decided one.
 
-    `known` is a decided slot. None if no majority answers.
+    `known` is a decided slot. Returns None if no majority answers.
     """
     low = known
     while True:

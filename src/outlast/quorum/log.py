@@ -1,11 +1,11 @@
-"""The log: one sequence of batches that all gateways agree on, and nothing else is the truth.
+"""The log: one sequence of batches that all gateways agree on, and the only source of truth.
 
-`append` has a record decided and applied (`quorum.commit`); `sync` returns when the local catalog holds
-everything that was acknowledged to anybody before the call (`quorum.read_index`). What others decide is
-learned on the way (`quorum.learn`), and voters that missed slots are given them (`quorum.laggards`). This
-module wires these together and is what the rest of Outlast sees of them.
+`append` gets a record decided and applied (`quorum.commit`). `sync` returns when the local catalog holds
+everything that was acknowledged to any client before the call (`quorum.read_index`). Both learn what other
+gateways decide (`quorum.learn`), and voters that missed slots receive them (`quorum.laggards`). This module
+wires these together and is their interface to the rest of Outlast.
 
-Not here: what records mean (`catalog`), and which voters there are: that is given.
+Not here: the meaning of records (`catalog`), and the choice of voters: the caller passes them in.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from outlast.quorum.waiting import Readers
 
 
 class VoterPlace(NamedTuple):
-    """Where a voter is. `source`: where to read without attestation, past a guard that refuses."""
+    """How to reach a voter. `source`: where to read without attestation, bypassing a guard that refuses."""
 
     provider: AttestedProvider
     source: Provider | None = None
@@ -42,9 +42,8 @@ class VoterPlace(NamedTuple):
 class Log:
     """The log as one gateway sees it.
 
-    `gateway` (16 bytes) is fresh at every start of a process. `append` and `sync` raise `NoMajority`; a
-    record whose `append` raised may still be decided later. `ForkedLog`, and an error of `apply`, are raised
-    to those who wait.
+    `gateway` (16 bytes) is new at every process start. `append` and `sync` raise `NoMajority`; a record whose
+    `append` raised may still be decided later. Waiting callers also get `ForkedLog` and errors of `apply`.
     """
 
     def __init__(
@@ -102,9 +101,9 @@ class Log:
         return self._history.hash
 
     async def append(self, record: bytes) -> object:
-        """Have `record` decided and applied; its outcome. Raises `NoMajority`.
+        """Get `record` decided and applied, and return its outcome. Raises `NoMajority`.
 
-        `record`: of `limits.batch_bytes_max` at most.
+        `record`: at most `limits.batch_bytes_max` bytes.
         """
         assert len(record) <= limits.batch_bytes_max
         writer = self._committer.add(record)
@@ -112,35 +111,35 @@ class Log:
         return await writer.wait_outcome()
 
     async def sync(self) -> None:
-        """Return when everything acknowledged to anybody before this call is applied. Raises `NoMajority`."""
+        """Return when everything acknowledged before this call is applied. Raises `NoMajority`."""
         reader = self._context.readers.add()
         self._reads.wake()
         await reader.wait_outcome()
 
     @property
     def behind(self) -> dict[str, int]:
-        """Voters known to miss slots, and the first that each misses."""
+        """Voters known to lack slots, and the first slot that each lacks."""
         return self._laggards.slots
 
     async def refill(self, name: str, target: Provider | None = None) -> int:
-        """Give the voter `name` every decided slot that it lacks; how many. Raises `ProviderError`.
+        """Give the voter `name` every decided slot that it lacks; return how many. Raises `ProviderError`.
 
-        `target` is how to reach a voter that is estranged, past the guard that refuses it.
+        `target` reaches an estranged voter directly, bypassing the guard that refuses it.
         """
         await self.sync()
         return await self._laggards.refill(name, target)
 
     async def begin_again(self, catalog: Callable[[], tuple[Apply, tuple[int, bytes]]]) -> None:
-        """Go on from another local catalog: the one so far is damaged, or of a history that nobody shares.
+        """Continue with another local catalog: the present one is damaged, or its history is ours alone.
 
-        `catalog()` gives what to apply slots with, and where that stands. It is called while no slot is
-        applied.
+        `catalog()` returns the function that applies slots to it, and its position. It is called while no
+        slot is being applied.
         """
         async with self._context.turn:
             self._history.begin(*catalog())
 
     async def close(self) -> None:
-        """End what runs. Those who still wait are given `NoMajority`."""
+        """Stop all tasks. Callers that are still waiting get `NoMajority`."""
         await self._committer.close()
         await self._reads.close()
         await self._context.background.close()
@@ -149,5 +148,5 @@ class Log:
         self._context.readers.fail_all(error)
 
     def _rides(self) -> bool:
-        """Whether a commit is under way that will prove readers to be current."""
+        """Whether a commit in progress will prove readers to be current."""
         return self._committer.running and not self._committer.outage.active

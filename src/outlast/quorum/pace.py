@@ -1,8 +1,8 @@
-"""How long a round trip takes now, and what is paced by it: back-off after a loss, and the next question.
+"""The current round-trip time, and what it paces: back-off after a loss, and the next question.
 
-Both must fit directories on one computer (tenths of a millisecond) and clouds an ocean away, so they are
-counted in round trips as last seen. What a slot took that others contended for is several of them, which
-would have everybody wait ever longer; so back-off goes by the quickest of the last few rounds.
+Both must suit directories on one computer (tenths of a millisecond) and clouds an ocean away, so they are
+measured in recent round trips. A contended slot takes several of them, so a back-off based on the last round
+would grow without end; it is therefore based on the quickest of the last few rounds.
 """
 
 from collections.abc import Awaitable
@@ -17,10 +17,11 @@ T = TypeVar("T")
 BACKOFF_S_MIN = 0.002
 BACKOFF_S_MAX = 4.0
 BACKOFF_DOUBLINGS_MAX = 4
-# By how much the quickest round is taken to be slower after each one that was.
+# After each slower round, the estimate of the quickest grows by at most this factor.
 FORGETTING = 1.25
-# How many questions may be under way at once, begun evenly over a round trip: a reader that has just missed
-# one waits a quarter of a round trip longer. Below the shortest such pause, one at a time serves as well.
+# How many questions may be in flight at once, spread evenly over a round trip: a reader that has just missed
+# one waits a quarter of a round trip longer. If that pause is shorter than the minimum, one at a time
+# suffices.
 QUESTIONS_MAX = 4
 QUESTION_PAUSE_S_MIN = 0.002
 
@@ -32,13 +33,13 @@ class Pace:
         self._clock = clock
         self._entropy = entropy
         self.last_s = BACKOFF_S_MIN
-        """How long the last round took, in which a majority answered or did not."""
+        """The duration of the last round, whether or not a majority answered."""
         self.quickest_s = BACKOFF_S_MAX
         """The quickest of the last few rounds: about a round trip to the nearest majority."""
         self._asked_at = float("-inf")
 
     async def timed(self, work: Awaitable[T]) -> T:
-        """Do `work`, one round, and remember how long it took."""
+        """Await `work`, which is one round, and record how long it took."""
         begun = self._clock.monotonic()
         result = await work
         self.last_s = self._clock.monotonic() - begun
@@ -46,7 +47,7 @@ class Pace:
         return result
 
     def backoff_s(self, losses: int) -> float:
-        """How long to wait, at random, after so many losses of one slot."""
+        """A random back-off after `losses` losses of one slot."""
         longest = max(
             BACKOFF_S_MIN,
             min(BACKOFF_S_MAX, self.quickest_s * 2.0 ** min(losses - 1, BACKOFF_DOUBLINGS_MAX)),
@@ -55,7 +56,7 @@ class Pace:
 
     @property
     def questions_max(self) -> int:
-        """How many questions may be under way at once."""
+        """How many questions may be in flight at once."""
         return QUESTIONS_MAX if self._question_pause_s >= QUESTION_PAUSE_S_MIN else 1
 
     def asks(self) -> None:
@@ -63,7 +64,7 @@ class Pace:
         self._asked_at = self._clock.monotonic()
 
     def until_next_question_s(self) -> float:
-        """How long to wait with the next question while the last one is under way."""
+        """The delay before the next question while the last one is in flight."""
         return max(0.0, self._asked_at + self._question_pause_s - self._clock.monotonic())
 
     @property

@@ -1,15 +1,15 @@
 """Reading a voter's states so that they arrive in time over a slow link.
 
-Nobody knows how large a state is before it is read, nor how much the link carries. So a state is asked for
-whole. Once an answer has not come in time, states are read in portions, of which few are asked for at once:
-half as large and half as many after each that was late, more after each that came quickly, until states are
-whole again. This is how TCP finds what a link carries, with answers for packets.
+Neither the size of a state nor the bandwidth of the link is known before the read. So a state is first
+requested in full. After an answer misses its deadline, states are read in portions, with few requests in
+flight: half as large and half as many after each late answer, more after each quick one, until states are
+requested in full again. This is how TCP finds the capacity of a link, with answers in place of packets.
 
-A reading ends: each answer brings one reading further, the others wait in line, and a request that is not
-answered in time fails. What has arrived is kept. Whoever reads the state again, or at the same time, asks for
-its first portion, which proves that it is there, and only for those portions that nobody has asked for.
-States are created once, so portions that were read at different times fit together; where a state was
-replaced meanwhile, its first portion differs, or the proof in it shows that.
+Every read ends: each answer advances one read, the others wait in a queue, and a request that is not answered
+in time fails. What has arrived is kept. A later or concurrent reader of the same state requests its first
+portion, which proves that the state exists, and otherwise only portions that have not been requested yet.
+States are created once, so portions that were read at different times fit together. If a state was replaced
+meanwhile, its first portion differs or its proof does not verify.
 """
 
 import asyncio
@@ -24,35 +24,36 @@ from outlast.base.marks import reached
 from outlast.providers.protocol import Provider
 
 Arrived: TypeAlias = Callable[[], None]
-"""Called whenever the voter has answered, while others wait in line."""
+"""Called whenever the voter has answered, also while this reader waits in the queue."""
 
-# The first portions. Below the size from which a disk takes a transfer for a large one.
+# The initial size of a portion. Below the size from which a disk treats a transfer as large.
 PORTION_BYTES_FIRST = 128 * limits.KIB
 PORTION_BYTES_MIN = 16 * limits.KIB
-# Beyond this nothing is divided: hardly any state is larger.
+# Above this, states are requested in full: hardly any state is larger.
 PORTION_BYTES_MAX = 8 * limits.MIB
-# Requests at once, to begin with and at least.
+# Concurrent requests: the initial number and the minimum.
 REQUESTS_FIRST = 4
 REQUESTS_MIN = 2
-# Portions and requests become more when one took less than this, and fewer when one took more.
+# Portion size and request count grow when a request takes less than the minimum, and shrink when it takes
+# more than the maximum.
 PORTION_S_MIN = 1.0
 PORTION_S_MAX = 2.0
-# What has arrived of large states is kept up to this; of one state in any case.
+# Parts of states that have arrived are kept up to this total; the latest state in any case.
 KEPT_BYTES_MAX = 8 * limits.MIB
 
 
 class Portions:
-    """How large the portions are in which one voter is read. Sans-IO; times are in seconds."""
+    """The size and number of the portions in which one voter is read. Sans-IO; times are in seconds."""
 
     def __init__(self) -> None:
         self.size: int | None = None
-        """Bytes to ask for at once; None for the whole state, and as many states as are wanted."""
+        """Bytes per request; None: states are requested in full, and without a limit on requests."""
         self.requests = REQUESTS_FIRST
-        """How many requests may be under way, unless whole states are asked for."""
+        """How many requests may be in flight, unless states are requested in full."""
         self._changed_at = float("-inf")
 
     def arrived(self, size: int, asked_at: float, now: float) -> None:
-        """An answer of `size` bytes came."""
+        """Record an answer of `size` bytes."""
         if self.size is None or asked_at < self._changed_at:
             return
         if now - asked_at > PORTION_S_MAX:
@@ -65,7 +66,7 @@ class Portions:
                 self.size = None
 
     def late(self, asked_at: float, now: float) -> None:
-        """No answer came in time to what was asked at `asked_at` or before."""
+        """Record that a request sent at `asked_at` or earlier was not answered in time."""
         if asked_at < self._changed_at:
             return
         if self.size is None:
@@ -85,7 +86,7 @@ class StateReader:
     """Reads the states of one voter."""
 
     def __init__(self, name: str, clock: Clock, state_bytes_max: int) -> None:
-        """Of more than `state_bytes_max` bytes, no more are read: it is no state."""
+        """`state_bytes_max`: anything larger cannot be a state, and reading it stops there."""
         self._name = name
         self._clock = clock
         self._state_bytes_max = state_bytes_max
@@ -97,7 +98,7 @@ class StateReader:
         self._listening: Counter[Arrived] = Counter()
 
     async def read(self, source: Provider, key: str, arrived: Arrived) -> bytes | None:
-        """The bytes of a state; None if there is none. Raises `ProviderError`."""
+        """The bytes of a state; None if it does not exist. Raises `ProviderError`."""
         self._listening[arrived] += 1
         try:
             if self._portions.size is None:
@@ -112,11 +113,11 @@ class StateReader:
                 del self._listening[arrived]
 
     def late(self, asked_at: float) -> None:
-        """What was asked for at `asked_at` has not come in time."""
+        """Record that a request sent at `asked_at` was not answered in time."""
         self._portions.late(asked_at, self._clock.monotonic())
 
     def forget(self) -> None:
-        """What is kept may not be what the voter holds."""
+        """Drop what is kept: the voter may hold something else."""
         self._kept.clear()
 
     async def _rest(self, source: Provider, key: str, kept: "_Kept") -> bytes:
@@ -142,7 +143,7 @@ class StateReader:
             kept.reading = None
 
     async def _get(self, source: Provider, key: str, start: int) -> tuple[bytes, bool]:
-        """A portion of the state from `start` on, in turn; and whether the state ends there."""
+        """The portion of the state that begins at `start`, and whether the state ends with it."""
         await self._wait_turn()
         size, asked_at = self._portions.size or PORTION_BYTES_MAX, self._clock.monotonic()
         portion = b""
@@ -168,7 +169,7 @@ class StateReader:
         self._next()
 
     async def _wait_turn(self) -> None:
-        """Until the request may be made, which counts as under way from then on."""
+        """Wait until the request may be sent. From then on it counts as in flight."""
         if not self._line and self._has_room():
             self._under_way += 1
             return
@@ -193,7 +194,7 @@ class StateReader:
         return self._portions.size is None or self._under_way < self._portions.requests
 
     def _keep(self, key: str, first: bytes) -> "_Kept":
-        """What is kept of the state that begins with `first`: at least this."""
+        """What is kept of the state that begins with `first`: at least `first` itself."""
         kept = self._kept.pop(key, None)
         if kept is None or kept.content[: len(first)] != first:
             kept = _Kept(first)
@@ -207,7 +208,7 @@ class StateReader:
 
 
 class _Kept:
-    """What has arrived of a state, and the request for the next portion, if one is under way."""
+    """The part of a state that has arrived, and the request for the next portion, if one is in flight."""
 
     def __init__(self, content: bytes) -> None:
         self.content = bytearray(content)
@@ -217,6 +218,6 @@ class _Kept:
 
 
 def _seen(reading: "asyncio.Task[None]") -> None:
-    """Whoever waited for it raises its error; nobody may wait any more."""
+    """Retrieve its error, which its waiters raise, in case there are none left."""
     if not reading.cancelled():
         reading.exception()

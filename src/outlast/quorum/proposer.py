@@ -1,8 +1,8 @@
-"""The proposer of Paxos: brings a slot to its decision, whosever value that turns out to be.
+"""The proposer of Paxos: brings a slot to its decision, whichever gateway's value is chosen.
 
-It remembers which rounds it has used for a slot, since one ballot stands for one value, and a second attempt
-need not see what the first one left behind. Between attempts it backs off by its own round-trip time and
-looks first, so that two proposers are not in each other's way for long.
+It remembers which rounds it has used for a slot, because one ballot stands for one value, and a second
+attempt may not see what the first one left. Between attempts it backs off by its own round-trip time and
+reads the slot first, so that two proposers do not compete for long.
 """
 
 import asyncio
@@ -21,32 +21,32 @@ from outlast.quorum.laggards import Laggards
 from outlast.quorum.slot import Slot
 from outlast.quorum.voter import Voter
 
-# For how many slots after an announcement the next slot is looked at ahead.
+# For this many slots after an announcement, the next slot is read ahead.
 WATCHED_SLOTS = 32
-# How many slots are looked at ahead where gateways take turns.
+# How many slots are read ahead when gateways take turns.
 SHARED_SLOTS_AHEAD = 3
-# How long that look is waited for when the present slot is decided before it has ended, in round trips.
+# How long to wait for that read if the present slot is decided first, in round trips.
 LOOK_AHEAD_PATIENCE = 0.25
 
 
 class Proposal(Protocol):
-    """What a gateway would like to see decided in the next slot."""
+    """What a gateway wants decided in the next slot."""
 
     def value(self, slot: Slot) -> bytes:
-        """The value to propose, by what the voters were seen to hold of the slot."""
+        """The value to propose, given what the voters were seen to hold for the slot."""
         ...
 
     def wants(self, value: bytes) -> bool:
-        """Whether `value`, which was proposed before and decided nowhere, is still worth proposing."""
+        """Whether `value`, which was proposed before and not decided, is still worth proposing."""
         ...
 
     def announcement(self, slot: int) -> bytes | None:
-        """The same for a proposer that outvotes this one; None for nothing, or too much to be sent twice."""
+        """The same for a proposer that outvotes this one; None if it is empty, or too large to send twice."""
         ...
 
 
 class Proposer:
-    """Makes slots and decides them. `history` says which one is next."""
+    """Creates slots and decides them. `history` determines which one is next."""
 
     def __init__(self, context: LogContext, history: History, laggards: Laggards) -> None:
         self._context = context
@@ -60,7 +60,7 @@ class Proposer:
         self._unfinished: Slot | None = None
 
     def slot_at(self, number: int) -> Slot:
-        """A slot as seen from now on."""
+        """A slot under the voters' present incarnations."""
         context, first, previous = self._context, self._history.slot + 1, self._history.hash
 
         def heard(voter: Voter, error: Exception | None) -> None:
@@ -71,17 +71,17 @@ class Proposer:
         return Slot(number, context.voters, context.background, heard, context.figures.rounds)
 
     def next_ballot(self, slot: Slot) -> Ballot:
-        """A ballot above all that a majority has promised, and never one used before."""
+        """A ballot that this gateway never used and that a majority has promised nothing above."""
         last, highest = self._forgotten
         used = self._rounds_used.get(slot.number, highest if slot.number <= last else 0)
         self._rounds_used[slot.number] = max(used, slot.tally.round_to_beat()) + 1
         return Ballot(self._rounds_used[slot.number], self._context.gateway)
 
     def forget(self, number: int) -> None:
-        """The slot was decided and applied. Of the newest one the rounds are kept (`decide_again`).
+        """The slot was decided and applied: drop the rounds of all earlier ones (see `_decide_again`).
 
-        Where a local catalog is built anew, slots come a second time in which this gateway has proposed. So
-        what is forgotten is which rounds it used, and not that it may have.
+        When a local catalog is rebuilt, slots in which this gateway has proposed come up a second time. So it
+        forgets which rounds it used, but not that it may have used some.
         """
         last, highest = self._forgotten
         rounds = [self._rounds_used.pop(known) for known in [*self._rounds_used] if known < number]
@@ -102,7 +102,7 @@ class Proposer:
             if state is not None:
                 self._context.figures.fast += 1
                 return state
-            # A gateway that only announces something does not compete, and need not be made way for.
+            # A gateway that only announces something does not compete, so no back-off is needed.
             losses = 0 if slot.announced else 1
         if slot.announced:
             self._watched_until = number + WATCHED_SLOTS
@@ -111,7 +111,7 @@ class Proposer:
         return state
 
     def _owns(self, number: int) -> bool:
-        """Whether round 0 of the slot is this gateway's, and was not used."""
+        """Whether this gateway owns round 0 of the slot and has not used it."""
         return (
             self._history.owner == self._context.gateway
             and number > self._forgotten[0]
@@ -121,11 +121,10 @@ class Proposer:
     # ------------------------------------------------------------ slots seen ahead
 
     def _look_ahead(self, first: int) -> None:
-        """Where other gateways write, look at the slots after this one beside it: what they did is known
-        sooner.
+        """If other gateways write, read the following slots concurrently with this one.
 
-        The next one, while others announce something: that saves its round 0. Several, where gateways take
-        turns and this one may have missed some.
+        While others announce, read the next one: that saves its round 0. While gateways take turns, read
+        several, because this gateway may have missed some.
         """
         count = SHARED_SLOTS_AHEAD if self._history.is_shared else int(first <= self._watched_until)
         self._ahead = {number: self._looked_at(number) for number in range(first, first + count)}
@@ -137,7 +136,7 @@ class Proposer:
         return slot, looking
 
     async def seen_ahead(self, number: int) -> Slot | None:
-        """The slot as it was seen ahead, if it was."""
+        """The slot as it was read ahead, or None."""
         if number not in self._ahead:
             return None
         slot, looking = self._ahead[number]
@@ -145,7 +144,7 @@ class Proposer:
         return slot if slot.is_current() else None
 
     async def carry_on(self, number: int) -> SlotState | None:
-        """Decide what somebody may have accepted; None if a majority holds nothing. Raises `NoMajority`."""
+        """Decide what a voter may have accepted; None if a majority holds nothing. Raises `NoMajority`."""
         return await self._decide_by_ballots(self.slot_at(number), None, losses=0)
 
     # ------------------------------------------------------------ votes in doubt
@@ -157,10 +156,10 @@ class Proposer:
             self._context.background.spawn(self._decide_again(self._history.slot))
 
     async def _decide_again(self, number: int) -> None:
-        """Have the newest slot accepted by a majority of voters that certainly remember.
+        """Get the newest slot accepted by a majority of voters that certainly remember it.
 
-        What an erased voter had accepted before it was asked may have been decided with a voter that was not
-        heard. Then this gateway has applied a value that lost.
+        What an erased voter had accepted earlier may have been decided together with a voter that did not
+        answer. Then this gateway has applied a value that lost.
         """
         async with self._context.turn:
             if self._history.slot != number:
@@ -169,7 +168,7 @@ class Proposer:
             try:
                 state = await self._decide_by_ballots(self.slot_at(number), None, losses=0)
             except NoMajority:
-                return  # an outage of its own; whoever needs the log next finds out
+                return  # a separate outage; the next caller of the log gets it
         if state is None or state.value is None or value_hash(state.value) != self._history.hash:
             raise ForkedLog(f"slot {number} was decided otherwise: a voter was erased while it voted")
 
@@ -209,7 +208,7 @@ class Proposer:
         return state
 
     def _unfinished_as(self, slot: Slot, proposal: Proposal | None) -> Slot | None:
-        """The slot as an earlier attempt left it, if that can be gone on with."""
+        """The slot as an earlier attempt left it, if that attempt can be continued."""
         unfinished = self._unfinished
         if unfinished is None or unfinished.number != slot.number:
             return None

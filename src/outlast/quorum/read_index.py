@@ -1,18 +1,18 @@
-"""Linearizable reads: what a caller must wait for before the local catalog may answer it (Raft's "read
-index").
+"""Linearizable reads: when the local catalog may answer a reader (Raft's "read index").
 
-A reader is current when the catalog holds everything that was acknowledged to anybody before it came. Two
-events prove that for all readers that came before some moment:
+A reader is current when the catalog holds everything that was acknowledged to any client before the reader
+came. Two events prove that for all readers that came before some moment:
 
-- a majority, asked after that moment, holds nothing accepted for the slot after the last one applied;
-- a submission of ours, made after that moment and so never shown to a voter before, is decided and applied.
+- A majority, asked after that moment, holds nothing accepted for the slot after the last one applied.
+- A submission of this gateway, made after that moment and so never shown to a voter before, is decided and
+  applied.
 
-So readers ride on the next commit if there is one, and otherwise a question is asked for all of them at
-once. Where a round trip is long, the next question begins before the last is answered, so that nobody waits
-for two of them. Questions are also asked while writes find no majority: voters that are full or read-only can
-still be read.
+So readers ride on the next commit if there is one; otherwise one question is sent to the voters for all of
+them. If a round trip is long, the next question begins before the last one is answered, so that no reader
+waits for two of them. Questions are also sent while writes find no majority: voters that are full or
+read-only can still be read.
 
-Moments are tickets (`waiting.Readers`).
+Moments are represented by tickets (`waiting.Readers`).
 """
 
 import asyncio
@@ -27,12 +27,12 @@ from outlast.quorum.learn import Learner
 from outlast.quorum.proposer import Proposer
 from outlast.quorum.waiting import MajorityOutage
 
-# The rest before the next question after one that no majority answered.
+# The pause before the next question after one that no majority answered.
 NO_MAJORITY_PAUSE_S = 0.2
 
 
 class ReadIndex:
-    """Asks for the readers that wait. `rides()` says whether a commit is under way that takes them along."""
+    """Asks the voters for waiting readers. `rides()`: whether a commit in progress will serve them."""
 
     def __init__(
         self,
@@ -53,15 +53,15 @@ class ReadIndex:
         self._question_waits = False
 
     def majority_answered(self) -> None:
-        """A majority was there just now."""
+        """A majority has just answered."""
         self._outage.clear()
 
     async def close(self) -> None:
-        """End what runs."""
+        """Cancel all questions."""
         await cancel_and_wait(tuple(self._questions))
 
     def wake(self) -> None:
-        """Ask for those that wait, unless a commit takes them along or a question will."""
+        """Ask for the waiting readers, unless a commit or another question will serve them."""
         last = self._context.readers.last
         if last is None or last.ticket <= self._asked_ticket or self._rides() or self._question_waits:
             return
@@ -70,7 +70,7 @@ class ReadIndex:
             self._questions.add(asyncio.ensure_future(self._ask()))
 
     async def _ask(self) -> None:
-        """One question for all who wait."""
+        """Send one question for all waiting readers."""
         try:
             await self._wait_turn()
             if self._context.readers.last is not None and not self._rides():
@@ -84,7 +84,7 @@ class ReadIndex:
         self.wake()
 
     async def _wait_turn(self) -> None:
-        """Until the last question is a while ago, if it is still under way."""
+        """Wait until enough time has passed since the last question, if it is still in flight."""
         try:
             if len(self._questions) > 1:
                 await self._context.clock.sleep(self._context.pace.until_next_question_s())
@@ -105,17 +105,18 @@ class ReadIndex:
             pause_s = context.entropy.uniform(NO_MAJORITY_PAUSE_S / 2, NO_MAJORITY_PAUSE_S)
             await context.clock.sleep(pause_s)
             answered = False
-        except Exception as error:  # whatever it is, those who wait must hear of it
+        except Exception as error:  # whatever it is, the waiting readers must get it
             context.readers.fail_all(error)
             answered = False
         if answered:
             context.figures.reads_asked += context.readers.resolve(ticket)
         elif self._asked_ticket == ticket:
-            self._asked_ticket = 0  # they are still to be asked for
+            self._asked_ticket = 0  # these readers still need a question
 
     async def _get_current(self) -> bool:
-        """Whether the history holds all that was decided before this call; if not, it has moved on
-        meanwhile.
+        """Whether the history holds all that was decided before this call.
+
+        False if the history advanced meanwhile.
         """
         slot = self._proposer.slot_at(self._history.slot + 1)
         await self._context.pace.timed(slot.ask())

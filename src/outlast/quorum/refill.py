@@ -1,8 +1,8 @@
-"""Giving a voter the slots that it missed (it was away) or lost (it was erased).
+"""Giving a voter the slots that it missed (it was unavailable) or lost (it was erased).
 
 Only decided values are written, so nothing here can change a decision: a voter that holds something else
-for a decided slot, or nothing, takes the decided value, as it would have from a late phase 2. A promise
-above the decided ballot is kept; whoever made it will adopt the same value.
+for a decided slot, or nothing, gets the decided value, as it would have from a late phase 2. A promise above
+the decided ballot is kept; its proposer will adopt the same value.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from outlast.quorum.replay import Open, replay
 from outlast.quorum.state import PLACE_MAX, StateCodec, state_key
 from outlast.quorum.voter import Voter
 
-# Slots written at once: as many as hide a cloud's round trip behind the reading of the next ones.
+# Slots written at once: enough that reading the next ones hides a cloud's round trip.
 FILLED_AT_ONCE = 16
 
 
@@ -29,15 +29,15 @@ async def refill(
     previous: bytes,
     until: int,
 ) -> int:
-    """Write to `target` the decided slots from `slot` to `until`, the last as far as `voters` prove it.
+    """Write the decided slots from `slot` to `until` to `target`, the last one only if `voters` prove it.
 
-    `previous` is the hash before `slot`. The number of slots that it did not hold. Raises `ProviderError` of
-    the target, and `Unavailable` if nobody told of a slot before `until`: a voter that was erased and is
-    taken back with a hole would answer "nothing there" about a slot in which it has voted.
+    `previous` is the hash before `slot`. Returns the number of slots that the target lacked. Raises the
+    target's `ProviderError`, and `Unavailable` if no voter returned a slot before `until`: an erased voter
+    that was reattached with a gap would answer "nothing there" about a slot in which it has voted.
 
-    The target is among the voters, for it may be the only one left that holds a slot, and what it proves by
-    itself is read once and not again. It is a bare provider and need not be attested, since nothing is
-    concluded from what is missing there.
+    The target is one of the voters, because it may be the only one left that holds a slot. What it proves by
+    itself is read only once. It is a bare provider and need not be attested, since nothing is concluded from
+    what is missing there.
     """
     written = 0
     reached = slot - 1
@@ -61,7 +61,7 @@ async def refill(
 
 
 async def _fill_slots(target: Provider, codec: StateCodec, decided: Sequence[tuple[int, SlotState]]) -> int:
-    """`fill_slot` for all at once; how many had to be written. Raises an error when all have ended."""
+    """Call `fill_slot` for all slots at once; return how many were written. Raises after all have ended."""
     filled = await asyncio.gather(
         *(fill_slot(target, codec, slot, state) for slot, state in decided), return_exceptions=True
     )
@@ -72,7 +72,7 @@ async def _fill_slots(target: Provider, codec: StateCodec, decided: Sequence[tup
 
 
 async def fill_slot(target: Provider, codec: StateCodec, slot: int, decided: SlotState) -> bool:
-    """Make `target` hold the decided value in one of the slot's states; whether it had to be written."""
+    """Make `target` hold the decided value in one of the slot's states; return whether it was written."""
     assert decided.accepted is not None
     promised, held, hidden = decided.accepted, None, False
     for _ in range(2 * PLACE_MAX):
@@ -84,7 +84,7 @@ async def fill_slot(target: Provider, codec: StateCodec, slot: int, decided: Slo
         except (Tampered, Unavailable) as error:
             if isinstance(error, Unavailable) and error.cause is not Cause.CORRUPT:
                 raise
-            # What it may have promised is of no use any more: every higher ballot carries this value.
+            # Its promises no longer matter: every higher ballot carries this value.
             await target.put(key, data)
             return True
         except NotFound:
@@ -93,10 +93,12 @@ async def fill_slot(target: Provider, codec: StateCodec, slot: int, decided: Slo
             try:
                 await target.create(key, data)
             except Exists:
-                hidden = True  # it may show it now; if it does not, it never will
+                hidden = True  # it may return it now; if it does not, it never will
                 continue
             return True
         if found.state.value == decided.value:
             return False
         promised, held, hidden = max(promised, found.state.promised), found, False
-    raise Unavailable(target.name, "refill", f"slot {slot}: a state exists and is not shown", Cause.CORRUPT)
+    raise Unavailable(
+        target.name, "refill", f"slot {slot}: a state exists but is not returned", Cause.CORRUPT
+    )

@@ -1,9 +1,9 @@
 """Learning many slots at once by following the hash chain.
 
-A voter's accepted value at slot s is the decided one if the accepted value at s+1 names its hash, since
-nobody proposes at s+1 before knowing what s decided. So a run of slots can be read from one voter, many
-at a time, and only the newest needs a majority. Where a voter has a hole, or holds a value that lost,
-another voter's copy carries on. The seal and the chain are proof enough, so these reads need no
+A voter's accepted value at slot s is the decided one if the accepted value at s+1 names its hash, because no
+gateway proposes at s+1 before it knows what s decided. So a run of slots can be read from one voter, many at
+a time, and only the newest needs a majority. Where a voter has a gap, or holds a value that lost, the chain
+continues with another voter's copy. The seal and the chain are sufficient proof, so these reads need no
 attestation: this is also how a gateway learns of voters' new incarnations.
 """
 
@@ -18,8 +18,8 @@ from outlast.quorum.ballot import SlotState
 from outlast.quorum.batch import Batch, value_hash
 from outlast.quorum.voter import Voter
 
-# Slots read ahead at a time: four times as many after each window that a voter proved, since most runs are
-# short; fewer where slots are so large that a window would hold more bytes than this.
+# Slots in one read-ahead window: four times as many after each window that a voter proved, because most runs
+# are short; fewer if slots are so large that a window would exceed this many bytes.
 WINDOW_SLOTS_MIN = 2
 WINDOW_SLOTS_MAX = 64
 WINDOW_BYTES = 4 * limits.MIB
@@ -42,10 +42,10 @@ async def replay(
 ) -> AsyncGenerator[Accepted, None]:
     """The decided states from `slot` on, as far as the chain proves them: all but the newest.
 
-    `previous` is the hash of the value before `slot`. The first voter is followed as far as it goes.
+    `previous` is the hash of the value before `slot`. The first voter is followed as far as its chain goes.
     """
     stuck = 0
-    # A voter's last states come last, since they take twice the requests: only where all first values lost.
+    # A voter's last states come last because they take twice the requests: only if all its first values lost.
     sources = cycle([(voter, last) for last in (False, True) for voter in voters])
     while voters:
         advanced = False
@@ -65,7 +65,7 @@ async def replay(
 async def _proved_together(
     voters: Sequence[Voter], open_value: Open, slot: int, previous: bytes
 ) -> Accepted | None:
-    """The decided state that no voter proves alone: one has the value, another the one that names it."""
+    """The decided state that no voter proves alone: one has the value, another the value that names it."""
     here, after = await asyncio.gather(_values(voters, slot), _values(voters, slot + 1))
     named = {open_value(slot + 1, one.value).previous for one in after}
     for one in here:
@@ -75,7 +75,7 @@ async def _proved_together(
 
 
 async def _values(voters: Sequence[Voter], slot: int) -> list[Accepted]:
-    """Every value that some voter has accepted for the slot, as far as they tell. Not proved yet."""
+    """Every value that some voter reports as accepted for the slot. Not proved yet."""
     found = await asyncio.gather(
         *(_accepted(voter, slot, last) for voter in voters for last in (False, True))
     )
@@ -85,7 +85,7 @@ async def _values(voters: Sequence[Voter], slot: int) -> list[Accepted]:
 async def _run(
     voter: Voter, last: bool, open_value: Open, slot: int, previous: bytes
 ) -> AsyncGenerator[Accepted, None]:
-    """What one voter alone can prove, until its first hole, wrong value or failure."""
+    """What one voter alone can prove, until its first gap, wrong value, or failure."""
     before: Accepted | None = None
     width = WINDOW_SLOTS_MIN
     while True:
@@ -101,17 +101,17 @@ async def _run(
 
 
 def _next_width(width: int, size: int) -> int:
-    """How many slots to read next, after `width` of them had `size` bytes."""
+    """How many slots to read next, given that the last `width` slots had `size` bytes."""
     fitting = WINDOW_BYTES * width // max(size, 1)
     return max(WINDOW_SLOTS_MIN, min(4 * width, fitting, WINDOW_SLOTS_MAX))
 
 
 async def _accepted(voter: Voter, slot: int, last: bool) -> Accepted | None:
-    """What the voter has accepted for the slot, if it tells. Not proved yet."""
+    """What the voter reports as accepted for the slot, if anything. Not proved yet."""
     try:
         state = await voter.peek(slot, last)
     except (ProviderError, Tampered):
-        return None  # another voter may do better; a majority is asked about the newest slot anyway
+        return None  # another voter may have it; the newest slot needs a majority anyway
     if state is None or state.accepted is None or state.value is None:
         return None
     return Accepted(slot, state, state.value, voter.name)

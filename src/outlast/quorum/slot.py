@@ -1,25 +1,24 @@
 """One slot's agreement, driven over the voters by one gateway.
 
-Ways to deal with a slot, by what the caller knows:
+Operations on a slot, depending on what the caller knows:
 
 - `fast`: one round trip. Round 0 belongs to the caller, so the value is created as accepted at all
   voters at once; a majority of successes decides it.
-- `attempt`: two round trips. Phase 1 promises a ballot at a majority and hears what was accepted; phase 2
-  has the adopted value (or, if there is none, the caller's) accepted by a majority.
-- `announce`: one round trip. A promise ahead of time that carries what its maker would like to see decided.
-- `ask`: one round trip, changes nothing: what do the voters hold?
+- `attempt`: two round trips. Phase 1 promises a ballot at a majority and learns what was accepted; phase 2
+  gets the adopted value (or, if there is none, the caller's) accepted by a majority.
+- `announce`: one round trip. A promise ahead of time that carries submissions which its author wants decided.
+- `ask`: one round trip, read-only: what do the voters hold?
 
-None of them waits for more voters than it needs. Voters that are late keep working in the background: in
-`fast` and phase 2 since their copy is durability, in `ask` since breaking off costs a connection and teaches
-nothing. In phase 1 they are cancelled.
+None of them waits for more voters than it needs. Late voters finish in the background: in `fast` and phase 2
+because their copies add durability, in `ask` because cancelling costs a connection and teaches nothing. In
+phase 1 they are cancelled.
 
-A slot is seen under one view: the incarnations that its voters had when it was begun. A vote of another
-incarnation is a failed vote, so nothing that a voter said before it was erased is combined with what it says
-afterwards.
+A slot has one view: the incarnations that its voters had when it was begun. A vote of another incarnation is
+a failed vote, so nothing that a voter said before it was erased is combined with what it says afterwards.
 
-`ask` goes to the majority that is expected to be fastest, and to the others only when one of those fails, is
-late, or answers something else than the rest. A far voter is not asked in vain, at every read, for an answer
-that nobody waits for.
+`ask` sends requests to the majority that is expected to be fastest. The others get one only when one of those
+fails, is late, or answers differently from the rest. So reads do not send distant voters requests whose
+answers are not needed.
 """
 
 import asyncio
@@ -44,18 +43,18 @@ from outlast.quorum.figures import Round
 from outlast.quorum.tally import Tally
 from outlast.quorum.voter import Vote, Voter
 
-# `ask`: beyond this multiple of what was expected of it a voter is late; and of what a majority took, this
-# is how long others are waited for when the majority's answers were inconclusive.
+# `ask`: a voter that takes longer than this multiple of its expected time is late. If a majority's answers
+# were inconclusive, the wait for the others is this multiple of the time that the majority took.
 PATIENCE_FACTOR = 2.0
 PATIENCE_S_MIN = 0.005
-# In one phase a voter that others keep ahead of is given up after this many states. The next round pauses
-# first.
+# In one phase a voter is given up after other gateways created the next state this many times. The next round
+# pauses first.
 RAISES_MAX = 8
 
 Step = Callable[[SlotState | None], SlotState | None]
-"""The acceptor's rule to apply: the present state to the next one, or None if outvoted."""
+"""The acceptor's rule to apply: from the present state to the next one, or None if outvoted."""
 Heard = Callable[[Voter, Exception | None], None]
-"""Called with each voter and why it did not answer, if it did not, also long after the decision."""
+"""Called with each voter and its error, or None if it answered; also long after the decision."""
 
 
 class OutvotedError(OutlastError):
@@ -67,7 +66,7 @@ class OutvotedError(OutlastError):
 
 
 class Slot:
-    """What one gateway knows of one slot. `tally` gathers the answers over all attempts."""
+    """What one gateway knows about one slot. `tally` collects the answers of all attempts."""
 
     def __init__(
         self,
@@ -77,11 +76,11 @@ class Slot:
         heard: Heard = lambda voter, error: None,
         rounds: Counter[Round] | None = None,
     ) -> None:
-        """`rounds` counts."""
+        """`rounds`: the counter of rounds to update."""
         self.number = number
         self.tally = Tally(len(voters))
         self.announced: dict[bytes, None] = {}
-        """What the states seen so far announce, sealed, in the order in which it was seen."""
+        """The sealed announcements in the states seen so far, in the order in which they were seen."""
         self._heard = heard
         self._rounds: Counter[Round] = Counter() if rounds is None else rounds
         self._voters = voters
@@ -89,21 +88,20 @@ class Slot:
         self._background = background
         self._votes: dict[str, Vote | None] = {}
         self._proposed: tuple[Ballot, bytes] | None = None
-        """What phase 2 is about, until it is outvoted."""
+        """The ballot and value of phase 2, until it is outvoted."""
         self._adopted = False
-        """Whether that value was accepted somewhere before: then nothing else can be proposed instead."""
+        """Whether that value was already accepted at a voter: then nothing else can be proposed instead."""
 
     def is_current(self) -> bool:
-        """Whether no voter was taken back since the slot was begun."""
+        """Whether no voter was reattached since the slot was begun."""
         return all(voter.incarnation == self._view[voter.name] for voter in self._voters)
 
     # ------------------------------------------------------------ asking
 
     async def glance(self, contended: bool = False) -> None:
-        """As `ask`, without asking on where the nearest majority's answers are inconclusive: a slot in
-        flight.
+        """Like `ask`, but stop if the nearest majority's answers are inconclusive: the slot is in flight.
 
-        Of a slot that is known to be `contended` for, all voters are asked at once: which of them an attempt
+        For a slot that is known to be `contended`, all voters get a request at once: which of them an attempt
         has reached is chance.
         """
 
@@ -122,14 +120,14 @@ class Slot:
             await self.ask()
 
     async def ask(self) -> None:
-        """Fill the tally with the voters' present states, as many as a conclusion needs."""
+        """Fill the tally with as many of the voters' present states as a conclusion needs."""
         self._rounds["question"] += 1
         self.tally = Tally(len(self._voters))
         loop = asyncio.get_running_loop()
         begun = loop.time()
         enough = self.tally.majority
         ranked = sorted(self._voters, key=lambda voter: voter.rank)
-        # Of those that were late: who may be back, and who is late for once and would else be far nearer.
+        # Late voters that may have recovered, or that were late only once and are otherwise much faster.
         slowest_s = max(voter.expected_s for voter in ranked[:enough])
         again = [
             voter
@@ -152,10 +150,10 @@ class Slot:
         beside: Sequence["asyncio.Task[None]"],
         ranked: Sequence[Voter],
     ) -> list["asyncio.Task[None]"]:
-        """Ask those that were not asked at first, as soon as the first turn out not to suffice."""
+        """Send requests to the remaining voters as soon as the first ones turn out not to suffice."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        for voter, task in zip(ranked, tasks, strict=False):  # the quickest first
+        for voter, task in zip(ranked, tasks, strict=False):  # the fastest first
             patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * voter.expected_s)
             await self._wait_voter(task, beside, begun + patience - loop.time())
             if self.tally.conclusive():
@@ -169,7 +167,7 @@ class Slot:
     async def _wait_voter(
         self, task: "asyncio.Task[None]", beside: Sequence["asyncio.Task[None]"], patience_s: float
     ) -> None:
-        """Wait for one voter, unless those beside it make that needless or one fails."""
+        """Wait for one voter, until the concurrent tasks make that unnecessary or one fails."""
 
         def enough() -> bool:
             return task.done() or bool(self.tally.failures) or self.tally.conclusive()
@@ -177,7 +175,7 @@ class Slot:
         await wait_first([task, *beside], enough, patience_s)
 
     async def _ask_last_states(self) -> list["asyncio.Task[None]"]:
-        """Where voters hold different values, ask what they hold last: one may have gone on to another's."""
+        """If voters hold different values, read their last states: one may have moved on to another value."""
         accepted = [voter for voter in self._voters if self.tally.has_accepted(voter.name)]
         if self.tally.conclusive() or len(accepted) < self.tally.majority:
             return []
@@ -189,7 +187,7 @@ class Slot:
     # ------------------------------------------------------------ deciding
 
     async def fast(self, ballot: Ballot, value: bytes) -> SlotState | None:
-        """Create the slot with `value` accepted; the decided state, or None if somebody came between."""
+        """Create the slot with `value` accepted; the decided state, or None if another gateway was first."""
         self._rounds["fast"] += 1
         event("quorum: round 0 begun", slot=self.number, gateway=ballot.gateway, bytes=len(value))
         state = SlotState(ballot, ballot, value)
@@ -209,12 +207,12 @@ class Slot:
     async def attempt(
         self, ballot: Ballot, propose: Callable[[], bytes | None], announced: bytes | None = None
     ) -> SlotState | None:
-        """Both phases under `ballot`; the decided state (of whatever value), or None.
+        """Run both phases under `ballot`. Returns the decided state (with whatever value), or None.
 
-        `announced` is left in the promises, for a proposer that outvotes this one.
-        `propose` gives the value for a slot in which nothing was accepted; it is called after phase 1, when
-        `announced` has all that a majority was told. None means outvoted, too few answers
-        (`tally.hopeless()`), or, with nothing to propose, that a majority holds nothing accepted.
+        The promises carry `announced`, for a proposer that outvotes this one. `propose` returns the value for
+        a slot in which nothing was accepted; it is called after phase 1, when `self.announced` holds every
+        announcement that a majority has. None means outvoted, too few answers (`tally.hopeless()`), or, with
+        nothing to propose, that a majority holds nothing accepted.
         """
         self._rounds["ballot"] += 1
         event("quorum: phase 1 begun", slot=self.number, round=ballot.round, gateway=ballot.gateway)
@@ -234,7 +232,7 @@ class Slot:
         return await self._accept(ballot, chosen)
 
     async def announce(self, ballot: Ballot, announced: bytes) -> bool:
-        """Leave `announced` at a majority; False if the slot is taken or outvotes the ballot."""
+        """Store `announced` at a majority. Returns False if the slot is taken or the ballot is outvoted."""
         self._rounds["announcement"] += 1
         event("quorum: announcement begun", slot=self.number, round=ballot.round, bytes=len(announced))
         promised = await self._promise(lambda state: promise(state, ballot, announced), keep=True)
@@ -243,7 +241,7 @@ class Slot:
     async def _promise(self, rule: Step, keep: bool = False) -> list[SlotState | None] | None:
         """Phase 1: the states that a majority held when it promised; None without a majority.
 
-        `keep`: have the other voters go on in the background.
+        `keep`: let the other voters finish in the background.
         """
         promised: list[SlotState | None] = []
         outvoted = 0
@@ -270,8 +268,8 @@ class Slot:
         first = [voter for voter in self._voters if voter.refuses]
         tasks: list[asyncio.Task[None]] = []
         if len(first) > spare:
-            # There is no majority without some of these. As long as there is none, a gateway that keeps
-            # trying must not leave one state after another at the rest.
+            # There is no majority without some of these. Until one of them answers, a gateway that keeps
+            # trying must not create state after state at the rest.
             tasks += self._start(raise_promise, first)
             enough = len(first) - spare
             await wait_first(tasks, lambda: len(promised) + outvoted >= enough or over())
@@ -287,11 +285,11 @@ class Slot:
         return promised if len(promised) >= needed else None
 
     def is_unfinished(self, wanted: Callable[[bytes], bool], present: Callable[[], bytes]) -> bool:
-        """Whether phase 2 was begun, was not outvoted, and is better tried again than begun anew.
+        """Whether phase 2 was begun, was not outvoted, and should be retried rather than restarted.
 
-        `wanted(value)`: whether anybody still waits for it. What all were told had failed is not proposed
-        again, unless some voter has it. `present()`: what would be proposed now; if that is far smaller, it
-        is worth a ballot of its own.
+        `wanted(value)`: whether a caller still waits for it. A value whose callers have all got an error is
+        not proposed again, unless a voter has it. `present()`: what would be proposed now; if that is much
+        smaller, it is worth a new ballot.
         """
         if self._proposed is None or not self.is_current():
             return False
@@ -303,10 +301,10 @@ class Slot:
         return self._proposed is not None and self._adopted and self.is_current()
 
     async def finish(self) -> SlotState | None:
-        """Phase 2 once more; the decided state, or None as from `attempt`.
+        """Retry phase 2. Returns the decided state, or None as `attempt` does.
 
-        A gateway that keeps trying while voters give promises and refuse values must not leave one promise
-        after another: rows would grow without end.
+        A gateway that keeps trying while voters accept promises but refuse values must not create promise
+        after promise: rows would grow without end.
         """
         assert self._proposed is not None and self.is_current()
         reached("slot: phase 2 was tried again under its ballot")
@@ -337,15 +335,16 @@ class Slot:
     async def _decision(
         self, tasks: Sequence["asyncio.Task[None]"], lost: Callable[[], bool]
     ) -> SlotState | None:
-        """Wait until the slot is decided, or cannot be in this attempt. Late voters finish in the
-        background.
+        """Wait until the slot is decided, or cannot be decided in this attempt.
+
+        Late voters finish in the background.
         """
         await wait_first(tasks, lambda: self.tally.decided() is not None or self.tally.hopeless() or lost())
         self._leave(tasks)
         return self.tally.decided()
 
     def _leave(self, tasks: Sequence["asyncio.Task[None]"]) -> None:
-        """Let those that are not done go on without anybody who waits."""
+        """Let unfinished tasks continue in the background."""
         for task in tasks:
             if not task.done():
                 self._background.spawn(task)
@@ -353,10 +352,10 @@ class Slot:
     # ------------------------------------------------------------ one voter
 
     async def _raise(self, voter: Voter, rule: Step) -> SlotState | None:
-        """Take one voter to its next state; the state before. Raises `OutvotedError`.
+        """Move one voter to its next state. Returns the state before. Raises `OutvotedError`.
 
-        Begins from what is known of the voter (at first: nothing), and reads on only where somebody else
-        has made the next state meanwhile.
+        Starts from what is known about the voter (initially nothing), and reads further states only if
+        another gateway has created the next one meanwhile.
         """
         for _ in range(RAISES_MAX):
             vote = self._votes.get(voter.name)
@@ -371,7 +370,7 @@ class Slot:
                 return before
             except Exists:
                 await self._look_beyond(voter, vote)
-        raise Unavailable(voter.name, "vote", f"slot {self.number} is contended for", Cause.CONFLICT)
+        raise Unavailable(voter.name, "vote", f"slot {self.number} is contended", Cause.CONFLICT)
 
     async def _look(
         self, voter: Voter, after: Vote | None = None, last: bool = False, contended: bool = False
@@ -381,14 +380,14 @@ class Slot:
         self._check_view(voter)
         self._votes[voter.name] = vote
         self._note_announced(vote)
-        tally.heard(voter.name, _state(vote))  # of the past when another question was asked since
+        tally.heard(voter.name, _state(vote))  # a past tally, if another question was sent since
 
     async def _look_beyond(self, voter: Voter, vote: Vote | None) -> None:
-        """Read what others have created after `vote`. What cannot be read is a failed vote."""
+        """Read what other gateways created after `vote`. A state that cannot be read is a failed vote."""
         await self._look(voter, vote, last=True, contended=True)
         if self._votes[voter.name] is vote:
             reached("slot: a state exists and is not shown")
-            detail = f"slot {self.number}: it has a next state, and does not show it"
+            detail = f"slot {self.number}: it has a next state, but does not return it"
             raise Unavailable(voter.name, "vote", detail, Cause.CORRUPT)
 
     async def _look_on(self, voter: Voter) -> None:
@@ -408,17 +407,17 @@ class Slot:
         """See the module's docstring."""
         if voter.incarnation != self._view[voter.name]:
             reached("slot: a voter was taken back while its slot was open")
-            raise Estranged(voter.name, "vote", "it was taken back since the slot was begun")
+            raise Estranged(voter.name, "vote", "it was reattached since the slot was begun")
 
     def _start_all(self, work: Callable[[Voter], Awaitable[object]]) -> list["asyncio.Task[None]"]:
-        """A new attempt at all voters: those that failed before may have come back."""
+        """Start a new attempt at all voters: those that failed before may have recovered."""
         self.tally.failures.clear()
         return self._start(work, self._voters)
 
     def _start(
         self, work: Callable[[Voter], Awaitable[object]], voters: Sequence[Voter]
     ) -> list["asyncio.Task[None]"]:
-        """One task a voter. A failing provider is a failed vote in the tally, not an exception."""
+        """One task per voter. A failing provider is a failed vote in the tally, not an exception."""
         tally = self.tally
 
         async def vote(voter: Voter) -> None:

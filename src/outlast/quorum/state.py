@@ -1,9 +1,9 @@
 """A slot's state as bytes at a voter, and the proof that a gateway of this store wrote it there.
 
-Whatever a provider returns is input. A voter could show a state that no gateway ever wrote: a round near the
-end of all rounds, or a value that lost with a ballot that makes it look chosen. So each state carries a
-proof, a seal over nothing that binds the state to its voter, slot, and place in the row. What is left to a
-lying voter is to hide states that it was given.
+Whatever a provider returns is untrusted input. A voter could return a state that no gateway ever wrote: a
+round near the maximum, or a value that lost with a ballot that makes it look chosen. So each state carries a
+proof: a seal over an empty message that binds the state to its voter, slot, and place in the row. All that a
+lying voter can still do is hide states that it was given.
 
 The bytes are specified in docs/internals/formats/log.md.
 """
@@ -20,17 +20,17 @@ from outlast.quorum.ballot import Ballot, SlotState
 from outlast.quorum.batch import Seal
 
 ROUND_MAX = 2**32
-"""No slot needs as many rounds. Far below what the format can hold, so that there is always a next one."""
+"""No slot needs this many rounds. Far below what the format can hold, so there is always a next one."""
 PLACE_MAX = 2**20
-"""A row has one state per round that reached the voter. While voters take promises and refuse values, it
-grows by a few a minute for each gateway that tries: this is years of that.
+"""A row has one state per round that reached the voter. While voters accept promises but refuse values, it
+grows by a few states a minute for each gateway that tries: this is enough for years.
 """
 STATE_BYTES_MAX = 4 * limits.batch_bytes_max
-"""A value holds a batch or one record that is larger alone; an announcement as much again."""
+"""A value holds a batch, or a single larger record; an announcement takes as much again."""
 
 
 def state_key(slot: int, place: int) -> str:
-    """The name of a slot's first state (`place` 0) and of the later ones at every voter."""
+    """The name of a slot's state at every voter; the first one has `place` 0."""
     return f"log/main/{slot:016x}.{place}" if place else f"log/main/{slot:016x}"
 
 
@@ -82,10 +82,10 @@ class StateCodec:
         return Placed(state, place, hashlib.sha256(claim).digest()), data
 
     def decode(self, slot: int, after: Placed | None, data: bytes) -> Placed:
-        """The state in `data`, read behind `after`.
+        """The state in `data`, which follows `after` in the row.
 
-        Raises `Tampered` for what no gateway wrote to this very place, over this very state: a late request
-        from before an erasure, too, is none that counts.
+        Raises `Tampered` unless a gateway wrote it to exactly this place after exactly this state. That also
+        excludes late requests from before an erasure.
         """
         place, previous = (0, b"") if after is None else (after.place + 1, after.digest)
         try:
@@ -110,23 +110,23 @@ class StateCodec:
 
 
 def decode_proven(data: bytes) -> ProvenState:
-    """A state whose proof has yet to be looked at. Raises `msgspec.DecodeError` (a `ValueError`).
+    """A state whose proof has not been verified. Raises `msgspec.DecodeError` (a `ValueError`).
 
-    Only states that an acceptor can be in.
+    Accepts only states that an acceptor can be in.
     """
     if len(data) > STATE_BYTES_MAX:
         raise msgspec.ValidationError("larger than any state")
     state = _decoder.decode(data)
     if (state.accepted is None) != (state.value is None):
-        raise msgspec.ValidationError("a value and its ballot belong together")
+        raise msgspec.ValidationError("a value without its ballot, or a ballot without its value")
     if state.accepted is not None and not Ballot(0, b"") <= state.accepted <= state.promised:
-        raise msgspec.ValidationError("what is accepted was promised before")
+        raise msgspec.ValidationError("the accepted ballot was never promised")
     if not 0 <= state.promised.round <= ROUND_MAX:
         raise msgspec.ValidationError("there is no such round")
     return state
 
 
 def decode_state(data: bytes) -> SlotState:
-    """The state in `data`, unproven, for reading a voter without the store's key. Raises `ValueError`."""
+    """The unverified state in `data`, for reading a voter without the store's key. Raises `ValueError`."""
     proven = decode_proven(data)
     return SlotState(proven.promised, proven.accepted, proven.value, proven.announced)

@@ -3,8 +3,8 @@
 Two conclusions are final whatever the silent voters hold:
 
 - *decided*: a majority has accepted the same ballot;
-- *open*: a majority holds nothing accepted, so no value had been decided when they were asked, and
-  therefore no later slot had been decided either.
+- *open*: a majority holds nothing accepted, so no value had been decided when they received the
+  question, and therefore no later slot had been decided either.
 
 Everything else (one of two answers accepted, the third voter silent) is inconclusive.
 """
@@ -17,23 +17,23 @@ from outlast.quorum.ballot import Ballot, SlotState, majority
 
 @dataclass(slots=True)
 class Tally:
-    """Answers about one slot. `voters` is how many there are in all."""
+    """Answers about one slot. `voters` is the total number of voters."""
 
     voters: int
     states: dict[str, SlotState | None] = field(default_factory=dict)
     failures: dict[str, Exception] = field(default_factory=dict)
 
     def heard(self, voter: str, state: SlotState | None) -> None:
-        """Voter answered: its state, or None for nothing there."""
+        """Record the voter's answer: its state, or None if it holds nothing."""
         self.failures.pop(voter, None)
         self.states[voter] = state
 
     def failed(self, voter: str, error: Exception) -> None:
-        """Voter did not answer, or its answer does not count."""
+        """Record that the voter did not answer, or that its answer does not count."""
         self.failures[voter] = error
 
     def has_accepted(self, voter: str) -> bool:
-        """Whether the voter was heard to have accepted a value."""
+        """Whether the voter has reported an accepted value."""
         state = self.states.get(voter)
         return state is not None and state.accepted is not None
 
@@ -42,7 +42,7 @@ class Tally:
         return majority(self.voters)
 
     def decided(self) -> SlotState | None:
-        """The accepted state that a majority shares, if any. `ForkedLog`: a ballot has two values."""
+        """The accepted state that a majority shares, if any. Raises `ForkedLog`: a ballot has two values."""
         votes: dict[Ballot, tuple[int, bytes | None]] = {}
         decided = None
         for state in self.states.values():
@@ -66,21 +66,20 @@ class Tally:
         return self.open() or self.decided() is not None
 
     def hopeless(self) -> bool:
-        """Whether so many voters failed that no majority can answer."""
+        """Whether too many voters have failed for a majority to answer."""
         return len(self.failures) > self.voters - self.majority
 
     def round_to_beat(self) -> int:
-        """The round above which a ballot is not outvoted by a majority, as far as it was heard; 0 if nothing
-        was.
+        """The round that a majority has promised nothing above, as far as voters answered; 0 if none did.
 
-        One voter alone does not raise it: a voter that reports the last round of all must not have others
-        go on from there.
+        A single voter cannot raise it: a voter that reports the highest possible round must not make others
+        continue from there.
         """
         rounds = sorted(0 if state is None else state.promised.round for state in self.states.values())
         return rounds[min(len(rounds), self.majority) - 1] if rounds else 0
 
     def no_majority(self, slot: int) -> OutlastError:
-        """What to raise where it is hopeless: `NoMajority`, or `ConfigError` if this version is too old."""
+        """The error when it is hopeless: `NoMajority`, or `ConfigError` if this version is too old."""
         for error in self.failures.values():
             if isinstance(error, ConfigError):
                 return error

@@ -1,19 +1,19 @@
 """One provider as a passive acceptor, and the proof that it has not forgotten its promises.
 
-Paxos rests on acceptors that remember. A provider that was erased answers "nothing there" about slots
-that it has voted in; counting such an answer could decide a slot twice. So every answer is *attested*
-(`providers.wrap.attest`): it counts only if the provider's marker, which any erasure takes along, was there
-with the incarnation that the catalog expects. An erased, emptied, swapped, or re-mounted provider is
+Paxos relies on acceptors that remember. A provider that was erased answers "nothing there" about slots that
+it has voted in; counting such an answer could decide a slot twice. So every answer is *attested*
+(`providers.wrap.attest`): it counts only if the provider's marker, which any erasure also removes, was
+present with the incarnation that the catalog expects. An erased, emptied, swapped, or re-mounted provider is
 `Estranged` until it is reattached, which gives it a new incarnation through the log
 (docs/internals/decisions/0003-amnesia.md).
 
-A `Vote` names the incarnation under which it was given. Nothing that was learned from a voter outlives
-its incarnation: `quorum.slot` counts only votes of the present one.
+A `Vote` names the incarnation under which it was given. Nothing that was learned from a voter outlives its
+incarnation: `quorum.slot` counts only votes of the present one.
 
-On a disk the marker is part of the operation. Over a network it is read beside the operation: a provider
-that is erased between the two reads, within that operation, is not noticed in it. `in_doubt` names the slot
-of such a vote until a later look at the marker confirms it. An operation that takes long, over a slow link,
-is followed by a look of its own: the time in which an erasure is not noticed stays short.
+On a disk the marker is part of the operation. Over a network it is read concurrently with the operation, so
+an erasure between the two reads goes unnoticed in that operation. `in_doubt` names the slot of such a vote
+until a later read of the marker confirms it. A long operation over a slow link is followed by another read of
+the marker, so that the time in which an erasure can go unnoticed stays short.
 """
 
 import asyncio
@@ -35,21 +35,22 @@ from outlast.quorum.state import PLACE_MAX, STATE_BYTES_MAX, Placed, StateCodec,
 
 T = TypeVar("T")
 
-# A voter that is slower than the others works off their decisions in the background; this many at a time.
+# A voter that is slower than the others catches up on their decisions in the background, this many at a time.
 OPERATIONS_MAX = 128
-# States of one row that are read at once, after the first; then twice as many each time, up to the most.
+# States of one row that are read at once after the first; then twice as many each time, up to the maximum.
 ROW_READ_AHEAD = 3
 ROW_READ_AHEAD_MAX = 64
-# What the latest states of a row announce is passed on; so many are kept.
+# How many announcements, from the latest states of a row, are kept and passed on.
 ANNOUNCED_MAX = 64
-# Before anything is known of a voter. Short, so that each is tried early.
+# The estimate before anything is known about a voter. Short, so that each is tried early.
 EXPECTED_S_GUESS = 0.01
-# A voter that was late is asked again after this, whoever else suffices: so its guard hears of a silence.
+# A voter that was late gets another request after this time even if others suffice, so that its guard notices
+# if it is silent.
 OVERDUE_S = 0.5
 
 
 class AttestedProvider(Attested, Protocol):
-    """A provider that knows its marker, and when it was last seen (`Attest`, or a guard)."""
+    """A provider that knows its marker, and when the marker was last seen (`Attest`, or a guard)."""
 
     @property
     def attested_at(self) -> float: ...
@@ -85,9 +86,9 @@ class Voter:
         source: Provider | None = None,
     ) -> None:
         """`check(slot, value)` raises `Tampered` for a value that no gateway of this store sealed: such an
-        answer is the voter's failure.
+        answer counts as the voter's failure.
 
-        `source`: where to read without attestation, past a guard that refuses an estranged provider.
+        `source`: where to read without attestation, bypassing a guard that refuses an estranged provider.
         """
         self.name = provider.name
         self.provider = provider
@@ -110,49 +111,49 @@ class Voter:
         """The incarnation under which its votes count now."""
         return self.provider.incarnation
 
-    # ------------------------------------------------------------ how near it is
+    # ------------------------------------------------------------ latency
 
     @property
     def expected_s(self) -> float:
-        """How long an operation will take; a guess before the first."""
+        """The expected duration of an operation; a guess before the first one."""
         return self._pace.expected_s(self._clock.monotonic()) if self._pace.known else EXPECTED_S_GUESS
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Lower for those who should be asked before others."""
+        """Voters with a lower rank should get requests first."""
         return self._late, self.expected_s
 
     def was_late(self) -> None:
-        """An answer is much later than was expected. Until the next one this voter comes last."""
+        """An answer is much later than expected. Until the next answer this voter ranks last."""
         self._late = True
 
     @property
     def overdue(self) -> bool:
-        """Whether it was late, and should be asked beside others to find out whether it still is."""
+        """Whether it was late and should get an additional request, to learn whether it still is."""
         return self._late and self._clock.monotonic() - self._asked_at >= OVERDUE_S
 
     # ------------------------------------------------------------ votes
 
     @property
     def in_doubt(self) -> int | None:
-        """A slot in which it voted in an operation that no later look at the marker has confirmed."""
+        """The slot of a vote that no later read of the marker has confirmed."""
         if self._unconfirmed is None:
             return None
         slot, voted_at = self._unconfirmed
         return slot if self.provider.attested_at < voted_at else None
 
     def doubt_resolved(self) -> None:
-        """The slot in doubt is being decided without this voter."""
+        """Clear the doubt: the slot is being decided without this voter."""
         self._unconfirmed = None
 
     async def read(
         self, slot: int, after: Vote | None = None, last: bool = False, contended: bool = False
     ) -> Vote | None:
-        """The slot's first state with a value, or its last state; `after`: of those later than this one.
+        """The slot's first state with a value, or its last state; `after`: only those later than this one.
 
-        That a value was accepted stays true, whatever came later. So one request tells enough of a slot for
-        which nobody contended, which is nearly all; finding the `last` one takes a request more. Of a slot
-        that is known to be `contended`, several states are read at once.
+        An accepted value stays accepted, whatever came later. So one request suffices for a slot without
+        contention, which nearly all are; finding the `last` state takes one more. For a slot that is known
+        to be `contended`, several states are read at once.
         """
         width = ROW_READ_AHEAD if contended else 1
         reading = self._resume(slot, after)
@@ -169,7 +170,7 @@ class Voter:
         return Vote(reading.held, incarnation, tuple(reading.announced))
 
     async def peek(self, slot: int, last: bool = False) -> SlotState | None:
-        """As `read`, without attestation: proves nothing by what is missing."""
+        """Like `read`, but without attestation: what is missing proves nothing."""
         reading = _Reading(None)
         await self._in_time("get", lambda arrived: self._walk(self._source, slot, reading, last, 1, arrived))
         return None if reading.held is None else reading.held.state
@@ -185,7 +186,7 @@ class Voter:
             states.append(self.codec.decode(slot, states[-1] if states else None, content))
 
     async def create(self, slot: int, after: Vote | None, state: SlotState) -> Vote:
-        """Give the slot this state after the one that it is known to hold. Raises `Exists`."""
+        """Create this state of the slot after `after`, the last one it is known to hold. Raises `Exists`."""
         placed, data = self.codec.encode(slot, None if after is None else after.held, state)
         key = state_key(slot, placed.place)
         try:
@@ -201,10 +202,10 @@ class Voter:
     # ------------------------------------------------------------ pieces
 
     def _resume(self, slot: int, after: Vote | None) -> _Reading:
-        """Where to read on: behind `after`, or where an earlier reading of the row was interrupted.
+        """Where to continue reading: after `after`, or where an earlier read of the row was interrupted.
 
-        States never change, so what was read of a row stays right under the same incarnation; that the voter
-        remembers it is attested by the operation that reads on.
+        States never change, so what was read of a row stays valid under the same incarnation. The operation
+        that continues the read attests that the voter still remembers it.
         """
         reading = _Reading(None if after is None else after.held)
         if self._interrupted is None or self._interrupted[:2] != (slot, self.incarnation):
@@ -218,9 +219,9 @@ class Voter:
     async def _walk(
         self, source: Provider, slot: int, reading: _Reading, last: bool, width: int, arrived: Arrived
     ) -> None:
-        """Read on, up to the first state with a value, or to the last one.
+        """Continue reading, up to the first state with a value or to the last state.
 
-        `width` are read at once. Most rows have one state; of those that have more, several are.
+        `width` states are read at once. Most rows have one state; longer rows are read several at a time.
         """
         while (first := 0 if reading.held is None else reading.held.place + 1) <= PLACE_MAX:
             keys = [state_key(slot, first + ahead) for ahead in range(width)]
@@ -248,7 +249,7 @@ class Voter:
         return placed
 
     async def _attested(self, operation: Callable[[Arrived], Awaitable[T]], size: int = 0) -> tuple[T, bytes]:
-        """What the operation gives, and the incarnation under which it did. `size`: bytes that it sends."""
+        """The operation's result, and the incarnation under which it ran. `size`: bytes that it sends."""
         if self._in_flight >= OPERATIONS_MAX:
             raise Unavailable(self.name, "vote", "too many votes in flight", Cause.SATURATED)
         self._in_flight += 1
@@ -271,15 +272,15 @@ class Voter:
             self._in_flight -= 1
             _let_go(looking)
         if self.provider.incarnation != incarnation:
-            raise Estranged(self.name, "vote", "it was taken back while it was asked")
+            raise Estranged(self.name, "vote", "it was reattached during the operation")
         now = self._clock.monotonic()
-        # What it took beyond that was the bytes' time, and says nothing about the next answer.
+        # Time beyond that was spent on transferring bytes, and says nothing about the next answer.
         self._pace.add(min(now - began, limits.log_operation_s_max), now)
         self._late = False
         return result, incarnation
 
     async def _in_time(self, verb: str, operation: Callable[[Arrived], Awaitable[T]], size: int = 0) -> T:
-        """Do it, unless no answer `arrived` for too long. `size`: bytes that it sends."""
+        """Run the operation, unless no answer has `arrived` for too long. `size`: bytes that it sends."""
         loop = asyncio.get_running_loop()
         last = loop.time() + limits.log_read_s_max
         asked_at = self._clock.monotonic()
@@ -287,7 +288,7 @@ class Voter:
 
         def arrived() -> None:
             nonlocal asked_at
-            if not over:  # else the operation has failed, and one of its reads still goes on
+            if not over:  # otherwise the operation has failed while one of its reads continues
                 asked_at = self._clock.monotonic()
                 deadline.reschedule(min(loop.time() + limits.log_operation_s_max, last))
 
@@ -308,7 +309,7 @@ class Voter:
 
 
 def _let_go(looking: "asyncio.Task[None] | None") -> None:
-    """The operation's own error is the one to raise, not that of the look at the marker beside it."""
+    """Discard the marker read: the operation's own error is raised, not the marker's."""
     if looking is None or looking.cancelled():
         return
     if looking.done():

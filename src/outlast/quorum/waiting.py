@@ -1,4 +1,4 @@
-"""Callers that wait for the log: writers for an outcome, readers for the proof of being current."""
+"""Callers that wait for the log: writers for an outcome, readers for the proof that they are current."""
 
 import asyncio
 from collections import deque
@@ -10,38 +10,38 @@ from outlast.base.clock import Clock
 from outlast.base.errors import NoMajority
 from outlast.quorum.batch import Submission
 
-# For how long there must have been no majority before the callers that wait are given `NoMajority`.
+# How long there must have been no majority before waiting callers get `NoMajority`.
 NO_MAJORITY_PATIENCE_S = 2.0
 
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """One caller that waits since `since` (monotonic seconds)."""
+    """One caller that has been waiting since `since` (monotonic seconds)."""
 
     since: float
     last_error: NoMajority | None = field(default=None, kw_only=True)
-    """Why the last try had no majority, if that was so."""
+    """Why the last attempt had no majority, if it had none."""
     future: "asyncio.Future[object]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
     @property
     def waits(self) -> bool:
-        """False once it was answered, or gave up."""
+        """False once it was answered or gave up."""
         return not self.future.done()
 
     def resolve(self, outcome: object) -> None:
-        """Answer, if it still waits."""
+        """Answer it, if it still waits."""
         if not self.future.done():
             self.future.set_result(outcome)
 
     def fail(self, error: Exception) -> None:
-        """Answer with an error, if it still waits."""
+        """Fail it with an error, if it still waits."""
         if not self.future.done():
             self.future.set_exception(error)
 
     async def wait_outcome(self) -> object:
-        """The answer. Raises `NoMajority` when that takes longer than a request may."""
+        """The answer. Raises `NoMajority` if that takes longer than `limits.request_wait_s_max`."""
         try:
             async with asyncio.timeout(limits.request_wait_s_max):
                 return await self.future
@@ -59,34 +59,35 @@ class WaitingWriter(Waiter):
 
 @dataclass(slots=True, eq=False)
 class WaitingReader(Waiter):
-    """A caller that waits to be current. Those that came before have lower tickets."""
+    """A caller that waits to be current. Earlier readers have lower tickets."""
 
     ticket: int = 0
 
 
 class Readers:
-    """The readers that wait, first come first.
+    """The waiting readers, in the order of arrival.
 
-    Each draws a ticket, so that of a reader and a question, or a submission, at the same time on the clock
-    it is known which came first.
+    Each gets a ticket, which orders it relative to questions and submissions even if the clock shows the same
+    time.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.ticket = 0
-        """The last reader's."""
+        """The last reader's ticket."""
         self._clock = clock
         self._waiting: deque[WaitingReader] = deque()
 
     def add(self) -> WaitingReader:
-        """A caller that waits to be current."""
+        """Add a caller that waits to be current."""
         self.ticket += 1
         reader = WaitingReader(self._clock.monotonic(), ticket=self.ticket)
         self._waiting.append(reader)
         return reader
 
     def resolve(self, ticket: int) -> int:
-        """Everything acknowledged before the reader after `ticket` came is applied; how many waited for
-        that.
+        """Answer the readers up to `ticket`: everything acknowledged before the next one came is applied.
+
+        Returns how many of them were waiting.
         """
         count = 0
         while self._waiting and self._waiting[0].ticket <= ticket:
@@ -97,7 +98,7 @@ class Readers:
 
     @property
     def last(self) -> WaitingReader | None:
-        """The last that waits."""
+        """The last reader that waits."""
         while self._waiting and not self._waiting[-1].waits:
             self._waiting.pop()
         return self._waiting[-1] if self._waiting else None
@@ -106,7 +107,7 @@ class Readers:
         return iter(self._waiting)
 
     def fail_all(self, error: Exception) -> None:
-        """Give all that wait this error."""
+        """Fail all waiting readers with this error."""
         while self._waiting:
             self._waiting.popleft().fail(error)
 
@@ -121,15 +122,15 @@ class Pending:
 
     @property
     def waits(self) -> bool:
-        """Whether anybody still waits for one of its records."""
+        """Whether a caller still waits for one of its records."""
         return any(writer.waits for writer in self.writers)
 
 
 class MajorityOutage:
-    """A time in which no majority answered, time and again, and the callers that wait for one.
+    """A period in which attempts keep finding no majority, and the callers that wait for one.
 
-    How long they had waited before it began does not count: behind a large batch, or beside busy gateways,
-    a moment in which too few voters answer is no reason to give up.
+    The time that callers had waited before it began does not count: while a large batch is in flight, or
+    other gateways are busy, a moment in which too few voters answer is no reason to give up.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -138,15 +139,15 @@ class MajorityOutage:
 
     @property
     def active(self) -> bool:
-        """Whether the last try found no majority."""
+        """Whether the last attempt found no majority."""
         return self._since is not None
 
     def clear(self) -> None:
-        """A majority has answered, or nobody asks any more."""
+        """End it: a majority has answered, or no caller waits any more."""
         self._since = None
 
     def extend(self, waiters: Iterable[Waiter], error: NoMajority, waited_s: float) -> None:
-        """No majority has answered; the last round waited for one for `waited_s`.
+        """Record that no majority answered; the last round waited for one for `waited_s`.
 
         Callers out of patience get `NoMajority`; their records may still be decided.
         """
