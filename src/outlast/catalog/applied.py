@@ -1,11 +1,11 @@
-"""Which slot this process had applied how long ago, by its own elapsed time.
+"""How long ago this process applied each slot, by its own elapsed time.
 
-What died with a slot may be deleted when that slot has been applied here for long enough: whoever read the
-extent before has had as much time at least. The process's own elapsed time is the only time that decides
-so: a clock may be wrong, or set, at any time.
+What died with a slot may be deleted once that slot has been applied here for long enough: every reader of the
+extent has then had at least that time. Only the process's own elapsed time decides this, because a clock may
+be wrong or be set at any time.
 
-Samples are thinned by their age: between two neighbors lies at most a sixteenth of what has passed since, so
-that a few hundred samples suffice for years and an answer is at most that late. It is never early.
+Samples are thinned by age: the gap between two neighbors is at most a sixteenth of the time since. So a few
+hundred samples suffice for years. An answer is late by at most that gap, and never early.
 """
 
 from itertools import pairwise
@@ -15,7 +15,7 @@ THINNING = 16
 
 
 class Sample(NamedTuple):
-    """`slot` was the newest that was applied at `at` (monotonic s)."""
+    """`slot` was the newest applied slot at `at` (monotonic s)."""
 
     at: float
     slot: int
@@ -28,7 +28,7 @@ class AppliedSlots:
         self._samples: list[Sample] = []
 
     def note(self, slot: int, now: float) -> None:
-        """`slot` is the newest applied one at `now` (monotonic s; not before an earlier note)."""
+        """Record that `slot` is the newest applied one at `now` (monotonic s, never decreasing)."""
         newest = Sample(now, slot)
         kept: list[Sample] = []
         for sample, following in pairwise([*self._samples, newest]):
@@ -37,5 +37,5 @@ class AppliedSlots:
         self._samples = [*kept, newest]
 
     def slot_applied_for(self, seconds: float, now: float) -> int:
-        """The newest slot that is known to have been applied for `seconds` at `now`; -1 if there is none."""
+        """The newest slot known to have been applied for `seconds` at `now`; -1 if there is none."""
         return max((sample.slot for sample in self._samples if now - sample.at >= seconds), default=-1)

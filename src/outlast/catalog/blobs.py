@@ -1,8 +1,8 @@
-"""Values as the tables keep them: MessagePack, and behind it a CRC-32C of it.
+"""Values as the tables store them: MessagePack followed by its CRC-32C.
 
-SQLite's pages have checksums of their own (`database`), but a page of zeros has the right one, and what is
-too long for a page goes on in others, of which nothing else would show that they are wrong. Inline bodies
-are long. The check is made whenever a value is read: it costs 2 us for the longest of them.
+SQLite's pages have their own checksums (`database`), but the checksum of a page of zeros is valid, and long
+values continue in overflow pages, where nothing else would show such damage. Inline bodies are long. The
+check is made whenever a value is read: it costs 2 us for the longest of them.
 """
 
 from typing import Any, Generic, TypeVar
@@ -20,7 +20,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def sound(blob: bytes) -> bool:
-    """Whether the value has the check that it was written with."""
+    """Whether the value still matches its check."""
     check: int = crc32c(memoryview(blob)[:-CHECK_BYTES])
     return check.to_bytes(CHECK_BYTES, "big") == blob[-CHECK_BYTES:]
 
@@ -33,7 +33,7 @@ class Blob(Generic[T]):
         self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kind)
 
     def encode(self, value: T) -> bytearray:
-        """The value for a column of type BLOB."""
+        """The value as bytes for a BLOB column."""
         blob = bytearray()
         _encoder.encode_into(value, blob)
         blob += crc32c(blob).to_bytes(CHECK_BYTES, "big")
@@ -42,7 +42,7 @@ class Blob(Generic[T]):
     def decode(self, blob: bytes) -> T:
         """The inverse. Raises `LocalStateCorrupt`."""
         if not sound(blob):
-            raise LocalStateCorrupt("the local catalog is damaged: a value is not what was written")
+            raise LocalStateCorrupt("the local catalog is damaged: a value does not match its checksum")
         try:
             return self._decoder.decode(memoryview(blob)[:-CHECK_BYTES])
         except msgspec.DecodeError as error:

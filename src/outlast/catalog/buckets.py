@@ -1,7 +1,7 @@
-"""The buckets: a name, when it was made, and how much is in it.
+"""The buckets: name, time of creation, and how much each holds.
 
-Names and ids are also kept in memory, since every request needs one; the counts are summed up over a
-batch and written once at its end.
+Names and ids are also kept in memory because every request needs one. The counts are summed over a batch and
+written once at its end.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from outlast.catalog.database import Database
 
 
 class Bucket(NamedTuple):
-    """A bucket. `created` in ms since the Unix epoch; `objects` and `bytes` are what is in it."""
+    """A bucket. `created` in ms since the Unix epoch; `objects` and `bytes` are how much it holds."""
 
     name: str
     created: int
@@ -28,7 +28,7 @@ class Buckets:
         self.reload()
 
     def reload(self) -> None:
-        """Forget what memory says, after a batch was rolled back."""
+        """Reload memory from the tables, after a batch was rolled back."""
         self._grown.clear()
         self._ids: dict[str, int] = dict(self._database.rows("SELECT name, id FROM buckets"))
 
@@ -42,12 +42,12 @@ class Buckets:
         return None if row is None else Bucket(*row)
 
     def all(self) -> list[Bucket]:
-        """All buckets in the order of their names."""
+        """All buckets, sorted by name."""
         rows = self._database.rows("SELECT name, created, objects, bytes FROM buckets ORDER BY name")
         return [Bucket(*row) for row in rows]
 
     def add(self, name: str, created: int) -> None:
-        """Make a bucket."""
+        """Insert a bucket."""
         self._ids[name] = self._database.run(
             "INSERT INTO buckets (name, created) VALUES (?, ?)", name, created
         )
@@ -59,7 +59,7 @@ class Buckets:
         self._database.run("DELETE FROM buckets WHERE id = ?", bucket)
 
     def grow(self, bucket: int, objects: int, size: int) -> None:
-        """Count objects and bytes that came or, if negative, went."""
+        """Count objects and bytes that were added or, if negative, removed."""
         grown = self._grown[bucket]
         grown[0] += objects
         grown[1] += size

@@ -1,7 +1,7 @@
 """The catalog: records go into the log, outcomes come back, reads see what has been applied.
 
-The log agrees on the order of records and hands each decided batch to `State.apply`; it gives back the
-outcome of the record that was appended. Nothing else changes the state.
+The log agrees on the order of records, passes each decided batch to `State.apply`, and returns the outcome of
+the appended record. Nothing else changes the state.
 """
 
 from collections.abc import Callable
@@ -18,32 +18,32 @@ from outlast.quorum.log import Log
 
 
 class Catalog:
-    """The log and the state that it leads to."""
+    """The log and the state that results from it."""
 
     def __init__(self, log: Log, state: State, clock: Clock) -> None:
-        """`log` must have been given `state.apply` as what it does with a decided batch."""
+        """`log` must pass decided batches to `state.apply`."""
         self._log = log
         self._clock = clock
         self.state = state
         self.staleness_s_max = 0.0
-        """How old may be what `sync_to_read` is content with, in seconds; 0: nothing may be missing."""
+        """How stale `sync_to_read` may leave the state, in seconds; 0: not at all."""
         self.on_fork: Callable[[ForkedLog], None] = lambda error: None
         """Called when a decided slot does not follow what the local catalog holds."""
         self.reached_voters = False
-        """Whether enough voters answered when last asked what is newest, or agreed on something since."""
+        """Whether enough voters answered the last `sync`, or have agreed on something since."""
         self._refusal = ""
         self._current_at = float("-inf")
         self._applied = AppliedSlots()
 
     def refuse(self, reason: str) -> None:
-        """Have all reads and writes fail for this reason; "" ends it."""
+        """Fail all reads and writes for this reason; "" ends it."""
         self._refusal = reason
 
     async def commit(self, record: AnyRecord) -> Any:
-        """Have the record decided and applied; its outcome, as the record's docstring says.
+        """Get the record decided and applied. Returns its outcome, as the record's docstring specifies.
 
-        Raises the `StoreError` with which the wish was refused. Raises `StoreUnavailable` where the voters
-        do not agree in time: the record may be decided later all the same.
+        Raises a `StoreError` if the command was refused, and `StoreUnavailable` if the voters do not agree in
+        time: the record may still be decided later.
         """
         self._check()
         event("catalog: a record waits", record=type(record).__name__)
@@ -69,13 +69,13 @@ class Catalog:
             self._note_current(asked_at)
         except NoMajority as error:
             self.reached_voters = False
-            raise StoreUnavailable(f"cannot tell what is newest: {error}") from error
+            raise StoreUnavailable(f"the newest state cannot be determined: {error}") from error
         except ForkedLog as error:
             raise self._forked(error) from error
         self._check()
 
     def _note_current(self, asked_at: float) -> None:
-        """The state has what was acknowledged before `asked_at`: voters said so, or decided what followed."""
+        """Record that the state has what was acknowledged before `asked_at`, by an answer or a decision."""
         self._current_at = max(self._current_at, asked_at)
         self.reached_voters = True
 
@@ -84,17 +84,17 @@ class Catalog:
             raise StoreUnavailable(self._refusal)
 
     def _forked(self, error: ForkedLog) -> StoreUnavailable:
-        """The local catalog is the first suspect: whoever watches builds it anew."""
+        """The local catalog is the first suspect: the observer (`on_fork`) rebuilds it."""
         self.reached_voters = False
         self.on_fork(error)
         return StoreUnavailable(str(error))
 
     def note_applied(self) -> None:
-        """Note which slot is applied now, for `slot_applied_for`. To be called every few seconds."""
+        """Record the slot that is applied now, for `slot_applied_for`. Call it every few seconds."""
         self._applied.note(self.state.position.slot, self._clock.monotonic())
 
     def slot_applied_for(self, seconds: float) -> int:
-        """The newest slot that has been applied for `seconds`, here or at another gateway that said so.
+        """The newest slot that has been applied for `seconds`, here or at a gateway that recorded it.
 
         -1 if none is known. With 0 it is the newest applied one.
         """
@@ -103,14 +103,14 @@ class Catalog:
         return max(here, self.state.grace_passed(seconds))
 
     async def sync_to_read(self) -> None:
-        """As `sync`, but content with what was acknowledged `staleness_s_max` ago.
+        """Like `sync`, but what was acknowledged within the last `staleness_s_max` may be missing.
 
-        What was written through this same catalog is always there: it is applied before it is acknowledged.
+        Writes through this same catalog are always visible: they are applied before they are acknowledged.
         """
         await self.sync_if_older(self.staleness_s_max)
 
     async def sync_if_older(self, seconds: float) -> None:
-        """As `sync`, but content with what was acknowledged `seconds` ago."""
+        """Like `sync`, but what was acknowledged within the last `seconds` may be missing."""
         self._check()
         if self._clock.monotonic() - self._current_at >= seconds:
             await self.sync()

@@ -1,10 +1,10 @@
-"""What an object consists of: a sequence of inline bytes and of stretches of extents.
+"""What an object consists of: a sequence of inline bytes and ranges of extents.
 
-In the database a content is a list in which bytes stand for themselves and a `Reference` for a stretch of
-an extent, or for the same stretch of many extents that were entered one after another: 5 TiB are 327,680
-extents, and a few thousand references at most. They are resolved when the bytes are read, one by one, so that
-a fragment that was lost or moved is known at once to every object that shares its extent, and to every
-reading.
+In the database a content is a list of bytes, which stand for themselves, and `Reference`s. A reference stands
+for a range of an extent, or for the same range of many extents with consecutive rows: 5 TiB are 327,680
+extents, but a few thousand references at most. They are resolved one by one when the bytes are read, so that
+every object that shares an extent, and every read in progress, sees at once that a fragment was lost or
+moved.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ from outlast.catalog.records import Body, Extent, Version
 class Reference(Struct):
     """Bytes [start, start + length) of each of the extents in `count` rows from `extent` on.
 
-    A row is shorter than an extent's id, and quicker.
+    A row number is shorter than an extent's id, and faster to look up.
     """
 
     extent: int
@@ -28,27 +28,27 @@ class Reference(Struct):
 
     @property
     def bytes(self) -> int:
-        """How many bytes it stands for."""
+        """How many bytes the reference covers."""
         return self.length * self.count
 
     def some(self, first: int, stop: int) -> "Reference":
-        """What it says of its extents [first, stop)."""
+        """The reference to its extents [first, stop) alone."""
         return Reference(self.extent + first, self.start, self.length, stop - first)
 
 
 Stored: TypeAlias = tuple[bytes | Reference, ...]
-"""A content as the database has it."""
+"""A content as stored in the database."""
 
 
 class Run(NamedTuple):
-    """So many rows of extents from `first` on."""
+    """`rows` consecutive rows of extents, from `first` on."""
 
     first: int
     rows: int
 
 
 class Inline(NamedTuple):
-    """Bytes that lie in the catalog itself."""
+    """Bytes that are stored in the catalog itself."""
 
     data: bytes
 
@@ -70,10 +70,10 @@ Content: TypeAlias = tuple[Inline | Piece, ...]
 
 
 class Found(NamedTuple):
-    """A version with its content, or with the part of it that was asked for.
+    """A version with its content, or with the requested part of it.
 
-    `offset` is the object's byte at which that begins: 0 when all was asked for. `extent` gives the extent in
-    a row. It raises `StoreUnavailable` when the local catalog was built anew since: find the version again.
+    `offset` is the object's byte at which that part begins. `extent` returns the extent in a row. It raises
+    `StoreUnavailable` if the local catalog was rebuilt since: find the version again.
     """
 
     version: Version
@@ -82,7 +82,7 @@ class Found(NamedTuple):
     extent: Callable[[int], Extent]
 
     def pieces(self) -> Iterator[Inline | Piece]:
-        """The object's bytes in order. Each extent is looked up when it is come to."""
+        """The object's bytes in order. Each extent is looked up when iteration reaches it."""
         for part in self.stored:
             if isinstance(part, bytes):
                 yield Inline(part)
@@ -91,7 +91,7 @@ class Found(NamedTuple):
                     yield Piece(self.extent(row), part.start, part.length)
 
     def pieces_in(self, start: int, stop: int) -> Iterator[tuple[int, Inline | Piece]]:
-        """Those that have one of the object's bytes [start, stop), each with the byte at which it begins."""
+        """The pieces that overlap the object's bytes [start, stop), each with its starting byte."""
         first, parts = overlapping(self.stored, start - self.offset, stop - self.offset)
         position = self.offset + first
         for piece in self._replace(stored=parts).pieces():
@@ -100,12 +100,12 @@ class Found(NamedTuple):
 
     @property
     def content(self) -> Content:
-        """All pieces at once: for what is known to be small."""
+        """All pieces at once, for contents known to be small."""
         return tuple(self.pieces())
 
     @property
     def inline(self) -> bytes | None:
-        """All bytes if they lie in the catalog; None if a provider has to be asked."""
+        """All bytes if they are stored in the catalog; None if providers must be read."""
         inlines = [part for part in self.stored if isinstance(part, bytes)]
         return b"".join(inlines) if len(inlines) == len(self.stored) else None
 
@@ -114,14 +114,14 @@ content_blob: Blob[Stored] = Blob(Stored)
 
 
 def stored(body: Body, rows: Sequence[int]) -> Stored:
-    """The content of a new body: its bytes, or all of each of its extents, which are in these rows."""
+    """The content of a new body: its inline bytes, or its complete extents, which are in these rows."""
     if body.inline is not None:
         return (body.inline,) if body.inline else ()
     return _joined(Reference(row, 0, one.size) for row, one in zip(rows, body.extents, strict=True))
 
 
 def extent_runs(content: Stored) -> list[Run]:
-    """The rows of the extents that a content refers to, each as often as it does."""
+    """The rows of the extents that a content refers to, once for each reference."""
     return [Run(part.extent, part.count) for part in content if isinstance(part, Reference)]
 
 
@@ -131,7 +131,7 @@ def extent_rows(content: Stored) -> list[int]:
 
 
 def length(content: Stored) -> int:
-    """How many bytes it has."""
+    """The content's length in bytes."""
     return sum(map(_length, content))
 
 
@@ -140,7 +140,7 @@ def _length(part: bytes | Reference) -> int:
 
 
 def located(content: Stored) -> Iterator[tuple[int, int, bytes | Reference]]:
-    """Each part with where it starts and stops in the whole, in bytes."""
+    """Each part with the bytes at which it starts and stops."""
     position = 0
     for part in content:
         length = _length(part)
@@ -149,7 +149,7 @@ def located(content: Stored) -> Iterator[tuple[int, int, bytes | Reference]]:
 
 
 def overlapping(content: Stored, start: int, stop: int) -> tuple[int, Stored]:
-    """The parts that share bytes with [start, stop), of whole extents, and where the first of them starts."""
+    """Where the first part that overlaps [start, stop) starts, and all such parts, in whole extents."""
     offset, parts = 0, list[bytes | Reference]()
     for low, high, part in located(content):
         if max(low, start) >= min(high, stop):
@@ -175,7 +175,7 @@ def cut(content: Stored, start: int, stop: int) -> Stored:
 
 
 def _cut_reference(part: Reference, start: int, stop: int) -> list[Reference]:
-    """Its bytes [start, stop), at least one: of the first extent, of those between, and of the last."""
+    """Its bytes [start, stop), at least one: from the first extent, from those between, and from the last."""
     (first, head), (last, tail) = divmod(start, part.length), divmod(stop - 1, part.length)
     if first == last:
         return [Reference(part.extent + first, part.start + head, stop - start)]
@@ -188,12 +188,12 @@ def _cut_reference(part: Reference, start: int, stop: int) -> list[Reference]:
 
 
 def joined(contents: Sequence[Stored]) -> Stored:
-    """Several contents one after another."""
+    """The concatenation of several contents."""
     return _joined(part for content in contents for part in content)
 
 
 def _joined(parts: Iterable[bytes | Reference]) -> Stored:
-    """The parts, with references to rows that follow one another made one."""
+    """The parts, with references to consecutive rows merged."""
     together: list[bytes | Reference] = []
     for part in parts:
         last = together[-1] if together else b""

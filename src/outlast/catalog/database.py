@@ -1,6 +1,6 @@
 """The database under the catalog: statements and transactions on one connection to its file.
 
-The file is written without fsync; `boot` says why that is safe. Errors are those of `database_file`.
+The file is written without fsync; `boot` explains why that is safe. Errors are those of `database_file`.
 """
 
 import hashlib
@@ -22,21 +22,22 @@ T = TypeVar("T")
 
 Scan: TypeAlias = Callable[..., Iterator[Row]]
 
-# Measured with batches of 1 to 1,000 objects of 4 KiB. Pages of 16 KiB hold three of them where 8 KiB hold
-# one, and make a batch of 1,000 a third faster than 4 KiB; larger ones write too much for a small batch.
+# Measured with batches of 1 to 1,000 objects of 4 KiB. A page of 16 KiB holds three of them, one of 8 KiB
+# only one. It makes a batch of 1,000 a third faster than 4 KiB; larger pages write too much for a small
+# batch.
 page_bytes = 16384
-# How long to wait for a sibling that is copying the file.
+# How long to wait for another process that is copying the file.
 copying_ms_max = 2000
 
-# A checkpoint every 4 MiB takes 2 ms; rarer ones cost the same in sum and stop everybody for longer.
+# A checkpoint every 4 MiB takes 2 ms; rarer ones cost the same in total and block for longer.
 SETTINGS = ("synchronous = OFF", "cache_size = -32768", "wal_autocheckpoint = 256")
 
 
 class Database:
-    """One connection. Not for several threads at once."""
+    """One connection. Not thread-safe."""
 
     def __init__(self, path: Path | str, boot: str | None = None) -> None:
-        """Open the file, or make a new one, in the run `boot` of the machine (default: the present one).
+        """Open the file or create it, in the machine's boot `boot` (default: the present one).
 
         Raises `LocalStateCorrupt`, `StoreUnavailable`.
         """
@@ -48,7 +49,7 @@ class Database:
         self._damaged = False
         self._abandoned = False
         self.on_damage: Callable[[LocalStateCorrupt], None] = lambda error: None
-        """Called when the file turns out to be damaged."""
+        """Called when damage to the file is detected."""
         self._cursor = self._connection.cursor()
         try:
             self._prepare()
@@ -58,11 +59,11 @@ class Database:
             raise
 
     def _prepare(self) -> None:
-        # Without this guarantee of one plan for all values, each statement is parsed anew for other values.
+        # Without this guarantee of one plan for all values, each statement is reparsed for new values.
         self._connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         if is_new(self._connection):
             self._create()
-        for setting in SETTINGS:  # afterwards: the cache is counted in pages of the size that they have then
+        for setting in SETTINGS:  # only now: the cache size is in pages, whose size must be set first
             self.run(f"PRAGMA {setting}")
 
     def _create(self) -> None:
@@ -82,10 +83,10 @@ class Database:
         if may_have_lost_writes(row[0], boot):
             raise LocalStateCorrupt("the machine stopped while the local catalog was in use")
         if not self._mark(boot):
-            raise StoreUnavailable("the local catalog cannot be used: others read it")
+            raise StoreUnavailable("the local catalog cannot be used: another process is reading it")
 
     def _mark(self, mark: str) -> bool:
-        """Put a mark into the file itself, durably, with all before it. False: somebody reads it for long."""
+        """Write a mark, and everything before it, durably into the file. False: a long read blocks that."""
         self.run("PRAGMA synchronous = FULL")
         self.run("UPDATE boot SET mark = ?", mark)
         self._connection.set_busy_timeout(copying_ms_max)
@@ -96,7 +97,7 @@ class Database:
 
     def _fail(self, error: apsw.Error) -> NoReturn:
         if self._abandoned:
-            raise StoreUnavailable("the local catalog was closed, or built anew") from error
+            raise StoreUnavailable("the local catalog was closed or rebuilt") from error
         try:
             fail(error)
         except LocalStateCorrupt as damage:
@@ -104,7 +105,7 @@ class Database:
             raise
 
     def decoded(self, blob: Blob[T], value: bytes) -> T:
-        """What a column of blobs holds. Raises `LocalStateCorrupt`."""
+        """The value in a BLOB column. Raises `LocalStateCorrupt`."""
         try:
             return blob.decode(value)
         except LocalStateCorrupt as damage:
@@ -112,12 +113,12 @@ class Database:
             raise
 
     def row(self, sql: str, *values: object) -> Row | None:
-        """The first row of the answer, if there is one."""
+        """The first row of the result, if there is one."""
         rows = self.rows(sql, *values)
         return rows[0] if rows else None
 
     def rows(self, sql: str, *values: Any) -> list[Row]:
-        """All rows of the answer."""
+        """All rows of the result."""
         try:
             return self._cursor.execute(sql, values).fetchall()
         except apsw.Error as error:
@@ -125,11 +126,11 @@ class Database:
 
     @contextmanager
     def scanning(self) -> Iterator[Scan]:
-        """A function that gives the rows of an answer as they are asked for.
+        """A function that runs a query and yields its rows lazily.
 
-        Each call of it ends the one before.
-        They share a cursor, for otherwise every seek would prepare its statement again and cost double.
-        It is closed at the end: a scan left open would keep the write-ahead log from being emptied.
+        Each call ends the one before: calls share a cursor, because otherwise every seek would prepare its
+        statement again and cost twice as much. The cursor is closed at the end: an open scan would prevent
+        the write-ahead log from being truncated.
         """
         cursor = self._connection.cursor()
         try:
@@ -140,7 +141,7 @@ class Database:
             cursor.close()
 
     def run(self, sql: str, *values: Any) -> int:
-        """Execute one statement; the id of the row that it inserted, if it did."""
+        """Execute one statement. Returns the id of the row that it inserted, if any."""
         try:
             self._cursor.execute(sql, values).fetchall()
         except apsw.Error as error:
@@ -148,13 +149,13 @@ class Database:
         return self._connection.last_insert_rowid()
 
     def change(self, sql: str, *values: Any) -> int:
-        """Execute one statement; how many rows it changed."""
+        """Execute one statement. Returns how many rows it changed."""
         self.run(sql, *values)
         return self._connection.changes()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing of what is run inside."""
+        """Run the statements inside as one transaction."""
         self.run("BEGIN IMMEDIATE")
         try:
             yield
@@ -165,7 +166,7 @@ class Database:
             raise
 
     def fingerprint(self) -> bytes:
-        """32 bytes that are the same for two catalogs exactly when all their rows are."""
+        """32 bytes that are equal for two catalogs exactly if all their rows are."""
         digest = hashlib.blake2b(digest_size=32)
         with self.scanning() as scan:
             for table in schema.NAMES:
@@ -174,10 +175,10 @@ class Database:
         return digest.digest()
 
     def close(self) -> None:
-        """Write all of the file to the disk, mark it as closed, and close it; remove it if it is damaged."""
+        """Write the file durably, mark it as closed, and close it; remove it if it is damaged."""
         try:
             if not self._damaged:
-                self._mark(CLOSED)  # without the mark it stays good until the machine stops
+                self._mark(CLOSED)  # without the mark it stays valid until the machine stops
         finally:
             self.abandon()
             if self._damaged and self._path != MEMORY:

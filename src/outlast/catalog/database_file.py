@@ -1,15 +1,15 @@
-"""The SQLite file under the catalog: only what may be believed is opened, copied, or called sound.
+"""The SQLite file under the catalog: only trustworthy files are opened, copied, or reported as sound.
 
-What is read is verified where it is read (docs/internals/decisions/0017-local-state.md). Each page ends with
-a checksum, which SQLite's checksum VFS looks at; `blobs` covers what that does not see. Opening rules out the
-rest: a file without checksums, of another version, or ahead of its own write-ahead log.
+Data is verified when it is read (docs/internals/decisions/0017-local-state.md). Each page ends with a
+checksum, which SQLite's checksum VFS verifies; `blobs` covers what that does not detect. Opening rules out
+the rest: a file without checksums, of another version, or ahead of its own write-ahead log.
 
-From a damaged write-ahead log SQLite takes the transactions before the damage. That is the state after some
-earlier slot, and says after which; but where the file has had later ones copied into it already, the two do
-not fit. So the file is first asked alone how far it is, and may not be ahead of both together.
+From a damaged write-ahead log SQLite recovers the transactions before the damage. That is the state after
+some earlier slot, and it records which; but if later transactions were already copied into the file, the two
+do not match. So the slot in the file alone is read first, and it may not be ahead of both together.
 
-Errors of SQLite leave here as ours: a damaged or foreign file is `LocalStateCorrupt` (delete it and build it
-anew from the log), a full disk is `StoreUnavailable`.
+SQLite's errors are translated into ours: a damaged or foreign file is `LocalStateCorrupt` (delete it and
+rebuild it from the log), a full disk is `StoreUnavailable`.
 """
 
 from contextlib import closing
@@ -24,10 +24,10 @@ from outlast.catalog import schema
 from outlast.catalog.blobs import sound
 
 MEMORY = ":memory:"
-"""In place of a path: no file at all."""
+"""Used in place of a path: no file at all."""
 
 CHECKSUM_BYTES = 8
-"""At the end of each page, for the checksum VFS: its name in SQLite is `cksmvfs`."""
+"""Bytes at the end of each page for the checksum VFS, which SQLite calls `cksmvfs`."""
 
 _DAMAGED = {apsw.SQLITE_CORRUPT, apsw.SQLITE_NOTADB, apsw.SQLITE_FORMAT}
 _UNREADABLE = {
@@ -48,7 +48,7 @@ _UNUSABLE = {
 
 
 def fail(error: apsw.Error) -> NoReturn:
-    """Raise our error for SQLite's. What is left over (a mistake in a statement) is a bug of ours."""
+    """Raise our error for SQLite's. Anything else (a mistake in a statement) is a bug of ours."""
     result, detail = getattr(error, "result", 0), getattr(error, "extendedresult", 0)
     if result in _DAMAGED or detail in _UNREADABLE:
         raise LocalStateCorrupt(f"the local catalog is damaged: {error}") from error
@@ -59,8 +59,8 @@ def fail(error: apsw.Error) -> NoReturn:
 
 @cache
 def _checksum_vfs() -> str:
-    """The name of the VFS. It is loaded by the first call, for the whole process."""
-    from apsw import sqlite_extra  # takes 20 ms, which a store in memory need not wait for
+    """The name of the VFS. The first call loads it for the entire process."""
+    from apsw import sqlite_extra  # takes 20 ms, which a store in memory can avoid
 
     try:
         with closing(apsw.Connection(MEMORY)) as loader:
@@ -68,7 +68,7 @@ def _checksum_vfs() -> str:
     except (apsw.Error, LookupError, sqlite_extra.NotAvailable) as error:
         raise ConfigError(
             f"this build of apsw has no checksum VFS: {error}",
-            "install apsw from PyPI's wheels, which bring it",
+            "install apsw from PyPI's wheels, which include it",
         ) from error
     return "cksmvfs"
 
@@ -81,7 +81,7 @@ def _connect(path: Path | str, flags: int, query: str = "") -> apsw.Connection:
 
 
 def is_new(connection: apsw.Connection) -> bool:
-    """Whether there is nothing in the file yet."""
+    """Whether the file is still empty."""
     pages: int = connection.pragma("page_count")
     return pages == 0
 
@@ -95,7 +95,7 @@ def _is_of_this_version(connection: apsw.Connection) -> bool:
 
 
 def _check_label(connection: apsw.Connection) -> None:
-    """Raise `LocalStateCorrupt` for what is no catalog, one of another version, or without checksums."""
+    """Raise `LocalStateCorrupt` if this is not a catalog, is of another version, or has no checksums."""
     if not _is_ours(connection) or not _is_of_this_version(connection):
         raise LocalStateCorrupt("the local catalog is of another version, or not a catalog")
     if connection.reserve_bytes("main") != CHECKSUM_BYTES:
@@ -109,7 +109,7 @@ def _slot(connection: apsw.Connection) -> int:
 
 
 def _slot_in_file(path: Path) -> int:
-    """Up to which slot the file is without its write-ahead log; -1 if there is none."""
+    """The last slot in the file without its write-ahead log; -1 if there is none."""
     with closing(_connect(path, apsw.SQLITE_OPEN_READONLY, "?immutable=1")) as alone:
         if is_new(alone):
             return -1
@@ -118,7 +118,7 @@ def _slot_in_file(path: Path) -> int:
 
 
 def open_file(path: Path | str, flags: int) -> apsw.Connection:
-    """A connection to a file that is new, or may be believed. Raises `LocalStateCorrupt`, `apsw.Error`."""
+    """A connection to a new or trustworthy file. Raises `LocalStateCorrupt`, `apsw.Error`."""
     known = str(path) != MEMORY and Path(path).exists()
     slot = _slot_in_file(Path(path)) if known else -1
     connection = _connect(path, flags)
@@ -134,7 +134,10 @@ def open_file(path: Path | str, flags: int) -> apsw.Connection:
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Copy a catalog that another process may be using to a new file, verifying it. Raises as `Database`."""
+    """Copy a catalog, which another process may be using, to a new file, and verify it.
+
+    Raises like `Database`.
+    """
     try:
         with (
             closing(open_file(source, apsw.SQLITE_OPEN_READONLY)) as original,
@@ -147,9 +150,9 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def check_database(path: Path) -> None:
-    """Read all of a catalog that another process may be using, and raise as `Database` if it is damaged.
+    """Read an entire catalog, which another process may be using. Raises like `Database` if it is damaged.
 
-    One of another version is not: it is built anew when it is opened.
+    A catalog of another version does not count as damaged: it is rebuilt when it is opened.
     """
     try:
         with closing(_connect(path, apsw.SQLITE_OPEN_READONLY)) as connection:
@@ -168,11 +171,11 @@ def check_database(path: Path) -> None:
 
 
 def beside(path: Path) -> Path:
-    """Where the file is built anew that is to replace the one at `path`."""
+    """The path at which the replacement of the file at `path` is built."""
     return path.with_name(path.name + "-new")
 
 
 def remove_database(path: Path) -> None:
-    """Remove a catalog and SQLite's own files beside it; itself first, for its log may be a part of it."""
+    """Remove a catalog and SQLite's own files next to it; the catalog first: its log may hold part of it."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

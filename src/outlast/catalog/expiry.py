@@ -1,13 +1,13 @@
-"""What lies long enough in the past: graces that have passed, and writes that have expired.
+"""Grace periods that have passed, and writes that have expired.
 
 No machine's clock decides what may be deleted: a wrong one would delete too early, or never. A process
-measures by its own elapsed time how long it has had a slot applied, and writes what follows into the log:
-`GracePassed`, that some seconds have passed since a slot; `WritesExpired`, that no write that began by a
-slot will be accepted any more. Both only ever grow.
+measures by its own elapsed time how long it has had a slot applied, and writes the conclusions into the log:
+`GracePassed`: a number of seconds has passed since a slot; `WritesExpired`: no write that began at or before
+a slot will be accepted any more. Both only ever grow.
 
-A reading that lasts longer than a grace is known by `ReadingHeld`, which its process commits again and
-again. The grace itself ends a hold: one that was not renewed for so long belongs to a process that died, or
-to a reading that is over.
+A read that lasts longer than a grace period announces itself with `ReadingHeld`, which its process commits
+repeatedly. The grace period also ends a hold: if it was not renewed within that time, its process died or the
+read is over.
 """
 
 from outlast.base import limits
@@ -15,19 +15,19 @@ from outlast.catalog.database import Database
 
 
 class Expiry:
-    """The tables of graces and holds, and `expired_by`: bodies begun by this slot are refused."""
+    """The tables of grace periods and holds, and `expired_by`: bodies begun by this slot are refused."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.reload()
 
     def reload(self) -> None:
-        """Forget what memory says, after a batch was rolled back."""
+        """Reload memory from the tables, after a batch was rolled back."""
         row = self._database.row("SELECT expired FROM position")
         self.expired_by: int | None = None if row is None else row[0]
 
     def expire(self, slot: int) -> None:
-        """Refuse from now on what was begun at `slot` or before."""
+        """From now on, refuse bodies that were begun at `slot` or before."""
         if self.expired_by is None or slot > self.expired_by:
             self._database.run("UPDATE position SET expired = ?", slot)
             self.expired_by = slot
@@ -37,7 +37,7 @@ class Expiry:
         return self.expired_by is not None and begun <= self.expired_by
 
     def passed(self, slot: int, seconds: int) -> None:
-        """`seconds` have passed since `slot` was applied somewhere. What says no more than others goes."""
+        """Record that `seconds` have passed since `slot` was applied somewhere. Drops redundant entries."""
         if slot <= self.grace(seconds):
             return
         self._database.run("DELETE FROM graces WHERE seconds <= ? AND slot <= ?", seconds, slot)
@@ -54,7 +54,7 @@ class Expiry:
         return -1 if row is None or row[0] is None else row[0]
 
     def hold(self, gateway: bytes, began: int, slot: int) -> None:
-        """At `slot`, `gateway` said that it reads what it found at the slot `began`."""
+        """Record that at `slot`, `gateway` still reads what it found at the slot `began`."""
         self._database.run("REPLACE INTO holds VALUES (?, ?, ?)", gateway, began, slot)
         self._database.run(
             "DELETE FROM holds WHERE gateway NOT IN"
@@ -63,6 +63,6 @@ class Expiry:
         )
 
     def collectable_by(self, passed: int) -> int:
-        """What died by this slot may be deleted, if a grace has passed since the slot `passed`."""
+        """The slot up to which dead extents may be deleted, given a grace period since the slot `passed`."""
         row = self._database.row("SELECT min(began) FROM holds WHERE held > ?", passed)
         return passed if row is None or row[0] is None else min(passed, row[0])

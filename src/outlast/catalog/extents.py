@@ -1,11 +1,12 @@
 """The extents, and how many contents refer to each.
 
-An extent whose last reference goes is dead: nobody can refer to it again, since every new reference is
-taken from a content that has one. Its row stays until its fragments have been deleted. The extents of a
-write that was refused (a lost condition, no such bucket) are entered as dead too, for otherwise nobody
-would know of their fragments.
+An extent without references is dead: nothing can refer to it again, because every new reference is copied
+from an existing one. Its row stays until its fragments have been deleted. The extents of a refused write (a
+failed condition, a missing bucket) are also inserted, as dead; otherwise no gateway would know of their
+fragments.
 
-What is read shows as missing whatever does not count now (`layouts`), recorded as missing or not.
+Extents are returned with every fragment marked missing that does not count now (`layouts`), whether or not
+it is recorded as missing.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -23,16 +24,18 @@ from outlast.coding.geometry import Geometry
 
 _COLUMNS = "extent, size, key, layout"
 
-# Going to the first row of a layout's extents costs as much as passing over so many rows.
+# Seeking to the first row of a layout's extents costs as much as skipping this many rows.
 seek_rows = 16
 
 
 Wanted: TypeAlias = Callable[[int, tuple[str, ...], int], bool]
-"""Whether extents are wanted whose fragments lie at these places, and miss these (a bit each)."""
+"""(k, places, missing): whether extents with fragments at these places, without those in this bit mask, are
+wanted.
+"""
 
 
 class DeadExtent(NamedTuple):
-    """An extent that nothing refers to since the slot `died` was applied."""
+    """An extent that nothing has referred to since the slot `died` was applied."""
 
     extent: Extent
     died: int
@@ -64,9 +67,9 @@ class Extents:
     # ------------------------------------------------------------ references
 
     def add(self, extents: Iterable[Extent], died: int | None = None) -> list[int]:
-        """Enter new extents, each with one reference, or as dead; their rows.
+        """Insert new extents, each with one reference, or as dead. Returns their rows.
 
-        One that is known (a record that came twice) only gets the reference.
+        An extent that is already known (a record that came twice) only gets the reference.
         """
         rows: list[int] = []
         for extent in extents:
@@ -90,7 +93,7 @@ class Extents:
         )
 
     def hold(self, runs: Iterable[Run]) -> None:
-        """Count one more reference for each row of `runs`."""
+        """Add one reference to each row of `runs`."""
         for run in runs:
             if dead := self._alike(run, refs=0):
                 self._refer(run, "refs = refs + 1, died = NULL")
@@ -101,7 +104,7 @@ class Extents:
                 self._count(layout, size, True, number)
 
     def release(self, runs: Iterable[Run], died: int) -> None:
-        """Count one reference less for each row of `runs`; at none the extent died, at the slot `died`."""
+        """Remove one reference from each row of `runs`; without any, the extent died at the slot `died`."""
         for run in runs:
             if last := self._alike(run, refs=1):
                 self._refer(run, "refs = refs - 1, died = CASE WHEN refs = 1 THEN ? END", died)
@@ -112,7 +115,7 @@ class Extents:
                 self._count(layout, size, False, number)
 
     def _alike(self, run: Run, refs: int) -> list[Row]:
-        """(layout, size, how many) of those in the run that have so many references."""
+        """(layout, size, count) of the extents in the run that have `refs` references."""
         return self._database.rows(
             "SELECT layout, size, count(*) FROM extents WHERE id BETWEEN ? AND ? AND refs = ?"
             " GROUP BY layout, size",
@@ -122,7 +125,7 @@ class Extents:
         )
 
     def _refer(self, run: Run, change: str, *values: object) -> None:
-        """Change all rows of a run. `died` is in two indexes: to leave it alone, where it stays, is quick."""
+        """Change all rows of a run. `died` is in two indexes, so not updating it needlessly saves time."""
         changed = self._database.change(
             f"UPDATE extents SET {change} WHERE id BETWEEN ? AND ?",
             *values,
@@ -132,7 +135,7 @@ class Extents:
         assert changed == run.rows, "a content refers to an extent that is not in the catalog"
 
     def collected(self, ids: Sequence[bytes]) -> None:
-        """Forget dead extents. One that is alive after all stays."""
+        """Delete the rows of dead extents. One that is alive after all stays."""
         for id in ids:
             row = self._database.row(
                 "DELETE FROM extents WHERE extent = ? AND died IS NOT NULL RETURNING size, layout", id
@@ -141,7 +144,7 @@ class Extents:
                 self._count(row[1], row[0], False, -1)
 
     def _count(self, layout: int, size: int, alive: bool, number: int) -> None:
-        """Count so many more extents (below 0: less) among those that lie alike."""
+        """Add `number` (negative to subtract) to the counts of a layout, for extents of this size."""
         counted = self._layouts.changing(layout)
         counted.fragment_bytes += number * Geometry(size, self._layouts[layout].k).fragment_bytes
         if alive:
@@ -153,11 +156,11 @@ class Extents:
     # ------------------------------------------------------------ fragments
 
     def lost(self, id: bytes, fragments: Sequence[Fragment]) -> bool:
-        """Note that fragments are not in their places; whether the extent is known."""
+        """Record that fragments are not in their places. Returns whether the extent is known."""
         return self._change(id, lambda layout: lost(layout, fragments))
 
     def restored(self, id: bytes, fragments: Sequence[Fragment], chosen_beside: tuple[str, ...]) -> bool:
-        """Note that fragments are in their places; whether the extent is known."""
+        """Record that fragments are in their places. Returns whether the extent is known."""
 
         def change(layout: Layout) -> Layout:
             return restored(layout, fragments, self._layouts.present, chosen_beside)
@@ -180,10 +183,10 @@ class Extents:
     # ------------------------------------------------------------ reading
 
     def at(self, row: int) -> Extent:
-        """The extent in this row, to which a content refers or did. Raises `ReadExpired` if it is gone."""
+        """The extent in this row, to which a content refers or did. `ReadExpired`: it was deleted."""
         found = self._database.row(f"SELECT {_COLUMNS} FROM extents WHERE id = ?", row)
         if found is None:
-            raise ReadExpired("what is read was overwritten or deleted, and is collected")
+            raise ReadExpired("the object was overwritten or deleted, and its old data has been collected")
         return self._shown(found)
 
     def find(self, id: bytes) -> Extent | None:
@@ -192,7 +195,7 @@ class Extents:
         return None if row is None else self._shown(row)
 
     def in_use(self, id: bytes) -> bool:
-        """Whether the extent is known, and alive."""
+        """Whether the extent is known and alive."""
         row = self._database.row("SELECT 1 FROM extents WHERE extent = ? AND died IS NULL", id)
         return row is not None
 
@@ -211,7 +214,7 @@ class Extents:
         )
 
     def alive(self, after: bytes, limit: int) -> list[Extent]:
-        """Extents in use, in the order of their ids."""
+        """Extents in use, sorted by id."""
         rows = self._database.rows(
             f"SELECT {_COLUMNS} FROM extents WHERE extent > ? AND died IS NULL ORDER BY extent LIMIT ?",
             after,
@@ -220,7 +223,7 @@ class Extents:
         return [self._shown(row) for row in rows]
 
     def degraded(self, after: bytes, limit: int, wanted: Wanted) -> list[Extent]:
-        """Extents in use that miss a fragment and lie as wanted, in the order of their ids."""
+        """Extents in use that miss a fragment and have a wanted layout, sorted by id."""
         layouts = [id for id in self._layouts.degraded() if wanted(*self._layouts.shown(id))]
         alive, _, _ = self._layouts.extents()
         degraded = self._layouts.count(layouts)
@@ -231,7 +234,7 @@ class Extents:
         return [self._shown(row) for row in look(frozenset(layouts), after, limit)]
 
     def _pick(self, layouts: frozenset[int], after: bytes, limit: int) -> list[Row]:
-        """Go through all extents: where there are many layouts, and every second extent lies so."""
+        """Scan all extents: faster if there are many layouts and a large part of the extents has them."""
         with self._database.scanning() as scan:
             rows = scan(
                 f"SELECT {_COLUMNS} FROM extents WHERE extent > ? AND died IS NULL ORDER BY extent", after
@@ -239,7 +242,7 @@ class Extents:
             return list(islice((row for row in rows if row[3] in layouts), limit))
 
     def _gather(self, layouts: frozenset[int], after: bytes, limit: int) -> list[Row]:
-        """Merge the extents of each layout."""
+        """Merge the sorted extents of each layout."""
         sql = (
             f"SELECT {_COLUMNS} FROM extents WHERE layout = ? AND died IS NULL AND extent > ? ORDER BY extent"
         )
@@ -248,7 +251,7 @@ class Extents:
             return list(islice(merge(*rows), limit))
 
     def dead(self, limit: int, died_by: int | None, died_after: int) -> list[DeadExtent]:
-        """Extents that nothing refers to, the longest dead first."""
+        """Extents that nothing refers to, those that died first in front."""
         rows = self._database.rows(
             f"SELECT {_COLUMNS}, died FROM extents WHERE died IS NOT NULL AND died <= ? AND died > ?"
             " ORDER BY died, id LIMIT ?",

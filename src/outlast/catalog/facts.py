@@ -1,6 +1,6 @@
-"""What the store is and who takes part: its id, policy, members and voters; drills, and their reports.
+"""The store's id, policy, members, and voters; drills and their reports.
 
-Few and small, and (but for the reports) needed by every write, so they are kept in memory beside the tables.
+These are few and small, and (except for the reports) every write needs them, so they are also kept in memory.
 """
 
 import msgspec
@@ -24,7 +24,7 @@ class Facts:
         self.reload()
 
     def reload(self) -> None:
-        """Forget what memory says, after a batch was rolled back."""
+        """Reload memory from the tables, after a batch was rolled back."""
         row = self._database.row("SELECT value FROM facts WHERE name = 'genesis'")
         self.genesis: Genesis | None = None if row is None else self._database.decoded(_genesis, row[0])
         drills = self._database.rows("SELECT value FROM drills ORDER BY provider")
@@ -38,7 +38,7 @@ class Facts:
         return {} if self.genesis is None else {one.name: one.incarnation for one in self.genesis.members}
 
     def set_genesis(self, genesis: Genesis) -> None:
-        """Write what the store is."""
+        """Write the genesis record."""
         self.genesis = genesis
         self._database.run("REPLACE INTO facts VALUES ('genesis', ?)", _genesis.encode(genesis))
 
@@ -52,7 +52,7 @@ class Facts:
             self.set_genesis(msgspec.structs.replace(self.genesis, members=members))
 
     def set_drill(self, drill: DrillSet) -> None:
-        """Begin a drill at a provider in place of an earlier one, or end it where the shape is empty."""
+        """Begin a drill at a provider, replacing an earlier one, or end it if the shape is empty."""
         if drill.shape:
             self._database.run("REPLACE INTO drills VALUES (?, ?)", drill.provider, _drills.encode(drill))
         else:
@@ -61,7 +61,7 @@ class Facts:
         self.drills = tuple(sorted([*others, *([drill] if drill.shape else [])], key=lambda d: d.provider))
 
     def add_drill_report(self, report: DrillReported) -> None:
-        """Keep the report, and forget the oldest one where there are too many."""
+        """Keep the report, and delete the oldest one if there are too many."""
         self._database.run("INSERT INTO drill_reports (value) VALUES (?)", _reports.encode(report))
         self._database.run(
             "DELETE FROM drill_reports WHERE id <= (SELECT max(id) FROM drill_reports) - ?",
@@ -69,7 +69,7 @@ class Facts:
         )
 
     def drill_reports(self) -> tuple[DrillReported, ...]:
-        """Those that are kept, the newest first."""
+        """The reports that are kept, newest first."""
         rows = self._database.rows("SELECT value FROM drill_reports ORDER BY id DESC")
         return tuple(self._database.decoded(_reports, row[0]) for row in rows)
 

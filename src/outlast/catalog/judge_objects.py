@@ -28,7 +28,7 @@ def refusal(condition: Condition | None, etag: str | None, key: str) -> StoreErr
     if condition is None:
         return None
     if condition.kind == "absent":
-        return None if etag is None else PreconditionFailed(f"there is an object {key!r} already")
+        return None if etag is None else PreconditionFailed(f"the object {key!r} already exists")
     if etag is None:
         return NoSuchKey(f"there is no object {key!r}")
     if condition.etag in ("*", etag):
@@ -37,12 +37,12 @@ def refusal(condition: Condition | None, etag: str | None, key: str) -> StoreErr
 
 
 def no_bucket(name: str) -> NoSuchBucket:
-    """The refusal of a record about a bucket that is not there."""
+    """The refusal of a record about a bucket that does not exist."""
     return NoSuchBucket(f"there is no bucket {name!r}")
 
 
 def put_version(tables: Tables, bucket: int, key: bytes, version: Version, content: Stored) -> None:
-    """Make `version` the newest in place of what is there. References of `content` are already counted."""
+    """Make `version` the newest, replacing what is there. The caller has counted `content`'s references."""
     if (old := tables.objects.current(bucket, key)) is None:
         tables.buckets.grow(bucket, 1, version.size)
     else:
@@ -52,7 +52,7 @@ def put_version(tables: Tables, bucket: int, key: bytes, version: Version, conte
 
 
 def delete_object(tables: Tables, bucket: int, key: bytes) -> bool:
-    """Delete the object; whether there was one."""
+    """Delete the object. Returns whether there was one."""
     if (old := tables.objects.current(bucket, key)) is None:
         return False
     tables.buckets.grow(bucket, -1, -old.size)
@@ -62,7 +62,7 @@ def delete_object(tables: Tables, bucket: int, key: bytes) -> bool:
 
 
 def refused_by(tables: Tables, bucket: int, key: str, condition: Condition | None) -> StoreError | None:
-    """Why the condition does not hold for what is at `key` now."""
+    """Why the condition does not hold for what is at `key` now, or None if it does."""
     if condition is None:
         return None
     current = tables.objects.current(bucket, key.encode())
@@ -87,7 +87,7 @@ def object_put(tables: Tables, record: ObjectPut) -> Version | StoreError:
 def enter(tables: Tables, body: Body, refused: StoreError | None) -> Stored | StoreError:
     """The content of a new body, with a reference to each of its extents; or why it is refused.
 
-    `refused`: why it is already. The extents of a refused body are entered as dead, to be collected.
+    `refused`: why it is already refused. The extents of a refused body are inserted as dead, to be collected.
     """
     if body.extents and refused is None:
         refused = _too_late(tables, body)
@@ -96,28 +96,28 @@ def enter(tables: Tables, body: Body, refused: StoreError | None) -> Stored | St
 
 
 def _too_late(tables: Tables, body: Body) -> StoreError | None:
-    """What has become of the body's fragments before it came."""
+    """Why the body's fragments do not suffice any more, or None if they do."""
     if tables.expiry.has_expired(body.begun):
-        return WriteExpired("the write took too long; what it stored may be deleted already")
+        return WriteExpired("the write took too long; what it stored may already be deleted")
     if not all(map(tables.extents.readable, body.extents)):
         return WriteLost("providers were erased during the write; too few of its fragments are left")
     return None
 
 
 def lost(tables: Tables, content: Stored) -> StoreError | None:
-    """Why a content that is known cannot become another object's: it could not be read."""
+    """Why a known content cannot become another object's: it could not be read. None if it could."""
     if tables.extents.all_readable(extent_runs(content)):
         return None
-    return WriteLost("providers were lost, and too few fragments of what was written before are left")
+    return WriteLost("providers were lost, and too few fragments of the earlier data are left")
 
 
 def source_of(tables: Tables, bucket: str, key: str, version: bytes) -> tuple[Version, Stored] | StoreError:
-    """The version to copy from, or why it cannot be."""
+    """The version to copy from, or why it cannot be copied."""
     if (number := tables.buckets.id_of(bucket)) is None:
         return no_bucket(bucket)
     found = tables.objects.stored(number, key.encode())
     if found is None or found[0].id != version:
-        return NoSuchKey(f"the version of {key!r} to copy from is gone")
+        return NoSuchKey(f"the version of {key!r} to copy from no longer exists")
     return found
 
 

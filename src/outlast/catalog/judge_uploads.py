@@ -64,7 +64,7 @@ def part_copied(tables: Tables, record: PartCopied) -> StoreError | None:
     version, content = source
     stop = record.start + record.length
     if not 0 <= record.start <= stop <= version.size:
-        return InvalidPart(f"the source has {version.size} bytes, fewer than the range asks for")
+        return InvalidPart(f"the source has {version.size} bytes, fewer than the range requires")
     copied = cut(content, record.start, stop)
     if (refused := lost(tables, copied)) is not None:
         return refused
@@ -75,9 +75,9 @@ def part_copied(tables: Tables, record: PartCopied) -> StoreError | None:
 
 
 def _chosen(tables: Tables, record: UploadCompleted) -> list[Part] | StoreError:
-    """The parts that the client named, or what is wrong with them."""
+    """The parts that the client listed, or what is wrong with them."""
     if not record.parts:
-        return InvalidPart("no parts are named")
+        return InvalidPart("the request lists no parts")
     if any(number >= following for (number, _), (following, _) in pairwise(record.parts)):
         return InvalidPartOrder("the parts are not in ascending order")
     there = {part.number: part for part in tables.uploads.parts(record.upload, 0, -1)}
@@ -100,7 +100,7 @@ def _sized(parts: list[Part]) -> list[Part] | StoreError:
 
 
 def multipart_etag(md5s: list[bytes]) -> str:
-    """The ETag that S3 gives an object of these parts: the MD5 of their MD5s, and their number."""
+    """The ETag that S3 gives an object of these parts: the MD5 of their MD5s, and the number of parts."""
     digest = hashlib.md5(b"".join(md5s), usedforsecurity=False)
     return f"{digest.hexdigest()}-{len(md5s)}"
 
@@ -127,9 +127,9 @@ def upload_completed(tables: Tables, record: UploadCompleted) -> Version | Store
 
 
 def _repeated(tables: Tables, record: UploadCompleted) -> Version | None:
-    """The version that this very upload made, if the client only lost the answer and asks again.
+    """The version that this very upload made, if the client lost the answer and sent the request again.
 
-    It is recognised where the version was given the upload's id.
+    Such a version has the upload's id.
     """
     bucket = tables.buckets.id_of(record.bucket)
     version = None if bucket is None else tables.objects.version(bucket, record.key.encode())
@@ -149,7 +149,7 @@ def _completed(record: UploadCompleted, upload: Upload, parts: list[Part]) -> Ve
 
 
 def _assemble(tables: Tables, bucket: int, record: UploadCompleted, version: Version) -> None:
-    """The parts' references become the object's; the parts that were not named are dropped."""
+    """The parts' references become the object's; parts that were not listed are dropped."""
     numbers = [number for number, _ in record.parts]
     contents = [tables.uploads.content(record.upload, number) for number in numbers]
     _drop_parts(tables, record.upload, kept=set(numbers))

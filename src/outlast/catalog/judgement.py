@@ -1,8 +1,8 @@
-"""What a record does to the catalog, and what becomes of the wish in it.
+"""What a record does to the catalog, and its outcome.
 
-Judgements are functions of the tables and the record alone: no clock, no chance, no order of a set. So
-every gateway comes to the same outcome for the same log. A wish that cannot be granted is an outcome too:
-a `StoreError` that is returned, never raised, and changes nothing but the list of dead extents.
+Judgements are functions of the tables and the record alone: they use no clock, randomness, or set order. So
+every gateway reaches the same outcome for the same log. A refused command has an outcome too: a `StoreError`
+that is returned, never raised, and changes nothing but the list of dead extents.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def judge(tables: Tables, record: AnyRecord) -> Outcome:
 
 def _genesis(tables: Tables, record: records.Genesis) -> StoreError | None:
     if tables.facts.genesis is not None:
-        return StoreCorrupt("the store has been created already")
+        return StoreCorrupt("the store has already been created")
     tables.facts.set_genesis(record)
     tables.layouts.judge(tables.facts.incarnations)
     return None
@@ -39,7 +39,7 @@ def _genesis(tables: Tables, record: records.Genesis) -> StoreError | None:
 
 def _bucket_created(tables: Tables, record: records.BucketCreated) -> StoreError | None:
     if tables.buckets.id_of(record.name) is not None:
-        return BucketExists(f"there is a bucket {record.name!r} already")
+        return BucketExists(f"the bucket {record.name!r} already exists")
     tables.buckets.add(record.name, record.at)
     return None
 
@@ -51,7 +51,7 @@ def _bucket_deleted(tables: Tables, record: records.BucketDeleted) -> StoreError
         return BucketNotEmpty(f"the bucket {record.name!r} holds objects")
     uploads = tables.uploads.ids(bucket)
     if uploads and not record.aborts:
-        return BucketNotEmpty(f"the bucket {record.name!r} has multipart uploads under way")
+        return BucketNotEmpty(f"the bucket {record.name!r} has multipart uploads in progress")
     for key, upload in uploads:
         judge_uploads.abort(tables, bucket, key, upload)
     tables.buckets.remove(record.name)
@@ -60,7 +60,7 @@ def _bucket_deleted(tables: Tables, record: records.BucketDeleted) -> StoreError
 
 def _access_key_created(tables: Tables, record: records.AccessKeyCreated) -> StoreError | None:
     if tables.access_keys.taken(record.name, record.id):
-        return AccessKeyExists(f"there is an access key {record.name!r} already")
+        return AccessKeyExists(f"the access key {record.name!r} already exists")
     tables.access_keys.add(record)
     return None
 
@@ -101,7 +101,7 @@ def _drill_reported(tables: Tables, record: records.DrillReported) -> None:
 
 
 def _mend_claimed(tables: Tables, record: records.MendClaimed) -> None:
-    """It is for observers."""
+    """Changes nothing: only observers act on it."""
 
 
 def _writes_expired(tables: Tables, record: records.WritesExpired) -> None:

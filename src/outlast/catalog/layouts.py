@@ -1,13 +1,13 @@
-"""The layouts: where the fragments of an extent lie. Extents that lie alike share one, however many they are.
+"""The layouts: where an extent's fragments are. All extents whose fragments are in the same places share one.
 
-A fragment counts if it is not recorded as missing and was written under the incarnation that its provider has
-now: an erased provider that was taken back has a new incarnation, and nothing of what it held before. So what
-is missing of an extent depends on its layout and on the present incarnations alone, and when a provider
-loses everything only the layouts are judged anew, of which there are hundreds where there are millions of
-extents. No extent is rewritten.
+A fragment counts if it is not recorded as missing and was written under its provider's present incarnation:
+an erased provider that was reattached has a new incarnation, and nothing of what it held before. So what is
+missing from an extent depends only on its layout and the present incarnations. When a provider loses
+everything, only the layouts are judged again: hundreds of them for millions of extents. No extent is
+rewritten.
 
-Layouts and their counts are kept in memory beside their table, since every extent that is read needs one; the
-counts are written once at the end of a batch, and a layout that no extent has is forgotten then.
+Layouts and their counts are also kept in memory, because every extent that is read needs one. The counts are
+written once at the end of a batch, and a layout without extents is deleted then.
 
 Invariant: between batches the counts are those of the extents' rows.
 """
@@ -26,7 +26,7 @@ _blob: Blob[Where] = Blob(Where)
 
 
 class Layout(NamedTuple):
-    """As in `Extent`, with `missing` as it was recorded, and b"" for an incarnation that is not known."""
+    """As in `Extent`, with `missing` as it was recorded, and b"" for an unknown incarnation."""
 
     k: int
     m: int
@@ -37,7 +37,7 @@ class Layout(NamedTuple):
 
 @dataclass(slots=True)
 class Counted:
-    """How much lies so. `bytes` are of plaintext and of extents in use, `fragment_bytes` of all extents."""
+    """How much has a layout. `bytes`: plaintext of extents in use; `fragment_bytes`: those of all extents."""
 
     alive: int = 0
     bytes: int = 0
@@ -49,7 +49,7 @@ class Counted:
 
 
 def layout_of(extent: Extent) -> Layout:
-    """The layout of an extent as its writer hands it over."""
+    """The layout of an extent as its writer passes it."""
     unknown = (b"",) * len(extent.places)
     incarnations = (extent.incarnations + unknown)[: len(unknown)]
     every = (1 << len(extent.places)) - 1
@@ -57,7 +57,7 @@ def layout_of(extent: Extent) -> Layout:
 
 
 def missing(layout: Layout, present: Mapping[str, bytes]) -> int:
-    """The fragments that do not count (a bit each), with the incarnations that providers have now."""
+    """The fragments that do not count (one bit each), given the providers' present incarnations."""
     bits = layout.missing
     for index, (place, incarnation) in enumerate(zip(layout.places, layout.incarnations, strict=True)):
         if present.get(place) != incarnation:
@@ -66,7 +66,7 @@ def missing(layout: Layout, present: Mapping[str, bytes]) -> int:
 
 
 def lost(layout: Layout, fragments: Iterable[Fragment]) -> Layout:
-    """The layout without these fragments. One that is somewhere else, or of another incarnation, stays."""
+    """The layout without these fragments. One that is elsewhere, or of another incarnation, stays."""
     bits = layout.missing
     there = list(zip(layout.places, layout.incarnations, strict=True))
     for one in fragments:
@@ -81,9 +81,10 @@ def restored(
     present: Mapping[str, bytes],
     chosen_beside: tuple[str, ...],
 ) -> Layout:
-    """The layout with these fragments where they say.
+    """The layout with these fragments at their places.
 
-    But for those of no present incarnation, and those in a new place that was not chosen beside this layout.
+    Except for fragments whose incarnation is not the present one, and for those in a new place that was
+    chosen for a different layout.
     """
     places, incarnations, bits = list(layout.places), list(layout.incarnations), layout.missing
     for one in fragments:
@@ -96,7 +97,7 @@ def restored(
 
 
 class Layouts:
-    """The table of layouts. An id stands for a layout in the rows of extents.
+    """The table of layouts. The rows of extents refer to a layout by its id.
 
     `present`: the incarnation that each provider has now.
     """
@@ -107,7 +108,7 @@ class Layouts:
         self.reload({})
 
     def reload(self, present: Mapping[str, bytes]) -> None:
-        """Forget what memory says, at the beginning and after a batch was rolled back."""
+        """Load memory from the table, at the start and after a batch was rolled back."""
         self._changed.clear()
         self._layouts: dict[int, Layout] = {}
         self._counted: dict[int, Counted] = {}
@@ -132,15 +133,15 @@ class Layouts:
         return self._layouts[id]
 
     def missing(self, id: int) -> int:
-        """The fragments that do not count, a bit each."""
+        """The fragments that do not count, one bit each."""
         return self._missing[id]
 
     def suffices(self, layout: Layout) -> bool:
-        """Whether enough fragments count to read an extent that lies so."""
+        """Whether enough fragments count to read an extent with this layout."""
         return len(layout.places) - missing(layout, self.present).bit_count() >= layout.k
 
     def id_of(self, layout: Layout) -> int:
-        """The id of a layout, entered if it is new."""
+        """The id of a layout, which is inserted if it is new."""
         id = self._ids.get(layout)
         if id is None:
             id = self._database.run(
@@ -155,7 +156,7 @@ class Layouts:
         return id
 
     def changing(self, id: int) -> Counted:
-        """The layout's counts, to be changed; they are written at the end of the batch."""
+        """The layout's counts, for the caller to change; they are written at the end of the batch."""
         self._changed.add(id)
         return self._counted[id]
 
@@ -184,12 +185,12 @@ class Layouts:
         return [id for id, bits in self._missing.items() if bits and self._counted[id].alive]
 
     def shown(self, id: int) -> tuple[int, tuple[str, ...], int]:
-        """The layout's k and places, and the fragments that do not count, a bit each."""
+        """The layout's k and places, and the fragments that do not count, one bit each."""
         layout = self._layouts[id]
         return layout.k, layout.places, self._missing[id]
 
     def count(self, ids: Iterable[int]) -> int:
-        """How many extents in use lie so."""
+        """How many extents in use have these layouts."""
         return sum(self._counted[id].alive for id in ids)
 
     def alive(self) -> list[tuple[int, Layout, Counted]]:
@@ -206,7 +207,7 @@ class Layouts:
         )
 
     def stored(self, provider: str) -> int:
-        """The bytes of the fragments that are placed at this provider, missing or not: it will have them."""
+        """The bytes of the fragments placed at this provider, including missing ones, which it will have."""
         return sum(
             counted.fragment_bytes * self._layouts[id].places.count(provider)
             for id, counted in self._counted.items()

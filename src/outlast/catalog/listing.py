@@ -1,11 +1,11 @@
-"""Lists in the order of keys, with common prefixes rolled up.
+"""Lists in key order, with common prefixes rolled up.
 
-A list is a sequence of names: keys, and in place of all keys that share a prefix up to a delimiter that
-one prefix. `start_after` cuts this sequence: what is shown sorts after it, so a prefix that was shown last
-is not shown again, and `next` of one page is the `start_after` of the following one.
+A list is a sequence of names: keys, and one prefix in place of all keys that share it up to a delimiter.
+`start_after` cuts this sequence: the names on a page sort after it, so a prefix that came last on one page is
+not repeated, and `next` of one page is the `start_after` of the following one.
 
-A rolled-up prefix is not walked through. After a few rows under it the scan seeks to its end, so the cost
-depends on what is shown and not on what lies below.
+The scan does not walk through a rolled-up prefix. After a few rows under it, it seeks to the end of the
+prefix, so the cost depends on the names on the page and not on how many keys are below them.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ LAST = b"\xff"
 """No UTF-8 has this byte: `prefix + LAST` sorts after every key that begins with `prefix`."""
 
 STEPS_BEFORE_SEEK = 4
-"""A seek costs as much as five steps, and many folders are small."""
+"""Rows to step through before a seek, which costs as much as five steps; many folders are small."""
 
 
 class Listed(NamedTuple):
@@ -45,7 +45,7 @@ class Listing(NamedTuple):
 
 
 class UploadListing(NamedTuple):
-    """A page of uploads. `next` is the (key, id) to go on after, with an empty id after a prefix."""
+    """A page of uploads. `next` is the (key, id) to continue after, with an empty id after a prefix."""
 
     entries: list[Upload]
     prefixes: list[str]
@@ -64,7 +64,7 @@ def _common(key: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:
 
 
 def _resume(start_after: bytes, prefix: bytes, delimiter: bytes) -> bytes:
-    """What keys must sort after: past all of a common prefix in which `start_after` lies."""
+    """What keys must sort after: the end of the common prefix that contains `start_after`, if any."""
     common = _common(start_after, prefix, delimiter) if start_after.startswith(prefix) else None
     return start_after if common is None else common + LAST
 
@@ -77,7 +77,7 @@ def _first(after: bytes, prefix: bytes) -> bytes:
 def _roll_up(
     rows: Iterator[Row], seek: Callable[[bytes], Iterator[Row]], prefix: bytes, delimiter: bytes, limit: int
 ) -> _Rolled:
-    """Up to `limit` names from rows whose first column is the key; `seek` gives the rows after a key."""
+    """Up to `limit` names from rows whose first column is the key; `seek` returns the rows after a key."""
     shown: list[Row] = []
     prefixes: list[bytes] = []
     row = next(rows, None)
@@ -143,7 +143,7 @@ class Lists:
     def uploads(
         self, bucket: int, prefix: str, delimiter: str, key_marker: str, upload_marker: bytes, limit: int
     ) -> UploadListing:
-        """A page of at most `limit` uploads and common prefixes, in the order of keys and then of ids."""
+        """A page of at most `limit` uploads and common prefixes, sorted by key and then by id."""
         if limit <= 0:
             return UploadListing([], [], None)
         low, cut = prefix.encode(), delimiter.encode()

@@ -1,4 +1,4 @@
-"""The objects: for each bucket and key the newest version, what lists show of it, and its content."""
+"""The objects: for each bucket and key the newest version, what lists show, and the content."""
 
 from typing import NamedTuple
 
@@ -15,18 +15,18 @@ CHECKSUMS = (
     *((name, kind) for name in ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256")
       for kind in ("FULL_OBJECT", "COMPOSITE")),
 )  # fmt: skip
-"""What a list shows of a checksum. The rows have the number: it is smaller and quicker to read."""
+"""What a list shows of a checksum. The rows hold the index, which is smaller and faster to read."""
 
 _NUMBERS = {pair: number for number, pair in enumerate(CHECKSUMS)}
 
 
 def checksum_number(checksum: Checksum | None) -> int:
-    """Where the checksum's algorithm and kind are in `CHECKSUMS`."""
+    """The index of the checksum's algorithm and kind in `CHECKSUMS`."""
     return 0 if checksum is None else _NUMBERS[checksum.algorithm, checksum.kind]
 
 
 class Current(NamedTuple):
-    """What a change needs to know of the object that it changes. `content` is a row's id."""
+    """What a change needs to know about the object that it changes. `content` is a row's id."""
 
     etag: str
     size: int
@@ -41,7 +41,7 @@ class ObjectTables:
         self._extents = extents
 
     def current(self, bucket: int, key: bytes) -> Current | None:
-        """What is there now."""
+        """The object at this key now."""
         row = self._database.row(
             "SELECT etag, size, content FROM objects WHERE bucket = ? AND key = ?", bucket, key
         )
@@ -99,7 +99,7 @@ class ObjectTables:
         )
 
     def remove(self, bucket: int, key: bytes) -> None:
-        """Take the key's row away; its content is `drop`ped by the caller."""
+        """Delete the key's row. The caller must `drop` its content."""
         self._database.run("DELETE FROM objects WHERE bucket = ? AND key = ?", bucket, key)
 
     def drop(self, content: int, died: int) -> None:

@@ -1,9 +1,9 @@
-"""What lies where, counted: extents that lie alike are one entry, however many there are.
+"""Counts of what is stored where: all extents with the same placement are one entry.
 
-For whoever asks what a loss would do. Extents are counted by their layouts (`layouts`). Objects are counted
-by the set of entries that their extents belong to, since an object is lost with any one of them.
+They answer what a loss would do. Extents are counted by layout (`layouts`). Objects are counted by the set of
+entries that their extents belong to, because an object is lost with any one of them.
 
-What lies in the log itself (small objects) has no extent and no entry: it is the rest.
+Small objects, which are in the log itself, have no extents and no entries: they are the rest.
 """
 
 from collections import Counter, defaultdict
@@ -17,17 +17,17 @@ from outlast.catalog.layouts import Layout, Layouts
 from outlast.coding.geometry import Geometry
 
 Lying: TypeAlias = tuple[int, int, tuple[str, ...], tuple[str, ...]]
-"""(k, m, who has a fragment, who lacks one), names in order. Whatever is lost, equal ones are lost alike."""
+"""(k, m, providers with a fragment, providers that lack one), names sorted. Equal ones are lost together."""
 
-# Contents looked at together: few enough for SQLite's bound on parameters, if most have one extent.
+# Contents processed together: few enough for SQLite's limit on parameters, if most have one extent.
 contents_at_once = 500
 extents_at_once = 900
 
 
 class Alike(NamedTuple):
-    """Extents in use that need `k` fragments: `holders` have one for each mention, `gone` lack theirs.
+    """Extents in use that need `k` fragments. `holders` have one per mention; those in `gone` lack theirs.
 
-    Which fragment is where does not matter to what a loss does.
+    Which fragment is where makes no difference to the effect of a loss.
     """
 
     k: int
@@ -50,7 +50,7 @@ class Whole(NamedTuple):
 
 
 class Placements(NamedTuple):
-    """All extents in use (those of uploads under way too), and all objects that have any."""
+    """All extents in use (also those of uploads in progress), and all objects that have any."""
 
     alike: tuple[Alike, ...]
     wholes: tuple[Whole, ...]
@@ -59,7 +59,7 @@ class Placements(NamedTuple):
 
 
 def _lying(layout: Layout, missing: int) -> Lying:
-    """What matters of a layout to a loss."""
+    """The part of a layout that determines the effect of a loss."""
     holders = sorted(place for index, place in enumerate(layout.places) if not missing >> index & 1)
     gone = sorted(place for index, place in enumerate(layout.places) if missing >> index & 1)
     return layout.k, layout.m, tuple(holders), tuple(gone)
@@ -105,8 +105,8 @@ def _wholes(database: Database, numbers: Mapping[int, int]) -> tuple[Whole, ...]
     objects: Counter[int] = Counter()
     sizes: Counter[int] = Counter()
     with database.scanning() as scan:
-        # In the order in which they were written, as are their extents: objects by key would be all over the
-        # file.
+        # In the order in which they were written, like their extents: in key order, objects would be
+        # scattered over the file.
         contents = scan("SELECT content FROM contents WHERE extents > 0")
         while batch := list(islice(contents, contents_at_once)):
             for size, entries in _entries(database, batch, numbers):
@@ -130,7 +130,7 @@ def _entries(
 
 
 def _numbers_of(database: Database, rows: list[int], numbers: Mapping[int, int]) -> dict[int, int]:
-    """Which entry the extent in each row belongs to."""
+    """The entry that the extent in each row belongs to."""
     known: dict[int, int] = {}
     for start in range(0, len(rows), extents_at_once):
         some = rows[start : start + extents_at_once]

@@ -1,11 +1,11 @@
-"""What the log agrees on: the records of the catalog.
+"""The records of the catalog, which the log agrees on.
 
-A record is a wish with its condition. It is judged when it is applied, in the log's order, by every
-gateway alike; that judgement is what makes conditional writes linearizable. Records are MessagePack
-arrays (`msgspec`, `array_like`), tagged by their first element, as docs/internals/formats specifies.
+A record is a conditional command. Every gateway judges it in the same way when it applies it, in the log's
+order; this is what makes conditional writes linearizable. Records are MessagePack arrays (`msgspec`,
+`array_like`), tagged by their first element, as docs/internals/formats specifies.
 
-Times are milliseconds since the Unix epoch, for people: no judgement depends on them, since any clock may be
-wrong. Identifiers are 16 random bytes; keys are Unicode as S3 has them. ETags are without quotation marks.
+Times are milliseconds since the Unix epoch, for people: no judgement depends on them, because any clock may
+be wrong. Identifiers are 16 random bytes; keys are Unicode, as in S3. ETags have no quotation marks.
 """
 
 from typing import Literal, TypeAlias
@@ -21,8 +21,8 @@ from outlast.placement.members import Member, Policy
 class Condition(Struct):
     """What must hold when the record is applied.
 
-    `absent`: there is no object of that key (`If-None-Match: *`); `etag` is ignored.
-    `match`: there is one and its ETag is `etag`, or any when `etag` is `*` (`If-Match`).
+    `absent`: there is no object with that key (`If-None-Match: *`); `etag` is ignored.
+    `match`: there is one and its ETag is `etag`, or any if `etag` is `*` (`If-Match`).
     """
 
     kind: Literal["absent", "match"]
@@ -30,7 +30,7 @@ class Condition(Struct):
 
 
 class Checksum(Struct):
-    """An S3 additional checksum: `value` in base64, with `-N` behind it if composite."""
+    """An S3 additional checksum: `value` in base64, followed by `-N` if composite."""
 
     algorithm: Literal["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"]
     value: str
@@ -38,7 +38,7 @@ class Checksum(Struct):
 
 
 class Fragment(Struct):
-    """One fragment of an extent: which, at which provider, under which of the provider's incarnations."""
+    """One fragment of an extent: its index, its provider, and the provider's incarnation."""
 
     index: int
     place: str
@@ -46,11 +46,11 @@ class Fragment(Struct):
 
 
 class Extent(Struct):
-    """Where at most 16 MiB of plaintext lie.
+    """Where at most 16 MiB of plaintext are stored.
 
-    `key` is the data key, wrapped; fragment `i` of the `k + m` is at provider `places[i]`, under the name
-    that `coding.extent.fragment_key(id, i)` gives, and was written while that provider had the incarnation
-    `incarnations[i]`; bit `i` of `missing` says that it is not known to be there.
+    `key` is the wrapped data key. Fragment `i` of the `k + m` is at provider `places[i]`, under the name
+    `coding.extent.fragment_key(id, i)`, and was written while that provider had the incarnation
+    `incarnations[i]`. If bit `i` of `missing` is set, the fragment is not known to be there.
     """
 
     id: bytes
@@ -68,7 +68,7 @@ class Extent(Struct):
 
 
 class Body(Struct):
-    """The content of an object or a part as its writer hands it over: inline, or in new extents, in order.
+    """The content of an object or a part as its writer passes it: inline, or in new extents, in order.
 
     `begun`: the newest slot that the writer had applied when it began to write extents (see `WritesExpired`).
     """
@@ -81,10 +81,10 @@ class Body(Struct):
 
 
 class Attributes(Struct):
-    """What a client said about an object.
+    """What a client specified about an object.
 
     `headers` have lower-case names: content-type, cache-control, content-disposition, content-encoding,
-    content-language, expires. `metadata` are x-amz-meta-*, without that prefix.
+    content-language, expires. `metadata` holds x-amz-meta-*, without that prefix.
     """
 
     headers: dict[str, str] = msgspec.field(default_factory=dict)
@@ -107,11 +107,11 @@ class Version(Struct):
 
 
 class Record(Struct, tag_field="type"):
-    """One change of the catalog."""
+    """One change to the catalog."""
 
 
 class Genesis(Record, tag=0):
-    """The first record of slot 0: which store this is."""
+    """The first record of slot 0, which identifies the store."""
 
     store: bytes
     created: int
@@ -130,7 +130,7 @@ class BucketCreated(Record, tag=1):
 class BucketDeleted(Record, tag=2):
     """Outcome: None; `NoSuchBucket`, `BucketNotEmpty`.
 
-    `aborts`: uploads under way are aborted. Without it they count as something in the bucket.
+    `aborts`: abort uploads in progress. Without it they make the bucket count as not empty.
     """
 
     name: str
@@ -138,7 +138,7 @@ class BucketDeleted(Record, tag=2):
 
 
 class ObjectPut(Record, tag=3):
-    """Outcome: the `Version`; `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey` (`match` of none).
+    """Outcome: the `Version`; `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey` (`match` without an object).
 
     Also `WriteExpired`, `WriteLost` (fewer than k fragments of an extent count).
     """
@@ -178,7 +178,7 @@ class ObjectDeleted(Record, tag=5):
 
 
 class ObjectsDeleted(Record, tag=6):
-    """Many keys of one bucket. Outcome: the number that there were; `NoSuchBucket`."""
+    """Many keys of one bucket. Outcome: how many of them existed; `NoSuchBucket`."""
 
     bucket: str
     keys: tuple[str, ...]
@@ -186,7 +186,7 @@ class ObjectsDeleted(Record, tag=6):
 
 
 class UploadCreated(Record, tag=7):
-    """A multipart upload begins. `algorithm`, `kind`: the checksum wanted. Outcome: None; `NoSuchBucket`."""
+    """A multipart upload begins. `algorithm`, `kind`: its checksum. Outcome: None; `NoSuchBucket`."""
 
     bucket: str
     key: str
@@ -215,7 +215,7 @@ class PartPut(Record, tag=8):
 class PartCopied(Record, tag=9):
     """A part that shares bytes [start, start+length) of a version. `md5` was computed by reading them.
 
-    Outcome: None; `NoSuchUpload`, `NoSuchKey` (that version is gone), `WriteLost` (it cannot be read).
+    Outcome: None; `NoSuchUpload`, `NoSuchKey` (that version no longer exists), `WriteLost` (unreadable).
     """
 
     bucket: str
@@ -232,10 +232,10 @@ class PartCopied(Record, tag=9):
 
 
 class UploadCompleted(Record, tag=10):
-    """The parts named, in order, become the object; the others are dropped.
+    """The listed parts, in order, become the object; the others are dropped.
 
     `parts`: (number, etag). `checksum`: as the gateway computed or checked it. Outcome: the `Version`;
-    `NoSuchUpload`, `InvalidPart` (also for one that cannot be read any more), `InvalidPartOrder`,
+    `NoSuchUpload`, `InvalidPart` (also for a part that can no longer be read), `InvalidPartOrder`,
     `PartTooSmall`, `PreconditionFailed`, `NoSuchKey`.
     """
 
@@ -278,7 +278,7 @@ class AccessKeyDeleted(Record, tag=13):
 class FragmentsLost(Record, tag=14):
     """These fragments are not in their places. Outcome: True if the extent is still known.
 
-    Nothing is changed for a fragment that is meanwhile somewhere else, or of another incarnation there.
+    Nothing changes for a fragment that is elsewhere by now, or of another incarnation there.
     """
 
     extent: bytes
@@ -288,9 +288,9 @@ class FragmentsLost(Record, tag=14):
 class FragmentsRestored(Record, tag=15):
     """These fragments are (again) at these places. Outcome: True if the extent is still known.
 
-    `chosen_beside`: the places of all fragments when new ones were chosen. Nothing is changed for a fragment
-    whose incarnation is not its provider's present one, nor for one that has moved if the fragments lie
-    otherwise by now: two of them could lie in one place.
+    `chosen_beside`: the places of all fragments when new ones were chosen. Nothing changes for a fragment
+    whose incarnation is not its provider's present one, nor for a moved one if the places have changed since:
+    two fragments could end up in one place.
     """
 
     extent: bytes
@@ -305,7 +305,7 @@ class ExtentsCollected(Record, tag=16):
 
 
 class ProviderReattached(Record, tag=17):
-    """A provider that lost its marker gets a new one, with a new incarnation (docs/internals/decisions/0003).
+    """A provider that lost its marker gets a new one with a new incarnation (docs/internals/decisions/0003).
 
     Outcome: None.
     """
@@ -315,7 +315,7 @@ class ProviderReattached(Record, tag=17):
 
 
 class DrillFault(Struct):
-    """How a provider is to fail: a shape, and what it hits: a share of the calls, reads, writes."""
+    """How a provider should fail: a shape, and what it affects: a share of the calls, reads, writes."""
 
     shape: str
     share: float = 1.0
@@ -324,9 +324,9 @@ class DrillFault(Struct):
 
 
 class DrillSet(Record, tag=18):
-    """Until `until` every gateway treats `provider` as failing; with `shape` "" it ends. Outcome: None.
+    """Until `until` every gateway treats `provider` as failing; `shape` "" ends the drill. Outcome: None.
 
-    It fails as `faults` say, all at once; where there are none, in `shape`, which else is the first one's.
+    All `faults` apply at once. If there are none, it fails in `shape`, which otherwise is the first fault's.
     """
 
     provider: str
@@ -340,27 +340,27 @@ class DrillSet(Record, tag=18):
 
 
 class DrillReported(Record, tag=20):
-    """What became of a drill. `report` is JSON, for people. Outcome: None.
+    """The result of a drill. `report` is JSON, for people. Outcome: None.
 
-    Of these only the last ones are kept, `limits.drill_reports_max` of them.
+    Only the last `limits.drill_reports_max` reports are kept.
     """
 
     what: str
-    """What failed, as it is named to a person."""
+    """What failed, as shown to people."""
     providers: tuple[str, ...]
     began: int
     ended: int
     kept: bool
-    """Whether what was promised came true."""
+    """Whether the promises were kept."""
     report: bytes
 
 
 class UsageReported(Record, tag=19):
-    """What `gateway` has used of `provider` in `month` (`2026-11`, UTC) so far: its own whole count.
+    """The total use of `provider` by `gateway` so far in `month` (`2026-11`, UTC).
 
-    Requests are those that the provider counts, `egress` is the bytes read from it. A report with larger
-    figures replaces an earlier one of the same gateway and month. Kept are the reports of the months that
-    were reported on last, `limits.usage_months_max` of them. Outcome: None.
+    `requests` are those that the provider counts, `egress` is the bytes read from it. A report with larger
+    figures replaces an earlier one of the same gateway and month. The reports of the
+    `limits.usage_months_max` months that were reported on last are kept. Outcome: None.
     """
 
     month: str
@@ -371,9 +371,9 @@ class UsageReported(Record, tag=19):
 
 
 class MendClaimed(Record, tag=21):
-    """`gateway` is about to mend these extents, and others may leave them to it. Outcome: None.
+    """`gateway` is about to repair these extents, and others may leave them to it. Outcome: None.
 
-    It changes nothing: observers act on it.
+    It changes nothing: only observers act on it.
     """
 
     gateway: bytes
@@ -383,16 +383,16 @@ class MendClaimed(Record, tag=21):
 class WritesExpired(Record, tag=22):
     """Bodies in extents that were begun at `slot` or before are refused from now on. Outcome: None.
 
-    So fragments that no known extent has, and that lay there before `slot`, belong to nobody.
+    So a fragment that was there before `slot` and is part of no known extent is garbage.
     """
 
     slot: int
 
 
 class GracePassed(Record, tag=23):
-    """Whoever committed this had `slot` applied for `seconds` of its own elapsed time. Outcome: None.
+    """The process that committed this had `slot` applied for `seconds` of its own time. Outcome: None.
 
-    It is how processes that do not live long enough to wait by themselves know how long a death is ago.
+    This tells short-lived processes, which cannot wait that long themselves, how long ago an extent died.
     """
 
     slot: int
@@ -402,8 +402,8 @@ class GracePassed(Record, tag=23):
 class ReadingHeld(Record, tag=24):
     """The process `gateway` still reads what it found at `slot`: what died since is not collected.
 
-    It holds until a grace has passed since this record was decided, or `gateway` commits another. Of these
-    only the last are kept, `limits.holds_max` of them. Outcome: None.
+    It holds until a grace period has passed since this record was decided, or `gateway` commits another. Only
+    the last `limits.holds_max` are kept. Outcome: None.
     """
 
     gateway: bytes

@@ -1,19 +1,19 @@
 """The tables of the local catalog.
 
-The file is a cache: the log's records, applied in order, give it again. Its layout is therefore nobody's
-format and may change with every version; `VERSION` says which one a file has, and a file of another one is
-thrown away and built anew. (The formats that last are the records' and the snapshots'.)
+The file is a cache: applying the log's records in order recreates it. Its layout is therefore not a public
+format and may change with every version. `VERSION` identifies the layout, and a file with another one is
+discarded and rebuilt. (The formats that last are those of the records and the snapshots.)
 
-- Keys are BLOBs of UTF-8, so that SQLite's `memcmp` order is S3's order and NUL is a character like others.
+- Keys are BLOBs of UTF-8, so that SQLite's `memcmp` order is S3's order and NUL is an ordinary character.
 - `objects` has what a listing shows, in small rows; `contents` has the rest, so that listing 1,000 objects
-  does not read 1,000 inline bodies. In `contents` the version comes before the content: a `head` does not
-  read the body either.
-- An object's row names its newest version. Keeping older ones is a second table beside `objects` that
-  points into `contents` too.
-- `layouts` has what extents that lie alike have in common, and how many there are (`layouts.py`).
-- `extents.refs` counts references from contents and parts; at zero `died` says at which slot, and the row
-  stays until its fragments have been deleted. No row comes again after it was deleted (AUTOINCREMENT): a
-  reading keeps rows for hours, and must never be given another object's extent.
+  does not read 1,000 inline bodies. In `contents` the version comes before the content, so that a `head` does
+  not read the body either.
+- An object's row names its newest version. Older versions would be in a second table that also points into
+  `contents`.
+- `layouts` has what extents with the same placement have in common, and how many there are (`layouts.py`).
+- `extents.refs` counts references from contents and parts. When it reaches zero, `died` records the slot, and
+  the row stays until its fragments have been deleted. No row number is reused (AUTOINCREMENT): a read keeps
+  row numbers for hours, and must never get another object's extent.
 """
 
 import re
@@ -100,10 +100,10 @@ BLOBS = (
     ("drills", "value"),
     ("drill_reports", "value"),
 )
-"""The columns whose values have a check of their own (`blobs.py`)."""
+"""The columns whose values have their own check (`blobs.py`)."""
 
 MEANING = 2
-"""Raised when the same records, applied by this code, come to mean something else in the same tables."""
+"""Increase this when this code applies the same records to the same tables with a different result."""
 
 _VALUES = [
     (kind.__name__, kind.__struct_fields__)
@@ -113,9 +113,7 @@ _VALUES = [
 ]
 
 VERSION = (zlib.crc32(f"{TABLES}{_VALUES}".encode()) ^ MEANING) & 0x7FFFFFFF
-"""SQLite's user_version: another with every change of the tables or of the values in them, which nobody
-has to think of.
-"""
+"""SQLite's user_version: it changes automatically with every change of the tables or the values in them."""
 
 NAMES = tuple(name for name in re.findall(r"CREATE TABLE (\w+)", TABLES) if name != "boot")
-"""The tables that follow from the log alone."""
+"""The tables that are determined by the log alone."""

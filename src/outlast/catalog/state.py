@@ -1,11 +1,11 @@
 """The catalog's state: the log's records applied in order, in a local SQLite file.
 
-The file is a cache. It says itself how far it has come: the position is written in the same transaction
-as what the slot's records did, so that after a crash the next slot is applied once, neither again nor
-never. Whoever finds it damaged puts another in its place, to which the log was applied from the start.
+The file is a cache. It records its own position in the same transaction as the effects of a slot's records,
+so that after a crash the next slot is applied exactly once. A process that finds the file damaged replaces it
+with another one, to which the log was applied from the start.
 
-Reads are plain functions that answer in microseconds from the caller's thread, and show the state as of
-the last applied slot. To show the newest, `Catalog.sync` first.
+Reads are plain functions that answer in microseconds in the caller's thread and show the state as of the last
+applied slot. To see the newest state, call `Catalog.sync` first.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ class Position(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How much the store holds. `bytes` are those of objects; `degraded` extents miss a fragment."""
+    """How much the store holds. `bytes`: those of all objects; `degraded`: extents that miss a fragment."""
 
     buckets: int
     objects: int
@@ -64,24 +64,24 @@ class Counts(NamedTuple):
 
 
 class State:
-    """The tables as one value. Not for several threads at once.
+    """The tables as one value. Not thread-safe.
 
-    Any method may raise `LocalStateCorrupt`: the file is damaged, and nothing that was read is wrong.
-    `beside` and `replace` put another in its place.
+    Any method may raise `LocalStateCorrupt`: the file is damaged, but nothing that was read so far is wrong.
+    `beside` and `replace` replace the file.
     """
 
     def __init__(self, path: Path | str, boot: str | None = None) -> None:
-        """Open the file at `path`, made if there is none; `":memory:"` for none at all.
+        """Open the file at `path`, or create it; `":memory:"` uses no file.
 
         Raises `LocalStateCorrupt` for a file that is damaged, of another version, not a catalog, or was in
-        use when the machine stopped: delete it and open again. Raises `StoreUnavailable` where the file
-        cannot be written. `boot` is the machine's present run, if not the one that `boot_id` tells.
+        use when the machine stopped: delete it and open again. Raises `StoreUnavailable` if the file cannot
+        be written. `boot` is the machine's present boot id, if not the one from `boot_id`.
         """
         self._path = path
         self._boot = boot
         self._observers: list[tuple[Observer, Report]] = []
         self.on_damage: Callable[[LocalStateCorrupt], None] = lambda error: None
-        """Called, maybe several times, when the file turns out to be damaged."""
+        """Called, possibly several times, when damage to the file is detected."""
         self._open(Database(path, boot))
 
     def _open(self, database: Database) -> None:
@@ -97,13 +97,13 @@ class State:
         self._damage: LocalStateCorrupt | None = None
 
     def _load(self) -> None:
-        """Forget what memory says, at the beginning and after a batch was rolled back."""
+        """Load memory from the tables, at the start and after a batch was rolled back."""
         try:
             row = self._database.row("SELECT slot, hash FROM position")
             assert row is not None
             self._position = Position(row[0], row[1])
             self._sound.reload()
-        except Exception as error:  # what memory says belongs to no slot now
+        except Exception as error:  # what is in memory no longer matches any slot
             self._damage = LocalStateCorrupt(f"the local catalog cannot be read any more: {error}")
             raise
 
@@ -119,11 +119,11 @@ class State:
         return self._position
 
     def apply(self, slot: int, hash: bytes, records: Sequence[bytes]) -> list[Outcome]:
-        """Apply the batch that was decided for `slot`, in one transaction; an outcome for each record.
+        """Apply the batch that was decided for `slot`, in one transaction. Returns one outcome per record.
 
-        An outcome is what the record's docstring says, a `StoreError` if the wish was refused (returned,
-        not raised). `slot` must be the next one. Raises `ConfigError` for records of a newer version;
-        after any error that is raised the state is as it was, or raises `LocalStateCorrupt` from then on.
+        The record's docstring specifies its outcome, which is a `StoreError` if the command was refused
+        (returned, not raised). `slot` must be the next one. Raises `ConfigError` for records of a newer
+        version. After any raised error the state is unchanged, or raises `LocalStateCorrupt` from then on.
         """
         if slot != self._position.slot + 1:
             raise ValueError(f"slot {slot} does not follow slot {self._position.slot}")
@@ -150,7 +150,7 @@ class State:
         return outcomes
 
     def _tell(self, record: AnyRecord, outcome: Outcome) -> None:
-        """Call the observers. The slot is applied: none of them can change that, whatever it raises."""
+        """Call the observers. The slot is applied: no error of theirs can change that."""
         for observer, report in self._observers:
             try:
                 observer(record, outcome)
@@ -160,22 +160,22 @@ class State:
     def on_applied(self, observer: Observer, report: Report) -> None:
         """Call `observer` with each record and its outcome, after the transaction that applied it.
 
-        What it raises goes to `report`, and does not keep others from being called.
+        Its errors are passed to `report`, and the other observers are still called.
         """
         self._observers.append((observer, report))
 
     def fingerprint(self) -> bytes:
-        """32 bytes that are the same for two states exactly when everything in them is. Reads all of it."""
+        """32 bytes that are equal for two states exactly if all their content is. Reads everything."""
         return self._database.fingerprint()
 
     def close(self) -> None:
-        """Close the file, durably. May be left out when the process dies: what was applied is not lost."""
+        """Close the file durably. If the process dies instead, nothing that was applied is lost."""
         self._database.close()
 
     # ------------------------------------------------------------ another file
 
     def beside(self) -> "State":
-        """A new, empty state in a file beside this one's, to apply the log to once more; then `replace`."""
+        """A new, empty state in a file next to this one, to apply the log to again; then call `replace`."""
         if self._path == MEMORY:
             return State(MEMORY)
         path = beside(Path(self._path))
@@ -183,9 +183,9 @@ class State:
         return State(path, self._boot)
 
     def replace(self, other: "State") -> None:
-        """Go on with what is in `other`, which `beside` gave and which must not be used any more.
+        """Continue with the content of `other`, which `beside` returned and which must not be used any more.
 
-        The observers stay, and are not called for what `other` has applied. Raises as the constructor.
+        The observers stay, and are not called for what `other` has applied. Raises like the constructor.
         """
         if self._path == MEMORY:
             self._database.abandon()
@@ -211,7 +211,7 @@ class State:
         return self._tables.buckets.find(name)
 
     def buckets(self) -> list[Bucket]:
-        """All buckets in the order of their names."""
+        """All buckets, sorted by name."""
         return self._tables.buckets.all()
 
     def version(self, bucket: str, key: str, version_id: bytes | None = None) -> Version | None:
@@ -228,8 +228,8 @@ class State:
     ) -> Found | None:
         """The newest version of the object, or the one with this id, with its content.
 
-        With `span` only the pieces that share bytes with [start, stop) of it are given, whole;
-        `Found.offset` says where the first begins. Raises `NoSuchBucket`.
+        With `span`, only the pieces that overlap its bytes [start, stop) are returned, uncut; `Found.offset`
+        is where the first one begins. Raises `NoSuchBucket`.
         """
         found = self._tables.objects.find(self._bucket(bucket), key.encode(), span)
         return found if found is None or version_id in (None, found.version.id) else None
@@ -254,12 +254,12 @@ class State:
         upload_marker: bytes = b"",
         limit: int = 1000,
     ) -> UploadListing:
-        """A page of uploads under way, by key and then id, after the markers. Raises `NoSuchBucket`."""
+        """A page of uploads in progress after the markers, by key and then id. Raises `NoSuchBucket`."""
         number = self._bucket(bucket)
         return self._lists.uploads(number, prefix, delimiter, key_marker, upload_marker, limit)
 
     def upload(self, bucket: str, key: str, upload: bytes) -> Upload | None:
-        """The upload under way of that key and id. Raises `NoSuchBucket`."""
+        """The upload in progress with that key and id. Raises `NoSuchBucket`."""
         return self._tables.uploads.find(self._bucket(bucket), key.encode(), upload)
 
     def parts(self, upload: bytes, after: int = 0, limit: int = 1000) -> list[Part]:
@@ -273,7 +273,7 @@ class State:
         return self._tables.access_keys.find(id)
 
     def access_keys(self) -> list[AccessKeyCreated]:
-        """All access keys in the order of their names."""
+        """All access keys, sorted by name."""
         return self._tables.access_keys.all()
 
     # ------------------------------------------------------------ extents
@@ -283,39 +283,39 @@ class State:
         return self._tables.extents.find(id)
 
     def in_use(self, id: bytes) -> bool:
-        """Whether something refers to the extent with this id."""
+        """Whether anything refers to the extent with this id."""
         return self._tables.extents.in_use(id)
 
     def extents(self, after: bytes = b"", limit: int = 1000) -> list[Extent]:
-        """Extents in use with ids above `after`, in the order of their ids."""
+        """Extents in use with ids above `after`, sorted by id."""
         return self._tables.extents.alive(after, limit)
 
     def degraded_extents(
         self, after: bytes = b"", limit: int = 1000, wanted: Wanted = lambda k, places, missing: True
     ) -> list[Extent]:
-        """Extents in use that are known to miss a fragment, with ids above `after`, in order.
+        """Extents in use that are known to miss a fragment, with ids above `after`, sorted by id.
 
-        `wanted(k, places, missing)` is asked of each way in which extents lie, not of each extent.
+        `wanted(k, places, missing)` is called once per layout, not once per extent.
         """
         return self._tables.extents.degraded(after, limit, wanted)
 
     def dead_extents(
         self, limit: int = 1000, died_by: int | None = None, died_after: int = -1
     ) -> list[DeadExtent]:
-        """Extents that nothing refers to, the longest dead first.
+        """Extents that nothing refers to, those that died first in front.
 
         Only those that died at the slot `died_by` or before, and after `died_after`.
         """
         return self._tables.extents.dead(limit, died_by, died_after)
 
     def grace_passed(self, seconds: float) -> int:
-        """The newest slot since which at least `seconds` have passed, by the log; -1 if none is known."""
+        """The newest slot since which at least `seconds` have passed, per the log; -1 if none is known."""
         return self._tables.expiry.grace(seconds)
 
     def collectable_by(self, passed: int) -> int:
-        """The newest slot such that what died by it may be deleted, once a grace has passed since `passed`.
+        """The slot up to which dead extents may be deleted, given a grace period since the slot `passed`.
 
-        That is `passed`, or the slot at which a reading began that lasts longer than the grace.
+        That is `passed`, or the slot at which a read began that lasts longer than the grace period.
         """
         return self._tables.expiry.collectable_by(passed)
 
@@ -325,13 +325,11 @@ class State:
         return self._tables.expiry.expired_by
 
     def placements(self) -> Placements:
-        """What lies where, counted. Reads every content that has an extent: seconds for
-        a million of them.
-        """
+        """Counts of what is stored where. Reads every content that has an extent: seconds for a million."""
         return placements(self._database, self._tables.layouts)
 
     def stored(self, provider: str) -> int:
-        """How many bytes the fragments have that are placed at this provider, missing or not."""
+        """The bytes of the fragments placed at this provider, including missing ones."""
         return self._tables.layouts.stored(provider)
 
     @property
@@ -342,7 +340,7 @@ class State:
         return int(row[0])
 
     def used(self, month: str, provider: str, without: bytes = b"") -> Used:
-        """What gateways have reported for a month (`2026-11`), all but the gateway `without`."""
+        """What all gateways except `without` have reported for a month (`2026-11`)."""
         return self._tables.usage.of(month, provider, without)
 
     # ------------------------------------------------------------ the store itself
@@ -354,7 +352,7 @@ class State:
 
     def _created(self) -> Genesis:
         genesis = self._tables.facts.genesis
-        assert genesis is not None, "asked for members or policy before slot 0 was applied"
+        assert genesis is not None, "members or policy requested before slot 0 was applied"
         return genesis
 
     def members(self) -> tuple[Member, ...]:
@@ -378,7 +376,7 @@ class State:
         return self._tables.facts.drills
 
     def drill_reports(self) -> tuple[DrillReported, ...]:
-        """What became of the last drills, the newest first."""
+        """The reports of the last drills, newest first."""
         return self._tables.facts.drill_reports()
 
     def counts(self) -> Counts:

@@ -13,10 +13,10 @@ from outlast.catalog.usage import Usage
 
 
 class Tables:
-    """The tables, and `slot`: the one that is being applied, which is all the time that there is.
+    """The tables, and `slot`: the slot that is being applied, the only notion of time in judgements.
 
-    Judgements may not look at a clock, for every gateway must come to the same one at its own time; nor at
-    the times in records, which are as wrong as the clocks of those who wrote them.
+    Judgements may not read a clock, because every gateway must reach the same one at its own time. Nor may
+    they use the times in records, which are as wrong as the clocks of their writers.
     """
 
     def __init__(self, database: Database) -> None:
@@ -32,13 +32,13 @@ class Tables:
         self.slot = -1
 
     def reload(self) -> None:
-        """Forget what memory says, after a batch was rolled back."""
+        """Reload memory from the tables, after a batch was rolled back."""
         self.buckets.reload()
         self.facts.reload()
         self.expiry.reload()
         self.layouts.reload(self.facts.incarnations)
 
     def flush(self) -> None:
-        """Write what is counted in memory. To be called at the end of each batch."""
+        """Write the counts that are kept in memory. Call it at the end of each batch."""
         self.buckets.flush()
         self.layouts.flush()

@@ -1,4 +1,4 @@
-"""Multipart uploads under way, and the parts that they have so far."""
+"""Multipart uploads in progress, and their parts so far."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ _checksum: Blob[Checksum | None] = Blob(Checksum | None)
 
 
 class Upload(NamedTuple):
-    """An upload under way. `created` in ms since the Unix epoch."""
+    """An upload in progress. `created` in ms since the Unix epoch."""
 
     key: str
     id: bytes
@@ -41,7 +41,7 @@ class Uploads:
         self._extents = extents
 
     def add(self, bucket: int, key: bytes, upload: Upload) -> None:
-        """Begin an upload."""
+        """Insert an upload."""
         self._database.run(
             "INSERT OR IGNORE INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?)",
             bucket,
@@ -54,7 +54,7 @@ class Uploads:
         )
 
     def find(self, bucket: int, key: bytes, upload: bytes) -> Upload | None:
-        """The upload of that key and id."""
+        """The upload with that key and id."""
         row = self._database.row(
             "SELECT key, upload, created, algorithm, kind, attributes FROM uploads"
             " WHERE bucket = ? AND key = ? AND upload = ?",
@@ -65,7 +65,7 @@ class Uploads:
         return None if row is None else upload_of(self._database, row)
 
     def put_part(self, upload: bytes, part: Part, content: Stored, died: int) -> None:
-        """Enter a part in place of an earlier one of its number."""
+        """Insert a part, replacing an earlier one with its number."""
         self.drop_part(upload, part.number, died)
         self._database.run(
             "INSERT INTO parts (upload, number, etag, size, modified, checksum, content)"
@@ -106,20 +106,20 @@ class Uploads:
         ]
 
     def remove(self, bucket: int, key: bytes, upload: bytes) -> None:
-        """Forget an upload and its parts. What they refer to is the caller's business."""
+        """Delete an upload and its parts. The caller handles what they refer to."""
         self._database.run("DELETE FROM parts WHERE upload = ?", upload)
         self._database.run(
             "DELETE FROM uploads WHERE bucket = ? AND key = ? AND upload = ?", bucket, key, upload
         )
 
     def ids(self, bucket: int) -> list[tuple[bytes, bytes]]:
-        """Key and id of each upload that is under way in the bucket, in order."""
+        """Key and id of each upload in progress in the bucket, sorted."""
         return self._database.rows(
             "SELECT key, upload FROM uploads WHERE bucket = ? ORDER BY key, upload", bucket
         )
 
     def count(self) -> int:
-        """How many uploads are under way."""
+        """How many uploads are in progress."""
         row = self._database.row("SELECT count(*) FROM uploads")
         assert row is not None
         count: int = row[0]

@@ -1,9 +1,9 @@
-"""What was asked of and read from providers this month, as gateways have reported it.
+"""Requests sent to providers and bytes read from them, by month, as gateways have reported them.
 
-Each report is a gateway's whole month so far, so that hearing one twice, or an older one late, changes
-nothing. Every gateway reads the month from its own clock. So that a wrong clock harms nobody else, a later
-month does not displace an earlier one: kept are the months that were reported on last, and the present one
-is.
+Each report covers a gateway's month so far, so a duplicate, or an older report that comes late, changes
+nothing. Every gateway takes the month from its own clock. So that one wrong clock harms no other gateway, a
+later month does not displace an earlier one: the months that were reported on last are kept, and the current
+month is among them.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Usage:
         self._database = database
 
     def report(self, record: UsageReported) -> None:
-        """Take a gateway's figures; the larger ones win."""
+        """Record a gateway's figures; larger ones replace smaller ones."""
         self._keep(record.month)
         self._database.run(
             "INSERT INTO usage VALUES (?, ?, ?, ?, ?) ON CONFLICT (month, provider, gateway) DO UPDATE SET"
@@ -40,7 +40,7 @@ class Usage:
         )
 
     def _keep(self, month: str) -> None:
-        """Make this month the one that was reported on last, and forget those that were not for long."""
+        """Make this month the one reported on last, and delete those that were reported on longest ago."""
         self._database.run("DELETE FROM usage_months WHERE month = ?", month)
         self._database.run("INSERT INTO usage_months (month) VALUES (?)", month)
         old = self._database.rows(
@@ -51,7 +51,7 @@ class Usage:
             self._database.run("DELETE FROM usage_months WHERE id = ?", id)
 
     def of(self, month: str, provider: str, without: bytes) -> Used:
-        """The sum of a provider's reports for a month, but for those of the gateway `without`."""
+        """The sum of a provider's reports for a month, except those of the gateway `without`."""
         row = self._database.row(
             "SELECT ifnull(sum(requests), 0), ifnull(sum(egress), 0) FROM usage"
             " WHERE month = ? AND provider = ? AND gateway != ?",

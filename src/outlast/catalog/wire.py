@@ -1,8 +1,8 @@
 """Records as bytes and back.
 
-The log carries opaque bytes; this is the one place that knows what they are. What it cannot read it
-does not skip: a gateway that left a record out would from then on disagree with the others, so a record
-of a newer version stops the old gateway, with the remedy in the message.
+The log carries opaque bytes; only this module knows what they are. It does not skip what it cannot read: a
+gateway that skipped a record would disagree with the others from then on. So a record of a newer version
+stops the old gateway, with a message that names the remedy.
 """
 
 import msgspec
@@ -23,12 +23,12 @@ def encode(record: AnyRecord) -> bytes:
 def decode(data: bytes) -> AnyRecord:
     """The record in `data`.
 
-    Raises `ConfigError` where a newer version wrote something that this one does not know, and
-    `StoreCorrupt` where it is no record at all.
+    Raises `ConfigError` if a newer version wrote something that this one does not know, and `StoreCorrupt` if
+    it is not a record at all.
     """
     try:
         return _decoder.decode(data)
     except msgspec.ValidationError as error:
         raise not_known("a record", error) from error
     except msgspec.DecodeError as error:
-        raise StoreCorrupt(f"the log holds something that is no record: {error}") from error
+        raise StoreCorrupt(f"the log holds something that is not a record: {error}") from error
