@@ -1,9 +1,9 @@
-"""Whether several processes may append to one file of a file system without losing or mixing what they write.
+"""Whether several processes may append to one file of a file system without losing or mixing their writes.
 
-Journals rest on it. Local file systems lock a file for each write, so that what is appended lies in one piece
-at the end. Network file systems let each computer append at what it takes for the end. That cannot be
-measured from one computer, so the kernel is asked what is mounted, and only what is known to be local passes;
-a short race between descriptors then confirms it.
+Journals rely on it. Local file systems lock a file for each write, so that each append is in one piece at the
+end. Network file systems let each computer append at what it believes to be the end. One computer cannot
+measure that, so this module gets the type of the mounted file system from the kernel and accepts only known
+local ones. A short race between descriptors then confirms it.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from outlast.providers.disk.files import read
 from outlast.providers.disk.system import System
 
-# Names as the kernel has them. `overlay` keeps what is written on one of the others.
+# The kernel's names. `overlay` stores writes on one of the others.
 local_types = frozenset(
     {
         "bcachefs",
@@ -47,21 +47,21 @@ def is_local(path: str, mounts: str | None = None) -> bool:
         real = os.path.realpath(path)
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8") if mounts is None else mounts
     except OSError:
-        return False  # not Linux: nothing is known
+        return False  # not Linux: unknown
     best, found = -1, ""
     for line in mounts.splitlines():
         fields, _, rest = line.partition(" - ")
         mount = _octal.sub(lambda match: chr(int(match[1], 8)), fields.split(" ")[4])
         inside = real == mount or real.startswith(mount.rstrip("/") + "/")
-        if inside and len(mount) >= best:  # of several in one place the last hides the others
+        if inside and len(mount) >= best:  # the last mount on one mount point hides the others
             best, found = len(mount), rest.split(" ")[0]
     return found in local_types
 
 
 def are_atomic(system: System, path: str) -> bool:
-    """Whether what several descriptors append to one file at once is all there, in one piece each.
+    """Whether everything that several descriptors append to one file at once is there, each in one piece.
 
-    `path` is a name that is free, and free again then. Raises OSErrors.
+    `path` must not exist, and is removed afterwards. Raises OSErrors.
     """
     system.close(system.open_new(path))
     try:

@@ -1,11 +1,12 @@
-"""Beginning a disk's log, for a new store and for a voter that is given back what it lost; and ending one.
+"""Beginning a disk's log, for a new store or for a voter that is being refilled; and ending one.
 
-What is begun gets a list of segments with a new nonce, which no marker names yet. So nothing that is bound to
-an old list can mistake what is made here for what it has voted in, at whatever moment this ends, and whatever
-of the old log comes back. The next marker names the new list, and is written when the log is complete.
+A new log gets a list of segments with a new nonce, which no marker names yet. So no operation that is bound
+to an old list can mistake the new log for the one that it has voted in, whenever this is interrupted, and
+whatever part of the old log comes back. The next marker names the new list and is written when the log is
+complete.
 
-Segments that are there and whole are kept. Of others what can be read is saved, for it may be the only copy
-that is left; a state that is damaged is left out, and whoever gives the voter its slots back writes it anew.
+Intact segments are kept. From others everything readable is saved, because it may be the only copy left.
+Damaged states are left out; the refill of the voter's slots writes them again.
 """
 
 from awscrt.checksums import crc32c
@@ -30,7 +31,7 @@ class Beginning:
         self._segments = segments
 
     def begin(self) -> bytes:
-        """Make a new list of what is there, in the place of the one that was; its nonce. Raises OSErrors."""
+        """Replace the list with a new one of the present segments; return its nonce. Raises OSErrors."""
         nonce = self._segments.nonce()
         content = [Header(Journal.LIST, nonce, 0).encode()]
         at = FILE_BYTES
@@ -47,7 +48,7 @@ class Beginning:
         return nonce
 
     def end(self) -> None:
-        """Remove a log in which nothing is left. Raises OSErrors."""
+        """Remove a log that is empty. Raises OSErrors."""
         firsts = self._segments.files()
         if any((found := self._found(first)) is None or found.content.states for first in firsts):
             return
@@ -56,7 +57,7 @@ class Beginning:
         self._system.remove(f"{self._root}/{slots.LIST}")
 
     def _saved(self, first: int) -> bytes:
-        """The nonce of the segment, if it is whole; else of a new one with what of it can be read."""
+        """The segment's nonce if it is intact; otherwise that of a new one with its readable states."""
         old = self._found(first)
         if old is not None and not old.dirty and all(one.intact for one in old.content.states.values()):
             return old.nonce
@@ -70,7 +71,7 @@ class Beginning:
         return nonce
 
     def _found(self, first: int) -> Segment | None:
-        """The segment as it is there, whatever was known of it; None if nothing of it can be read."""
+        """The segment as it is on the disk, ignoring earlier knowledge; None if nothing can be read."""
         header = self._segments.header(first)
         if header is not None:
             nonce = header.nonce
@@ -83,12 +84,12 @@ class Beginning:
         try:
             segment.refresh()
         except Lost:
-            return None  # it has gone meanwhile
+            return None  # it was removed meanwhile
         segment.dirty = segment.dirty or header is None
         return segment
 
     def _copy(self, old: Segment, file: int, nonce: bytes) -> None:
-        """Append to the new file what of the old segment is right, and make it durable."""
+        """Append the old segment's valid states to the new file, and make it durable."""
         source = old.open()
         try:
             at, count = FILE_BYTES, 0

@@ -1,8 +1,8 @@
 """Files that are written first and named later.
 
-A draft is a file without a name where the system has such files (`O_TMPFILE`: nothing to clean up after a
-crash), else one under `.tmp`. It gets its final name in one step by `link`, or by renaming a temporary
-name of it. The folders that it is to appear in are made here, and made durable.
+A draft is a file without a name where the system supports that (`O_TMPFILE`: nothing to clean up after a
+crash), otherwise a file under `.tmp`. It gets its final name atomically by `link`, or by renaming a temporary
+name. The folders that will hold it are created here and made durable.
 """
 
 import errno
@@ -19,18 +19,18 @@ from outlast.providers.disk.files import Traces
 from outlast.providers.disk.system import System
 from outlast.providers.protocol import Data
 
-# Temporary names older than this belong to nobody: they live for microseconds, or while a file is written.
+# Temporary names older than this are garbage: they live for microseconds, or while a file is written.
 leftover_s_min = 3600.0
-# Folders known to be durable themselves. Forgetting them costs an fsync each.
+# How many folders are remembered as durable. Each forgotten one costs an fsync.
 settled_folders_max = 65_536
-# So often a folder is made anew for one draft while somebody else keeps deleting it.
+# How often a folder is recreated for one draft while another process keeps deleting it.
 settle_attempts_max = 8
 
 TEMPORARY = ".tmp"
 
 
 class Draft(NamedTuple):
-    """An open file that is written but has not its final name; `path` is its temporary one, if it has one."""
+    """An open file that is written but has no final name yet; `path` is its temporary name, if any."""
 
     system: System
     file: int
@@ -38,7 +38,7 @@ class Draft(NamedTuple):
     traces: Traces
 
     def link(self, path: str) -> None:
-        """Give it the final name `path`. Raises FileExistsError if that is taken."""
+        """Give it the final name `path`. Raises FileExistsError if that exists."""
         if self.path is None:
             self.system.name(self.file, path)
         else:
@@ -60,9 +60,9 @@ class Drafts:
 
     @contextmanager
     def written(self, folder: str, data: Data, traces: Traces) -> Iterator[Draft]:
-        """`data` in a durable file, to be named in `folder` by the block; then that name is durable too.
+        """`data` in a durable file, which the block names in `folder`; afterwards that name is durable, too.
 
-        `traces` gets what is created on the way.
+        `traces` records everything created on the way.
         """
         file, path = self._open(folder, traces)
         try:
@@ -76,15 +76,15 @@ class Drafts:
                 self._remove(path)
 
     def _open(self, folder: str, traces: Traces) -> tuple[int, str | None]:
-        """A new file for `folder`, and its temporary name if it has one."""
+        """A new file for `folder`, and its temporary name, if any."""
         if folder not in self._settled:
             self._settle(folder, traces)
         for _ in range(settle_attempts_max):
             try:
                 return self._open_in(folder, traces)
             except (FileNotFoundError, PermissionError):
-                # The folder is gone since: the directory is being emptied, or was, by other means than ours.
-                # (While that goes on ext4 says EPERM. Where it is meant, it is said again.)
+                # The folder was removed meanwhile: another program is emptying the directory, or has emptied
+                # it. (ext4 reports EPERM while that is in progress. A real EPERM comes up again.)
                 self._settle(folder, traces)
         return self._open_in(folder, traces)
 
@@ -95,17 +95,17 @@ class Drafts:
             except OSError as error:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR):
                     raise
-                self._nameless = False  # this file system cannot
+                self._nameless = False  # this file system does not support it
         while True:
             path = self.temporary_path(traces)
             try:
                 return self._system.open_new(path), path
             except FileExistsError:
-                continue  # another process counts in the same way; the next number may be free
+                continue  # another process uses the same numbers; the next one may be free
 
     @contextmanager
     def named(self, draft: Draft) -> Iterator[str]:
-        """A temporary name of `draft`, which can be renamed, as only names can."""
+        """A temporary name of `draft`, because only names can be renamed."""
         if draft.path is not None:
             yield draft.path
             return
@@ -122,7 +122,7 @@ class Drafts:
             self._remove(path)
 
     def temporary_path(self, traces: Traces) -> str:
-        """A free name on the same file system, for a file that lives for a moment."""
+        """An unused name on the same file system, for a short-lived file."""
         folder = f"{self._root}/{TEMPORARY}"
         self._make(folder, traces)
         if not self._swept:
@@ -138,10 +138,10 @@ class Drafts:
                 if item.is_file and self._system.status_of(path).modified < before:
                     self._system.remove(path)
             except FileNotFoundError:
-                continue  # somebody else sweeps as well
+                continue  # another process is sweeping, too
 
     def _settle(self, folder: str, traces: Traces) -> None:
-        """See to it that `folder`, below the root, is there and durable, whoever made it."""
+        """Ensure that `folder`, below the root, exists and is durable, even if another process made it."""
         if folder != self._root:
             parent = folder.rpartition("/")[0]
             self._settle(parent, traces)
@@ -152,10 +152,10 @@ class Drafts:
         self._settled.add(folder)
 
     def _make(self, folder: str, traces: Traces) -> None:
-        """See to it that there is a folder. A link to one leads out of the disk, and is refused."""
+        """Ensure that a folder exists. A link to one, which may lead off the disk, is refused."""
         try:
             self._system.make_folder(folder)
-        except FileExistsError:  # somebody else was faster, or it was there all the time
+        except FileExistsError:  # another process was faster, or it already existed
             if self._system.status_of(folder).kind != stat.S_IFDIR:
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
             return

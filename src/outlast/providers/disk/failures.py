@@ -1,4 +1,4 @@
-"""What an error of the operating system means in the words of the provider protocol."""
+"""Translates the operating system's errors into those of the provider protocol."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ _reads = {"get", "head", "list"}
 
 
 def failure(provider: str, verb: str, key: str, root: str, error: OSError) -> ProviderError:
-    """The `ProviderError` for `error`, met in `verb` of `key`. Looks whether `root` is there."""
+    """The `ProviderError` for `error`, raised in `verb` of `key`. Checks whether `root` exists."""
     reason = error.strerror or str(error)
     detail = f"{key}: {reason}" if key else reason
     if error.errno in full_errors:
@@ -29,5 +29,5 @@ def failure(provider: str, verb: str, key: str, root: str, error: OSError) -> Pr
         if verb in _reads:
             return NotFound(provider, verb, key)
         if error.errno != errno.ENOENT:
-            return Unsupported(provider, verb, f"{key}: a name cannot be an object and a folder")
+            return Unsupported(provider, verb, f"{key}: a name cannot be both an object and a folder")
     return Unavailable(provider, verb, detail, Cause.SERVER)

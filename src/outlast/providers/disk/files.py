@@ -1,4 +1,4 @@
-"""Whole reads and whole writes, and what an operation leaves behind."""
+"""Complete reads and writes, and the traces that an operation leaves."""
 
 import errno
 import os
@@ -20,21 +20,21 @@ class Traces:
         self._files: list[tuple[str, tuple[int, int]]] = []
 
     def made_folder(self, path: str) -> None:
-        """A folder is there that was not."""
+        """Record a folder that this operation created."""
         self._folders.append(path)
 
     def named(self, path: str, file: int) -> None:
-        """The open file has that name now, which was free."""
+        """Record that this operation gave the open file this new name."""
         self._files.append((path, self._system.status(file).identity))
 
     def remove(self) -> None:
-        """Take away what is still there as it was created. A folder that others use by now stays."""
+        """Remove everything that is still as it was created. A folder that others use by now stays."""
         for path, identity in self._files:
             try:
                 if self._system.status_of(path).identity == identity:
                     self._system.remove(path)
             except OSError:
-                continue  # it has gone with its folder, or with its disk
+                continue  # its folder or its disk was removed
         for path in reversed(self._folders):
             try:
                 self._system.remove_folder(path)
@@ -43,9 +43,9 @@ class Traces:
 
 
 def check_folders(system: System, root: str, key: str) -> None:
-    """Raise NotADirectoryError if a folder on the way from `root` to `key` is a link: it leads elsewhere.
+    """Raise NotADirectoryError if a folder between `root` and `key` is a link: it leads elsewhere.
 
-    FileNotFoundError if one is not there.
+    Raises FileNotFoundError if one is missing.
     """
     at = key.find("/")
     while at >= 0:
@@ -56,7 +56,7 @@ def check_folders(system: System, root: str, key: str) -> None:
 
 
 def open_file(system: System, path: str) -> tuple[int, FileStatus]:
-    """A file open for reading. Raises OSError, also if something else has that name."""
+    """Open a file for reading. Raises OSError, also if the name is not that of a regular file."""
     file = system.open_read(path)
     status = system.status(file)
     if status.kind != stat.S_IFREG:
@@ -66,7 +66,7 @@ def open_file(system: System, path: str) -> tuple[int, FileStatus]:
 
 
 def read(system: System, file: int, start: int, stop: int) -> bytes:
-    """The bytes [start, stop) of the file; fewer if it ends before."""
+    """The bytes [start, stop) of the file; fewer if it ends earlier."""
     data = system.read(file, start, stop)
     if len(data) == stop - start:
         return data
@@ -77,13 +77,13 @@ def read(system: System, file: int, start: int, stop: int) -> bytes:
 
 
 def write(system: System, file: int, data: Data) -> None:
-    """All of `data`, then fsync."""
+    """Write all of `data`, then fsync."""
     write_all(system, file, data)
     system.sync(file)
 
 
 def write_all(system: System, file: int, data: Data) -> None:
-    """All of `data`, however often it takes."""
+    """Write all of `data`, with as many calls as it takes."""
     chunks: Sequence[memoryview] = [memoryview(part).cast("B") for part in chunks_of(data) if len(part)]
     while chunks:
         written = system.write(file, chunks[:_buffers_per_write_max])

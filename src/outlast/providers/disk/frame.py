@@ -1,21 +1,21 @@
-"""The bytes of a journal: a header, records, and what lies between them. Values in, values out.
+"""The bytes of a journal: a header, records, and the gaps between them. Values in, values out.
 
 A journal is a file to which several processes append, each record with one write. Any of them may be killed
-in the middle, the disk may fill up or lose its power, and bits may rot later. So every record begins with the
-journal's own random eight bytes, by which the next one is found whatever precedes it, and has a checksum over
-its header and one over its payload. Reading it sorts all bytes into
+in the middle, the disk may fill up or lose power, and bits may rot later. So every record begins with the
+journal's own eight random bytes, by which the next record is found whatever precedes it, and has one checksum
+over its header and one over its payload. Reading sorts all bytes into
 
-* records: intact, or damaged (the header says which name it is for, the payload is not what was written);
-* remains of a write that was never acknowledged, which mean nothing: a header or its beginning followed by
+* records: intact, or damaged (the header is valid and names the state, but the payload is not what was
+  written);
+* remains of a write that was never acknowledged, which mean nothing: a header, complete or not, followed by
   less than it announces, because another record or the end of the file comes first; zeros; a payload that
-  ends in zeros (after a power cut the file is as long as it should be, and has no content there);
-* anything else, which may have been a record. A journal with such bytes is *dirty*: what is not found intact
-in
-  it may have been there.
+  ends in zeros (after a power cut the file has its full length but no content there);
+* anything else, which may have been a record. A journal with such bytes is *dirty*: anything that is not
+  found intact in it may have been there.
 
-What was acknowledged can rot into the shape of remains, too (a sector that reads as zeros). So each record
-says how many records its writer knew in how many durable bytes (`known`, `records`); where fewer are found,
-it is not remains that are there, and the journal is dirty.
+Acknowledged records can also rot into the shape of remains (a sector that reads as zeros). So each record
+states how many records its writer knew in how many durable bytes (`records`, `known`). If fewer are found,
+those bytes are not remains, and the journal is dirty.
 
 docs/internals/formats/disk-log.md is the specification, with the arguments.
 """
@@ -36,12 +36,12 @@ _record = struct.Struct(">8sBQIIIQII")
 FILE_BYTES = _file.size
 HEADER_BYTES = _record.size
 
-# What a disk writes at once. After a power cut a payload that was not written to its end has zeros from the
-# beginning of one on.
+# The unit in which a disk writes. After a power cut, an incomplete payload is zeros from the beginning of a
+# sector on.
 SECTOR_BYTES = 512
 
 Read = Callable[[int, int], bytes]
-"""(start, stop) -> these bytes of the file, which has them."""
+"""(start, stop) -> these bytes of the file, which must exist."""
 
 
 class Journal(IntEnum):
@@ -50,7 +50,7 @@ class Journal(IntEnum):
     SEGMENT = 1
     """The states of some slots."""
     LIST = 2
-    """The segments that were begun."""
+    """The list of segments."""
 
 
 class Kind(IntEnum):
@@ -60,7 +60,7 @@ class Kind(IntEnum):
     PUT = 2
     DELETE = 3
     BEGIN = 4
-    """In a list: a segment was begun; its first slot, and as payload the nonce in its header."""
+    """In a list: a segment was begun. Holds its first slot and, as payload, the nonce in its header."""
 
 
 _journals = frozenset(Journal)
@@ -68,7 +68,7 @@ _kinds = frozenset(Kind)
 
 
 class Header(NamedTuple):
-    """How a journal begins."""
+    """The header of a journal."""
 
     journal: Journal
     nonce: bytes
@@ -88,13 +88,13 @@ class JournalRecord(NamedTuple):
     slot: int
     place: int
     size: int
-    """Of the payload, in bytes."""
+    """The payload's size in bytes."""
     crc: int
-    """Of the payload."""
+    """The payload's CRC-32C."""
     known: int
     """Bytes at the journal's beginning that its writer knew to be durable."""
     records: int
-    """How many whole records these have."""
+    """How many complete records are in these bytes."""
     intact: bool = True
 
     @property
@@ -107,18 +107,18 @@ class JournalRecord(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Bytes that are no record."""
+    """Bytes that are not a record."""
 
     at: int
     stop: int
     dirty: bool
     """Whether they may have been one."""
     last: bool = False
-    """They reach to the end of the file, and more may follow."""
+    """Whether they reach the end of the file, so that more may follow."""
 
 
 def decode_header(content: bytes) -> Header | None:
-    """The header in a journal's first `FILE_BYTES`; None if it is not one of this version, and whole."""
+    """The header in a journal's first `FILE_BYTES`; None unless it is intact and of this version."""
     if len(content) < FILE_BYTES:
         return None
     magic, version, journal, nonce, first, crc = _file.unpack_from(content)
@@ -130,7 +130,7 @@ def decode_header(content: bytes) -> Header | None:
 def encode_record(
     nonce: bytes, kind: Kind, slot: int, place: int, payload: bytes, known: int, records: int
 ) -> bytes:
-    """A record's header, which the payload follows."""
+    """A record's header; the payload follows it."""
     return encode_header(
         nonce, JournalRecord(0, kind, slot, place, len(payload), crc32c(payload), known, records)
     )
@@ -149,12 +149,12 @@ def _crc(content: bytes) -> bytes:
 
 
 def new_nonce(random: bytes) -> bytes:
-    """A nonce from random bytes. It has no zeros, so that it is never taken for bytes without content."""
+    """A nonce from random bytes. It has no zeros, so that it is never mistaken for bytes without content."""
     return random.replace(b"\0", b"\xff")
 
 
 def scan(read: Read, start: int, stop: int, nonce: bytes) -> Iterator[JournalRecord | Gap]:
-    """What is in the bytes [start, stop): a record or gap begins at `start`, and the file ends at `stop`."""
+    """The records and gaps in the bytes [start, stop). One begins at `start`; the file ends at `stop`."""
     at = start
     while at < stop:
         record = _header_at(read, at, stop, nonce)
@@ -167,7 +167,7 @@ def scan(read: Read, start: int, stop: int, nonce: bytes) -> Iterator[JournalRec
 
 
 def _header_at(read: Read, at: int, stop: int, nonce: bytes) -> JournalRecord | None:
-    """The record whose header is whole at `at`. Its payload is not looked at, and may not be there."""
+    """The record whose header is intact at `at`. Its payload is not read, and may not be there."""
     if stop - at < HEADER_BYTES:
         return None
     content = read(at, at + HEADER_BYTES)
@@ -178,7 +178,7 @@ def _header_at(read: Read, at: int, stop: int, nonce: bytes) -> JournalRecord | 
 
 
 def _judged(read: Read, record: JournalRecord, stop: int, nonce: bytes) -> JournalRecord | Gap:
-    """What a record is for whose payload there is room: intact, damaged, or never written to its end."""
+    """Classify a record whose payload fits into the file: intact, damaged, or never completely written."""
     payload = read(record.payload_at, record.stop)
     if crc32c(payload) == record.crc:
         return record
@@ -193,7 +193,7 @@ def _judged(read: Read, record: JournalRecord, stop: int, nonce: bytes) -> Journ
 
 
 def _gap(read: Read, at: int, stop: int, nonce: bytes, begun: bool) -> Gap:
-    """The bytes from `at`, where no record is, up to the next header. `begun`: a whole header is at `at`."""
+    """The bytes from `at` up to the next header, which hold no record. `begun`: they begin with a header."""
     following = _next_header(read, at + 1, stop, stop, nonce)
     end = stop if following is None else following
     dirty = not begun and not _is_remains(read(at, end), nonce)
@@ -201,7 +201,7 @@ def _gap(read: Read, at: int, stop: int, nonce: bytes, begun: bool) -> Gap:
 
 
 def _next_header(read: Read, start: int, before: int, stop: int, nonce: bytes) -> int | None:
-    """Where the first whole header begins in [start, before); the file ends at `stop`."""
+    """The offset of the first intact header in [start, before); the file ends at `stop`."""
     content = read(start, min(before + NONCE_BYTES - 1, stop))
     at = content.find(nonce)
     while at >= 0:
@@ -212,7 +212,7 @@ def _next_header(read: Read, start: int, before: int, stop: int, nonce: bytes) -
 
 
 def _is_remains(content: bytes, nonce: bytes) -> bool:
-    """Whether these bytes can be zeros, and beginnings of headers of which no more was written."""
+    """Whether these bytes can be zeros and the beginnings of incompletely written headers."""
     first, *others = content.split(nonce)
     return nonce.startswith(first.strip(b"\0")) and all(
         len(other.rstrip(b"\0")) < HEADER_BYTES - NONCE_BYTES for other in others

@@ -1,22 +1,22 @@
 """One journal on a disk, as this process knows it: appended to, caught up with, and made durable.
 
-Any number of processes append to the same file, each record by one write to a descriptor that appends, which
-the kernel puts at the end whole. What a record means depends on those before it, so whoever has appended one
-reads on until it meets its own: then it knows everything that came earlier, as everybody else will who reads
-the file.
+Any number of processes append to the same file, each record by one write to a descriptor in append mode,
+which the kernel puts at the end in one piece. The meaning of a record depends on those before it, so after an
+append a process reads on until it reaches its own record: then it knows everything that came earlier, as will
+every other reader of the file.
 
 Invariants:
 
 * `append` returns only when the record is durable and the path still names the file that it is in.
-* What was once known of the file stays true of it: should the path name another file (a directory was copied
-  back), that file must hold every record that this process has seen; and whenever it reads on, the last of
-  them must still be where it was, for an earlier copy may have been written over the file in place, and
-  others may have appended to that. If not: `Lost`, from then on for the whole log (`Standing.forgot`), since
-  a file that has grown again shows no longer that it was cut short.
-* After a failed fdatasync the kernel may show bytes as written that never reach the disk, and says so once.
-  So the file is not used by this process any more.
+* What was once known about the file stays true. If the path names another file (a directory was copied back),
+  that file must hold every record that this process has seen. And whenever it reads on, the last of them must
+  still be where it was, because an earlier copy may have been written over the file in place, and others may
+  have appended to that. If not, the result is `Lost`, from then on for the entire log (`Standing.forgot`),
+  because a file that has grown again no longer shows that it was cut short.
+* After a failed fdatasync the kernel may show bytes as written that never reach the disk, and reports that
+  only once. So this process does not use the file any more.
 
-It knows nothing of slots; `Content` does.
+The journal knows nothing about slots; `Content` does.
 """
 
 import errno
@@ -45,33 +45,33 @@ from outlast.providers.disk.system import FileStatus, System, is_absent
 
 
 class Lost(OutlastError):
-    """A journal that should be there is not, or is not the one that it was."""
+    """A journal is missing, or is not the one that it was."""
 
 
 class Content(Protocol):
-    """What the records of a journal amount to."""
+    """What the records of a journal mean."""
 
     def take(self, record: JournalRecord, payload: bytes) -> None:
-        """One record more. `payload` is empty unless the record is intact and small."""
+        """Process the next record. `payload` is empty unless the record is intact and small."""
         ...
 
 
 @dataclass
 class Standing:
-    """What the journals of one log have in common for this process."""
+    """What the journals of one log share in this process."""
 
     room: Room
     distrusted: set[bytes] = field(default_factory=set)
     """Nonces of journals whose content could not be made durable."""
     forgot: str = ""
-    """How a journal has lost what this process knows of it, if one has. None is used any more then."""
+    """How a journal lost records that this process has seen, if one did. Then no journal is used any more."""
 
     def renewed(self) -> "Standing":
-        """For the same log, when it is begun anew: whatever it had lost was given back to it."""
+        """The standing of the same log after it is begun again: whatever it had lost was restored."""
         return Standing(self.room, self.distrusted)
 
 
-# Payloads up to this size are given to the content with their record: those of a list are 8 bytes.
+# Payloads up to this size are passed to the content with their record: those of a list are 8 bytes.
 small_bytes_max = 64
 
 
@@ -91,7 +91,7 @@ class JournalFile:
         self.path = path
         self.nonce = nonce
         self.dirty = False
-        """Whether what is not found in it may have been there; see `frame`."""
+        """Whether records that are not found in it may have been there; see `frame`."""
         self.content = content
         self._standing = standing
         self._headless = headless
@@ -102,14 +102,14 @@ class JournalFile:
         self._records: list[JournalRecord] = []
         self._stops: list[int] = []
         self._proof = b""
-        """The header of the last record when the file was last known to be as it should be."""
+        """The header of the last record when the file was last known to be correct."""
         self._proof_at = 0
         self._lasting = False  # dirt that more records do not explain
         self._synced = 0
         self._lock = threading.Lock()
 
     def open(self, append: bool = False) -> int:
-        """A descriptor, to be closed, with everything known that is in the file now."""
+        """A descriptor, which the caller must close, after catching up with the file's content."""
         system = self._system
         self._check_trusted()
         try:
@@ -124,9 +124,9 @@ class JournalFile:
         return file
 
     def refresh(self) -> None:
-        """Know everything that is in the file now. One system call if nothing has happened since.
+        """Catch up with the file's content. This takes one system call if nothing has changed.
 
-        A change within the same tick of the kernel's clock that leaves the size is seen by `open` alone.
+        Only `open` sees a change within the same tick of the kernel's clock that keeps the size.
         """
         self._check_trusted()
         try:
@@ -137,10 +137,10 @@ class JournalFile:
             self._system.close(self.open())
 
     def _lost(self, error: OSError) -> Exception:
-        return Lost(f"{self._file_name} is gone") if is_absent(error) else error
+        return Lost(f"{self._file_name} is missing") if is_absent(error) else error
 
     def _forgot(self, how: str) -> Lost:
-        """The error for a file that is not what it was. Final, if something was known of it."""
+        """The error for a file that is not what it was. Permanent if any record of it was known."""
         what = f"{self._file_name} {how}"
         if self._records:
             self._standing.forgot = what
@@ -150,7 +150,7 @@ class JournalFile:
         if self._standing.forgot:
             raise Lost(self._standing.forgot)
         if self.nonce in self._standing.distrusted:
-            raise OSError(errno.EIO, "its data could not be made durable before", self.path)
+            raise OSError(errno.EIO, "its data could not be made durable earlier", self.path)
 
     @property
     def _file_name(self) -> str:
@@ -159,17 +159,17 @@ class JournalFile:
     def append(
         self, file: int, kind: Kind, slot: int, place: int, payload: bytes, durable: bool = True
     ) -> int:
-        """Append a record and catch up to it; its offset. Raises ENOSPC if only a part of it fits.
+        """Append a record and catch up to it. Returns its offset. Raises ENOSPC if only a part of it fits.
 
-        Not `durable`: the record is, as soon as any later one is.
+        Without `durable`, the record becomes durable together with any later one.
         """
         at, stop = self._write(file, kind, slot, place, payload)
         if durable:
             self.make_durable(file, stop)
         with self._lock:
-            # In this order, for what is known of the file never shrinks.
+            # In this order, because the known size of the file never shrinks.
             status, named = self._system.status(file), self._system.status_of(self.path)
-            # Another thread may have met another file there, though it is this one's again.
+            # Another thread may have found another file there, even if the path names this one again.
             if not status.names or not (named.identity == status.identity == self._identity):
                 raise Lost(f"{self._file_name} was removed or replaced meanwhile")
             self._catch_up(file, status)
@@ -178,7 +178,7 @@ class JournalFile:
         return at
 
     def _write(self, file: int, kind: Kind, slot: int, place: int, payload: bytes) -> tuple[int, int]:
-        """Where the record begins and ends."""
+        """Write the record. Returns where it begins and ends."""
         with self._lock:
             known = min(self._synced, self._end)
             records = bisect_right(self._stops, known)
@@ -202,7 +202,7 @@ class JournalFile:
                 self._synced = max(self._synced, status.size)
 
     def make_all_durable(self) -> None:
-        """Return when everything that is known of the file is known to be durable. Mostly it is."""
+        """Return when everything known in the file is known to be durable. Usually it already is."""
         if self._synced < self._end:
             file = self.open()
             try:
@@ -216,7 +216,7 @@ class JournalFile:
         with self._lock:
             status = self._system.status(file)
             if status.kind != stat.S_IFREG:
-                raise Lost(f"{self._file_name} is gone")
+                raise Lost(f"{self._file_name} is missing")
             if status.identity != self._identity:
                 self._reload(file, status)
                 self._identity = status.identity
@@ -224,7 +224,7 @@ class JournalFile:
                 self._catch_up(file, status)
 
     def _reload(self, file: int, status: FileStatus) -> None:
-        """The path names another file than before, or this is the first time."""
+        """Load the file: the path names another file than before, or this is the first time."""
         header = read_header(self._system, file)
         nonce = header.nonce if header is not None else self.nonce if self._headless else b""
         if nonce != self.nonce:
@@ -238,7 +238,7 @@ class JournalFile:
         self._catch_up(file, status)
 
     def _catch_up(self, file: int, status: FileStatus) -> None:
-        """Take in what was appended since the last time. The file's status is `status` by now, or was."""
+        """Process everything appended since the last time. `status` is the file's recent status."""
         if status.size < self._end:
             raise self._forgot("was cut short")
 
@@ -258,7 +258,7 @@ class JournalFile:
             else:
                 self._lasting |= found.dirty
             self._end = found.stop
-        # After that, so that nothing was read of another content than the one that is looked at here.
+        # Last, so that everything above was read from the content that is checked here.
         proof, at = self._proof, self._proof_at
         if proof and read(self._system, file, at, at + len(proof)) != proof:
             raise self._forgot("was overwritten")
@@ -272,24 +272,24 @@ class JournalFile:
         small = record.intact and record.size <= small_bytes_max
         payload = content(record.payload_at, record.stop) if small else b""
         if record.known > record.at or bisect_right(self._stops, record.known) < record.records:
-            self._lasting = True  # there were more records once
+            self._lasting = True  # there used to be more records
         self._stops.append(record.stop)
         self._records.append(record)
         self.content.take(record, payload)
 
 
 def _written(record: JournalRecord) -> JournalRecord:
-    """What its header says. Whether the payload is intact can change."""
+    """The record as in its header. Whether the payload is intact can change."""
     return record._replace(intact=True)
 
 
 class _Ignored:
-    """Content that nobody wants to know."""
+    """Content that is discarded."""
 
     def take(self, record: JournalRecord, payload: bytes) -> None:
         pass
 
 
 def read_header(system: System, file: int) -> Header | None:
-    """How the journal begins; None if it does not begin as one."""
+    """The journal's header; None if the file does not begin with one."""
     return decode_header(read(system, file, 0, FILE_BYTES))

@@ -1,11 +1,11 @@
-"""A few threads for one provider's blocking calls, bounded, and never waited for.
+"""A bounded pool of threads for one provider's blocking calls, which are never joined.
 
-The loop's common pool will not do: one hanging disk would fill it and hang everything. A standard
-executor of its own would not either: it joins its threads when the interpreter exits, so that a call
-stuck in the kernel would keep the process from ending, and each call costs twice as much.
+The loop's default pool is not suitable: one hanging disk would fill it and hang everything. Nor is a separate
+standard executor: it joins its threads when the interpreter exits, so a call stuck in the kernel would keep
+the process from ending, and each call costs twice as much.
 
-Invariant: at most `threads` calls run and `waiting_max` wait; the next is refused at once. A call whose
-caller has gone before it began is not made, and keeps nothing alive.
+Invariant: at most `threads` calls run and `waiting_max` wait; the next one is refused at once. A call whose
+caller gives up before it begins is not made, and keeps nothing alive.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Saturated(OutlastError):
-    """All threads are busy and enough calls wait already."""
+    """All threads are busy, and the maximum number of calls is waiting."""
 
 
 @dataclass(slots=True, eq=False)
@@ -30,10 +30,10 @@ class _Call:
     answer: "asyncio.Future[Any]"
     function: Callable[..., Any]
     arguments: tuple[object, ...] | None
-    """None when the caller has gone: they may be megabytes, and all threads may hang."""
+    """None after the caller gave up: arguments may be megabytes, and all threads may hang."""
 
-    def let_go(self, answer: "asyncio.Future[Any]") -> None:
-        """There is an answer, or nobody waits for one."""
+    def release(self, answer: "asyncio.Future[Any]") -> None:
+        """Drop the arguments: the call was answered or its caller gave up."""
         self.arguments = None
 
 
@@ -58,12 +58,12 @@ class Lane:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
         call = _Call(loop, answer, function, arguments)
-        answer.add_done_callback(call.let_go)
+        answer.add_done_callback(call.release)
         self._calls.put(call)
         return answer
 
     def close(self) -> None:
-        """Let the threads end after what is queued. A thread that hangs is left to the kernel."""
+        """Let the threads end after the queued calls. A thread that hangs is left to the kernel."""
         if self._closed:
             return
         self._closed = True
@@ -86,12 +86,12 @@ def _work(calls: "SimpleQueue[_Call | None]") -> None:
             continue
         try:
             result, error = call.function(*arguments), None
-        except BaseException as raised:  # whatever it is, it belongs to the caller
+        except BaseException as raised:  # whatever it is, the caller gets it
             result, error = None, raised
         try:
             call.loop.call_soon_threadsafe(_deliver, call.answer, result, error)
         except RuntimeError:
-            pass  # the loop has closed: nobody waits for the answer
+            pass  # the loop has closed: no caller waits for the answer
         # Do not keep the last call's buffers alive while waiting for the next.
         del call, arguments, result, error
 

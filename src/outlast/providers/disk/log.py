@@ -1,12 +1,12 @@
-"""A disk's log: the states of slots as records in journals, behind the verbs of a provider.
+"""A disk's log: the states of slots as records in journals, accessed by the verbs of a provider.
 
-Each verb finds the segment that a state's slot belongs to (`segments`), has it catch up with what others have
-appended (`journal`), and then knows what is there. Only appended records decide: of those that create one
-state the first wins, for everybody who reads the file.
+Each verb finds the segment of a state's slot (`segments`), catches up with what others have appended
+(`journal`), and then knows its content. Only appended records decide: of those that create one state the
+first wins, for every reader of the file.
 
 A verb may be bound to a list of segments, the one that the place's marker names. Then it raises `Estranged`
-where the log that goes with the marker is not whole. Without, reading takes what is there, and writing begins
-what is missing.
+if the log that belongs to the marker is not complete. If it is not bound, a read uses what is there, and a
+write begins what is missing.
 
 Blocking. Methods raise the provider's errors and OSErrors.
 """
@@ -57,27 +57,27 @@ class DiskLog:
         finally:
             self._system.close(file)
         if crc32c(content) != record.crc:
-            self._corrupt("get", state, "what is read is not what was written")
+            self._corrupt("get", state, "its checksum is wrong")
         return content
 
     def size(self, state: StateName) -> int:
-        """The content's size in bytes. Raises as `get`."""
+        """The content's size in bytes. Raises like `get`."""
         segment = self._found("head", state, None)
         self._system.close(self._open("head", segment))
         return self._record("head", state, segment).size
 
     def create(self, state: StateName, data: Data, bound: bytes | None, traces: Traces) -> None:
-        """Raises `Exists`, `Estranged`, and `Unavailable` if what is damaged may be this state."""
+        """Create the state. Raises `Exists`, `Estranged`, and `Unavailable` if damage may hide this state."""
         self._append(
             "create", state, bound, traces, lambda segment: self._create(segment, state, joined(data))
         )
 
     def put(self, state: StateName, data: Data, bound: bytes | None, traces: Traces) -> None:
-        """Raises `Estranged`."""
+        """Write the state, replacing an earlier one. Raises `Estranged`."""
         self._append("put", state, bound, traces, lambda segment: self._put(segment, state, joined(data)))
 
     def delete(self, state: StateName) -> None:
-        """Removes the state, or does nothing."""
+        """Remove the state, if it exists."""
         segment = self._segments.readable(state.first)
         if segment is None:
             return
@@ -101,33 +101,33 @@ class DiskLog:
             segment = self._segments.readable(first)
             try:
                 if segment is None:
-                    continue  # nothing of it can be read, not even names
+                    continue  # nothing in it can be read, not even names
                 segment.refresh()
             except Lost:
-                continue  # it has gone since
+                continue  # it was removed meanwhile
             sizes = {state.key: record.size for state, record in list(segment.content.states.items())}
             for key in sorted(sizes):
                 if key > start_after and key.startswith(prefix):
                     yield Entry(key, sizes[key])
 
-    # ------------------------------------------------------------ the whole
+    # ------------------------------------------------------------ the entire log
 
     def begin(self) -> bytes:
-        """Begin the log anew with what is there of it; the nonce of its list, for the next marker."""
+        """Begin the log again with its present content. Returns the list's nonce, for the next marker."""
         with self._lock:
             self._begun += 1
             return self._beginning.begin()
 
     def end(self) -> None:
-        """Remove the log if nothing is left in it."""
+        """Remove the log if it is empty."""
         with self._lock:
             try:
                 self._beginning.end()
             except FileNotFoundError:
-                pass  # there is none, or others remove it, too
+                pass  # there is none, or another process is removing it
 
     def check(self, bound: bytes) -> None:
-        """Raise `Estranged` unless the log that goes with the marker is there."""
+        """Raise `Estranged` unless the log that belongs to the marker is there."""
         try:
             self._segments.check(bound)
         except (Lost, FileNotFoundError) as error:
@@ -136,7 +136,7 @@ class DiskLog:
     # ------------------------------------------------------------ reading
 
     def _found(self, verb: str, state: StateName, bound: bytes | None) -> Segment:
-        """The segment that the state belongs to. Raises `NotFound` if there is none."""
+        """The segment of the state. Raises `NotFound` if there is none."""
         try:
             if bound is None:
                 segment = self._segments.readable(state.first)
@@ -174,7 +174,7 @@ class DiskLog:
         traces: Traces,
         append: Callable[[Segment], None],
     ) -> None:
-        """Append to the state's segment, which is begun if the log has none."""
+        """Append to the state's segment, beginning one if the log has none."""
         if bound is not None:
             try:
                 append(self._segments.find_or_begin(state.first, bound, traces))
@@ -190,7 +190,7 @@ class DiskLog:
                 append(self._segments.find_or_begin(state.first, present.nonce, traces))
             except Lost:
                 with self._lock:
-                    if self._begun == begun:  # else somebody has just begun it
+                    if self._begun == begun:  # otherwise another thread has just begun it
                         self._begun += 1
                         self._beginning.begin()
             else:
@@ -225,7 +225,7 @@ class DiskLog:
     # ------------------------------------------------------------ errors
 
     def _estranged(self, verb: str, error: Exception) -> Estranged:
-        return Estranged(self._name, verb, f"the log that goes with its marker is not there: {error}")
+        return Estranged(self._name, verb, f"the log that belongs to its marker is missing: {error}")
 
     def _corrupt(self, verb: str, state: StateName, why: str) -> NoReturn:
         raise Unavailable(self._name, verb, f"{state.key}: {why}", Cause.CORRUPT)

@@ -1,11 +1,11 @@
-"""The directory of a provider, and what its marker says about whose it is and how its log is kept.
+"""The directory of a provider, and its marker, which names its store and how its log is kept.
 
-A directory can turn into another one between two calls: a disk is unmounted and its empty mount point is
-left, a folder is renamed, another disk is mounted. So what is done under a marker looks at the marker twice,
-in the same thread hop: before anything is created, and again after the deed. Where the second look fails,
-what this operation created is removed, so that a mount point is left as empty as it was.
+A directory can turn into another one between two calls: a disk is unmounted and leaves its empty mount point,
+a folder is renamed, another disk is mounted. So an operation under a marker reads the marker twice, in the
+same thread hop: before anything is created, and again after the operation. If the second check fails,
+everything that this operation created is removed, so that a mount point stays as empty as it was.
 
-Invariant: a block of `under` ends without `Estranged` only if the marker was there once its deed was done.
+Invariant: a block of `under` ends without `Estranged` only if the marker was there after its operation.
 """
 
 import errno
@@ -23,20 +23,20 @@ from outlast.providers.marker import MARKER_KEY, Damaged, Marker, decode_marker,
 
 
 class Form(Enum):
-    """How the states of slots are kept."""
+    """How the states of slots are stored."""
 
     JOURNALS = "journals"
     OBJECTS = "objects"
     UNKNOWN = "unknown"
-    """No marker says it."""
+    """There is no marker that states it."""
 
 
 class Sight:
-    """What an operation works with: the marker that it is done under, and what it leaves behind."""
+    """An operation's context: the marker that it runs under, and the traces that it leaves."""
 
     def __init__(self, marker: Marker | None, traces: Traces) -> None:
         self.marker = marker
-        """As it is at the place; None if the operation is not done under one."""
+        """As read from the place; None if the operation does not run under one."""
         self.traces = traces
 
 
@@ -52,7 +52,7 @@ class DiskPlace:
 
     @contextmanager
     def under(self, verb: str, marker: Marker | None) -> Iterator[Sight]:
-        """Have what the block does count only if the place's marker is `marker` then. None: do not look."""
+        """Let the block count only if the place's marker is `marker` afterwards. None: do not check."""
         traces = Traces(self._system)
         if marker is None:
             yield Sight(None, traces)
@@ -66,7 +66,7 @@ class DiskPlace:
         self._look_again(verb, present, traces)
 
     def present(self) -> Marker | Damaged | None:
-        """The marker that is there now. Raises FileNotFoundError if there is no directory."""
+        """The present marker. Raises FileNotFoundError if the directory is missing."""
         system = self._system
         try:
             file = system.open_read(f"{self._root}/{MARKER_KEY}")
@@ -88,7 +88,7 @@ class DiskPlace:
             system.close(file)
 
     def _look(self, verb: str, marker: Marker) -> Marker:
-        """The marker that is there, which names the same as `marker`."""
+        """The present marker, which must match `marker`."""
         present = self.present()
         stranger = trouble.of_marker(marker, present, self._may_keep(present))
         if stranger is not None:
@@ -100,33 +100,33 @@ class DiskPlace:
         present = self.present()
         if present == marker:
             return
-        # In our own place, taken back since, the same names may be written by others at this moment.
+        # If our own place was reattached since, others may be writing the same names at this moment.
         if not isinstance(present, Marker) or (present.store, present.provider) != (
             marker.store,
             marker.provider,
         ):
             traces.remove()
         stranger = trouble.of_marker(marker, present)
-        what = "its marker was written anew meanwhile" if stranger is None else stranger.what
+        what = "its marker was rewritten meanwhile" if stranger is None else stranger.what
         raise Estranged(self._name, verb, what)
 
     # ------------------------------------------------------------ the form of the log
 
     def form(self, sight: Sight) -> Form:
-        """How the states of slots are kept here."""
+        """How the states of slots are stored here."""
         present = sight.marker or self.present()
         if not isinstance(present, Marker):
             return Form.UNKNOWN
         return Form.JOURNALS if self._may_keep(present) else Form.OBJECTS
 
     def _may_keep(self, present: Marker | Damaged | None) -> bool:
-        """Whether the marker, as it was just read, says that the log is in journals, and that can be here."""
+        """Whether the marker, as just read, states that the log is in journals, and this place allows it."""
         if not isinstance(present, Marker) or present.segments is None:
             return False
-        if self._local is None or self._local[0] != self._device:  # the first time, or another disk is there
+        if self._local is None or self._local[0] != self._device:  # the first call, or another disk
             self._local = self._device, self.is_local()
         return self._local[1]
 
     def is_local(self) -> bool:
-        """Whether it is on a file system where journals can be kept."""
+        """Whether it is on a file system that supports journals."""
         return appends.is_local(self._root)

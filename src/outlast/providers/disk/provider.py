@@ -1,8 +1,8 @@
-"""The asynchronous face of a directory: each verb is one hop to a thread of the provider's own and back.
+"""The asynchronous interface of a directory: each verb is one hop to one of the provider's threads and back.
 
-Small and large transfers have lanes of their own, so that a log slot of a few kilobytes does not queue
-behind megabytes of fragments. A disk that hangs stops its own lanes only; when they are full, calls fail
-at once with the cause `saturated`.
+Small and large transfers have separate lanes, so that a log slot of a few kilobytes does not queue behind
+megabytes of fragments. A disk that hangs blocks only its own lanes; when they are full, calls fail at once
+with the cause `saturated`.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,18 +25,18 @@ from outlast.providers.space import Space
 
 T = TypeVar("T")
 
-# Threads of each lane. Writers mostly wait for fsync, which the file system does for several at once.
+# Threads per lane. Writers mostly wait for fsync, which the file system performs for several at once.
 lane_threads = 8
 # Calls that may wait for a thread. At 2,000 fsyncs a second this is a quarter of a second's work.
 lane_waiting_max = 512
-# From this size on a transfer takes the lane for large ones.
+# Transfers of at least this size take the lane for large ones.
 large_bytes_min = 256 * limits.KIB
-# Entries of a listing that one hop fetches.
+# Entries of a listing that one thread hop fetches.
 page_entries = 1000
 
 
 class DiskProvider:
-    """Objects as files under `root`, which must be there: `prepare` makes it, no other verb does."""
+    """Objects as files under `root`, which must exist: `prepare` creates it, no other verb does."""
 
     def __init__(
         self,
@@ -67,19 +67,19 @@ class DiskProvider:
         return Path(self._root)
 
     async def prepare(self) -> None:
-        """Create the root directory if it is not there yet. For making a store, or taking a disk back."""
+        """Create the root directory if it does not exist. For creating a store, or reattaching a disk."""
         await self._run(self._small, "prepare", "", self._tree.prepare)
 
     async def begin_log(self) -> bytes | None:
-        """Begin the log, with what there is of it, for a marker that is about to be written.
+        """Begin the log, with its present content, for a marker that is about to be written.
 
-        The nonce that the marker has to name (`Marker.segments`); None if slots are kept as objects here.
-        From then on nothing that is done under a marker of before sees the log, or changes it.
+        Returns the nonce that the marker must name (`Marker.segments`), or None if slots are stored as
+        objects here. From then on no operation under an earlier marker sees or changes the log.
         """
         return await self._run(self._small, "begin", "", self._tree.begin_log)
 
     async def end_log(self) -> None:
-        """Take back `begin_log` for a marker that has gone again: remove a log in which nothing is left."""
+        """Undo `begin_log` after its marker was removed again: remove the log if it is empty."""
         await self._run(self._small, "end", "", self._tree.end_log)
 
     async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
@@ -133,12 +133,12 @@ class DiskProvider:
         try:
             return await lane.run(self._translated, verb, key, function, arguments)
         except Saturated:
-            raise Unavailable(self._name, verb, "too many calls wait", Cause.SATURATED) from None
+            raise Unavailable(self._name, verb, "too many calls are waiting", Cause.SATURATED) from None
 
     def _translated(
         self, verb: str, key: str, function: Callable[..., T], arguments: tuple[object, ...]
     ) -> T:
-        """In the thread: run, and say what went wrong in the protocol's words."""
+        """In the thread: run the function, and translate its errors into the protocol's."""
         try:
             return function(*arguments)
         except OSError as error:

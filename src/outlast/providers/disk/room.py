@@ -1,16 +1,16 @@
-"""Appending to journals on a disk that is full, without taking up in vain what somebody frees.
+"""Appending to journals on a full disk without wasting space that becomes free.
 
-A write of which only a part fits leaves that part in the journal for good: it cannot be cut off again,
-because another process may have appended behind it, and journals are not compacted. A voter on a full disk is
-asked again and again, so each attempt would take up whatever had just been freed, until even a small vote no
-longer fits. So once a record did not fit, the room for each next one is reserved before it is written, until
-one as large as the largest that did not fit has been written.
+If only a part of a write fits, that part stays in the journal for good: it cannot be truncated, because
+another process may have appended after it, and journals are not compacted. A voter on a full disk gets
+request after request, and each attempt would use up whatever had just been freed, until even a small vote no
+longer fits. So after a record did not fit, the space for each further one is reserved before it is written,
+until one as large as the largest that did not fit has been written.
 
-Records are not always reserved: that takes a system call each, and splits the journal into many extents.
+Space is not always reserved: that takes a system call each time, and splits the journal into many extents.
 
-Reserving keeps the end of the file where it is, so that appends of others and readers are not affected. Where
-it fails, ext4 keeps what it could get. So it is tried only if the file system says that there is enough. What
-is kept in spite of that (there is a quota, say) is used by the next record of this journal that fits in it.
+Reserving keeps the end of the file where it is, so that readers and other appenders are not affected. When it
+fails, ext4 keeps what it could get. So it is tried only if the file system reports enough free space. What is
+kept despite that (because of a quota, say) is used by the next record of this journal that fits.
 """
 
 import errno
@@ -26,16 +26,16 @@ class Room:
     def __init__(self, system: System) -> None:
         self._system = system
         self._refused = 0
-        """The size of the largest record that did not fit; 0 if as large a one has been written since."""
+        """The size of the largest record that did not fit; 0 once one of that size has been written."""
 
     def append(self, file: int, chunks: Sequence[memoryview]) -> int:
-        """Append all of `chunks` in one write; their size. Raises OSErrors, ENOSPC if only a part fits."""
+        """Append `chunks` in one write; return their size. Raises OSErrors, ENOSPC if only a part fits."""
         size = sum(map(len, chunks))
         if self._refused:
             self._reserve(file, size)
         try:
             if self._system.write(file, chunks) < size:
-                # What is there means nothing to anybody. The rest cannot follow it: others may have appended.
+                # Readers ignore the incomplete record. The rest cannot follow: others may have appended.
                 raise _no_space()
         except OSError as error:
             if error.errno in full_errors:
@@ -46,9 +46,9 @@ class Room:
         return size
 
     def _reserve(self, file: int, size: int) -> None:
-        """Raise ENOSPC or EDQUOT unless `size` bytes more fit, as far as the file system can tell."""
+        """Raise ENOSPC or EDQUOT unless `size` more bytes fit, as far as the file system knows."""
         status = self._system.status(file)
-        # Compressed files have less than their size allocated, which says nothing of their last block.
+        # Compressed files have less than their size allocated, which says nothing about their last block.
         missing = min(size, status.size + size - status.allocated)
         if missing <= 0:
             return

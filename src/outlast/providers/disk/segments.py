@@ -1,19 +1,19 @@
 """The segments of a disk's log, and the evidence that none of them was lost.
 
-A voter must not forget how it has voted, and people empty disks with `rm -rf`, in whatever order that takes
-the files. So what a voter has begun to remember is evident from what is left:
+A voter must not forget how it has voted, and people empty disks with `rm -rf`, which removes files in any
+order. So whatever is left shows what the voter had stored:
 
 * the marker names the list of segments (by the nonce in the list's header);
-* the list names each segment that was begun (by the nonce in its header), before the first vote in it;
+* the list names each segment (by the nonce in its header) before the first vote in it;
 * a segment has every vote in it that was ever acknowledged, or shows that it is damaged.
 
-Invariant: an operation bound to a list (the one that the marker names) finds all that was acknowledged under
-it, or raises `Lost`. It never begins a list, and begins a segment only where the list has none. Beginning a
-list is for `beginning`.
+Invariant: an operation bound to a list (the one that the marker names) finds everything that was acknowledged
+under it, or raises `Lost`. It never begins a list, and begins a segment only if the list has none. Only
+`beginning` begins a list.
 
-A segment is made before it is listed: its file has its header and a durable name when its nonce is appended
-to the list, and nothing is appended to it before. Whoever finds one that is not listed lists it; of several
-entries for one segment the first counts.
+A segment is created before it is listed: its file has its header and a durable name when its nonce is
+appended to the list, and nothing is appended to it before. A process that finds an unlisted segment lists it;
+of several entries for one segment the first counts.
 """
 
 import stat
@@ -30,9 +30,10 @@ from outlast.providers.disk.room import Room
 from outlast.providers.disk.slots import StateName
 from outlast.providers.disk.system import System, is_absent
 
-# Segments whose records are known in memory, a few hundred bytes a record. Work is on the last one or two.
+# Segments whose records are kept in memory, a few hundred bytes per record. Only the last one or two are
+# busy.
 known_segments_max = 16
-# How often a segment is looked up anew because others have just begun, listed or replaced it.
+# How often a segment is looked up again because others have just begun, listed, or replaced it.
 attempts_max = 8
 
 
@@ -43,21 +44,21 @@ class ListContent:
         self.nonces: dict[int, bytes] = {}
 
     def take(self, record: JournalRecord, payload: bytes) -> None:
-        """Of several entries for one segment the first counts; one that is damaged names no segment."""
+        """Record a segment: of several entries for one the first counts. A damaged entry names none."""
         if record.kind is Kind.BEGIN:
             self.nonces.setdefault(record.slot, payload)
 
 
 class SegmentContent:
-    """The states of a segment's slots: the record of each that is there."""
+    """The states of a segment's slots: the record of each present state."""
 
     def __init__(self) -> None:
         self.states: dict[StateName, JournalRecord] = {}
         self.losers: set[int] = set()
-        """Offsets of records that should create what was there already."""
+        """Offsets of records that tried to create a state that already existed."""
 
     def take(self, record: JournalRecord, payload: bytes) -> None:
-        """The first record that creates a state has won; one that is damaged, too, for it may have."""
+        """Record a state: the first record that creates it wins, even if damaged, because it may have won."""
         state = StateName(record.slot, record.place)
         if record.kind is Kind.PUT or (record.kind is Kind.CREATE and state not in self.states):
             self.states[state] = record
@@ -91,7 +92,7 @@ class Segments:
         self._known: OrderedDict[tuple[int, bytes], Segment] = OrderedDict()
         self._standing = Standing(Room(system))
         self._void: set[bytes] = set()
-        """Lists that were begun anew since: a few bytes each time that somebody takes the provider back."""
+        """Lists that were replaced since: a few bytes for each time that the provider is reattached."""
         self._recognized: dict[int, tuple[int, bytes]] = {}
         self._lock = threading.Lock()
         self._beginning = threading.Lock()
@@ -102,18 +103,18 @@ class Segments:
         return None if nonce is None else self._segment(first, nonce)
 
     def find_or_begin(self, first: int, bound: bytes, traces: Traces) -> Segment:
-        """The segment that begins with slot `first`, listed durably. `traces` gets the file if it is made."""
+        """The segment that begins with slot `first`, listed durably. `traces` records the file if new."""
         for _ in range(attempts_max):
             segments = self._open_list(bound)
             nonce = segments.content.nonces.get(first)
             if nonce is not None:
-                segments.make_all_durable()  # whoever listed it may have died before
+                segments.make_all_durable()  # the process that listed it may have died before doing so
                 return self._segment(first, nonce)
             self._begin_segment(segments, first, traces)
         raise Lost(f"{slots.LIST} does not keep what is appended to it")
 
     def check(self, bound: bytes) -> None:
-        """Raise `Lost` unless the list and each segment in it is there, as far as is known whole."""
+        """Raise `Lost` unless the list and each segment in it are there and, as far as known, intact."""
         self._check_folders()
         nonces = self._open_list(bound).content.nonces
         present = {item.name: item.inode for item in self._system.items(f"{self._root}/{slots.FOLDER}")}
@@ -121,7 +122,7 @@ class Segments:
             name = f"{first:016x}{slots.SUFFIX}"
             inode = present.get(name)
             if inode is None:
-                raise Lost(f"{name} is gone")
+                raise Lost(f"{name} is missing")
             if self._recognized.get(first) != (inode, nonce):
                 header = self.header(first)
                 if header is None or header.nonce != nonce:
@@ -144,13 +145,13 @@ class Segments:
         return segments
 
     def _turn_to(self, bound: bytes) -> SegmentList:
-        """Use that list from now on, and never again one of before.
+        """Use that list from now on, and never an earlier one again.
 
-        What was known of the log under another list was lost, or it was given back what it had lost. Neither
-        is to be asked of it any more.
+        What was known about the log under another list was lost, or was restored to the log. Either way it no
+        longer applies.
         """
         if bound in self._void:
-            raise Lost(f"{slots.LIST} is one from before the log was begun anew")
+            raise Lost(f"{slots.LIST} is from before the log was begun again")
         self._check_folders()
         if self._list is not None:
             self._void.add(self._list.nonce)
@@ -160,7 +161,7 @@ class Segments:
         return self._list
 
     def _check_folders(self) -> None:
-        """Raise `Lost` if the folder is reached by a link: what is there may be on another disk."""
+        """Raise `Lost` if the path to the folder has a link: its content may be on another disk."""
         try:
             check_folders(self._system, self._root, slots.LIST)
         except FileNotFoundError:
@@ -180,7 +181,7 @@ class Segments:
         return segment
 
     def unknown(self, first: int, nonce: bytes, headless: bool = False) -> Segment:
-        """A segment of which nothing is known, whatever was known of the log."""
+        """A segment without any knowledge, regardless of what is known about the log."""
         return self._unknown(first, nonce, self._standing.renewed(), headless)
 
     def _unknown(self, first: int, nonce: bytes, standing: Standing, headless: bool = False) -> Segment:
@@ -188,7 +189,7 @@ class Segments:
         return Segment(self._system, path, nonce, SegmentContent(), standing, headless)
 
     def _begin_segment(self, segments: SegmentList, first: int, traces: Traces) -> None:
-        """Make the segment, unless a file is there that was not listed, and list it."""
+        """Create the segment, unless an unlisted file exists, and list it."""
         folder = f"{self._root}/{slots.FOLDER}"
         if self.header(first) is None:
             header = Header(Journal.SEGMENT, self.nonce(), first).encode()
@@ -196,16 +197,16 @@ class Segments:
                 try:
                     draft.link(slots.segment_path(self._root, first))
                 except FileExistsError:
-                    pass  # another has begun it at the same moment, or something is there that is none
+                    pass  # another process has just begun it, or something else has its name
         else:
-            self._system.sync_folder(folder)  # whoever made it may have died before
+            self._system.sync_folder(folder)  # the process that made it may have died before doing so
         self.list_segment(segments, first)
 
     def list_segment(self, segments: SegmentList, first: int) -> None:
-        """List, durably, the segment of which there is a file with a durable name."""
+        """List the segment durably. Its file must have a durable name."""
         header = self.header(first)
         if header is None:
-            raise Lost(f"{first:016x}{slots.SUFFIX} is no segment")
+            raise Lost(f"{first:016x}{slots.SUFFIX} is not a segment")
         file = segments.open(append=True)
         try:
             segments.append(file, Kind.BEGIN, first, 0, header.nonce)
@@ -213,7 +214,7 @@ class Segments:
             self._system.close(file)
 
     def header(self, first: int) -> Header | None:
-        """How the file of that segment begins; None if there is none, or it does not begin as one."""
+        """The header of that segment's file; None if there is no file, or no such header in it."""
         try:
             file = self._system.open_read(slots.segment_path(self._root, first))
         except OSError as error:
@@ -231,24 +232,24 @@ class Segments:
     def nonce(self) -> bytes:
         return new_nonce(self._entropy.bytes(NONCE_BYTES))
 
-    # ------------------------------------------------------------ as it is
+    # ------------------------------------------------------------ unbound
 
     def readable(self, first: int) -> Segment | None:
-        """The segment as it is there, evident or not; None if there is none."""
+        """The segment as it is on the disk, listed or not; None if there is none."""
         header = self.header(first)
         if header is not None:
             segment = self._segment(first, header.nonce)
             try:
                 segment.refresh()
             except Lost:
-                return self.unknown(first, header.nonce)  # what there is of it can be read all the same
+                return self.unknown(first, header.nonce)  # what is left of it can still be read
             return segment
         listed = self.present_list()
         nonce = None if listed is None else listed.content.nonces.get(first)
         return self.unknown(first, nonce, headless=True) if nonce and first in self.files() else None
 
     def present_list(self) -> SegmentList | None:
-        """The list as it is there; None if there is none that can be read."""
+        """The list as it is on the disk; None if there is none that can be read."""
         try:
             file = self._system.open_read(f"{self._root}/{slots.LIST}")
         except OSError as error:
@@ -266,7 +267,7 @@ class Segments:
         return segments
 
     def files(self) -> list[int]:
-        """First slots of the segments of which there is a file, in order."""
+        """First slots of the segments that have a file, sorted."""
         try:
             items = self._system.items(f"{self._root}/{slots.FOLDER}")
         except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""Which names are states of the log's slots, and which the disk keeps for its own journals.
+"""The names of the log's slot states, and the names that the disk reserves for its own journals.
 
 `log/main/000000000000002a` and `log/main/000000000000002a.1` are two states of slot 42. 256 slots share a
 segment, `log/main/0000000000000000.journal`, and `log/main/segments` lists the segments. No object can have
-a journal's name, nor a name below a state's.
+a journal's name, nor a name below that of a state.
 """
 
 import re
@@ -22,14 +22,14 @@ _segment = re.compile(rf"([0-9a-f]{{16}}){re.escape(SUFFIX)}", re.ASCII)
 
 
 class StateName(NamedTuple):
-    """A state of a slot: its index among the slot's states is `place`."""
+    """A state of a slot; `place` is its index among the slot's states."""
 
     slot: int
     place: int
 
     @property
     def first(self) -> int:
-        """The first slot of the segment that it is in."""
+        """The first slot of its segment."""
         return self.slot // slots_per_segment * slots_per_segment
 
     @property
@@ -38,18 +38,18 @@ class StateName(NamedTuple):
 
 
 def state_of(key: str) -> StateName | None:
-    """The state that has this name; None if it is another object's."""
+    """The state with this name; None if it is another object's name."""
     found = _state.fullmatch(key)
     return None if found is None else StateName(int(found[1], 16), int(found[2] or 0))
 
 
 def is_own(key: str) -> bool:
-    """Whether no object can have this name."""
+    """Whether the name is reserved, so that no object can have it."""
     return _own.fullmatch(key) is not None
 
 
 def segment_path(root: str, first: int) -> str:
-    """Where the segment is that begins with that slot."""
+    """The path of the segment that begins with that slot."""
     return f"{root}/{FOLDER}/{first:016x}{SUFFIX}"
 
 

@@ -1,12 +1,11 @@
 """The system calls that the disk provider is made of, one method each: the seam between it and the kernel.
 
 Everything that the disk provider does to a file system goes through here, so that a test can count the calls,
-stop between any two of them, and put a model in the kernel's place that forgets what was not synced.
+stop between any two of them, and replace the kernel with a model that forgets what was not synced.
 
-Methods raise OSErrors. Files are opened such that neither links nor what is no file can play tricks: a link
-as the last part of a path is refused (of the folders before it, `files.check_folders` sees to that), a FIFO
-does not block, and no descriptor is inherited by other
-programs.
+Methods raise OSErrors. Files are opened so that links and special files do no harm: a link as the last part
+of a path is refused (`files.check_folders` checks the folders before it), a FIFO does not block, and other
+programs do not inherit descriptors.
 """
 
 import ctypes
@@ -18,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# fallocate(2), which Python does not have: `os.posix_fallocate` would move the end of the file.
+# fallocate(2), which Python lacks: `os.posix_fallocate` would move the end of the file.
 _c = ctypes.CDLL(None, use_errno=True)
 _fallocate = getattr(_c, "fallocate64", None) or getattr(_c, "fallocate", None)
 if _fallocate is not None:
@@ -29,21 +28,21 @@ _always = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 class FileStatus(NamedTuple):
-    """What the kernel says of a file."""
+    """A file's status from the kernel."""
 
     identity: tuple[int, int]
     """Device and inode."""
     size: int
     names: int
-    """How many names it has; 0 after the last was removed."""
+    """How many names it has; 0 after the last one was removed."""
     kind: int
     """`stat.S_IFREG`, `stat.S_IFDIR`, ..."""
     modified: float
     """Unix time in seconds."""
     changed: int
-    """When content or attributes last changed, in nanoseconds of Unix time. Nobody can set it."""
+    """When content or attributes last changed, in nanoseconds of Unix time. Programs cannot set it."""
     allocated: int
-    """Bytes of the blocks that the file has."""
+    """Bytes in the blocks allocated to the file."""
 
 
 class Item(NamedTuple):
@@ -59,7 +58,7 @@ class System:
     """The kernel."""
 
     nameless = hasattr(os, "O_TMPFILE") and os.path.isdir("/proc/self/fd")
-    """Whether there may be files without names."""
+    """Whether files without names are supported."""
 
     def open_read(self, path: str) -> int:
         """A descriptor for reading."""
@@ -70,7 +69,7 @@ class System:
         return os.open(path, os.O_RDWR | os.O_APPEND | _always)
 
     def open_nameless(self, folder: str) -> int:
-        """A new file without a name. Raises EOPNOTSUPP or EISDIR where there are none."""
+        """A new file without a name. Raises EOPNOTSUPP or EISDIR where that is not supported."""
         return os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
     def open_new(self, path: str) -> int:
@@ -81,11 +80,11 @@ class System:
         os.close(file)
 
     def status(self, file: int) -> FileStatus:
-        """Of an open file."""
+        """The status of an open file."""
         return _status(os.fstat(file))
 
     def status_of(self, path: str) -> FileStatus:
-        """Of a name; of a link, not of what it leads to."""
+        """The status of a name; for a link, that of the link itself."""
         return _status(os.lstat(path))
 
     def is_folder(self, path: str) -> bool:
@@ -93,15 +92,15 @@ class System:
         return os.path.isdir(path)
 
     def read(self, file: int, start: int, stop: int) -> bytes:
-        """At most the bytes [start, stop), at least one if there is one."""
+        """At most the bytes [start, stop), and at least one if there is one."""
         return os.pread(file, stop - start, start)
 
     def write(self, file: int, chunks: Sequence[memoryview]) -> int:
-        """Write at the end of a file opened by `open_append`; how many of the chunks' bytes were written."""
+        """Write at the end of a file opened by `open_append`; return how many bytes were written."""
         return os.writev(file, chunks)
 
     def free_bytes(self, file: int) -> int:
-        """How much room there is on the file system; a part of it may be for privileged processes only."""
+        """The free bytes on the file system, including those for privileged processes only."""
         found = os.fstatvfs(file)
         return found.f_bfree * found.f_frsize if found.f_blocks else sys.maxsize  # a tmpfs without a limit
 
@@ -116,9 +115,9 @@ class System:
         return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
 
     def reserve(self, file: int, start: int, size: int) -> None:
-        """Have blocks for that range, and leave the end of the file where it is.
+        """Allocate blocks for that range, and leave the end of the file where it is.
 
-        Raises ENOSPC and EDQUOT, and may keep a part then. Does nothing where the file system cannot.
+        Raises ENOSPC and EDQUOT, and may then keep a part. Does nothing where the file system cannot do it.
         """
         if _fallocate is not None and _fallocate(file, _keep_size, start, size) != 0:
             number = ctypes.get_errno()
@@ -134,7 +133,7 @@ class System:
         os.fsync(file)
 
     def sync_data(self, file: int) -> None:
-        """Make durable what is needed to read the content again."""
+        """Make the content, and what is needed to read it, durable."""
         os.fdatasync(file)
 
     def sync_folder(self, folder: str) -> None:
@@ -156,7 +155,7 @@ class System:
         os.link(source, path, follow_symlinks=False)
 
     def rename(self, source: str, path: str) -> None:
-        """Give a file another name, in the place of what has it."""
+        """Give a file another name, replacing the file that has it."""
         os.replace(source, path)
 
     def remove(self, path: str) -> None:
@@ -164,7 +163,7 @@ class System:
         os.unlink(path)
 
     def make_folder(self, path: str) -> None:
-        """Raises FileExistsError."""
+        """Create a folder. Raises FileExistsError."""
         os.mkdir(path, 0o700)
 
     def remove_folder(self, path: str) -> None:
@@ -172,7 +171,7 @@ class System:
         os.rmdir(path)
 
     def items(self, folder: str) -> list[Item]:
-        """What is in a folder, in no order."""
+        """The items in a folder, in no particular order."""
         with os.scandir(folder) as found:
             return [
                 Item(
@@ -185,7 +184,7 @@ class System:
             ]
 
     def lock(self, file: int) -> bool:
-        """Lock the file for oneself until it is closed; whether nobody else has, and there are locks."""
+        """Lock the file exclusively until it is closed. False if another has the lock, or locks fail."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -193,7 +192,7 @@ class System:
         return True
 
     def is_locked(self, file: int) -> bool:
-        """Whether somebody else has locked it."""
+        """Whether another descriptor has locked it."""
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -217,11 +216,11 @@ def _status(found: os.stat_result) -> FileStatus:
 
 
 full_errors = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""That there is no room."""
+"""The error numbers for a full disk or quota."""
 
 
 def is_absent(error: OSError) -> bool:
-    """Whether it says that there is no file of that name; something else may have it."""
+    """Whether the error means that there is no file of that name; something else may have the name."""
     return error.errno in _absent
 
 
@@ -229,5 +228,5 @@ _absent = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO}
 
 
 def not_a_file(path: str) -> OSError:
-    """What is raised where something else than a file has a file's name."""
+    """The error if something other than a file has the name."""
     return OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)

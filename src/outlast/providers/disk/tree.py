@@ -5,19 +5,19 @@ How each promise is kept:
 * Atomic. A file is written without a name (`O_TMPFILE`), fsynced, and only then linked to its name, which
   fails if the name is taken. An existing file is replaced by renaming a fully written one over it. A file
   that has a name never changes. Killed at any moment, a writer leaves the old object or the new one.
-* Conditional. Of all who link a file to one name the system lets exactly one succeed; no lock decides.
-* Durable. The file, its folder, and once the folders above are fsynced before a verb returns. A writer
-  holds a lock on the file itself until then; a `get` that meets it fsyncs the folder on the writer's
-  behalf, so that nobody acts on a value that a power cut could still take back. (A writer killed in
-  between leaves no such hint; the system writes the name within seconds.)
-* Attested. `place` looks at the marker before and after.
-* An absent root is an error, never an empty store: no verb creates it. A disk that is not mounted must not
-  pass for one that is empty.
+* Conditional. If several processes link a file to one name, the kernel lets exactly one succeed; no lock is
+  involved.
+* Durable. The file, its folder, and, once, the folders above are fsynced before a verb returns. A writer
+  holds a lock on the file itself until then; a `get` that finds it locked fsyncs the folder on the writer's
+  behalf, so that no reader acts on a value that a power cut could still undo. (A writer killed in between
+  leaves no such hint; the system writes the name within seconds.)
+* Attested. `place` reads the marker before and after.
+* A missing root is an error, never an empty store: no verb creates it. A disk that is not mounted must not
+  look like an empty one.
 
-The states of the log's slots are not files of their own, where the marker says so: `log` keeps them in
-journals.
+If the marker states so, the states of the log's slots are not separate files: `log` keeps them in journals.
 
-It is not safe against others who write into the directory by other means.
+The directory is not protected against other programs that write into it.
 """
 
 import errno
@@ -97,7 +97,7 @@ class Tree:
                 self._log.create(state, data, _bound(sight), sight.traces)
                 return
             if self._is_taken(key):
-                # Only spares the write: what decides between creators is the link below.
+                # Only avoids the write: the link below decides between creators.
                 raise Exists(self._name, "create", key)
             with self._drafts.written(self._folder(key), data, sight.traces) as draft:
                 try:
@@ -160,7 +160,7 @@ class Tree:
         return slots.state_of(key)
 
     def _get_state(self, state: StateName, sight: Sight) -> bytes | None:
-        """The content; None if it may be in a file."""
+        """The state's content; None if it may be in a file."""
         form = self._place.form(sight)
         if form is Form.OBJECTS:
             return None
@@ -172,7 +172,7 @@ class Tree:
             return None
 
     def _journals(self, sight: Sight) -> bool:
-        """Whether a state is to be written to a journal. Where no marker says so: as it was, or as can be."""
+        """Whether states are written to journals. Without a marker: as before, or if the place allows it."""
         form = self._place.form(sight)
         if form is Form.UNKNOWN:
             form = self._chosen = self._chosen or self._choose(sight.traces)
@@ -209,7 +209,7 @@ class Tree:
             self._system.close(file)
 
     def _files(self, prefix: str, start_after: str, form: Form) -> Iterator[Entry]:
-        """Objects that are files of their own."""
+        """Objects that are separate files."""
         for entry in walk(self._system, self._root, prefix, start_after):
             if entry.key.startswith(f"{slots.FOLDER}/") and (
                 slots.is_own(entry.key) or (form is Form.JOURNALS and slots.state_of(entry.key) is not None)
@@ -227,7 +227,7 @@ class Tree:
         return True
 
     def _path(self, key: str) -> str:
-        """Where the object is. Raises FileNotFoundError or NotADirectoryError if its folder is not there."""
+        """The object's path. Raises FileNotFoundError or NotADirectoryError if its folder is missing."""
         files.check_folders(self._system, self._root, key)
         return f"{self._root}/{key}"
 

@@ -1,8 +1,8 @@
-"""The names under a directory in the order of whole names, as a listing wants them.
+"""The names under a directory, sorted by full name, as a listing needs them.
 
-The order of names is not that of folders: `a-b` < `a/b` < `a0`, because `/` sorts between them. So a
-folder takes part in its parent's sorting as `name/`. Folders that cannot hold a wanted name are not read.
-One folder's names are in memory at once, never the whole tree's.
+The order of names is not that of folders: `a-b` < `a/b` < `a0`, because `/` sorts between them. So a folder
+is sorted in its parent as `name/`. Folders that cannot hold a wanted name are not read. Only one folder's
+names are in memory at a time, never those of the entire tree.
 """
 
 import errno
@@ -16,7 +16,7 @@ from outlast.providers.protocol import Entry
 def walk(system: System, root: str, prefix: str, start_after: str) -> Iterator[Entry]:
     """Files below `root` whose relative names begin with `prefix` and sort after `start_after`, in order.
 
-    A folder or file that vanishes meanwhile is left out. Raises OSError if a folder cannot be read.
+    A folder or file that is deleted meanwhile is left out. Raises OSError if a folder cannot be read.
     """
     if not system.is_folder(root):
         raise FileNotFoundError(errno.ENOENT, root)  # a missing disk is not an empty one
@@ -41,12 +41,12 @@ def _below(system: System, root: str, folder: str, prefix: str, start_after: str
 
 
 def _names(system: System, root: str, folder: str) -> list[str]:
-    """Whole names of the files in `folder`, and of the folders, with a `/` at the end; sorted."""
+    """Full names of the files in `folder`, and of the folders, with a `/` at the end; sorted."""
     try:
         found = system.items(f"{root}/{folder}".rstrip("/"))
     except (FileNotFoundError, NotADirectoryError):
         if not folder:
-            raise  # the root itself, gone since
+            raise  # the root itself was removed
         return []
     return sorted(
         f"{folder}{item.name}/" if item.is_folder else folder + item.name
