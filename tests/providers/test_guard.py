@@ -343,7 +343,7 @@ def test_a_probe_compares_what_it_reads_with_what_it_wrote() -> None:
             guard.health.report_corrupt()
         await sim.clock.sleep(30)
         assert guard.health.state == "down"
-        assert "other bytes" in guard.health.findings().why
+        assert "differ from those written" in guard.health.findings().why
         fault.shape = Shape.STALE
         await sim.clock.sleep(30)
         assert guard.health.state == "down"

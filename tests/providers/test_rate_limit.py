@@ -228,7 +228,7 @@ def test_a_provider_that_wants_to_be_left_alone_is_for_as_long_as_that_within_re
                 await limit.delete("a")
                 break
             except Unavailable as error:
-                assert error.detail == "more is waiting than it takes"
+                assert error.detail == "too many requests are waiting"
                 await sim.clock.sleep(1)
         assert sim.clock.monotonic() == pytest.approx(silent_s)
 

@@ -1,6 +1,6 @@
-"""Amazon S3 and everything that speaks it, Azure Blob, Google Cloud Storage.
+"""Amazon S3 and everything that speaks its protocol, Azure Blob, and Google Cloud Storage.
 
-`address` reads URLs and knows operators (no SDK is imported for that), `credentials` finds secrets,
-`opening` makes the provider, `provider` has the verbs, `failures` maps errors to causes. How the
-clouds differ is data in `quirks`.
+`address` parses URLs and knows operators (without importing an SDK), `opening` creates the provider,
+`provider` has the verbs, `failures` maps errors to causes. The differences between clouds are data in
+`quirks`. `providers.credentials` finds secrets.
 """

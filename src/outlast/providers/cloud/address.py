@@ -1,13 +1,13 @@
-"""Where a cloud provider is: what its URL says, without asking anybody. No SDK is imported for this.
+"""The address of a cloud provider, parsed from its URL without any request. No SDK is imported for this.
 
     s3://BUCKET/PREFIX?region=eu-west-1            Amazon
-    s3://BUCKET/PREFIX?endpoint=https://...        all others that speak S3
+    s3://BUCKET/PREFIX?endpoint=https://...        others that speak S3
     azure://CONTAINER/PREFIX?account=NAME
     gs://BUCKET/PREFIX
 
 Everything but the credential is in the URL (or, for Amazon's region and Azure's account, in the variables
-that these clouds' own tools read). An endpoint in the environment is deliberately ignored: a provider must
-not be somewhere else on another machine, and must count for the operator that runs it.
+that these clouds' own tools read). An endpoint in the environment is deliberately ignored: a provider must be
+in the same place on every machine, and must count for the operator that runs it.
 """
 
 import os
@@ -40,7 +40,7 @@ options_of = {
     "azure": (*common_options, "endpoint", *secret_options[4:6]),
     "gs": (*common_options, "endpoint", *secret_options[6:]),
 }
-"""Beside those that every provider has, `region` and `account` among them."""
+"""In addition to those that every provider has, such as `region` and `account`."""
 
 _bucket = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}")
 _google = "https://storage.googleapis.com"
@@ -48,16 +48,16 @@ _google = "https://storage.googleapis.com"
 
 @dataclass(frozen=True, slots=True)
 class BucketAddress:
-    """One bucket or container, and the prefix below which the provider's objects are ("" is all of it)."""
+    """One bucket or container, and the prefix of the provider's objects ("" for the entire bucket)."""
 
     kind: str
-    """`s3`, `azure` or `gs`."""
+    """`s3`, `azure`, or `gs`."""
     bucket: str
     prefix: str
     endpoint: str
-    """Scheme and host (and, for Azure, the account where it is in the path), without a slash at the end."""
+    """Scheme and host (and, for Azure, the account if it is in the path), without a trailing slash."""
     region: str
-    """What requests are signed for; "" where that is not part of it. No proof of where the bucket is."""
+    """The region that requests are signed for; "" if none. No proof of where the bucket is."""
     account: str
 
     @property
@@ -66,12 +66,12 @@ class BucketAddress:
 
     @property
     def url(self) -> str:
-        """Bucket and prefix in one way of writing them."""
+        """Bucket and prefix in normal form."""
         return f"{self.kind}://{self.bucket}/{quote(self.prefix)}".rstrip("/")
 
     @property
     def place(self) -> str:
-        """The same for two URLs if and only if they lead to the same objects."""
+        """Equal for two URLs if and only if they lead to the same objects."""
         return f"{self.url} at {self.endpoint}"
 
 
@@ -81,32 +81,32 @@ def read_address(name: str, parts: SplitResult, options: Mapping[str, str]) -> B
     bucket, prefix = parts.netloc, unquote(parts.path).strip("/")
     if _bucket.fullmatch(bucket) is None:
         raise ConfigError(
-            f"provider {name}: its URL names no bucket or container", f"{parts.scheme}://BUCKET/PREFIX"
+            f"provider {name}: its URL names no bucket or container", f"use {parts.scheme}://BUCKET/PREFIX"
         )
     try:
         check_prefix(prefix)
     except ValueError:
         raise ConfigError(
-            f"provider {name}: its prefix has letters or parts that some providers do not take",
-            "use letters, digits, '-', '_' and '.', with '/' between parts that do not begin with '.'",
+            f"provider {name}: its prefix has characters or parts that some providers do not accept",
+            "use letters, digits, '-', '_', and '.', with '/' between parts that do not begin with '.'",
         ) from None
     return _places[parts.scheme](name, bucket, prefix, options)
 
 
 def guess_domains(name: str, address: BucketAddress) -> dict[str, str]:
-    """What the endpoint tells of who runs it, and where. An unknown host is its own operator."""
+    """The failure domains that follow from the endpoint. An unknown host is its own operator."""
     host = address.host
     if is_here(host):
         return {"operator": name, "software": address.kind, "location": socket.gethostname()}
-    told = find_operator(host)
-    if told is None:
+    known = find_operator(host)
+    if known is None:
         return {
             "operator": host,
             "account": address.account,
             "software": address.kind,
             "location": host,
         }
-    operator, parts = told
+    operator, parts = known
     return {
         "operator": operator.name,
         "region": parts.get("region", ""),
@@ -116,7 +116,7 @@ def guess_domains(name: str, address: BucketAddress) -> dict[str, str]:
 
 
 def name_interval_s(name: str, address: BucketAddress, options: Mapping[str, str]) -> float:
-    """How many seconds must lie between two writes of one name. 0: none."""
+    """The minimum number of seconds between two writes of one name; 0: none."""
     said = options.get("name_interval_s")
     if said is not None:
         try:
@@ -126,8 +126,8 @@ def name_interval_s(name: str, address: BucketAddress, options: Mapping[str, str
         if not 0 <= interval_s <= 60:
             raise ConfigError(f"provider {name}: name_interval_s is not a number of seconds from 0 to 60")
         return interval_s
-    told = find_operator(address.host)
-    return told[0].name_interval_s if told is not None else 0.0
+    known = find_operator(address.host)
+    return known[0].name_interval_s if known is not None else 0.0
 
 
 def _s3(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> BucketAddress:
@@ -137,15 +137,15 @@ def _s3(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> Buck
         if not region:
             raise ConfigError(
                 f"provider {name}: neither its region nor its endpoint is known",
-                "say which: ?region=eu-west-1 for Amazon, ?endpoint=https://... for others",
+                "add ?region=eu-west-1 for Amazon, ?endpoint=https://... for others",
             )
         china = ".cn" if region.startswith("cn-") else ""
         return BucketAddress("s3", bucket, prefix, f"https://s3.{region}.amazonaws.com{china}", region, "")
     endpoint, host = server_of(name, endpoint)
-    told = find_operator(host)
-    guess = told[1].get("region", "") if told is not None else ""
-    own = "auto" if told is not None and told[0].name == "Cloudflare" else guess
-    # The region is part of what is signed; who does not care about it takes any.
+    known = find_operator(host)
+    guess = known[1].get("region", "") if known is not None else ""
+    own = "auto" if known is not None and known[0].name == "Cloudflare" else guess
+    # The region is part of the signature; a server that does not use regions accepts any.
     region = options.get("region") or own or "us-east-1"
     return BucketAddress("s3", bucket, prefix, endpoint, region, "")
 
@@ -153,7 +153,7 @@ def _s3(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> Buck
 def _azure(name: str, bucket: str, prefix: str, options: Mapping[str, str]) -> BucketAddress:
     account = options.get("account") or os.environ.get("AZURE_STORAGE_ACCOUNT_NAME", "")
     if not account or re.fullmatch(r"[a-z0-9]{3,24}", account) is None:
-        raise ConfigError(f"provider {name}: its storage account is not known", "say which: ?account=NAME")
+        raise ConfigError(f"provider {name}: its storage account is not known", "add ?account=NAME")
     endpoint, _ = server_of(name, options.get("endpoint", f"https://{account}.blob.core.windows.net"))
     return BucketAddress("azure", bucket, prefix, endpoint, options.get("region", ""), account)
 

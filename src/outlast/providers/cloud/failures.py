@@ -1,13 +1,13 @@
-"""What went wrong at a cloud, told from the texts of obstore's errors.
+"""Derives the causes of a cloud's failures from the texts of obstore's errors.
 
 obstore (the Rust crate `object_store`) has classes for a few outcomes and `GenericError` for all others:
-refused, DNS, TLS, throttled, 500 and timeout look alike, no cause is chained, and no attribute has the
-status. What tells is the text: one sentence (`... Server returned non-2xx status code: 503 ...: <body>`),
-and below `Debug source:` the nested Rust errors. Both are taken apart here, and nowhere else. Tests hold
-every rule to a real socket that misbehaves that way, so that a new obstore that words it otherwise is found.
+refused, DNS, TLS, throttled, 500, and timeout look alike, no cause is chained, and no attribute has the
+status. Only the text distinguishes them: one sentence (`... Server returned non-2xx status code: 503 ...:
+<body>`), and below `Debug source:` the nested Rust errors. Only this module parses them. Tests check every
+rule against a real socket that misbehaves that way, so that changed wording in a new obstore is detected.
 
-No text of an error goes on to others: it may hold a URL with a signature, or the server's echo of headers
-with a session token. Details are made of the status and of the error's code as the server named it.
+No text of an error is passed on: it may hold a URL with a signature, or the server's echo of headers with a
+session token. Details consist of the status and the server's error code.
 """
 
 import re
@@ -30,11 +30,11 @@ _status = re.compile(r"status code: (\d{3})\b|\(code: (\d{3})\)$")
 _code = re.compile(r"<Code>\s*([A-Za-z0-9_.-]{1,64})\s*</Code>|\"reason\":\s*\"([A-Za-z0-9_.-]{1,64})\"")
 _asked = re.compile(r"Error performing [A-Z]+ (https?://\S+) in ")
 _url = re.compile(r"https?://[^\s\"')]+")
-# The addresses that machines in a cloud ask for their own credential.
+# The addresses from which machines in a cloud get their own credential.
 _metadata = re.compile(
     r"https?://(169\.254\.(169\.254|170\.2|170\.23)|metadata(\.google\.internal)?|\[fd00:ec2::(254|23)\])[:/]"
 )
-# What the class tells where the text has no status: parts of a request for several objects.
+# The status for a class if the text has none: parts of a request for several objects.
 _status_of_class = {
     "FileNotFoundError": 404,
     "AlreadyExistsError": 409,
@@ -103,21 +103,21 @@ gone_codes = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """What the text of an error says. `status` is None if there was no answer at all."""
+    """A parsed error text. `status` is None if there was no answer at all."""
 
     status: int | None
     code: str
     url: str
-    """What was asked; "" if that is not told."""
+    """The request's URL; "" if the text has none."""
     text: str
-    """All of it. Not for people."""
+    """The full text. Not for people."""
 
 
 def read_error(error: BaseException) -> ErrorAnswer:
-    """Take the text of one of obstore's errors apart."""
+    """Parse the text of one of obstore's errors."""
     whole = str(error)
     sentence = whole.partition("\n\nDebug source")[0]
-    # What the server said comes after what the library says: the first match is the library's.
+    # The library's text comes before the server's: the first match is the library's.
     url = _asked.search(sentence)
     status = _status.search(sentence)
     code = _code.search(sentence) if status is not None else None
@@ -131,14 +131,14 @@ def read_error(error: BaseException) -> ErrorAnswer:
 
 
 def failure(provider: str, verb: str, key: str, error: BaseException, conflict_exists: bool) -> ProviderError:
-    """The error of ours for one of obstore's, which `verb` met at `key`.
+    """Our error for one of obstore's, raised by `verb` for `key`.
 
-    `conflict_exists`: a status 409 with no other meaning says that the object exists (Azure); elsewhere it
-    says that two writes met and that this one was not done.
+    `conflict_exists`: a status 409 with no other meaning means that the object exists (Azure). Elsewhere it
+    means that two writes conflicted and this one was not performed.
     """
     answer = read_error(error)
     if _metadata.match(answer.url):
-        return Denied(provider, verb, "no credential: none is given, and the machine has none of its own")
+        return Denied(provider, verb, "no credential: none is configured, and the machine has none")
     if answer.status is None:
         cause, detail = silence(type(error).__name__, _url.sub("", answer.text))
         if cause is Cause.DENIED:
@@ -152,9 +152,9 @@ def _answered(
     provider: str, verb: str, key: str, answer: ErrorAnswer, detail: str, conflict_exists: bool
 ) -> ProviderError:
     status, code = answer.status, answer.code
-    assert status is not None, "only what was answered comes here"
+    assert status is not None, "only answered requests come here"
     if code in gone_codes or (status == 404 and verb in ("put", "create", "list")):
-        return Unavailable(provider, verb, f"{detail}: there is no such bucket or container", Cause.MISSING)
+        return Unavailable(provider, verb, f"{detail}: the bucket or container does not exist", Cause.MISSING)
     if (
         status == 507
         or code in full_codes
@@ -164,7 +164,7 @@ def _answered(
     if status in (429, 503) or code in throttled_codes:
         return Unavailable(provider, verb, detail, Cause.THROTTLED)
     if code in locked_codes or (status == 400 and "object lock" in answer.text.lower()):
-        # Amazon wants a checksum with each write where a default retention is set, and says so by a 400.
+        # Amazon requires a checksum with each write if a default retention is set, and answers 400 without.
         return Locked(provider, verb, f"{detail}: a lock or retention policy forbids it")
     if code in expired_codes or _expired_signature(answer):
         return Expired(provider, verb, f"{detail}: the credential has expired")
@@ -186,14 +186,14 @@ def _answered(
 def _condition(
     provider: str, verb: str, key: str, status: int, detail: str, conflict_exists: bool
 ) -> ProviderError:
-    """The answers that are about the object itself."""
+    """The error for answers about the object itself."""
     if status == 404:
         return NotFound(provider, verb, key)
     if verb == "create" and (status == 412 or conflict_exists):
         return Exists(provider, verb, key)
     if status == 412:
-        return Unsupported(provider, verb, f"{detail}: a condition that was not asked for")
-    return Unavailable(provider, verb, f"{detail}: two writes met, this one was not done", Cause.CONFLICT)
+        return Unsupported(provider, verb, f"{detail}: a condition that the request did not have")
+    return Unavailable(provider, verb, f"{detail}: it conflicted with another write", Cause.CONFLICT)
 
 
 def _denied(provider: str, verb: str, detail: str, code: str) -> ProviderError:
@@ -205,27 +205,27 @@ def _denied(provider: str, verb: str, detail: str, code: str) -> ProviderError:
 
 
 def _expired_signature(answer: ErrorAnswer) -> bool:
-    """Azure has no code of its own for a SAS token whose time is over; what it explains tells."""
+    """Whether Azure reports an expired SAS token: it has no separate code, only an explanation."""
     return answer.code == "AuthenticationFailed" and "not valid in the specified time frame" in answer.text
 
 
 def silence(kind: str, text: str) -> tuple[Cause, str]:
     """Why there was no answer, from an error's class and its text without URLs."""
     if "BareRedirect" in text:
-        return Cause.UNKNOWN, "redirected without saying where: the region is not the bucket's"
+        return Cause.UNKNOWN, "redirected without a target: the region is not the bucket's"
     if kind in ("UnauthenticatedError", "PermissionDeniedError") or "MissingCredentials" in text:
         return Cause.DENIED, "no usable credential"
     for cause, detail, signs in _signs:
         if any(sign in text for sign in signs):
             return cause, detail
-    return Cause.UNKNOWN, "failed for a reason that cannot be told"
+    return Cause.UNKNOWN, "failed for an unknown reason"
 
 
 not_the_provider = "something else answers in its place (a login page, a proxy?)"
 # Where requests to other hosts than the provider's are sent: see `opening`.
 nowhere_address = "127.0.0.1:0"
 
-# Most telling first: a refused connection is a connection error, too.
+# Most specific first: a refused connection is also a connection error.
 _signs: tuple[tuple[Cause, str, tuple[str, ...]], ...] = (
     (Cause.PORTAL, "redirected to another host, which is not followed", (f" {nowhere_address},",)),
     (Cause.DNS, "its name cannot be resolved", ("dns error",)),

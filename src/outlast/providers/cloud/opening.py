@@ -1,13 +1,13 @@
-"""From an address and a credential to a provider. The one place that makes obstore's stores.
+"""Creates a provider from an address and a credential. Only this module creates obstore's stores.
 
-obstore fills in from the environment what it is not told. So it is always told where the provider is, by the
-name that goes before all others, and that requests are signed: no variable moves a provider.
+obstore takes every missing setting from the environment. So the endpoint, under the name with the highest
+precedence, and signing are always set explicitly: no variable moves a provider.
 
 obstore follows redirects, and a PUT that is answered by 303 becomes a GET that succeeds. It also sends
-requests through whatever proxy the environment names. Neither can be switched off. So it is told of a proxy
-that nobody listens at, for all hosts but the provider's own and those that give out credentials: what was
-sent there goes there and nowhere else, and a redirect to another host fails. (One to the same host is
-followed. It is the provider that answers so: docs/internals/decisions/0015 says why that does no harm.)
+requests through any proxy that the environment names. Neither can be switched off. So it gets a proxy address
+at which no server listens, for all hosts except the provider's own and those that issue credentials: requests
+go to these hosts and nowhere else, and a redirect to another host fails. (A redirect to the same host is
+followed. It comes from the provider itself: docs/internals/decisions/0015 explains why that does no harm.)
 
 The store's own errors are not passed on: one about a malformed key may quote it.
 """
@@ -40,13 +40,13 @@ _dialects = {
     "gs": Dialect("GCS", tells_versions=False, conflict_exists=False),
 }
 connect_s_max = 5
-# Above every deadline of ours, which know how large a call is: this one only ends what nobody waits for.
+# Longer than all our own deadlines, which depend on a call's size: this one only ends abandoned requests.
 request_s_max = 600
-# Below what servers keep idle connections for: one that they have just closed costs a failed request.
+# Shorter than servers keep idle connections: one that they have just closed costs a failed request.
 idle_s_max = 15
-# Nobody can listen at port 0. `failures` knows it by this address.
+# No server can listen at port 0. `failures` recognizes it by this address.
 nowhere = f"http://{nowhere_address}"
-# Where clouds give out tokens for a key, or for the machine that asks (names below these included).
+# Hosts where clouds issue tokens for a key or for the requesting machine (including subdomains).
 credential_hosts = (
     "169.254.0.0/16",
     "fd00:ec2::/32",
@@ -61,25 +61,25 @@ credential_hosts = (
     "amazonaws.com",
     "amazonaws.com.cn",
 )
-# How long the interpreter's end waits for obstore's threads (see `_drain_at_exit`).
+# How long the interpreter waits for obstore's threads at exit (see `_drain_at_exit`).
 drain_s = 0.05
 
 
 def open_cloud(
     name: str, address: BucketAddress, options: Mapping[str, str], deadline_s: float = deadline_s_base
 ) -> CloudProvider:
-    """The provider at `address`. Nothing is asked of it yet. Raises `ConfigError`."""
+    """The provider at `address`. No request is sent yet. Raises `ConfigError`."""
     client = _client(name, address, options)
     make = _makers[address.kind](name, address, options)
     store: ObjectStore | None = None
     try:
         store = make(client)
-    except Exception:  # noqa: S110 any, and none is passed on or logged: see above
+    except Exception:  # noqa: S110 any error; none is passed on or logged: see above
         pass
     if store is None:
         raise ConfigError(
-            f"provider {name}: its credential or options are not in the form that this cloud wants",
-            "see docs/reference/providers/clouds.md for what each cloud takes",
+            f"provider {name}: its credential or options are not in the form that this cloud needs",
+            "see docs/reference/providers/clouds.md for the options of each cloud",
         )
     _drain_at_exit()
     return CloudProvider(name, store, _dialects[address.kind], deadline_s)
@@ -90,7 +90,8 @@ _once: "RetryConfig" = {"max_retries": 0, "retry_timeout": timedelta(seconds=req
 
 def _s3(name: str, address: BucketAddress, options: Mapping[str, str]) -> "Make":
     keys = amazon_keys(name, options)
-    # Amazon wants the bucket in the host. Others may not; nor does a bucket with dots fit a certificate.
+    # Amazon expects the bucket in the host name. Others may not, and a bucket with dots matches no
+    # certificate.
     hosted = address.host.endswith((".amazonaws.com", ".amazonaws.com.cn")) and "." not in address.bucket
     endpoint = (
         address.endpoint.replace("https://", f"https://{address.bucket}.") if hosted else address.endpoint
@@ -98,7 +99,7 @@ def _s3(name: str, address: BucketAddress, options: Mapping[str, str]) -> "Make"
     return lambda client: S3Store(
         address.bucket,
         prefix=address.prefix or None,
-        # By this name, as the variable for it would go before any other.
+        # Under this name, because its variable takes precedence over all others.
         aws_endpoint_url_s3=endpoint,
         region=address.region,
         skip_signature=False,
@@ -158,7 +159,7 @@ class _GoogleCredential(TypedDict, total=False):
     service_account: str
 
 
-# Of these, obstore would take one before a key that it is told, or would not know which to take.
+# obstore would prefer one of these to a configured key, or fail because it cannot choose.
 _google_variables = (
     "GOOGLE_SERVICE_ACCOUNT",
     "GOOGLE_SERVICE_ACCOUNT_PATH",
@@ -168,7 +169,7 @@ _google_variables = (
 
 
 def _refuse_ambient(name: str, variables: Sequence[str]) -> None:
-    """The URL names a credential: another one in the environment must not be mixed with it."""
+    """Raise `ConfigError` if the environment has a credential besides the one that the URL names."""
     for variable in variables:
         if variable in os.environ:
             raise ConfigError(
@@ -204,6 +205,6 @@ def _client(name: str, address: BucketAddress, options: Mapping[str, str]) -> "C
 
 @cache
 def _drain_at_exit() -> None:
-    """obstore's threads may still hold results for Python when it ends, and then abort it (6 of 140 runs).
-    A moment for them to finish is enough (none of 80)."""
+    """obstore's threads may still hold results for Python at exit, and then abort it (6 of 140 runs).
+    A moment for them to finish is enough (0 of 80)."""
     atexit.register(lambda: threading.Event().wait(drain_s))

@@ -1,14 +1,14 @@
 """A bucket or container as a provider: the seven verbs over obstore.
 
-The same for S3, Azure Blob and Google Cloud Storage; where they differ, a `Dialect` says how. obstore's own
-retries are off: they hide causes and multiply timeouts. `wrap.retry` and the guard decide instead.
+It is the same for S3, Azure Blob, and Google Cloud Storage; a `Dialect` describes the differences. obstore's
+own retries are off: they hide causes and multiply timeouts. `wrap.retry` and the guard decide instead.
 
-What obstore does not promise is seen to here: names are checked, listings are cut to the prefix by letters
-(obstore's prefixes are whole folders), what the server listed before `start_after` is dropped (some ignore
-it), and deleting what is not there is no error (some say 404).
+This module adds what obstore does not promise: names are checked, listings are cut to the prefix by character
+(obstore's prefixes are entire folders), names that the server listed before `start_after` are dropped (some
+servers ignore it), and deleting a missing object is no error (some answer 404).
 
 A write is one request, never a multipart upload, so that it is atomic and costs one request. All three
-clouds take 5 GB in one; our objects are at most a few MiB.
+clouds accept 5 GB in one; our objects are at most a few MiB.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# A call's own deadline, for those who use a provider without a guard (probes): a guard's is shorter.
+# A call's own deadline, for providers that are used without a guard (probes): a guard's is shorter.
 deadline_s_base = 15.0
 deadline_bytes_per_s = limits.link_bytes_per_s_min
 list_page_entries = 1000
-# In the order of names; what a name is made of.
+# The characters of names, in sorting order.
 _letters = "-./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 
 
@@ -46,9 +46,9 @@ class Dialect:
 
     software: str
     tells_versions: bool
-    """Whether an answer's version means that the bucket keeps versions (Google's generation does not)."""
+    """Whether a version in an answer means that the bucket keeps versions (Google's generation does not)."""
     conflict_exists: bool
-    """Whether a plain 409 to `create` says that the object exists (Azure) or that two writes met."""
+    """Whether a plain 409 to `create` means that the object exists (Azure) or that two writes conflicted."""
 
 
 class CloudProvider:
@@ -62,8 +62,8 @@ class CloudProvider:
         self._dialect = dialect
         self._deadline_s = deadline_s
         self.versioned = False
-        """Whether a write or a read was answered with a version's id: the bucket keeps (and charges for)
-        all that is overwritten or deleted. Told by S3 and Azure; Google does not tell."""
+        """Whether an answer to a write or read had a version id: the bucket keeps (and charges for)
+        everything that is overwritten or deleted. S3 and Azure report this; Google does not."""
 
     @property
     def name(self) -> str:
@@ -125,7 +125,7 @@ class CloudProvider:
         try:
             await self._call("delete", key, 0, lambda: obstore.delete_async(self._store, key))
         except NotFound:
-            pass  # it is not there: that is what was asked for
+            pass  # it does not exist, as requested
 
     async def close(self) -> None:
         """obstore's connections end with the last reference to the store."""
@@ -165,7 +165,7 @@ class CloudProvider:
             self.versioned = True
 
     async def _call(self, verb: str, key: str, size: int, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask, within the deadline. The error of obstore's is not chained: its text may hold secrets."""
+        """Call `ask` within the deadline. obstore's error is not chained: its text may hold secrets."""
         failed: ProviderError
         deadline_s = self._deadline_s + min(size, 16 * limits.MIB) / deadline_bytes_per_s
         try:
@@ -183,7 +183,7 @@ async def _next(pages: "AsyncIterator[Page]") -> "Page | None":
 
 
 def _below(prefix: str) -> str:
-    """A name before all that begin with `prefix`, and not far before them; "" where there is none handy."""
+    """A name that sorts closely before all that begin with `prefix`; "" if there is no simple one."""
     if not prefix or prefix.endswith("/"):
         return ""
     at = _letters.index(prefix[-1])

@@ -1,8 +1,8 @@
-"""What operators do differently, as data. A test compares docs/reference/providers/clouds.md, with sources.
+"""Differences between operators, as data. A test compares docs/reference/providers/clouds.md, with sources.
 
-An operator is recognised by its endpoint's host. This is for guesses only (what a provider shares with
-others, how often one name may be written); what a provider can do is measured by the probe, never looked up
-here.
+An operator is recognized by its endpoint's host. This is for guesses only (what a provider shares with
+others, how often one name may be written). The probe measures what a provider can do; that is never looked
+up here.
 """
 
 import re
@@ -16,11 +16,11 @@ class Operator:
     name: str
     software: str
     hosts: str
-    """A regular expression for the whole host name; its groups `region` and `account` tell these."""
+    """A regular expression for the full host name, with the groups `region` and `account`."""
     name_interval_s: float = 0.0
-    """Seconds between two writes of one name; more often is answered by 429."""
+    """Seconds between two writes of one name; faster writes are answered by 429."""
     creates: str = "yes"
-    """Whether it is said to create only what is absent: `yes`, `no` or `unknown`. For the docs."""
+    """Whether it is documented to create only absent objects: `yes`, `no`, or `unknown`. For the docs."""
 
 
 _region = r"(?P<region>[a-z0-9-]+)"
@@ -66,9 +66,9 @@ _known = tuple((re.compile(operator.hosts), operator) for operator in operators)
 
 
 def find_operator(host: str) -> tuple[Operator, dict[str, str]] | None:
-    """The operator of an endpoint's host, and the `region` and `account` that the host tells."""
+    """The operator of an endpoint's host, and the `region` and `account` in the host name."""
     for pattern, operator in _known:
         found = pattern.fullmatch(host.lower())
         if found is not None:
-            return operator, {what: told for what, told in found.groupdict().items() if told}
+            return operator, {what: value for what, value in found.groupdict().items() if value}
     return None

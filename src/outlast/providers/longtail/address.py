@@ -1,7 +1,7 @@
-"""Where a WebDAV share is: what its URL says.
+"""The address of a WebDAV share, parsed from its URL.
 
     webdav://HOST/PATH?user=NAME&password_env=VARIABLE     over TLS
-    webdav+http://HOST:PORT/PATH                           in the clear: for a network that one trusts
+    webdav+http://HOST:PORT/PATH                           in the clear, for a trusted network
 
 An unknown host is its own operator; a share on this computer counts as a directory does.
 """
@@ -24,7 +24,7 @@ class WebDavFolder:
 
     scheme: str
     server: str
-    """Scheme, host and port, as HTTP knows them."""
+    """Scheme, host, and port for HTTP."""
     host: str
     path: str
     """Without slashes at its ends."""
@@ -47,8 +47,8 @@ def read_share(name: str, parts: SplitResult, options: Mapping[str, str]) -> Web
         check_prefix(path)
     except ValueError:
         raise ConfigError(
-            f"provider {name}: its path has letters that not all servers take",
-            "use letters, digits, '-', '_' and '.', with '/' between parts that do not begin with '.'",
+            f"provider {name}: its path has characters that not all servers accept",
+            "use letters, digits, '-', '_', and '.', with '/' between parts that do not begin with '.'",
         ) from None
     plain = parts.scheme == "webdav+http"
     server, host = server_of(name, f"{'http' if plain else 'https'}://{parts.netloc}")
@@ -56,7 +56,7 @@ def read_share(name: str, parts: SplitResult, options: Mapping[str, str]) -> Web
 
 
 def guess_domains(name: str, share: WebDavFolder) -> dict[str, str]:
-    """What the host tells of who runs it."""
+    """The failure domains, as far as they follow from the host."""
     if is_here(share.host):
         return {"operator": name, "software": "WebDAV", "location": socket.gethostname()}
     return {"operator": share.host, "software": "WebDAV", "location": share.host}

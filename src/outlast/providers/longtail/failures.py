@@ -1,8 +1,7 @@
-"""What went wrong at a server behind opendal, told from the texts of its errors.
+"""Derives causes of failures from the texts of opendal's errors.
 
-opendal's errors have a class (`NotFound`, `Unexpected`, ...) and one text: the server's answer word for
-word, then `Context:` with the status, then `Source:` with the nested errors. As with obstore, no text goes
-on to others.
+opendal's errors have a class (`NotFound`, `Unexpected`, ...) and one text: the server's answer verbatim, then
+`Context:` with the status, then `Source:` with the nested errors. As with obstore, no text is passed on.
 """
 
 import re
@@ -16,7 +15,7 @@ _url = re.compile(r"https?://[^\s\"')]+")
 
 
 def status_of(error: BaseException) -> int | None:
-    """The status of the answer; None if there was none. The server's own text comes before the true one."""
+    """The answer's status; None without an answer. The last match counts: the server's text comes first."""
     found = _status.findall(str(error))
     return int(found[-1]) if found else None
 
@@ -24,19 +23,19 @@ def status_of(error: BaseException) -> int | None:
 def retry_after_of(error: BaseException) -> float | None:
     """The seconds of the answer's `Retry-After`; None without one, and for a date, whose clock is not ours.
 
-    (obstore's errors have no headers: what a cloud says there is lost, and the pauses are our own.)
+    (obstore's errors have no headers, so a cloud's value is lost, and the pauses are our own.)
     """
     found = _retry_after.findall(str(error))
     return float(found[-1]) if found else None
 
 
 def failure(provider: str, verb: str, key: str, error: BaseException) -> ProviderError:
-    """The error of ours for one of opendal's, which `verb` met at `key`."""
+    """Our error for one of opendal's, raised by `verb` for `key`."""
     kind, status = type(error).__name__, status_of(error)
     if kind == "NotFound" or status == 404:
         if verb in ("get", "head", "delete", "list"):
             return NotFound(provider, verb, key)
-        return Unavailable(provider, verb, "there is no such share or folder", Cause.MISSING)
+        return Unavailable(provider, verb, "the share or folder does not exist", Cause.MISSING)
     if status is None:
         return _unanswered(provider, verb, kind, str(error))
     if status < 300:
@@ -54,7 +53,7 @@ def failure(provider: str, verb: str, key: str, error: BaseException) -> Provide
     if status in (408, 504):
         return Unavailable(provider, verb, str(status), Cause.TIMEOUT)
     if status == 423:
-        return Unavailable(provider, verb, "423: locked by another", Cause.CONFLICT)
+        return Unavailable(provider, verb, "423: locked by another client", Cause.CONFLICT)
     cause = Cause.SERVER if status >= 500 else Cause.UNKNOWN
     return Unavailable(provider, verb, str(status), cause)
 

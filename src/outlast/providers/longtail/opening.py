@@ -1,4 +1,4 @@
-"""From a share's address to a provider. The one place that makes opendal's operators."""
+"""Creates a provider from a share's address. Only this module creates opendal's operators."""
 
 from collections.abc import Mapping
 from urllib.request import getproxies_environment, proxy_bypass
@@ -12,7 +12,7 @@ from outlast.providers.credentials import from_environment
 from outlast.providers.longtail.address import WebDavFolder
 from outlast.providers.longtail.provider import LongTailProvider, deadline_s_base
 
-# A server for a family or an office serves a dozen requests at once, and some drop what comes beyond that.
+# A server for a family or an office serves a dozen requests at once, and some drop any beyond that.
 requests_max = 12
 
 
@@ -24,7 +24,7 @@ def open_share(
     entropy: Entropy,
     deadline_s: float = deadline_s_base,
 ) -> LongTailProvider:
-    """The provider at `share`. Nothing is asked of it yet. Raises `ConfigError`."""
+    """The provider at `share`. No request is sent yet. Raises `ConfigError`."""
     _refuse_proxy(name, share)
     settings = {"endpoint": share.server, "root": f"/{share.path}"}
     if "user" in options:
@@ -37,18 +37,18 @@ def open_share(
     try:
         operator = opendal.AsyncOperator("webdav", **settings)
         operator = operator.layer(opendal.layers.ConcurrentLimitLayer(requests_max))
-    except Exception:  # noqa: S110 any, and none is passed on or logged: its text may hold a secret
+    except Exception:  # noqa: S110 any error; none is passed on or logged: its text may hold a secret
         pass
     if operator is None:
-        raise ConfigError(f"provider {name}: its options are not in the form that WebDAV wants")
+        raise ConfigError(f"provider {name}: its options are not in the form that WebDAV needs")
     return LongTailProvider(name, operator, clock, entropy, deadline_s)
 
 
 def _refuse_proxy(name: str, share: WebDavFolder) -> None:
-    """Raise `ConfigError` if the environment would have the share reached through a proxy.
+    """Raise `ConfigError` if the environment would route requests to the share through a proxy.
 
-    opendal's client would use it, whatever it is told. Where passwords and sealed bytes go is for the URL to
-    say, and not for a variable that was set for something else.
+    opendal's client would use it regardless of its settings. The URL must decide where passwords and sealed
+    bytes go, not a variable that was set for another purpose.
     """
     scheme = share.server.partition("://")[0]
     found = getproxies_environment()

@@ -1,20 +1,20 @@
 """A folder on a server without conditional writes as a provider: five verbs, and one that it refuses.
 
-What is in the way between opendal's WebDAV and the protocol, and what is done about it:
+Where opendal's WebDAV falls short of the protocol, and what this module does about it:
 
-* A server may write an object in place, so that readers see half of it. So a `put` goes to a name below
-  `.tmp` first and is then moved, which most servers do as one step; some delete what was there just before,
-  so what is not found is looked for again a moment later.
-* A move that was given up may be done later, when a newer object has that name. So its draft is deleted
-  before the next write or deletion of the name: then there is nothing to move. (A process that has ended
-  knows of none; no name of ours but the marker's is written twice with different content.)
-* What answers a move may be a page to which the request was redirected. So the draft is looked for: it is
-  gone if it was moved.
-* Reading a folder gives a page that lists it. Nothing of ours that is stored is plain text but the marker, so
-  whatever reads as such is asked for what it is.
-* Deleting a folder deletes all that is in it. So `delete` asks first what it is. (It is no condition: names
-  are never both.)
-* Listings have no order, no start and no depth but one. So folders are walked here.
+* A server may write an object in place, so that readers see half of it. So a `put` first writes to a name
+  below `.tmp`, which is then moved. Most servers move atomically; some delete the old object just before, so
+  an object that is not found is looked up again a moment later.
+* A cancelled move may be performed later, when a newer object has that name. So its draft is deleted before
+  the next write or deletion of the name: then there is nothing to move. (A process that has ended remembers
+  none; except for the marker, no name of ours is written twice with different content.)
+* The answer to a move may be a page to which the request was redirected. So the provider checks that the
+  draft no longer exists.
+* Reading a folder returns a page that lists it. Except for the marker, no object of ours is plain text, so
+  anything that is plain text is checked with a `stat`.
+* Deleting a folder deletes everything in it. So `delete` first checks that the name is a file. (This needs no
+  atomicity: a name is never both.)
+* Listings have no order, no start, and only one level. So folders are walked here.
 """
 
 import asyncio
@@ -46,11 +46,11 @@ Listed: TypeAlias = list[tuple[str, int | None]]
 
 deadline_s_base = 15.0
 deadline_bytes_per_s = limits.link_bytes_per_s_min
-# A draft that became nothing is deleted within this, or left to the server's owner.
+# The deadline for deleting a failed draft; after that it is left to the server's owner.
 forget_s_max = 5.0
-# So many drafts are remembered whose move may still be done; the oldest is forgotten first.
+# How many drafts whose move may still be performed are remembered; the oldest is forgotten first.
 doubtful_max = 10_000
-# After how long what is not found is looked for again: it may be just being overwritten.
+# Pauses before an object that was not found is looked up again: it may just be being overwritten.
 overwriting_pauses_s = (0.01, 0.03, 0.1)
 
 
@@ -72,7 +72,7 @@ class LongTailProvider:
         self._deadline_s = deadline_s
         self._placing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._doubtful: dict[str, str] = {}
-        """Names by draft, of drafts that may still be moved there."""
+        """Drafts that may still be moved, with the names that they would get."""
         self._background = Background(lambda error: None)
 
     @property
@@ -95,7 +95,7 @@ class LongTailProvider:
         check_key(key)
         refuse_under(under)
         content = joined(data)
-        # One at a time for each name: servers stumble over two that move to one name at once.
+        # One at a time for each name: servers fail if two moves to one name coincide.
         async with self._placing.setdefault(key, asyncio.Lock()):
             await self._call("put", key, len(content), lambda: self._place(key, content))
 
@@ -127,7 +127,7 @@ class LongTailProvider:
     # ------------------------------------------------------------ one object
 
     async def _placed(self, key: str, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask when nobody here is overwriting the object; about others, look again."""
+        """Send the request while no task here overwrites the object; retry because others may."""
         placing = self._placing.get(key)
         if placing is not None:
             async with placing:
@@ -162,7 +162,7 @@ class LongTailProvider:
         return data
 
     async def _read_to_end(self, key: str, span: tuple[int, int]) -> bytes:
-        """For a span that goes beyond the object's end, which opendal takes for a failure."""
+        """Read a span that extends beyond the object's end, which opendal treats as a failure."""
         start, stop = span[0], min(span[1], await self._size(key))
         return await self._operator.read(key, offset=start, size=stop - start) if start < stop else b""
 
@@ -185,7 +185,7 @@ class LongTailProvider:
             await self._operator.rename(draft, key)
             if await self._is_there(draft):
                 raise Unavailable(
-                    self._name, "put", f"{key}: a move was answered and not done", Cause.UNKNOWN
+                    self._name, "put", f"{key}: a move was answered but not performed", Cause.UNKNOWN
                 )
             self._doubtful.pop(draft, None)
         except BaseException:
@@ -202,13 +202,13 @@ class LongTailProvider:
         return True
 
     def _doubt(self, draft: str, key: str) -> None:
-        """From now on the draft may be moved to `key` at any time."""
+        """Record that from now on the draft may be moved to `key` at any time."""
         self._doubtful[draft] = key
         if len(self._doubtful) > doubtful_max:
             del self._doubtful[next(iter(self._doubtful))]
 
     async def _withdraw(self, key: str) -> None:
-        """See to it that nothing is moved to `key` any more that was given up before."""
+        """Ensure that no cancelled move to `key` can still be performed."""
         for draft in [draft for draft, name in self._doubtful.items() if name == key]:
             await self._delete_draft(draft)
 
@@ -221,7 +221,7 @@ class LongTailProvider:
         self._doubtful.pop(draft, None)
 
     async def _forget(self, draft: str) -> None:
-        """Delete a draft that became nothing. Nobody waits for it: its server may be the one that hangs."""
+        """Delete a failed draft, in the background: its server may be the one that hangs."""
         try:
             async with asyncio.timeout(forget_s_max):
                 await self._delete_draft(draft)
@@ -240,7 +240,7 @@ class LongTailProvider:
     # ------------------------------------------------------------ listing
 
     async def _walk(self, folder: str, prefix: str, start_after: str) -> AsyncIterator[Entry]:
-        """All objects below `folder` that are asked for, in order: a folder sorts as its name and a slash."""
+        """The requested objects below `folder`, in order: a folder sorts as its name followed by a slash."""
         for path, size in await self._call("list", folder, 0, lambda: self._folder(folder)):
             if size is not None:
                 if path > start_after and path.startswith(prefix):
@@ -252,7 +252,7 @@ class LongTailProvider:
                     yield entry
 
     async def _folder(self, folder: str) -> Listed:
-        """What is in a folder, in order, with sizes; folders end in a slash and have none. Ours only."""
+        """The content of a folder, sorted, with sizes; folders end in a slash and have none. Only ours."""
         found: Listed = []
         try:
             async for entry in await self._operator.list(folder or "/"):
@@ -268,7 +268,7 @@ class LongTailProvider:
     # ------------------------------------------------------------ calls
 
     async def _call(self, verb: str, key: str, size: int, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask, within the deadline. The error of opendal's is not chained: its text may hold secrets."""
+        """Call `ask` within the deadline. opendal's error is not chained: its text may hold secrets."""
         failed: ProviderError
         deadline_s = self._deadline_s + min(size, 16 * limits.MIB) / deadline_bytes_per_s
         try:

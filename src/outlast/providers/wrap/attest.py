@@ -1,16 +1,16 @@
-"""Knowing that a place is ours: what is done there counts only under its marker.
+"""Proof that a place is ours: operations count only under its marker.
 
-A provider that was erased, swapped or not mounted answers as politely as ever. So a vote, and a fragment that
-is to count, needs proof that the place still carried our marker once the deed was done.
+A provider that was erased, swapped, or not mounted still answers normally. So a vote, and a fragment that
+should count, needs proof that the place still had our marker after the operation.
 
-* Where the provider attests (disk, memory), each `get`, `put` and `create` is done under the marker.
-* Elsewhere the marker has to be read. `attest(since)` returns once the place is known to have been ours at
-  `since` or later, by a read that began then. Who would do with one that is under way joins it; few are under
-  way at once, and one that is late (a lost packet) holds up nobody.
+* If the provider attests (disk, memory), each `get`, `put`, and `create` runs under the marker.
+* Otherwise the marker must be read. `attest(since)` returns once the place is known to have been ours at
+  `since` or later, by a read that began then. A caller joins a read in flight if that suffices. Few are in
+  flight at once, and a late one (a lost packet) delays no caller.
 
 Invariant: `attested_at` is never later than a moment at which the marker, as it is expected now, was there. A
-change of the expectation starts from nothing, and whoever waited across it is refused: what was done before
-the provider was taken back proves nothing about what it holds since.
+change of the expected marker resets everything, and callers that waited across it get an error: what was done
+before the provider was reattached proves nothing about what it has held since.
 """
 
 import asyncio
@@ -31,18 +31,18 @@ from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
-# A read of the marker, a few hundred bytes, is given up after this.
+# The deadline for a read of the marker, a few hundred bytes.
 read_s_max = 4.0
-# Reads under way that may still be in time. Above what the log has under way at once (a commit and a few
+# Reads in flight that may still be in time. More than the log has in flight at once (a commit and a few
 # questions), so that these never wait for one another.
 reads_max = 8
-# After this, or twice what the last one took, a read is late, and does not count among these.
+# After this time, or twice what the last one took, a read is late and no longer counts toward `reads_max`.
 late_s = 0.5
-# How often a marker that cannot be read is read again: the same damage three times over is at rest.
+# How often an unreadable marker is read again: the same damage three times means damage at rest.
 rereads = 2
 
 Seen = Callable[[float, ProviderError | None, Trouble | None], None]
-"""What a read of the marker showed: seconds that it took, why it failed, and what a wrong marker means."""
+"""The result of a marker read: its duration in seconds, its error, and what a wrong marker means."""
 
 
 class Attested(Provider, Protocol):
@@ -50,35 +50,35 @@ class Attested(Provider, Protocol):
 
     @property
     def incarnation(self) -> bytes:
-        """The incarnation that is expected, 16 bytes."""
+        """The expected incarnation, 16 bytes."""
         ...
 
     def expect(self, incarnation: bytes) -> None:
-        """From now on the marker should say `incarnation`: the provider was taken back."""
+        """From now on the marker should hold `incarnation`: the provider was reattached."""
         ...
 
     async def attest(self, since: float | None = None) -> None:
         """Return when the place is known to have been ours at `since` (clock's monotonic s) or later.
 
-        None is now. Raises `Estranged` if it was not, also if it was taken back meanwhile, and
-        `ProviderError`.
+        None means now. Raises `ProviderError`, and `Estranged` if it was not ours or was reattached
+        meanwhile.
         """
         ...
 
 
 class Attest(Wrapper):
-    """`inner`, of which the marker should be `marker`."""
+    """`inner`, whose marker should be `marker`."""
 
     def __init__(self, inner: Provider, marker: Marker, clock: Clock) -> None:
         super().__init__(inner)
         self.attested_at = float("-inf")
-        """A moment (clock's monotonic s) at or after which the place was ours; -inf before any is known."""
+        """A moment (clock's monotonic s) at or after which the place was ours; -inf if none is known."""
         self.seen: Seen = lambda seconds, error, stranger: None
         """Called after each read of the marker. Set by the guard."""
         self._marker = marker
         self._clock = clock
         self._reads: dict[asyncio.Task[None], _Read] = {}
-        """Those under way, the oldest first."""
+        """Those in flight, oldest first."""
         self._took_s = 0.0
         self._waiting = 0
         self._closed = False
@@ -88,7 +88,7 @@ class Attest(Wrapper):
         return self._marker.incarnation
 
     def expect(self, incarnation: bytes) -> None:
-        """See `Attested`. The same once more changes nothing."""
+        """See `Attested`. The same incarnation again changes nothing."""
         if incarnation != self._marker.incarnation:
             self._marker = replace(self._marker, incarnation=incarnation)
             self.attested_at = float("-inf")
@@ -129,9 +129,9 @@ class Attest(Wrapper):
     async def attest(self, since: float | None = None) -> None:
         """See `Attested`."""
         marker, now = self._marker, self._clock.monotonic()
-        assert since is None or since <= now, "nothing is known of the future"
+        assert since is None or since <= now, "nothing is known about the future"
         if since is None:
-            # What is known of this very moment was learned before the call, though no time has passed.
+            # What is known about this very moment was learned before the call, although no time has passed.
             since = now
             if self.attested_at == now:
                 self.attested_at = math.nextafter(now, -math.inf)
@@ -143,10 +143,10 @@ class Attest(Wrapper):
             if not self._waiting:
                 self._abandon()
         if marker is not self._marker:
-            raise Estranged(self.name, "attest", "it was taken back meanwhile")
+            raise Estranged(self.name, "attest", "it was reattached meanwhile")
 
     async def _wait_ours(self, marker: Marker, since: float) -> None:
-        """Until the place is known to have been ours at `since`, or something else is expected of it."""
+        """Wait until the place is known to have been ours at `since`, or another marker is expected."""
         own: _Read | None = None
         while marker is self._marker and self.attested_at < since:
             if self._closed:
@@ -160,7 +160,7 @@ class Attest(Wrapper):
                 own.task.result()
 
     def _joinable(self, since: float) -> "_Read":
-        """A read that began at `since` or later, a new one if there is none; any, if enough are under way."""
+        """A read that began at `since` or later, or a new one; any read if enough are in flight."""
         now = self._clock.monotonic()
         timely = [read for read in self._reads.values() if now < read.late_at]
         for read in timely:
@@ -174,7 +174,7 @@ class Attest(Wrapper):
         return read
 
     def _abandon(self) -> None:
-        """What is under way is of use to nobody any more."""
+        """Cancel the reads in flight, whose results no caller needs any more."""
         for task in self._reads:
             task.cancel()
         self._reads = {}
@@ -182,10 +182,10 @@ class Attest(Wrapper):
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._reads.pop(task, None)
         if not task.cancelled():
-            task.exception()  # seen: who still waits raises it
+            task.exception()  # mark it as retrieved: callers that still wait raise it
 
     async def _read(self, began: float, marker: Marker) -> None:
-        """Read the marker once, and note what it shows."""
+        """Read the marker once, and record the result."""
         error: ProviderError | None = None
         stranger: Trouble | None = None
         try:
@@ -210,8 +210,8 @@ class Attest(Wrapper):
     async def _stranger(self, marker: Marker) -> Trouble | None:
         """What is wrong with the place; None if it is ours.
 
-        A marker that cannot be read is read again: at rest it is damaged in the same way each time, while
-        damage on the way is the provider's failure, and says nothing about whose place it is.
+        An unreadable marker is read again: damage at rest looks the same each time, while damage in transit
+        is the provider's failure and says nothing about whose place it is.
         """
         lost = ""
         if self.inner.attests:

@@ -1,8 +1,8 @@
-"""A provider that fails on purpose, in a given shape. Drills use it in production; tests all the time.
+"""A provider that fails on purpose, in a given shape. Drills use it in production, and tests everywhere.
 
-Without a shape it is transparent. With one, calls fail the way that the shape says, and so do answers of
-calls that were under way when it was set (a cable does not wait for the call to end). What a shape does
-to writes is as nasty as in life: `err` does half of them and answers 500 all the same.
+Without a shape it is transparent. With one, calls fail in that shape, and so do the answers of calls that
+were in flight when it was set (a cable does not wait for the call to end). Shapes treat writes as badly as
+real failures do: `err` performs half of them and answers 500 anyway.
 
 Whoever sees it fail can know that it is a drill: `drill` says until when and by whose order, and so does each
 error (`ProviderError.drill`).
@@ -10,7 +10,7 @@ error (`ProviderError.drill`).
 A fault may hit only a share of the calls, or only reads or writes, and several may be in force at once: for
 each call the first that hits it decides.
 
-Being erased is not a shape: delete the objects, and it is.
+Erasure is not a shape: delete the objects to get it.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
-# How much later each answer comes in the shape `slow`: far above any p95, well below any deadline.
+# The delay of each answer in the shape `slow`: far above any p95, well below any deadline.
 slow_s_min = 0.5
 slow_s_max = 1.5
 
@@ -37,15 +37,15 @@ class Shape(StrEnum):
     """How a provider fails."""
 
     REFUSE = "refuse"
-    """Nobody listens: every call fails at once."""
+    """No server listens: every call fails at once."""
     HANG = "hang"
     """No call is answered until the shape ends; then it fails."""
     SLOW = "slow"
-    """Every call is done, a second or so late."""
+    """Every call is performed, about a second late."""
     ERR = "err"
     """Every call is answered by a server error; half of the writes happened."""
     THROTTLE = "throttle"
-    """Every call is told to come back later."""
+    """Every call is answered by a request to retry later."""
     DENIED = "denied"
     """The credential is refused."""
     STALE = "stale"
@@ -62,7 +62,7 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A shape, and whom it hits: a share of the calls (0 to 1), reads (`get`, `head`, `list`), writes."""
+    """A shape and what it affects: a share of the calls (0 to 1), reads (`get`, `head`, `list`), writes."""
 
     shape: Shape
     share: float = 1.0
@@ -89,21 +89,21 @@ class FaultProvider(Wrapper):
         self._deadline: float | None = None
         self._drill = ""
         self._changed = asyncio.Event()
-        # Raised with every change of the faults, so that a call under way can tell that there was one.
+        # Increased with every change of the faults, so that a call in flight notices the change.
         self._age = 0
-        # What keys held before the shape `stale` was set, as far as they were written since; None is nothing.
+        # The content of keys before the shape `stale` was set, if they were written since; None: no object.
         self._before: dict[str, bytes | None] = {}
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """Those in force."""
+        """The faults in force."""
         if self._deadline is not None and self._clock.monotonic() >= self._deadline:
             self._set((), None)
         return self._faults
 
     @property
     def shape(self) -> Shape | None:
-        """The shape in force, of several the first. Setting it hits every call, at once, also under way."""
+        """The shape in force, the first of several. Setting it affects all calls, also those in flight."""
         faults = self.faults
         return faults[0].shape if faults else None
 
@@ -142,24 +142,24 @@ class FaultProvider(Wrapper):
 
     async def list(self, prefix: str, start_after: str = "") -> AsyncIterator[Entry]:
         call, age = Call("list", prefix, 0), self._age
-        if await self._before_deed(call) is Shape.EMPTY:
+        if await self._before_operation(call) is Shape.EMPTY:
             return
         async for entry in self.inner.list(prefix, start_after):
             if self._changed_since(age):
-                await self._after_deed(call)
+                await self._after_operation(call)
                 age = self._age
             yield entry
 
-    async def _do(self, call: Call, deed: Callable[[Shape | None], Awaitable[T]]) -> T:
+    async def _do(self, call: Call, operation: Callable[[Shape | None], Awaitable[T]]) -> T:
         age = self._age
-        shape = await self._before_deed(call, deed) if self._faults else None
-        answer = await deed(shape)
+        shape = await self._before_operation(call, operation) if self._faults else None
+        answer = await operation(shape)
         if self._changed_since(age):
-            await self._after_deed(call)
+            await self._after_operation(call)
         return answer
 
     def _drawn(self, writes: bool) -> Shape | None:
-        """The shape that a call meets now."""
+        """The shape that affects a call now."""
         for fault in self.faults:
             hits = fault.writes if writes else fault.reads
             if hits and (fault.share >= 1 or self._entropy.uniform(0, 1) < fault.share):
@@ -169,16 +169,16 @@ class FaultProvider(Wrapper):
     def _changed_since(self, age: int) -> bool:
         return bool(self.faults) and self._age != age
 
-    async def _before_deed(
-        self, call: Call, deed: Callable[[Shape | None], Awaitable[object]] | None = None
+    async def _before_operation(
+        self, call: Call, operation: Callable[[Shape | None], Awaitable[object]] | None = None
     ) -> Shape | None:
-        """Fail, or wait, as the shape that the call meets says; that shape, for the deed itself."""
+        """Fail or wait as the call's shape requires. Returns the shape, for the operation itself."""
         key, writes = call.key, call.writes
         shape = self._drawn(writes)
         if writes and any(fault.shape is Shape.STALE for fault in self._faults) and key not in self._before:
             self._before[key] = await self._present(key)
-        if shape is Shape.ERR and writes and deed is not None and self._entropy.uniform(0, 1) < 0.5:
-            await self._done_all_the_same(deed)
+        if shape is Shape.ERR and writes and operation is not None and self._entropy.uniform(0, 1) < 0.5:
+            await self._perform_anyway(operation)
         if shape in _immediate:
             self._fail(shape, call.verb)
         if shape is Shape.SLOW:
@@ -187,8 +187,8 @@ class FaultProvider(Wrapper):
             await self._hang(call)
         return shape
 
-    async def _after_deed(self, call: Call) -> None:
-        """The deed is done, and faults came up meanwhile: whether its answer gets through is open."""
+    async def _after_operation(self, call: Call) -> None:
+        """Decide whether the answer gets through: faults appeared during the operation."""
         shape = self._drawn(call.writes)
         if shape is Shape.REFUSE:
             raise self._marked(
@@ -198,7 +198,7 @@ class FaultProvider(Wrapper):
             await self._hang(call)
 
     async def _hang(self, call: Call) -> NoReturn:
-        """Wait until a call like this one would hang no more; then fail."""
+        """Wait until a call like this one would no longer hang; then fail."""
         age = self._age
         while self.faults and (self._age == age or _hangs(self._drawn(call.writes), call.writes)):
             age = self._age
@@ -244,11 +244,11 @@ class FaultProvider(Wrapper):
         damaged[int(self._entropy.uniform(0, len(data) - 1))] ^= 0xFF
         return bytes(damaged)
 
-    async def _done_all_the_same(self, deed: Callable[[Shape | None], Awaitable[object]]) -> None:
+    async def _perform_anyway(self, operation: Callable[[Shape | None], Awaitable[object]]) -> None:
         try:
-            await deed(None)
+            await operation(None)
         except ProviderError:
-            pass  # the caller is told of a server error in any case
+            pass  # the caller gets a server error in any case
 
     def _fail(self, shape: Shape, verb: str) -> NoReturn:
         kind, cause, detail = _immediate[shape]
@@ -266,7 +266,7 @@ class FaultProvider(Wrapper):
         self._wake()
 
     def _wake(self) -> None:
-        # Who waits on the old event looks at the new faults; who comes later waits on a new one.
+        # Calls that wait on the old event check the new faults; later calls wait on a new event.
         self._changed.set()
         self._changed = asyncio.Event()
 

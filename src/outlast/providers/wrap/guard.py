@@ -1,14 +1,14 @@
-"""What stands between the store and a provider: a deadline for every call, its health, and its marker.
+"""The layer between the store and a provider: a deadline for every call, its health, and its marker.
 
-While the provider is well the guard only measures. While it is down or estranged every call fails at once,
-and `watch` finds out when that is over: a down provider is probed with a real write, read and delete,
-an estranged one is asked for its marker. Neither costs a client's request anything.
+While the provider is healthy the guard only measures. While it is down or estranged every call fails at once,
+and `watch` detects when that is over: it probes a down provider with a real write, read, and delete, and
+reads the marker of an estranged one. Neither affects client requests.
 
-That a call counts only under the marker is the rule of `wrap.attest`, which stands inside of the guard and
-tells it what each look at the marker has shown. Beyond what calls need, the marker is read every few seconds
-while the provider is used, and soon after a `NotFound`, which is how an erasure shows first. Between,
-`quiet_period_s` apart: where each request is paid for, an idle gateway keeps quiet, and the first call after
-a pause has the marker read beside it.
+`wrap.attest`, which is inside the guard, ensures that a call counts only under the marker, and reports the
+result of each marker read to the guard. In addition to the reads that calls need, the marker is read every
+few seconds while the provider is in use, and soon after a `NotFound`, the first sign of an erasure. Otherwise
+it is read every `quiet_period_s`: if each request costs money, an idle gateway sends few, and the first call
+after a pause triggers a concurrent read of the marker.
 """
 
 import asyncio
@@ -32,22 +32,23 @@ from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
-# The time for a call's answer; the time for its bytes comes to it (`Patience`).
+# The time for a call's answer; the time for its bytes is added (`Patience`).
 deadline_s_base = 5.0
-# A `get` of a whole object does not know its size. No object of ours is larger by much than this.
+# A `get` of an entire object does not know its size. No object of ours is much larger than this.
 whole_bytes_guess = 8 * limits.MIB
-# How often the marker is read: of a healthy provider, of an estranged one, and after `NotFound` at most.
+# How often the marker is read: for a healthy provider, for an estranged one, and at most after `NotFound`.
 marker_period_s = 5.0
 estranged_period_s = 1.0
-# How often where nobody asks for anything and requests cost money: 12 an hour.
+# How often without traffic if requests cost money: 12 an hour.
 network_quiet_period_s = 300.0
 not_found_period_s = 1.0
-# The deadline for the marker, a few hundred bytes. Short, so that the watch finds out before clients do; but
-# for the first one, before which nobody knows how far away the provider is, and which makes the connection.
+# The deadline for the marker, a few hundred bytes. Short, so that the watch detects failures before clients
+# do. The first read gets more time: the provider's distance is not known yet, and the read opens the
+# connection.
 marker_deadline_s = 2.0
 first_marker_deadline_s = 4.0
-# The deadline of the question to a provider that is suspected to hang. A disk under heavy load can take
-# a second for an fsync, and then all providers on it do: too short a deadline would take all of them away.
+# The deadline of the probe of a provider that is suspected to hang. A disk under heavy load can take a second
+# for an fsync, and then all providers on it do: too short a deadline would mark all of them as down.
 suspect_deadline_s = 2.0
 # What a probe writes; and what an examination does, which somebody asked for and waits for: a few bytes say
 # nothing about whether a stripe fits.
@@ -59,9 +60,9 @@ space_period_s = 60.0
 
 
 class Guard(Wrapper):
-    """`inner`, with a deadline, `health` and the `marker` that it should have (None: it is not looked at).
+    """`inner`, with a deadline, `health`, and the `marker` that it should have (None: it is not checked).
 
-    `inner` is also for those who must reach the provider although it is estranged.
+    Callers that must reach the provider although it is estranged use `inner`.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Guard(Wrapper):
         """How much room the provider has, where that is known."""
         self._space_tried_at = float("-inf")
         self.quiet_period_s = quiet_period_s
-        """How often the marker is read while nobody uses the provider."""
+        """How often the marker is read while the provider is not in use."""
         self._marker_read_at = float("-inf")
         self._marker_wanted = True
         self._suspected = False
@@ -107,7 +108,7 @@ class Guard(Wrapper):
         return self._marked().attested_at
 
     def expect(self, incarnation: bytes) -> None:
-        """From now on the marker should say `incarnation`: the provider was taken back."""
+        """From now on the marker should hold `incarnation`: the provider was reattached."""
         self._marked().expect(incarnation)
         self._want_marker()
 
@@ -122,7 +123,7 @@ class Guard(Wrapper):
             raise self._timeout("attest") from None
 
     async def check(self) -> ProviderError | None:
-        """Read the marker now, and report to health what it says. What went wrong is returned."""
+        """Read the marker now, and report the result to health. Returns the error, if any."""
         self._marker_wanted = False
         self._marker_read_at = began = self._clock.monotonic()
         if self._attest is None:
@@ -135,7 +136,7 @@ class Guard(Wrapper):
             self._failed(began, failure)
             return failure
         except Estranged:
-            return None  # health knows by now, and that is an answer
+            return None  # this is an answer, and health already knows
         except ProviderError as error:
             return error
         await self._look_at_space()
@@ -175,7 +176,7 @@ class Guard(Wrapper):
     async def examine(self) -> ProviderError | None:
         """Read the marker, and write, read and delete a stripe. What went wrong is returned.
 
-        A process that has just begun learns in this way what others know from their traffic
+        In this way a process that has just started learns what others know from their traffic
         (`health.findings`).
         """
         failure = await self.check()
@@ -192,14 +193,14 @@ class Guard(Wrapper):
         await self._through.close()
 
     async def watch(self) -> None:
-        """Until cancelled, find out when the provider is no longer well, and when it is again."""
+        """Until cancelled, detect when the provider stops being healthy, and when it recovers."""
         while True:
             pause = await self._look()
             try:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
             except TimeoutError:
-                pass  # nothing happened meanwhile; the next look is due
+                pass  # nothing happened meanwhile; the next check is due
             self._wake.clear()
 
     # ------------------------------------------------------------ calls
@@ -249,7 +250,7 @@ class Guard(Wrapper):
         now = self._clock.monotonic()
         self.health.report(error.verb, now - began, error, size)
         if isinstance(error, Estranged) and self._attest is not None:
-            # At once, so that nothing more is sent there; the look at the marker says what has happened.
+            # At once, so that nothing more is sent there; the marker read shows what has happened.
             self.health.report_marker(False, trouble.of_error(error))
             self._want_marker()
         elif isinstance(error, NotFound) and now - self._marker_read_at > not_found_period_s:
@@ -261,12 +262,12 @@ class Guard(Wrapper):
     def _refusal(self, verb: str) -> ProviderError:
         if self.health.state == "estranged":
             reached("guard: a call to an estranged provider was refused")
-            return Estranged(self._name, verb, "its marker is gone or another's")
+            return Estranged(self._name, verb, "its marker is missing or another's")
         reached("guard: a call to a provider that is down was refused")
         return Unavailable(self._name, verb, "it is down", Cause.BREAKER)
 
     def _listen(self) -> None:
-        """Look in a while whether calls under way are answered: nobody may begin another one meanwhile."""
+        """Check later whether calls in flight were answered: no further call may come to notice it."""
         self._silence = asyncio.get_running_loop().call_later(silence_s_max, self._look_at_silence)
 
     def _look_at_silence(self) -> None:
@@ -287,7 +288,7 @@ class Guard(Wrapper):
     # ------------------------------------------------------------ the watch
 
     async def _look(self) -> float:
-        """Do what is due; in how many seconds the next thing is."""
+        """Do what is due. Returns the seconds until the next check."""
         if self._suspected:
             self._suspected = False
             reached("guard: a silent provider was questioned")
@@ -312,14 +313,14 @@ class Guard(Wrapper):
             await self._probe(deadline_s_base + size / examined_bytes_per_s, size)
 
     def _period_s(self) -> float:
-        """How long a marker that was read is enough."""
+        """How long a marker read stays fresh."""
         if self.health.state != "estranged":
             return self.quiet_period_s
         longest = self.quiet_period_s / marker_period_s * estranged_period_s
         return max(estranged_period_s, min(longest, self.health.findings().since_s / 10))
 
     def _patience_s(self, least_s: float, calls: int) -> float:
-        """How long the guard waits for answers to `calls` small calls, one after another."""
+        """How long the guard waits for answers to `calls` small calls in sequence."""
         if not self.health.durations.known:
             return max(least_s, first_marker_deadline_s)
         return min(max(least_s, 4 * calls * self.health.durations.round_trip_s()), deadline_s_base)
@@ -328,7 +329,7 @@ class Guard(Wrapper):
         now = self._clock.monotonic()
         if now < probe_at:
             return probe_at - now
-        failure = await self.check()  # first: what comes back empty must not be used in between
+        failure = await self.check()  # first: a provider that comes back empty must not be used in between
         if failure is None and self.health.state != "estranged":
             failure = await self._probe(deadline_s_base)
         self.health.report_probe(failure)
@@ -366,11 +367,11 @@ class Guard(Wrapper):
         except Denied as error:
             return error if verb == "get" else None  # a refused write is an answer; see `health`
         except NotFound:
-            return Unavailable(self._name, verb, "what was just written cannot be found", Cause.CORRUPT)
+            return Unavailable(self._name, verb, "an object that was just written is missing", Cause.CORRUPT)
         except ProviderError as error:
             return error
         if read != content:
-            return Unavailable(self._name, "get", "other bytes were read than just written", Cause.CORRUPT)
+            return Unavailable(self._name, "get", "the bytes read differ from those written", Cause.CORRUPT)
         return None
 
     async def _timed(self, verb: str, method: Callable[..., Awaitable[T]], *arguments: object) -> T:

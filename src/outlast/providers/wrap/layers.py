@@ -1,4 +1,4 @@
-"""What is under a provider's wrappers: each has what it wraps as `inner`."""
+"""Access to the layers under a provider's wrappers. Each wrapper has an `inner` provider."""
 
 from collections.abc import Awaitable, Callable
 
@@ -15,8 +15,8 @@ def innermost(provider: Provider) -> Provider:
 
 
 def keeps_versions(provider: Provider) -> bool:
-    """Whether its answers have shown that it keeps what is overwritten or deleted."""
-    # Its class is not imported to be asked for: that would import the cloud's library, too.
+    """Whether its answers have shown that it keeps overwritten or deleted objects."""
+    # A check of its class would import the cloud's library, too.
     return getattr(innermost(provider), "versioned", False) is True
 
 
@@ -26,16 +26,16 @@ def keeps_journals(provider: Provider) -> bool:
 
 
 async def begin_log(provider: Provider) -> bytes | None:
-    """Have a log begun for the marker that is about to be written; what that has to say in `segments`.
+    """Begin a log for the marker that is about to be written. Returns the marker's `segments`.
 
-    From then on a log that an earlier marker tells of is worth nothing. Raises `ProviderError`.
+    From then on a log that an earlier marker names is void. Raises `ProviderError`.
     """
     begin: Callable[[], Awaitable[bytes | None]] | None = getattr(innermost(provider), "begin_log", None)
     return None if begin is None else await begin()
 
 
 async def end_log(provider: Provider) -> None:
-    """Take back `begin_log`, once the marker and what was in the log are deleted. Raises `ProviderError`."""
+    """Undo `begin_log`, after the marker and the log's content were deleted. Raises `ProviderError`."""
     end: Callable[[], Awaitable[None]] | None = getattr(innermost(provider), "end_log", None)
     if end is not None:
         await end()
@@ -58,7 +58,7 @@ def drill_of(provider: Provider) -> str:
 
 
 def meter_of(provider: Provider) -> Meter | None:
-    """What counts the provider's requests; None if nothing does: it was not opened here."""
+    """The meter that counts the provider's requests; None if it was not opened here."""
     wrapped: Provider | None = provider
     while wrapped is not None and not isinstance(wrapped, Meter):
         wrapped = getattr(wrapped, "inner", None)

@@ -1,11 +1,12 @@
-"""Counting what goes to a provider and comes back: requests, bytes, failures by cause, and how long it took.
+"""Counts the traffic with a provider: requests, bytes, failures by cause, and durations.
 
 The meter is the innermost wrapper, so that it sees what the provider will charge for: each attempt of a
-retry, each page of a listing. Every provider has one: it costs less than a microsecond a request. Figures are
-of this process since it began; who needs a month's adds them up elsewhere.
+retry, each page of a listing. Every provider has one: it costs less than a microsecond per request. Figures
+are for this process since it started; monthly totals are added up elsewhere.
 
-What a read that was given up (a hedge that lost, a client that went) has brought along is not known: a
-provider sends as long as the connection is open. All that it asked for is counted, apart (`given_up_bytes`).
+How many bytes a cancelled read (a hedge that lost, a client that disconnected) has received is not known: a
+provider sends as long as the connection is open. All that it requested is counted separately
+(`given_up_bytes`).
 """
 
 import asyncio
@@ -22,28 +23,28 @@ from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
-# What a read of a whole object asks for, whose size is not known: slots, markers, and notes.
+# The size assumed for reads of entire objects, which is not known: slots, markers, and notes.
 whole_bytes_guess = 64 * limits.KIB
 
 
 @dataclass(slots=True)
 class VerbUsage:
-    """What one verb has used."""
+    """The usage of one verb."""
 
     requests: int = 0
     failures: Counter[str] = field(default_factory=Counter)
-    """By cause. `missing` and `exists` are answers and counted here as well."""
+    """By cause. `missing` and `exists` are answers, but are counted here as well."""
     given_up: int = 0
     """Requests whose caller did not wait for the answer."""
     sent_bytes: int = 0
     received_bytes: int = 0
     given_up_bytes: int = 0
-    """What reads asked for that were given up: the provider may have sent it, and charges for that."""
+    """Bytes that cancelled reads requested: the provider may have sent them, and charges for that."""
     took_s: Histogram = field(default_factory=latencies)
 
 
 class Meter(Wrapper):
-    """`inner`, counted. `usage` is live: read it, do not keep it."""
+    """Counts the calls of `inner`. `usage` is live: read it, do not keep it."""
 
     def __init__(self, inner: Provider, clock: Clock) -> None:
         super().__init__(inner)

@@ -1,10 +1,10 @@
-"""Not writing one name more often than the operator allows (Google and Cloudflare: once a second).
+"""Limits how often one name is written to what the operator allows (Google and Cloudflare: once a second).
 
-Only a write that happened, or may have, starts the clock: those who lose a race cost the name nothing, and 32
-creators at once need not queue up for half a minute to be told that one was first.
+Only a write that happened, or may have, starts the interval. Writers that lose a race do not use it up, so 32
+concurrent creators need not queue for half a minute to learn that one was first.
 
-The wait is bounded: a write that would wait longer than `wait_s_max` fails at once, as throttled. What the
-provider says about its load as a whole is not here but in `rate_limit`.
+The wait is bounded: a write that would wait longer than `wait_s_max` fails at once, as throttled. The
+provider's answers about its overall load are handled in `rate_limit`.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
-# Names of which the last write is remembered; the oldest is forgotten first.
+# Names whose last write is remembered; the oldest is forgotten first.
 names_max = 4096
 
 
@@ -49,7 +49,7 @@ class NameInterval(Wrapper):
                 self._note(call.key)
             raise
         except asyncio.CancelledError:
-            self._note(call.key)  # whoever gave up does not know whether it happened
+            self._note(call.key)  # the write was cancelled, but may have happened
             raise
         self._note(call.key)
         return answer

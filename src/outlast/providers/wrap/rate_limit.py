@@ -1,13 +1,13 @@
-"""Not asking faster than a provider can bear: a limit on the rate of all requests, which only ever delays.
+"""Limits the rate of all requests to what a provider can handle. It only ever delays requests.
 
-There is none until the provider says "slow down" (429, 503). Then the rate is set to half of what it was when
-it said so, and grows again by a fixed step for each answered request that used it up, until it is far above
-what is asked: additive increase, multiplicative decrease, as TCP shares a line. So several gateways at one
-provider find their shares without knowing of each other. A complaint to who hardly asks is about others: it
-does not set a rate below `idle_rate_min`.
+There is no limit until the provider answers "slow down" (429, 503). Then the limit becomes half of the rate
+at that moment. It grows again by a fixed step for each answered request that used it up, until it is far
+above the actual rate: additive increase, multiplicative decrease, as TCP shares a link. So several gateways
+at one provider find their shares without coordination. A complaint to a gateway that sends few requests is
+caused by others: it does not set a limit below `idle_rate_min`.
 
-The wait is bounded: a call that would wait longer than `wait_s_max` fails at once, as throttled. Who gives up
-while it waits gives back its place.
+The wait is bounded: a call that would wait longer than `wait_s_max` fails at once, as throttled. A call that
+is cancelled while it waits frees its place.
 """
 
 import asyncio
@@ -21,36 +21,37 @@ from outlast.providers.wrap.wrapper import Call, Perform, Wrapper
 
 T = TypeVar("T")
 
-# Longer waits than this come to nothing: the guard's deadline is five seconds.
+# Longer waits are useless: the guard's deadline is five seconds.
 wait_s_max = 4.0
 rate_min = 1.0
-# Above this the limit is forgotten. A gateway makes a few thousand requests a second at most.
+# Above this rate the limit is dropped. A gateway sends a few thousand requests a second at most.
 rate_max = 5000.0
-# What the rate gains in a second in which it held requests back.
+# How much the limit grows per second while it holds requests back.
 rate_gain_per_s = 10.0
-# The rate at which requests were made when the provider complained is measured over the last second, or over
-# this many requests where these were fewer.
+# The request rate at the time of a complaint is measured over the last second, or over the last
+# `recent_requests` if these took less time.
 recent_requests = 64
 recent_s = 1.0
-# A provider that wants to be left alone (Retry-After) for longer than this is asked again all the same.
+# The longest `Retry-After` that is respected; after this time requests are sent again anyway.
 silence_s_max = 60.0
-# Only who was held back by a limit just now, and is told to slow down again, gets a lower one than this.
+# The limit falls below this only if it has just held requests back and the provider complains again.
 idle_rate_min = 10.0
-# Complaints about requests of the same moment are one complaint.
+# Complaints within this time count as one.
 complaint_pause_s = 1.0
 
 
 class RateLimit(Wrapper):
-    """`inner`, asked no faster than it bears.
+    """Limits the rate of requests to `inner`.
 
-    `limits_names`: the provider also limits how often one name is written. Then "slow down" to a write may be
-    about its name alone, and slows down nothing else unless writes of other names are told the same.
+    `limits_names`: the provider also limits how often one name is written. Then "slow down" in answer to a
+    write may concern its name alone, and slows down nothing else unless writes of other names get the same
+    answer.
     """
 
     def __init__(self, inner: Provider, clock: Clock, limits_names: bool = False) -> None:
         super().__init__(inner)
         self.rate: float | None = None
-        """Requests a second that are let through; None without a limit."""
+        """The limit in requests per second; None without a limit."""
         self._clock = clock
         self._limits_names = limits_names
         self._recent: deque[float] = deque(maxlen=recent_requests)
@@ -77,7 +78,7 @@ class RateLimit(Wrapper):
         return answer
 
     async def _turn(self, verb: str) -> bool:
-        """Wait until the rate lets one more through; whether it held this one back."""
+        """Wait until the rate allows another request. Returns whether it held this one back."""
         now = self._clock.monotonic()
         if self.rate is None:
             if now < self._silent_until:
@@ -93,7 +94,7 @@ class RateLimit(Wrapper):
             try:
                 await self._clock.sleep(at - now)
             except asyncio.CancelledError:
-                self._next_at -= turn_s  # those who come next need not wait for a request that is not made
+                self._next_at -= turn_s  # later calls need not wait for a request that is not sent
                 raise
         return at > now
 
@@ -103,15 +104,15 @@ class RateLimit(Wrapper):
         await self._clock.sleep(self._silent_until - now)
 
     def _be_silent(self, error: ProviderError) -> None:
-        """Ask nothing for as long as the provider wants, within reason."""
+        """Send nothing for as long as the provider asks, up to `silence_s_max`."""
         if isinstance(error, Unavailable) and error.retry_after_s is not None:
             pause_s = min(error.retry_after_s, silence_s_max)
             self._silent_until = max(self._silent_until, self._clock.monotonic() + pause_s)
 
     def _concerns_name(self, call: Call) -> bool:
-        """Whether the complaint may be about one name, which another gateway has written just now.
+        """Whether the complaint may be about one name, which another gateway has just written.
 
-        If all writes are meant, those of other names will be told so in the same moment.
+        If it is about all writes, those of other names get the same answer at about the same time.
         """
         if not self._limits_names or not call.writes:
             return False
@@ -129,12 +130,12 @@ class RateLimit(Wrapper):
         self.rate = min(before, max(least, min(self._seen(now), before) / 2))
 
     def _seen(self, now: float) -> float:
-        """Requests a second that were made just now."""
+        """The recent rate in requests per second."""
         if len(self._recent) == recent_requests and now - self._recent[0] < recent_s:
             return recent_requests / max(now - self._recent[0], 0.001)
         return sum(now - at < recent_s for at in self._recent) / recent_s
 
 
 def overloaded(provider: str, verb: str) -> Unavailable:
-    """What a call is told that would have to wait for longer than `wait_s_max`."""
-    return Unavailable(provider, verb, "more is waiting than it takes", Cause.THROTTLED)
+    """The error of a call that would have to wait longer than `wait_s_max`."""
+    return Unavailable(provider, verb, "too many requests are waiting", Cause.THROTTLED)

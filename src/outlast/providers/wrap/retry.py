@@ -1,16 +1,16 @@
-"""Asking again, where that helps.
+"""Retries, where they help.
 
-Only what passes by itself is asked again: throttled, server errors, connections that broke off, and two
-conditional writes that met (S3's 409). Nothing else: a refused connection, an unknown name, a bad
-certificate and a deadline that has passed say that the provider is away, which the breaker must hear about
-at once; a rejected credential stays rejected, and asking again may lock the account.
+Only transient failures are retried: throttling, server errors, broken connections, and concurrent conditional
+writes (S3's 409). Nothing else: a refused connection, an unknown host name, a bad certificate, or a missed
+deadline means that the provider is unavailable, which the breaker must learn at once. A rejected credential
+stays rejected, and retries may lock the account.
 
-Ambiguity. A `create` whose answer was an error may have happened all the same, and then the second attempt
-meets the first: `Exists` against itself. So after a failed attempt the object is read back, and if it is this
-very content (callers put a nonce into it), the first attempt was the winner.
-A condition is never emulated by looking first, and nothing is ever undone.
+Ambiguity: a `create` whose answer was an error may have happened anyway, and then the second attempt gets
+`Exists` because of the first. So after a failed attempt the object is read back. If it has exactly this
+content (callers put a nonce into it), the first attempt succeeded. A condition is never emulated by reading
+first, and nothing is ever undone.
 
-A listing goes on after the last name that it gave.
+A listing continues after the last name that it returned.
 """
 
 from collections.abc import AsyncIterator
@@ -29,17 +29,17 @@ T = TypeVar("T")
 attempts_max = 4
 pause_s_min = 0.05
 pause_s_max = 2.0
-# A provider that throttles wants more of a pause than one that stumbled.
+# A throttling provider needs a longer pause than one with a transient error.
 throttled_pause_s_min = 0.25
-# All attempts together, pauses included; above it the error goes to the caller. Below the guard's deadline
-# of 5 s.
+# The limit for all attempts together, including pauses; after that the caller gets the error. Below the
+# guard's deadline of 5 s.
 retry_s_max = 4.0
 
 passing = frozenset({Cause.THROTTLED, Cause.SERVER, Cause.RESET, Cause.CONFLICT})
 
 
 class Retry(Wrapper):
-    """`inner`, asked again where that helps."""
+    """`inner`, with retries."""
 
     def __init__(self, inner: Provider, clock: Clock, entropy: Entropy) -> None:
         super().__init__(inner)
@@ -97,14 +97,14 @@ class _Attempts:
 
     def __init__(self, clock: Clock, entropy: Entropy) -> None:
         self.maybe_done = False
-        """Whether an attempt that failed may have happened."""
+        """Whether a failed attempt may have taken effect."""
         self._clock = clock
         self._entropy = entropy
         self._began = clock.monotonic()
         self._failed = 0
 
     async def pause(self, error: ProviderError) -> None:
-        """Return after a pause if it is worth another attempt; raise `error` if not."""
+        """Return after a pause if another attempt makes sense; otherwise raise `error`."""
         self._failed += 1
         if not isinstance(error, Unavailable) or error.cause not in passing or self._failed >= attempts_max:
             raise error
@@ -113,7 +113,7 @@ class _Attempts:
         pause_s = max(pause_s, error.retry_after_s or 0.0)
         if self._clock.monotonic() + pause_s - self._began > retry_s_max:
             raise error
-        # Two writes that met: this one was certainly not done. All others are not so sure.
+        # After a conflict of two writes, this one was certainly not performed. Other errors are ambiguous.
         reached("retry: asked again")
         self.maybe_done = self.maybe_done or error.cause is not Cause.CONFLICT
         await self._clock.sleep(pause_s)

@@ -1,4 +1,4 @@
-"""What all wrappers share: the verbs of a provider, each handed to one method.
+"""The base of all wrappers: it passes each verb of a provider to one method.
 
 A wrapper is a provider around a provider that adds one rule: a deadline, a count, a pause, a failure. The
 verbs are the same for all of them, so they are written once, here. `around` receives each call as a value
@@ -6,8 +6,8 @@ verbs are the same for all of them, so they are written once, here. `around` rec
 
 Invariant: a wrapper that overrides nothing is transparent.
 
-A listing comes as one call for each entry, of which the first and every thousandth reach the provider
-(`Call.request`). A wrapper that must see a listing as a whole overrides `list`.
+A listing comes as one call per entry, of which the first and every thousandth after it send a request to the
+provider (`Call.request`). A wrapper that must see an entire listing overrides `list`.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,7 +18,7 @@ from outlast.providers.protocol import Data, Entry, Provider, Stat, data_size
 
 T = TypeVar("T")
 Perform: TypeAlias = Callable[[], Awaitable[T]]
-"""Does what a call asks for. May be called again, except for an entry of a listing."""
+"""Performs a call. May be called again, except for an entry of a listing."""
 
 # Providers answer a listing in pages of this many names, each a request.
 list_page_entries = 1000
@@ -31,11 +31,11 @@ class Call(NamedTuple):
 
     verb: str
     key: str
-    """The object's name; of a listing, its prefix."""
+    """The object's name; for a listing, its prefix."""
     size: int | None
-    """Bytes that a write sends or a `get` asks for; None for a whole object."""
+    """Bytes that a write sends or a `get` requests; None for an entire object."""
     request: bool = True
-    """False for an entry of a listing's page that is here already."""
+    """False for an entry of a listing's page that has already arrived."""
 
     @property
     def writes(self) -> bool:
@@ -48,7 +48,7 @@ class Wrapper:
     def __init__(self, inner: Provider) -> None:
         self.inner = inner
         self._through: Provider = inner
-        """What calls go to. Set by a wrapper that has another one of its own inside."""
+        """Where calls go. Set by a wrapper that contains another one of its own."""
 
     @property
     def name(self) -> str:
