@@ -135,9 +135,9 @@ class Slot:
             if voter.overdue or PATIENCE_FACTOR * voter.expected_s < slowest_s
         ]
         tasks = self._start(self._look, ranked[:enough])
-        beside = self._start(self._look, again)
-        tasks += await self._ask_others(tasks, beside, [voter for voter in ranked if voter not in again])
-        tasks += beside
+        extra = self._start(self._look, again)
+        tasks += await self._ask_others(tasks, extra, [voter for voter in ranked if voter not in again])
+        tasks += extra
         await wait_first(tasks, lambda: len(self.tally.states) >= enough or self.tally.hopeless())
         patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * (loop.time() - begun))
         await wait_first(tasks, lambda: self.tally.conclusive() or self.tally.hopeless(), patience)
@@ -147,7 +147,7 @@ class Slot:
     async def _ask_others(
         self,
         tasks: Sequence["asyncio.Task[None]"],
-        beside: Sequence["asyncio.Task[None]"],
+        extra: Sequence["asyncio.Task[None]"],
         ranked: Sequence[Voter],
     ) -> list["asyncio.Task[None]"]:
         """Send requests to the remaining voters as soon as the first ones turn out not to suffice."""
@@ -155,7 +155,7 @@ class Slot:
         begun = loop.time()
         for voter, task in zip(ranked, tasks, strict=False):  # the fastest first
             patience = max(PATIENCE_S_MIN, PATIENCE_FACTOR * voter.expected_s)
-            await self._wait_voter(task, beside, begun + patience - loop.time())
+            await self._wait_voter(task, extra, begun + patience - loop.time())
             if self.tally.conclusive():
                 return []
             if not task.done() and not self.tally.failures:
@@ -165,14 +165,14 @@ class Slot:
         return self._start(self._look, ranked[len(tasks) :])
 
     async def _wait_voter(
-        self, task: "asyncio.Task[None]", beside: Sequence["asyncio.Task[None]"], patience_s: float
+        self, task: "asyncio.Task[None]", extra: Sequence["asyncio.Task[None]"], patience_s: float
     ) -> None:
         """Wait for one voter, until the concurrent tasks make that unnecessary or one fails."""
 
         def enough() -> bool:
             return task.done() or bool(self.tally.failures) or self.tally.conclusive()
 
-        await wait_first([task, *beside], enough, patience_s)
+        await wait_first([task, *extra], enough, patience_s)
 
     async def _ask_last_states(self) -> list["asyncio.Task[None]"]:
         """If voters hold different values, read their last states: one may have moved on to another value."""

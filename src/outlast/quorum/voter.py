@@ -270,7 +270,7 @@ class Voter:
                 await self._in_time("vote", lambda _: self.provider.attest())
         finally:
             self._in_flight -= 1
-            _let_go(looking)
+            _discard(looking)
         if self.provider.incarnation != incarnation:
             raise Estranged(self.name, "vote", "it was reattached during the operation")
         now = self._clock.monotonic()
@@ -308,7 +308,7 @@ class Voter:
         raise failure
 
 
-def _let_go(looking: "asyncio.Task[None] | None") -> None:
+def _discard(looking: "asyncio.Task[None] | None") -> None:
     """Discard the marker read: the operation's own error is raised, not the marker's."""
     if looking is None or looking.cancelled():
         return
