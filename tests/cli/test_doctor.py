@@ -36,7 +36,7 @@ def test_a_missing_key_file(shell: Any) -> None:
 
 def test_a_key_file_that_others_may_read(shell: Any) -> None:
     (shell.folder / "outlast.key").chmod(0o644)
-    assert "others may read" in bad(shell)["key"]
+    assert "other users can read" in bad(shell)["key"]
 
 
 def test_another_stores_key_file(shell: Any, empty: Any) -> None:
