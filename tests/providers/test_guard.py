@@ -347,7 +347,7 @@ def test_a_probe_compares_what_it_reads_with_what_it_wrote() -> None:
         fault.shape = Shape.STALE
         await sim.clock.sleep(30)
         assert guard.health.state == "down"
-        assert "cannot be found" in guard.health.findings().why
+        assert "just written is missing" in guard.health.findings().why
 
     simulate(1, begin)
 

@@ -184,7 +184,7 @@ class System:
             ]
 
     def lock(self, file: int) -> bool:
-        """Lock the file exclusively until it is closed. False if another has the lock, or locks fail."""
+        """Lock the file exclusively until it is closed. False if it is locked, or locks are not supported."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

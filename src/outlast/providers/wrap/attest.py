@@ -94,7 +94,7 @@ class Attest(Wrapper):
             self.attested_at = float("-inf")
             self._abandon()
 
-    # ------------------------------------------------------------ where the provider attests
+    # ------------------------------------------------------------ attestation by the provider
 
     async def get(self, key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
         return await super().get(key, span, under or self._under())
@@ -124,7 +124,7 @@ class Attest(Wrapper):
         if marker is self._marker:
             self.attested_at = max(self.attested_at, at)
 
-    # ------------------------------------------------------------ where the marker is read
+    # ------------------------------------------------------------ attestation by marker reads
 
     async def attest(self, since: float | None = None) -> None:
         """See `Attested`."""
