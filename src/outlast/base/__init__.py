@@ -1,4 +1,4 @@
-"""What every other package may use: time, chance, errors, limits, concurrency, and encoding.
+"""What every other package may use: time, randomness, errors, limits, concurrency, and encoding.
 
 - `clock`, `entropy`: sources of time and randomness; production and the simulator pass in their own.
 - `errors`: every error that Outlast raises, in one tree.  `limits`: every bound, with its reason.

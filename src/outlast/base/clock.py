@@ -1,4 +1,4 @@
-"""Where time comes from.
+"""Sources of time.
 
 Every component that needs the time takes a `Clock`. Production uses `SystemClock`. The simulator's clock
 advances only when every task waits, so the same code runs under virtual time. Reading the time any other

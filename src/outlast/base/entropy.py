@@ -1,4 +1,4 @@
-"""Where chance comes from.
+"""Sources of randomness.
 
 Identifiers, keys, back-off, and jitter all draw from an `Entropy` that is passed in. Production uses the
 operating system's generator; the simulator uses a seeded one, so that a failing run can be reproduced.

@@ -15,7 +15,7 @@ class Histogram:
     bounds: Sequence[float]
     """Ascending; a value equal to a bound counts below it."""
     counts: list[int] = field(init=False)
-    """How many values fell below each of `bounds`, not cumulative; the last counts those above all bounds."""
+    """How many values each bucket holds, one bucket per bound (not cumulative), and last those above all."""
     total: float = 0.0
     """The sum of all values."""
 

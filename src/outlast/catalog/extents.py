@@ -251,7 +251,7 @@ class Extents:
             return list(islice(merge(*rows), limit))
 
     def dead(self, limit: int, died_by: int | None, died_after: int) -> list[DeadExtent]:
-        """Extents that nothing refers to, those that died first in front."""
+        """Extents that nothing refers to, in the order in which they died."""
         rows = self._database.rows(
             f"SELECT {_COLUMNS}, died FROM extents WHERE died IS NOT NULL AND died <= ? AND died > ?"
             " ORDER BY died, id LIMIT ?",

@@ -37,7 +37,7 @@ class Layout(NamedTuple):
 
 @dataclass(slots=True)
 class Counted:
-    """How much has a layout. `bytes`: plaintext of extents in use; `fragment_bytes`: those of all extents."""
+    """Totals of a layout's extents. `bytes`: plaintext of those in use; `fragment_bytes`: of all of them."""
 
     alive: int = 0
     bytes: int = 0

@@ -302,7 +302,7 @@ class State:
     def dead_extents(
         self, limit: int = 1000, died_by: int | None = None, died_after: int = -1
     ) -> list[DeadExtent]:
-        """Extents that nothing refers to, those that died first in front.
+        """Extents that nothing refers to, in the order in which they died.
 
         Only those that died at the slot `died_by` or before, and after `died_after`.
         """

@@ -51,7 +51,7 @@ class Box:
         return FORMAT + nonce + self._message_key(nonce).encrypt(nonce[12:], plaintext, aad)
 
     def open(self, sealed: bytes | memoryview, aad: bytes) -> bytes:
-        """What was sealed. Raises `Tampered`: altered, cut, another key, or another purpose."""
+        """The plaintext. Raises `Tampered`: altered, truncated, another key, or another purpose."""
         view = memoryview(sealed)
         if len(view) < BOX_OVERHEAD_BYTES:
             raise Tampered("a sealed message is cut short")

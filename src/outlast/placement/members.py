@@ -8,7 +8,7 @@ DomainKind: TypeAlias = Literal["operator", "region", "account", "software", "lo
 
 
 class Domains(Struct, frozen=True):
-    """What a provider has in common with others and can fail with. "" is unknown."""
+    """A provider's failure domains: those in the same one can fail together. "" is unknown."""
 
     operator: str
     region: str = ""

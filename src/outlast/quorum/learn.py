@@ -65,7 +65,7 @@ class Learner:
             await self.catch_up(slot, behind=True)
 
     async def learn_ahead(self) -> None:
-        """Learn the slots that were looked at ahead while another gateway took the last one.
+        """Learn the slots that were read ahead while another gateway took the last one.
 
         If there are none, call `look`.
         """

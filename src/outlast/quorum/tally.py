@@ -3,7 +3,7 @@
 Two conclusions are final whatever the silent voters hold:
 
 - *decided*: a majority has accepted the same ballot;
-- *open*: a majority holds nothing accepted, so no value had been decided when they received the
+- *open*: a majority holds nothing accepted, so no value had been decided when the voters received the
   question, and therefore no later slot had been decided either.
 
 Everything else (one of two answers accepted, the third voter silent) is inconclusive.

@@ -63,7 +63,7 @@ class Vote:
     held: Placed
     incarnation: bytes
     announced: tuple[bytes, ...] = ()
-    """What the states read on the way to this one announce, its own included."""
+    """The announcements in the states read up to this one, including its own."""
 
 
 @dataclass(slots=True)
