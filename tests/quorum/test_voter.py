@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from cluster import PlainSeal
 
+from outlast.base import limits
 from outlast.base.clock import Clock
 from outlast.base.errors import Cause, Estranged, Exists, Tampered, Unavailable
 from outlast.providers.marker import MARKER_KEY, Marker
@@ -257,6 +258,37 @@ def test_a_silent_voter_fails_in_time_and_is_not_asked_without_end() -> None:
         assert causes == [Cause.TIMEOUT] * OPERATIONS_MAX + [Cause.SATURATED]
 
     in_scene(test, Silent)
+
+
+def test_an_answer_that_comes_while_another_reading_runs_out_of_time_is_heard() -> None:
+    """A reading that is out of time takes a few turns of the loop to end, and hears of answers until then."""
+
+    async def test(scene: Scene) -> None:
+        loop, state = asyncio.get_running_loop(), SlotState(LOW, LOW, b"value")
+        await put_row(scene, state)
+        answer = loop.create_future()
+        get = scene.provider.get
+
+        async def scripted(
+            key: str, span: tuple[int, int] | None = None, under: Marker | None = None
+        ) -> bytes:
+            content = await get(key, span, under)
+            await (answer if key == state_key(1, 0) else scene.sim.clock.sleep(1e6))
+            return content
+
+        await scene.provider.put(state_key(2, 0), b"never given")
+        scene.provider.get = scripted  # type: ignore[method-assign]
+        with pytest.raises(Unavailable):
+            await scene.voter.peek(2)  # from now on states are read in portions
+        # One timer before the silent reading's deadline, and in the same turn.
+        loop.call_at(loop.time() + limits.log_operation_s_max, answer.set_result, None)
+        silent = asyncio.ensure_future(scene.voter.peek(2))
+        await scene.sim.clock.sleep(1)
+        assert await scene.voter.peek(1) == state
+        with pytest.raises(Unavailable):
+            await silent
+
+    in_scene(test)
 
 
 @pytest.mark.parametrize("make", [MemoryProvider, networked])

@@ -288,7 +288,8 @@ class Voter:
 
         def arrived() -> None:
             nonlocal asked_at
-            if not over:  # otherwise the operation has failed while one of its reads continues
+            # Once it is over, or out of time and about to end, one of its reads may still go on.
+            if not over and not deadline.expired():
                 asked_at = self._clock.monotonic()
                 deadline.reschedule(min(loop.time() + limits.log_operation_s_max, last))
 
