@@ -122,6 +122,24 @@ async def test_a_reading_that_was_given_up_is_gone_on_with(sim: Simulation) -> N
     assert provider.given <= len(data) + PORTION_BYTES_FIRST
 
 
+@pytest.mark.parametrize("turns", range(8))
+@simulated(seed=1)
+async def test_a_reader_that_comes_while_another_is_given_up_reads_on(sim: Simulation, turns: int) -> None:
+    """The request that both would share takes a few turns of the loop to end once it is canceled."""
+    data = sim.entropy.bytes(MIB)
+    provider, reader = await reader_of(sim, data)
+    given_up = asyncio.ensure_future(reader.read(provider, "a", nothing))
+    await sim.clock.sleep(0.5)
+    other = asyncio.ensure_future(reader.read(provider, "a", nothing))
+    await sim.clock.sleep(1.0)  # the other's first portion is coming in this moment
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    given_up.cancel()
+    assert await other == data
+    assert given_up.cancelled()
+    assert provider.given <= len(data) + 2 * PORTION_BYTES_FIRST
+
+
 @simulated(seed=1)
 async def test_a_state_that_was_replaced_is_read_anew(sim: Simulation) -> None:
     provider, reader = await reader_of(sim, sim.entropy.bytes(MIB))

@@ -131,16 +131,20 @@ class StateReader:
         finally:
             kept.readers -= 1
             if kept.reading is not None and not kept.readers:
+                # It ends a few turns of the loop later. A reader that comes until then starts a new one.
                 kept.reading.cancel()
+                kept.reading = None
         return bytes(kept.content)
 
     async def _read_on(self, source: Provider, key: str, kept: "_Kept") -> None:
+        own = asyncio.current_task()
         try:
             portion, ended = await self._get(source, key, len(kept.content))
             kept.content += portion
             kept.complete = ended or len(kept.content) > self._state_bytes_max
         finally:
-            kept.reading = None
+            if kept.reading is own:
+                kept.reading = None
 
     async def _get(self, source: Provider, key: str, start: int) -> tuple[bytes, bool]:
         """The portion of the state that begins at `start`, and whether the state ends with it."""
