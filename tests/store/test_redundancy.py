@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
-from store_worlds import NEAR, content
+from store_worlds import NEAR, chunks, content
 
 from outlast.base import limits
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import StoreUnavailable, WriteLost
+from outlast.base.points import visiting
 from outlast.catalog.records import FragmentsLost
 from outlast.coding.extent import FRAGMENTS_PREFIX
 from outlast.maintenance.follow import follow
@@ -17,8 +18,9 @@ from outlast.placement.members import Policy
 from outlast.providers.marker import Marker
 from outlast.providers.memory import MemoryProvider
 from outlast.providers.protocol import Data, Provider
+from outlast.providers.wrap.fault import Shape
 from outlast.testing.memory_store import World, memory_store
-from outlast.testing.network import Link
+from outlast.testing.network import Link, Weather
 from outlast.testing.places import Kind, Place
 from outlast.testing.simulation import Simulation, simulate
 
@@ -222,6 +224,31 @@ def test_a_doubt_that_cannot_be_recorded_is_no_acknowledgement(monkeypatch: pyte
             await scene.store.put("bucket", "key", source())
 
     in_scene(test)
+
+
+def test_the_answer_does_not_wait_for_one_commit_per_doubtful_extent_in_turn() -> None:
+    """A provider refuses from the commit on, so that nothing of 32 extents can be looked for there."""
+
+    async def main(sim: Simulation) -> None:
+        weather = Weather(delay_s=(0.02, 0.03))
+        places = [MemoryProvider(f"p{number}", sim.clock, attests=False) for number in range(3)]
+        links = [Link(place, sim.clock, sim.entropy_of(place.name), weather) for place in places]
+        async with memory_store(links, 1, sim.clock, sim.entropy_of("store")) as world:
+            await world.store.create_bucket("bucket")
+            durable_at = 0.0
+
+            async def refuse(name: str) -> None:
+                nonlocal durable_at
+                if name == "write: fragments durable, not committed":
+                    durable_at = sim.clock.monotonic()
+                    world.faults["p2"].shape = Shape.REFUSE
+
+            with visiting(refuse):
+                await world.store.put("bucket", "key", chunks(content(32 * EXTENT)))
+            assert sim.clock.monotonic() - durable_at < 0.6, "one by one, they take 1.8 s"
+            assert world.store.catalog.state.counts().degraded == 32
+
+    simulate(1, main)
 
 
 def test_an_object_is_not_acknowledged_with_fewer_fragments_than_a_reader_needs() -> None:

@@ -6,9 +6,10 @@ is the same each time.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 # The delay before work that failed unexpectedly is restarted: short enough for a provider's watch, long
@@ -45,6 +46,24 @@ async def cancel_and_wait(tasks: Sequence["asyncio.Task[T]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def gather_bounded(work: Callable[[S], Awaitable[T]], items: Iterable[S], at_once: int) -> list[T]:
+    """Do `work` on each item, on `at_once` of them at a time; the results in the order of the items.
+
+    The first error ends the work on the others, and is raised.
+    """
+    free = asyncio.Semaphore(at_once)
+
+    async def do(item: S) -> T:
+        async with free:
+            return await work(item)
+
+    tasks = [asyncio.ensure_future(do(item)) for item in items]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await cancel_and_wait(tasks)
 
 
 async def run_again(

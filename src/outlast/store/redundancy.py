@@ -10,7 +10,7 @@ restored before the answer; the rest leaves the object degraded, for the gateway
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from outlast.base.concurrency import cancel_and_wait
+from outlast.base.concurrency import cancel_and_wait, gather_bounded
 from outlast.base.errors import StoreError, WriteLost
 from outlast.base.marks import reached
 from outlast.catalog.records import Extent, Fragment, FragmentsLost
@@ -22,6 +22,8 @@ from outlast.store.restore import Restorer
 ensure_s_max = 10.0
 # How many extents of one write are checked at once: a body of 5 GiB has 320.
 proved_at_once = 16
+# Doubts that are recorded at once. The log decides records that wait together in one slot.
+recorded_at_once = 64
 
 Doubtful = tuple[bytes, Fragment]
 """(extent id, a fragment that may not be where it was put)."""
@@ -36,13 +38,7 @@ class Redundancy:
 
     async def attest(self, deliveries: Sequence[Delivery]) -> list[Doubtful]:
         """Verify that every fragment is at its provider; return those that may not be."""
-        gate = asyncio.Semaphore(proved_at_once)
-
-        async def attest(delivery: Delivery) -> list[Fragment]:
-            async with gate:
-                return await delivery.attest()
-
-        found = await asyncio.gather(*map(attest, deliveries))
+        found = await gather_bounded(Delivery.attest, deliveries, proved_at_once)
         return [
             (delivery.extent.id, fragment)
             for delivery, fragments in zip(deliveries, found, strict=True)
@@ -58,8 +54,8 @@ class Redundancy:
         by_extent: dict[bytes, list[Fragment]] = {}
         for id, fragment in doubtful:
             by_extent.setdefault(id, []).append(fragment)
-        for id, fragments in by_extent.items():
-            await self._context.catalog.commit(FragmentsLost(id, tuple(fragments)))
+        losses = [FragmentsLost(id, tuple(fragments)) for id, fragments in by_extent.items()]
+        await gather_bounded(self._context.catalog.commit, losses, recorded_at_once)
         known = [extent for extent in map(self._known, (one.id for one in extents)) if extent is not None]
         lacking = [
             extent for extent in known if self._restorer.can_restore(extent.k, extent.places, extent.missing)
