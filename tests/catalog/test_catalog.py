@@ -99,6 +99,23 @@ async def test_an_observer_that_raises_is_reported_and_keeps_nothing_from_being_
     assert log.state.position.slot == 1
 
 
+async def test_an_observer_that_has_ended_hears_nothing_more_and_the_others_hear_all(log: LocalLog) -> None:
+    heard: list[AnyRecord] = []
+    others: list[AnyRecord] = []
+
+    def observe(record: AnyRecord, outcome: object) -> None:
+        heard.append(record)
+        end()
+
+    end = log.state.on_applied(observe, pytest.fail)
+    log.state.on_applied(lambda record, outcome: others.append(record), pytest.fail)
+    catalog = Catalog(log, log.state, SystemClock())
+    for name in ("one", "two"):
+        await catalog.commit(BucketCreated(name, 1))
+    end()
+    assert (len(heard), len(others)) == (1, 2)
+
+
 @simulated()
 async def test_reads_may_be_as_stale_as_was_said_and_no_staler(sim: Simulation, log: LocalLog) -> None:
     catalog = Catalog(log, log.state, sim.clock)

@@ -6,7 +6,7 @@ import pytest
 
 from outlast.base.clock import unix_ms
 from outlast.base.concurrency import cancel_and_wait
-from outlast.base.errors import StoreUnavailable
+from outlast.base.errors import LocalStateCorrupt, StoreUnavailable
 from outlast.catalog.records import DrillSet
 from outlast.maintenance.collect import CollectReport, collect, grace_s_default
 from outlast.maintenance.follow import follow, period_s
@@ -54,6 +54,24 @@ async def test_an_idle_gateway_soon_knows_that_the_store_is_back_however_seldom_
         world.faults[name].shape = None
     await sim.clock.sleep(15)
     assert not store.why_not_ready()
+    await cancel_and_wait([following])
+    await world.close()
+
+
+@simulated()
+async def test_following_goes_on_after_the_local_catalog_could_not_be_read(sim: Simulation) -> None:
+    """As while it is built anew."""
+    world = World(clock=sim.clock, entropy=sim.entropy)
+    await world.create()
+    busy, idle = await world.gateway(), await world.gateway()
+    following = asyncio.ensure_future(follow(idle.store, sim.clock))
+    idle.state._damage = LocalStateCorrupt("damaged")
+    await sim.clock.sleep(10 * period_s)
+    idle.state._damage = None
+    assert not following.done()
+    await busy.store.create_bucket("bucket")
+    await sim.clock.sleep(period_s + 1)
+    assert idle.state.bucket("bucket") is not None
     await cancel_and_wait([following])
     await world.close()
 

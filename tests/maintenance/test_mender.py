@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 from store_worlds import Far, content, in_far_store
 
 from outlast.base.concurrency import cancel_and_wait
-from outlast.base.errors import Full
+from outlast.base.errors import Full, LocalStateCorrupt
+from outlast.base.points import visiting
+from outlast.catalog.records import Extent
 from outlast.coding.extent import FRAGMENTS_PREFIX
-from outlast.maintenance.mender import Mender
+from outlast.maintenance.mender import Mender, look_s
 from outlast.providers.protocol import Data
 from outlast.providers.wrap.fault import Shape
+from outlast.store.restore import Finding
 from outlast.testing.memory_store import Gateway
 
 SIZE = 200_000
@@ -152,6 +156,61 @@ def test_mending_goes_on_after_the_log_was_away() -> None:
             far.faults["p0"].shape = far.faults["p2"].shape = None
             await far.settle(60)
         assert await degraded(far) == 0
+
+    in_far_store(test)
+
+
+def test_mending_goes_on_after_the_local_catalog_could_not_be_read() -> None:
+    """As while it is built anew."""
+
+    async def test(far: Far) -> None:
+        state = far.store.catalog.state
+        await write_without(far, "p1", 3)
+        far.faults["p1"].shape = None
+        async with mending(far.world.gateways[0]):
+            state._damage = LocalStateCorrupt("damaged")
+            await far.settle(60)
+            state._damage = None
+            assert await degraded(far) == 3
+            await far.settle(60)
+            assert await degraded(far) == 0
+
+    in_far_store(test)
+
+
+def test_a_catalog_that_cannot_be_read_is_no_failure_of_the_extent(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(far: Far) -> None:
+        await write_without(far, "p1", 1)
+        tries = 0
+        restore = far.store.restorer.restore
+
+        async def damaged_at_first(extent: Extent) -> Finding:
+            nonlocal tries
+            tries += 1
+            if tries == 1:
+                raise LocalStateCorrupt("damaged")
+            return await restore(extent)
+
+        monkeypatch.setattr(far.store.restorer, "restore", damaged_at_first)
+        async with mending(far.world.gateways[0]):
+            far.faults["p1"].shape = None
+            while not tries:
+                await far.settle(0.1)
+            await far.settle(2 * look_s)
+            assert await degraded(far) == 0, "it is tried again at the next look"
+
+    in_far_store(test)
+
+
+def test_a_mender_that_has_ended_hears_of_no_more_records() -> None:
+    async def test(far: Far) -> None:
+        state = far.store.catalog.state
+        others = len(state._observers)
+        for _ in range(3):
+            async with mending(far.world.gateways[0]):
+                await far.settle(1)
+                assert len(state._observers) == others + 1
+        assert len(state._observers) == others
 
     in_far_store(test)
 

@@ -157,12 +157,20 @@ class State:
             except Exception as error:
                 report(error)
 
-    def on_applied(self, observer: Observer, report: Report) -> None:
+    def on_applied(self, observer: Observer, report: Report) -> Callable[[], None]:
         """Call `observer` with each record and its outcome, after the transaction that applied it.
 
-        Its errors are passed to `report`, and the other observers are still called.
+        Its errors are passed to `report`, and the other observers are still called. The returned function ends
+        the calls.
         """
-        self._observers.append((observer, report))
+        observing = observer, report
+        self._observers.append(observing)
+
+        def end() -> None:
+            # A new list: an observer may end while they are called.
+            self._observers = [one for one in self._observers if one is not observing]
+
+        return end
 
     def fingerprint(self) -> bytes:
         """32 bytes that are equal for two states exactly if all their content is. Reads everything."""

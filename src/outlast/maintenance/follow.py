@@ -9,7 +9,7 @@ may be a little stale, it happens twice in that time, so that no read has to wai
 """
 
 from outlast.base.clock import Clock
-from outlast.base.errors import StoreUnavailable
+from outlast.base.errors import LocalStateCorrupt, StoreUnavailable
 from outlast.maintenance.collect import record_grace
 from outlast.providers.wrap.guard import marker_period_s
 from outlast.quorum.ballot import majority
@@ -24,19 +24,24 @@ period_s_min = 0.25
 async def follow(store: Store, clock: Clock) -> None:
     """Keep the local catalog near the newest slot until cancelled, and note since when it is there."""
     while True:
-        # While too few answer, check often: that costs nothing, since open breakers let no request through.
-        await clock.sleep(_pause_s(store) if store.catalog.reached_voters else period_s)
+        await clock.sleep(_pause_s(store))
         try:
             await store.catalog.sync()
             store.catalog.note_applied()
             await record_grace(store)
-        except StoreUnavailable:
-            pass  # the log may come back; meanwhile requests fail with this error
+        except (StoreUnavailable, LocalStateCorrupt):
+            pass  # it may come back, or is being built anew; requests are told so meanwhile
 
 
 def _pause_s(store: Store) -> float:
+    # While too few answer, it is asked often: that costs nothing, for open breakers let nothing through.
+    if not store.catalog.reached_voters:
+        return period_s
+    try:
+        pause_s = _quiet_s(store)
+    except LocalStateCorrupt:
+        return period_s  # the catalog does not say who the voters are; it is being built anew
     staleness_s = store.catalog.staleness_s_max
-    pause_s = _quiet_s(store)
     return min(pause_s, max(period_s_min, staleness_s / 2)) if staleness_s else pause_s
 
 

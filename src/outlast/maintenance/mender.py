@@ -19,7 +19,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from outlast.base.clock import Clock
-from outlast.base.errors import StoreCorrupt, StoreUnavailable
+from outlast.base.errors import LocalStateCorrupt, StoreCorrupt, StoreUnavailable
 from outlast.base.marks import reached
 from outlast.base.trace import event
 from outlast.catalog.judgement import Outcome
@@ -66,17 +66,24 @@ class Mender:
         self._failed: OrderedDict[bytes, _Failure] = OrderedDict()
         self.restored = 0
         """Fragments that are no longer missing, rebuilt or found to be correct after all."""
-        store.catalog.state.on_applied(self._observe, store.report)
 
     async def run(self) -> None:
         """Restore what can be restored, until cancelled."""
-        while True:
-            await self._clock.sleep(look_s)
-            try:
-                while batch := self._next_batch():
-                    await self._mend_batch(batch)
-            except StoreUnavailable:
-                continue  # nothing can be recorded now; the next check finds the same
+        end_observing = self._store.catalog.state.on_applied(self._observe, self._store.report)
+        try:
+            while True:
+                await self._clock.sleep(look_s)
+                await self._look()
+        finally:
+            end_observing()
+
+    async def _look(self) -> None:
+        """Restore what can be restored now."""
+        try:
+            while batch := self._next_batch():
+                await self._mend_batch(batch)
+        except (StoreUnavailable, LocalStateCorrupt):
+            return  # nothing can be recorded or looked up now; the next look finds the same
 
     # ------------------------------------------------------------ choosing
 
@@ -142,6 +149,8 @@ class Mender:
         """Restore it; return whether that succeeded."""
         try:
             found = await self._store.restorer.restore(extent)
+        except LocalStateCorrupt:
+            raise  # says nothing about the extent
         except StoreCorrupt as error:
             event("maintenance: an extent cannot be restored", extent=extent.id, error=error)
             return False
