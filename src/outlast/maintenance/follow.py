@@ -30,7 +30,7 @@ async def follow(store: Store, clock: Clock) -> None:
             store.catalog.note_applied()
             await record_grace(store)
         except (StoreUnavailable, LocalStateCorrupt):
-            pass  # it may come back, or is being built anew; requests are told so meanwhile
+            pass  # it may come back, or is being rebuilt; requests are told so meanwhile
 
 
 def _pause_s(store: Store) -> float:
@@ -40,7 +40,7 @@ def _pause_s(store: Store) -> float:
     try:
         pause_s = _quiet_s(store)
     except LocalStateCorrupt:
-        return period_s  # the catalog does not say who the voters are; it is being built anew
+        return period_s  # the catalog does not say which voters there are; it is being rebuilt
     staleness_s = store.catalog.staleness_s_max
     return min(pause_s, max(period_s_min, staleness_s / 2)) if staleness_s else pause_s
 
