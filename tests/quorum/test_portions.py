@@ -141,6 +141,34 @@ async def test_a_reader_that_comes_while_another_is_given_up_reads_on(sim: Simul
 
 
 @simulated(seed=1)
+async def test_an_answer_to_a_canceled_request_is_not_added_to_what_another_one_brings(
+    sim: Simulation,
+) -> None:
+    """A client may return an answer although its request was canceled, if both happen at once."""
+    data = sim.entropy.bytes(MIB)
+    provider, reader = await reader_of(sim, data)
+    get = provider.get
+    canceled = 0
+
+    async def heedless(key: str, span: tuple[int, int] | None = None, under: Marker | None = None) -> bytes:
+        nonlocal canceled
+        try:
+            return await get(key, span, under)
+        except asyncio.CancelledError:
+            canceled += 1
+            return await get(key, span, under)
+
+    provider.get = heedless  # type: ignore[method-assign]
+    given_up = asyncio.ensure_future(reader.read(provider, "a", nothing))
+    await sim.clock.sleep(0.5)
+    other = asyncio.ensure_future(reader.read(provider, "a", nothing))
+    await sim.clock.sleep(0.75)  # the first reads on, the other one waits for its first portion
+    given_up.cancel()
+    assert await other == data
+    assert canceled == 1
+
+
+@simulated(seed=1)
 async def test_a_state_that_was_replaced_is_read_anew(sim: Simulation) -> None:
     provider, reader = await reader_of(sim, sim.entropy.bytes(MIB))
     await reader.read(provider, "a", nothing)

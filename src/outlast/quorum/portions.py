@@ -140,8 +140,9 @@ class StateReader:
         own = asyncio.current_task()
         try:
             portion, ended = await self._get(source, key, len(kept.content))
-            kept.content += portion
-            kept.complete = ended or len(kept.content) > self._state_bytes_max
+            if kept.reading is own:  # else it was canceled, and another request brings the same
+                kept.content += portion
+                kept.complete = ended or len(kept.content) > self._state_bytes_max
         finally:
             if kept.reading is own:
                 kept.reading = None
