@@ -100,6 +100,7 @@ UNCONVERTED: dict[str, int] = {
     "assembly": 3,
     "catalog": 1,
     "coding": 1,
+    "maintenance": 2,
     "outages": 35,
     "outages/drill": 24,
     "outages/incidents": 6,

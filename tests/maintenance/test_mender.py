@@ -9,7 +9,6 @@ from store_worlds import Far, content, in_far_store
 
 from outlast.base.concurrency import cancel_and_wait
 from outlast.base.errors import Full, LocalStateCorrupt
-from outlast.base.points import visiting
 from outlast.catalog.records import Extent
 from outlast.coding.extent import FRAGMENTS_PREFIX
 from outlast.maintenance.mender import Mender, look_s

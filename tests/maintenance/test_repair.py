@@ -7,7 +7,7 @@ from dataclasses import asdict
 import pytest
 from store_worlds import Far, content, in_far_store
 
-from outlast.base.errors import StoreCorrupt, StoreUnavailable
+from outlast.base.errors import Cause, StoreCorrupt, StoreUnavailable, Unavailable
 from outlast.base.points import visiting
 from outlast.catalog.records import ExtentsCollected, FragmentsLost
 from outlast.coding.extent import fragment_key
@@ -54,6 +54,39 @@ def test_a_store_in_order_is_found_in_order() -> None:
     assert (report.extents, report.total, report.fragments) == (4, 4, 12)
     assert (report.missing, report.bad, report.restored, report.unreachable, report.bytes) == (0, 0, 0, 0, 0)
     assert report.problems == []
+
+
+def test_repair_waits_for_gateways_that_have_not_noticed_that_a_provider_is_back() -> None:
+    """A success means that the next provider may be lost, whatever other gateways have yet to notice."""
+
+    async def test(far: Far) -> None:
+        other = await far.world.gateway()
+        far.faults["p1"].shape = Shape.REFUSE
+        await fill(far)
+        await other.store.put("bucket", "before", content(300_000))
+        assert not other.store.fleet["p1"].health.available
+        far.faults["p1"].shape = None
+        await far.store.fleet["p1"].examine()
+        far.store.fleet["p1"].health.report_probe()
+
+        async def write() -> None:
+            await far.settle(2)
+            other.store.fleet["p1"].health.report_examined(
+                Unavailable("p1", "put", "not back", Cause.TIMEOUT)
+            )
+            await other.store.put("bucket", "late", content(300_000, 9))
+
+        writing = asyncio.ensure_future(write())
+        report = await repair(far.store)
+        assert report.degraded == 0
+        assert writing.done()
+        await far.store.catalog.sync()
+        assert far.store.catalog.state.counts().degraded == 0
+        await writing
+        await far.settle(10)
+        await assert_any_one_may_go(far)
+
+    in_far_store(test)
 
 
 def slots(objects: Iterable[str]) -> set[str]:

@@ -160,8 +160,8 @@ class State:
     def on_applied(self, observer: Observer, report: Report) -> Callable[[], None]:
         """Call `observer` with each record and its outcome, after the transaction that applied it.
 
-        Its errors are passed to `report`, and the other observers are still called. The returned function ends
-        the calls.
+        Its errors are passed to `report`, and the other observers are still called. The returned function
+        ends the calls.
         """
         observing = observer, report
         self._observers.append(observing)

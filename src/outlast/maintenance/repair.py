@@ -4,7 +4,9 @@ First the providers themselves: those that lost their marker are reattached (`re
 the slots that they lack. Then the extents, several at a time, each checked and restored (`store.restore`).
 
 While a provider is reattached, gateways continue to write, and what they write before they learn of it lacks
-a fragment as well. So what is degraded at the end is checked again, as long as it can be restored.
+a fragment as well. So what is degraded at the end is checked again, as long as it can be restored. If
+anything was missing, repair ends only after nothing has been missing for as long as a gateway may take to
+notice that a provider is back: once it has succeeded, the next provider may be lost.
 
 It can be stopped anywhere and restarted: every step leaves the store as good as before or better, and what
 has been restored is found right the next time. Memory is bounded by `extents_at_once` extents with parity.
@@ -29,6 +31,8 @@ page_extents = 100
 # moment after the previous one: gateways restore as well.
 further_looks_max = 10
 look_pause_s = 0.5
+# A guard probes a provider that is down at least every 5 s.
+noticed_s_max = 6.0
 
 
 @dataclass(slots=True)
@@ -77,14 +81,22 @@ async def repair(
     """
     work = _Repair(store, verify, progress or (lambda report: None))
     await store.catalog.sync()
+    lacking = bool(store.catalog.state.counts().degraded)
     for name in store.fleet.names:
         await work.repair_provider(name)
     await work.repair_extents(only_degraded)
-    for _ in range(further_looks_max):
+    lacking = lacking or bool(work.report.restored or work.report.reattached)
+    looks, whole_since = 0, store.clock.monotonic()
+    while True:
         await store.catalog.sync()
-        if not work.can_go_on():
+        if work.can_go_on():
+            if looks == further_looks_max:
+                break
+            looks += 1
+            await work.repair_again()
+            whole_since = store.clock.monotonic()
+        elif not lacking or store.clock.monotonic() - whole_since >= noticed_s_max:
             break
-        await work.repair_again()
         await store.clock.sleep(look_pause_s)
     work.report.degraded = store.catalog.state.counts().degraded
     return work.report

@@ -16,7 +16,7 @@ when it is committed, and never acknowledged.
 from dataclasses import dataclass
 
 from outlast.base.clock import Clock
-from outlast.base.errors import ProviderError, StoreUnavailable
+from outlast.base.errors import LocalStateCorrupt, ProviderError, StoreUnavailable
 from outlast.base.marks import reached
 from outlast.base.points import point
 from outlast.catalog.records import WritesExpired
@@ -65,7 +65,7 @@ async def sweep_forever(store: Store, clock: Clock) -> None:
     while True:
         try:
             await sweep(store, clock)
-        except StoreUnavailable:
+        except (StoreUnavailable, LocalStateCorrupt):
             pass  # the next sweep finds the same
         await clock.sleep(sweep_period_s)
 
