@@ -106,7 +106,7 @@ UNCONVERTED: dict[str, int] = {
     "outages/incidents": 6,
     "outages/report": 52,
     "outages/simulate": 26,
-    "providers": 51,
+    "providers": 50,
     "providers/wrap": 4,
     "store": 1,
 }

@@ -1,4 +1,4 @@
-"""Every bound, in one place, each with its reason. Unit last in the name."""
+"""Bounds that several packages share, each with its reason. Unit last in the name."""
 
 KIB = 1 << 10
 MIB = 1 << 20

@@ -94,11 +94,13 @@ def drill(
         list[str] | None,
         Option(
             metavar="WHO",
-            help="Play an incident on this provider or failure domain, even if it would not hit it.",
+            help="Play an incident on this provider or failure domain, whether or not it would be hit.",
         ),
     ] = None,
     detach: Annotated[bool, Option("--detach", help="Start the failure and return at once.")] = False,
-    stop: Annotated[bool, Option("--stop", help="End what fails now instead: those named, or all.")] = False,
+    stop: Annotated[
+        bool, Option("--stop", help="End running drills instead: the named ones, or all.")
+    ] = False,
     history: Annotated[bool, Option("--history", help="Show the last drills instead.")] = False,
     force: Annotated[
         bool,
@@ -112,7 +114,7 @@ def drill(
     if sum(option is not None for option in (minutes, seconds, speed)) > 1:
         raise UsageError("--minutes, --seconds, --speed: one of them")
     if not what and not stop and not history:
-        raise UsageError("name who shall fail")
+        raise UsageError("name what should fail")
     duration_s = 60 * minutes if minutes else float(seconds) if seconds else None
     order = _Order(what or [], on or [], shape, share, duration_s, speed)
 

@@ -33,10 +33,10 @@ def init(
             "--provider",
             "-p",
             metavar="NAME=URL",
-            help="A place that stores bytes, once for each: 'attic=file:///srv/attic?operator=Home&role=witness'",
+            help="One provider; repeat for each: 'attic=file:///srv/attic?operator=Home&role=witness'",
         ),
     ],
-    tolerate: Annotated[int, Option(help="How many providers (--domain) may be lost at once.")] = 1,
+    tolerate: Annotated[int, Option(help="How many failure domains (see --domain) may be lost at once.")] = 1,
     domain: Annotated[
         DomainKind,
         Option(help="Kind of failure domain that --tolerate counts. Two providers in one domain count once."),

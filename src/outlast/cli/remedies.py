@@ -21,13 +21,16 @@ _REMEDIES: tuple[tuple[type[Exception] | UnionType, str], ...] = (
     (errors.WriteExpired | errors.WriteLost, "write it again"),
     (errors.StoreBusy, "try again when this computer has less to do"),
     (errors.StoreUnavailable, "see which providers answer with: outlast status; then try again"),
-    (errors.StoreFull, "raise the quotas in the providers' URLs, or delete something: outlast status"),
+    (
+        errors.StoreFull,
+        "raise the quotas in the providers' URLs, or delete something and run: outlast collect",
+    ),
     (errors.LocalStateCorrupt, "try again: the local catalog was removed, and will be rebuilt from the log"),
     (
         errors.StoreCorrupt,
-        "see what is missing with: outlast repair; the data may be at a provider that is away",
+        "see what is missing with: outlast repair; the data may be at a provider that is unavailable",
     ),
-    (errors.ForkedLog, "a provider was put back to an older state, or is another store's: outlast doctor"),
+    (errors.ForkedLog, "a provider was rolled back, or belongs to another store: outlast doctor"),
     (errors.QuorumError, "more voters must answer; see which do with: outlast status"),
     (errors.Tampered, "the key file may be another store's: outlast doctor"),
 )

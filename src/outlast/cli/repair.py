@@ -25,7 +25,10 @@ from outlast.store import ProviderStatus
 def repair(
     quick: Annotated[
         bool,
-        Option("--quick", help="Compare the fragments' sizes instead of reading and checking them."),
+        Option(
+            "--quick",
+            help="Compare fragments' sizes instead of reading them, and skip the logs of healthy voters.",
+        ),
     ] = False,
     config: Config = DEFAULT_CONFIG,
     state_dir: StateDir = None,

@@ -136,7 +136,8 @@ def _tell(found: Status, appraisal: Appraisal) -> None:
             print_line(f"\n{one.name}: {_quota_text(one.quota)}")
     counts = found.counts
     print_line(
-        f"\n{counts.objects} objects in {counts.buckets} buckets, {bytes_text(counts.bytes)};"
+        f"\n{_count(counts.objects, 'object')} in {_count(counts.buckets, 'bucket')},"
+        f" {bytes_text(counts.bytes)};"
         f" the log is at slot {found.slot}"
     )
     print_line(f"{appraisal.health}: {appraisal.verdict}")
@@ -195,3 +196,7 @@ def _lost(store: Holdings, away: Mapping[str, str], silent: Mapping[str, str]) -
 def _domains(found: Status, names: Collection[str]) -> set[str]:
     """The failure domains, of the policy's kind, of these providers."""
     return {str(getattr(one.domains, found.domain)) for one in found.providers if one.name in names}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -67,17 +67,21 @@ def what_if(
         Option("--repair-rate", metavar="MIB/S", min=0.001, help="How fast a repair is."),
     ] = None,
     measure: Annotated[
-        bool, Option("--measure", help="Measure that: 4 MiB to each provider, and back.")
+        bool, Option("--measure", help="Measure the repair rate: write and read 4 MiB at each provider.")
     ] = False,
     prices: Annotated[
         Path | None, Option(metavar="FILE", help="Prices of reads (docs/reference/prices.toml).")
     ] = None,
     fail_if: Annotated[
         FailLevel | None,
-        Option("--fail-if", metavar="VERDICT", help=f"Exit status 3 from here on: {', '.join(FailLevel)}."),
+        Option(
+            "--fail-if",
+            metavar="VERDICT",
+            help=f"Exit with status 3 if a verdict is this bad or worse: {', '.join(FailLevel)}.",
+        ),
     ] = None,
     allow_unknown: Annotated[
-        bool, Option("--allow-unknown", help="Let --fail-if take the best case of what is not known.")
+        bool, Option("--allow-unknown", help="Use the best case of what is unknown for --fail-if.")
     ] = False,
     as_markdown: Annotated[bool, Option("--markdown", help="Print a table in Markdown.")] = False,
     config: Config = DEFAULT_CONFIG,

@@ -10,8 +10,8 @@ learned of the claim, or until the gateway releases it: what one cannot restore,
 divides the work: two gateways that restore the same extent do the same work twice, and no harm.
 
 An extent that could not be restored is left alone for a while, and longer each time; but as soon as a
-provider has recovered that was unavailable then, it is retried: with all providers available, everything is
-restored within a minute.
+provider has recovered that was unavailable then, it is retried: restoring begins within seconds of its
+return.
 """
 
 import math

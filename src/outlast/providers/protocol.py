@@ -14,15 +14,15 @@ Lost answers. A `put` or `create` that raised `Unavailable` may have happened, a
 happen a little later. Callers put something of their own into the value (a writer's nonce), and read
 back when it matters. No provider emulates a condition by looking first and writing then.
 
-Cancelling a call gives up the answer, not the deed.
+A canceled call may still take effect.
 
-Attestation. A provider that was erased, or in whose place another one is, answers politely that there is
-nothing, and takes writes that nobody will find again. The marker (`providers.marker`) tells. Where looking at
-it costs next to nothing (`attests`), it can be made part of a call: `under` a marker, whatever a call answers
-counts only if the place's own marker, looked at after the deed, names the same store, provider and
-incarnation. Otherwise the call raises `Estranged`, instead of returning, and instead of `NotFound` and
-`Exists`; a write that finds the wrong marker before the deed leaves nothing behind. Where `attests` is False,
-`under` must be None: who needs attestation reads the marker (`wrap.attest`).
+Attestation. A provider that was erased, or replaced by another one, reports that nothing is there, and
+accepts writes that will never be found again. The marker (`providers.marker`) shows that. Where reading it
+costs next to nothing (`attests`), it can be part of a call: `under` a marker, an answer counts only if the
+provider's own marker, read after the operation, names the same store, provider, and incarnation. Otherwise
+the call raises `Estranged` instead of returning, and instead of `NotFound` and `Exists`; a write that finds
+the wrong marker before the operation leaves nothing behind. Where `attests` is False, `under` must be None:
+callers that need attestation read the marker (`wrap.attest`).
 """
 
 from collections.abc import AsyncIterator, Sequence

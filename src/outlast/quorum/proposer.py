@@ -41,7 +41,7 @@ class Proposal(Protocol):
         ...
 
     def announcement(self, slot: int) -> bytes | None:
-        """The same for a proposer that outvotes this one; None if it is empty, or too large to send twice."""
+        """What to leave with a promise, for a proposer that outvotes this one; None if it is too large to."""
         ...
 
 

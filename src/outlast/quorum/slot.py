@@ -7,7 +7,8 @@ Operations on a slot, depending on what the caller knows:
 - `attempt`: two round trips. Phase 1 promises a ballot at a majority and learns what was accepted; phase 2
   gets the adopted value (or, if there is none, the caller's) accepted by a majority.
 - `announce`: one round trip. A promise ahead of time that carries submissions which its author wants decided.
-- `ask`: one round trip, read-only: what do the voters hold?
+- `finish`: one round trip. Phase 2 again, under the ballot of an attempt that was not outvoted.
+- `ask`: one round trip, read-only: what do the voters hold? `glance` is content with the nearest majority.
 
 None of them waits for more voters than it needs. Late voters finish in the background: in `fast` and phase 2
 because their copies add durability, in `ask` because cancelling costs a connection and teaches nothing. In

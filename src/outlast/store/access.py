@@ -6,8 +6,9 @@ signature has been verified, so only holders of a key can make a gateway send re
 
 A key that is not in the local catalog may have been created a moment ago through another gateway. Checking
 costs a quorum read, so two things bound it. An id ends in a code that only the store's own keys can
-compute: an invented id is refused at once. Ids that the store did issue share one quorum read per
-`question_s_min`: a deleted key costs no more than that, and a new one works everywhere after that time.
+compute: an invented id is refused at once. Ids that the store did issue share a burst of
+`questions_max` quorum reads and then one per `question_s`: a deleted key costs no more than that, and a new
+one works everywhere after that time.
 """
 
 import asyncio

@@ -67,7 +67,9 @@ class Redundancy:
             present = self._known(extent.id)
             if present is not None and len(extent.places) - present.missing.bit_count() < extent.k:
                 reached("redundancy: too few fragments were left after the commit")
-                raise WriteLost("providers were lost during the write; too few of its fragments are left")
+                raise WriteLost(
+                    "providers were lost during the write: the object exists, too damaged to be read"
+                )
 
     def _known(self, id: bytes) -> Extent | None:
         return self._context.catalog.state.extent(id)

@@ -192,29 +192,6 @@ class Store:
 
     # ------------------------------------------------------------ objects
 
-    async def write(self, source: Source, digests: Sequence[Digest] = ()) -> Written:
-        """Make bytes durable without giving them a name yet. See `Writer.write`."""
-        return await self.writer.write(source, digests)
-
-    def discard(self, written: Written) -> None:
-        """Delete what will not be committed."""
-        self.writer.discard(written)
-
-    async def commit_object(
-        self,
-        bucket: str,
-        key: str,
-        written: Written,
-        attributes: Attributes = _plain,
-        checksum: Checksum | None = None,
-        condition: Condition | None = None,
-    ) -> Version:
-        """Make it the newest version. Raises `NoSuchBucket`, `PreconditionFailed`, `NoSuchKey`.
-
-        In either case `written` must not be used again.
-        """
-        return await self._objects.commit(bucket, key, written, attributes, checksum, condition)
-
     async def put(
         self,
         bucket: str,
@@ -258,7 +235,7 @@ class Store:
         return PendingReading(self.reader.get(bucket, key, select or (lambda version: span)))
 
     async def delete(self, bucket: str, key: str, condition: Condition | None = None) -> bool:
-        """Delete; return whether it existed. Raises `NoSuchBucket`; conditional: as `commit_object`."""
+        """Delete; return whether it existed. Raises `NoSuchBucket`; conditional: as `put`."""
         return await self._objects.delete(bucket, key, condition)
 
     async def delete_many(self, bucket: str, keys: Sequence[str]) -> int:

@@ -5,9 +5,9 @@
                                          at every provider that is available (`delivery`)
 
 `Writer.write` ends there: what it returns is safe and has no name yet. `Writer.commit` gives it one: the
-record is decided, and meanwhile each place is checked once more. A fragment that is missing although its
-provider is available (it was erased and reattached since) is restored before the writer gets its answer
-(`redundancy`).
+record is decided, and meanwhile each place on a network is checked once more (a disk checks as it writes). A
+fragment that is missing although its provider is available (it was erased and reattached since) is restored
+before the writer gets its answer (`redundancy`).
 
 A body that will never be committed is `discard`ed. A crash before the commit leaves fragments that nothing
 refers to: they take space until a sweep (`maintenance.sweep`), and do no harm.
