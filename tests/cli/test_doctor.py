@@ -53,7 +53,7 @@ def test_an_erased_provider(shell: Any) -> None:
     shutil.rmtree(shell.folder / "b")
     (shell.folder / "b").mkdir()
     wrong = bad(shell)
-    assert "its marker (0-outlast) is gone" in wrong["provider b"]
+    assert "its marker (0-outlast) is missing" in wrong["provider b"]
     assert "2 of 3 voters can vote" in wrong["agreement"]
 
 

@@ -80,7 +80,7 @@ class CannotCreate(MemoryProvider):
         (LooksThenWrites, "create: 32 of 32 racers won"),
         (IgnoresConditions, "create: 32 of 32 racers won"),
         (LetsNobodyWin, "create: 0 of 32 racers won"),
-        (KeepsTheLosers, "other bytes were read than written"),
+        (KeepsTheLosers, "the bytes read differ from those written"),
         (CannotCreate, "501"),
     ],
 )

@@ -83,9 +83,9 @@ def test_a_path_may_be_relative_or_begin_at_home(monkeypatch: pytest.MonkeyPatch
     [
         ("", "kind of provider"),
         ("gopher://x/y", "gopher"),
-        ("file://elsewhere/srv/a", "whole path"),
-        ("file:srv/a", "whole path"),
-        ("file:///srv/%00", "whole path"),
+        ("file://elsewhere/srv/a", "absolute path"),
+        ("file:srv/a", "absolute path"),
+        ("file:///srv/%00", "absolute path"),
         ("file:///srv/a?colour=red", "colour"),
         ("file:///srv/a?role=king", "king"),
         ("file:///srv/a?region=a&region=b", "twice"),

@@ -56,10 +56,10 @@ def test_the_last_hours_loss_is_known_and_no_more() -> None:
         watch = SpaceWatch(sim.clock)
         assert (watch.space, watch.lost_in_hour) == (None, 0)
         for minute in range(121):
-            watch.saw(Space(1000 * GIB - minute * GIB, 1000 * GIB))
+            watch.record(Space(1000 * GIB - minute * GIB, 1000 * GIB))
             assert watch.lost_in_hour == min(minute, 60) * GIB
             await sim.clock.sleep(60)
-        watch.saw(Space(2000 * GIB, 2000 * GIB))
+        watch.record(Space(2000 * GIB, 2000 * GIB))
         assert watch.lost_in_hour == 0
 
     simulate(1, main)

@@ -251,7 +251,7 @@ def test_an_erased_voter_does_not_count_and_a_reattached_one_does() -> None:
         await second.log.sync()
         assert second.applied[-1] == b"kept"
         second.links[2].cut = "requests"
-        with pytest.raises(NoMajority, match="is gone: it was emptied"):
+        with pytest.raises(NoMajority, match="is missing: it was emptied"):
             await second.log.sync()
         second.links[2].cut = ""
         fresh = b"f" * 16

@@ -70,7 +70,7 @@ def test_what_was_given_up_and_deleted_is_not_counted() -> None:
 def test_what_still_fits_is_the_lesser_of_disk_and_quota() -> None:
     async def test(world: World) -> None:
         for name in world.store.fleet.names:
-            world.store.fleet[name].space_watch.saw(Space(40 * MIB, 100 * MIB))
+            world.store.fleet[name].space_watch.record(Space(40 * MIB, 100 * MIB))
         free = {one.findings.name: one.free_bytes for one in world.store.figures().providers}
         assert free == {"p0": 40 * MIB, "p1": 5 * MIB, "p2": 40 * MIB}
 

@@ -1,14 +1,15 @@
-"""What a provider can do, found out by having it do it.
+"""What a provider can do, measured by having it do it.
 
 Some providers ignore a condition they do not know, and some check it first and write then, which lets
-several racers win. Nothing that they say tells, so all of it is tried: write, read, list, delete, and
-races of 32 creators, of which exactly one must win each. Whoever fails one can hold data and never vote.
+several racers win. Their documentation does not settle it, so everything is tried: write, read, list, delete,
+and races of 32 creators, of which exactly one must win each. A provider that fails a race can hold data but
+never vote.
 
-A probe proves a fault when it sees one; it cannot prove that there is none. It is made to be likely to see
-one: several rounds, all racers released at the same moment.
+A probe proves a fault when it observes one; it cannot prove that there is none. It is designed to be likely
+to observe one: several rounds, all racers released at the same moment.
 
-A racer that is told to slow down has neither won nor lost, and proves nothing. Some clouds let one name be
-written once a second, and tell that to all other racers; a round without a winner is held again.
+A throttled racer has neither won nor lost, and proves nothing. Some clouds let one name be written once a
+second, and throttle all other racers; a round without a winner is repeated.
 """
 
 import asyncio
@@ -26,24 +27,24 @@ from outlast.providers.protocol import Provider
 
 racers = 32
 race_rounds = 4
-# Only probes write under these names, so the leftovers of one that was killed are recognized.
+# Only probes write under these names, so the leftovers of a killed probe are recognized.
 probe_prefix = "probe/"
 _probe_key = re.compile(re.escape(probe_prefix) + r"[0-9a-f]{16}-\d{4}")
-# Rounds that may be held again because the provider throttled everybody, and the rest before each.
+# Rounds that may be repeated because the provider throttled every racer, and the rest before each.
 busy_rounds_max = 4
 busy_rest_s = 1.0
 round_trips = 5
 # One step of the probe may take this long; a provider that needs more is of no use anyway.
 step_s_max = 30.0
 content_bytes = 4096
-# What a probe that did not come to its end wrote is deleted within this, or left.
+# What an interrupted probe wrote is deleted within this time, or left.
 clean_s_max = 3.0
 large_bytes = limits.stripe_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What was seen to work. `reasons` says of all that did not, why."""
+    """What was observed to work. `reasons` says why everything else did not."""
 
     readable: bool
     writable: bool
@@ -56,7 +57,7 @@ class Capabilities:
     write_s: float = 0.0
     """The median of a few small writes; 0 if none succeeded."""
     errors: tuple[ProviderError, ...] = ()
-    """What the provider itself said, of all that did not work."""
+    """What the provider itself said about everything that did not work."""
 
     @property
     def may_vote(self) -> bool:
@@ -74,15 +75,15 @@ class _Failed(Exception):
 
 
 class _Busy(Exception):
-    """Nobody won a race, and some were told to slow down."""
+    """No racer won, and some were throttled."""
 
 
 async def probe(provider: Provider, entropy: Entropy, clock: Clock | None = None) -> Capabilities:
-    """Try everything, under names below `probe/` that are removed again, also when this is cancelled.
+    """Try everything, under names below `probe/` that are removed again, even if this is canceled.
 
-    Raises nothing: `reasons` tells.
+    Raises nothing; failures are in `reasons`.
 
-    Without a `clock` the event loop's measures, which some loops have in whole milliseconds only.
+    Without a `clock`, the event loop's is used, which some loops round to milliseconds.
     """
     return await _Probe(provider, entropy, clock).run()
 
@@ -93,7 +94,7 @@ def is_of_probe(key: str) -> bool:
 
 
 async def delete_quietly(provider: Provider, keys: Sequence[str]) -> None:
-    """Delete what probes wrote, as far as the provider lets us in time."""
+    """Delete what probes wrote, as far as the provider allows in time."""
     try:
         async with asyncio.timeout(clean_s_max):
             await asyncio.gather(*map(provider.delete, keys), return_exceptions=True)
@@ -102,7 +103,7 @@ async def delete_quietly(provider: Provider, keys: Sequence[str]) -> None:
 
 
 class _Probe:
-    """One probe of one provider. Each step raises `_Failed` or a provider's error, or shows that it works."""
+    """One probe of one provider. Each step raises `_Failed` or a provider's error, or succeeds."""
 
     def __init__(self, provider: Provider, entropy: Entropy, clock: Clock | None) -> None:
         self._provider = provider
@@ -123,7 +124,7 @@ class _Probe:
             await self._clean()
 
     async def _clean(self) -> None:
-        """Delete what is there, unless the provider hangs; first wait for what may still come to be there."""
+        """Delete what is there, unless the provider hangs; first wait for writes that may still land."""
         if self._writes and not self._hung:
             await asyncio.wait(self._writes, timeout=clean_s_max)
         await cancel_and_wait(self._writes)
@@ -159,7 +160,7 @@ class _Probe:
             self._reasons.append(f"{what}: {error}")
             if isinstance(error, ProviderError):
                 self._errors.append(error)
-        except Exception as error:  # a provider that misbehaves in a way of its own is a finding, too
+        except Exception as error:  # a provider that misbehaves in an unknown way is a finding, too
             self._reasons.append(f"{what}: {type(error).__name__}: {error}")
         else:
             return True
@@ -190,19 +191,19 @@ class _Probe:
             await self._expect(key, content)
             took.append(self._now() - began)
         if await self._provider.get(key, (1000, 2000)) != content[1000:2000]:
-            raise _Failed("a part of an object reads otherwise than the whole")
+            raise _Failed("a range of an object differs from the complete object")
         if (await self._provider.head(key)).size != content_bytes:
-            raise _Failed("an object has not the size that was written")
+            raise _Failed("an object does not have the size that was written")
         self._round_trip_s = median(took)
 
     async def _list(self) -> None:
         wanted = sorted(self._keys)
         listed = [entry.key async for entry in self._provider.list(self._prefix)]
         if listed != wanted:
-            raise _Failed(f"of {len(wanted)} objects written, {len(listed)} are listed or in other order")
+            raise _Failed(f"of {len(wanted)} objects written, {len(listed)} are listed, or in another order")
         after = [entry.key async for entry in self._provider.list(self._prefix, wanted[0])]
         if after != wanted[1:]:
-            raise _Failed("a listing does not begin after the name that it was given")
+            raise _Failed("a listing does not begin after the given name")
 
     async def _create(self) -> None:
         held = busy = 0
@@ -229,7 +230,7 @@ class _Probe:
     # ------------------------------------------------------------ pieces
 
     async def _race(self, key: str) -> None:
-        """Let all create it at once. Exactly one must win, and its content must be there."""
+        """Let all racers create it at once. Exactly one must win, and its content must be there."""
         start = asyncio.Event()
 
         async def racer(content: bytes) -> bool:
@@ -261,7 +262,7 @@ class _Probe:
         await self._expect(key, won[0])
 
     async def _rest(self, busy: int) -> int:
-        """Wait before a round is held again; how many were by now."""
+        """Wait before a round is repeated; return how many have been."""
         if busy == busy_rounds_max:
             raise _Failed("it throttles so much that its conditions cannot be tried")
         try:
@@ -272,7 +273,7 @@ class _Probe:
         return busy + 1
 
     async def _finish(self, write: Coroutine[None, None, None]) -> None:
-        """Await a write. If this is cancelled the write goes on, for it cannot be undone before it ends."""
+        """Await a write. If this is canceled the write goes on, since it cannot be undone before it ends."""
         writing = asyncio.create_task(write)
         self._writes.append(writing)
         await asyncio.shield(writing)
@@ -280,4 +281,4 @@ class _Probe:
 
     async def _expect(self, key: str, content: bytes) -> None:
         if await self._provider.get(key) != content:
-            raise _Failed("other bytes were read than written")
+            raise _Failed("the bytes read differ from those written")

@@ -11,7 +11,7 @@ from outlast.providers.wrap.layers import begin_log, end_log
 async def write_marker(provider: Provider, marker: Marker) -> None:
     """Claim the provider. Raises `ConfigError` if a store (this one included) has claimed it otherwise.
 
-    What the marker says of the log is found out here.
+    What the marker says about the log is determined here.
     """
     present = await read_marker(provider)
     if present is None:
@@ -25,7 +25,7 @@ async def write_marker(provider: Provider, marker: Marker) -> None:
             await end_log(provider)
             raise
     if present is None:
-        raise Unavailable(provider.name, "create", f"{MARKER_KEY}: there, and gone again", Cause.CONFLICT)
+        raise Unavailable(provider.name, "create", f"{MARKER_KEY}: appeared and vanished", Cause.CONFLICT)
     if isinstance(present, Damaged):
         raise ConfigError(
             f"{provider.name}: belongs to a store already: its marker is {present.reason}",
@@ -39,8 +39,9 @@ async def write_marker(provider: Provider, marker: Marker) -> None:
 
 
 async def _write(provider: Provider, marker: Marker) -> None:
-    """Create the marker. Where there is no `create` it was looked first, which has to do: such a place has no
-    vote, so that the worst a race can do is to be noticed by the loser at its next look."""
+    """Create the marker. Where there is no `create`, the check before must do: such a place has no vote, so
+    the worst outcome of a race is that the loser notices it at its next check.
+    """
     try:
         await provider.create(MARKER_KEY, marker.encode())
     except ProviderError as error:

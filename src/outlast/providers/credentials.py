@@ -6,7 +6,7 @@ identity, Google's application default credentials, Azure's workload and managed
 files are read here, as obstore does not. Profiles that call a program or sign on by a browser are not
 followed.
 
-`Secret` is what holds a value here: it neither prints nor compares as what it holds.
+`Secret` is what holds a value here: neither its text nor comparisons reveal it.
 """
 
 import configparser
@@ -38,8 +38,8 @@ class Secret:
 
 
 class Fixed:
-    """A credential as obstore asks for one. Given so rather than as settings, nothing in the environment
-    (a session token of somebody else's) is mixed with it."""
+    """A credential in the form that obstore requests. Unlike settings, it is never mixed with anything in the
+    environment (such as another account's session token)."""
 
     def __init__(self, **values: Secret | None) -> None:
         self._values = values
@@ -71,7 +71,7 @@ def amazon_keys(name: str, options: Mapping[str, str]) -> Fixed | None:
     secret = from_environment(name, "secret_access_key_env", options)
     token = from_environment(name, "session_token_env", options)
     if key_id is not None or secret is not None:
-        # The id is no secret and usually in its ordinary place.
+        # The id is not secret, and usually in its ordinary place.
         if key_id is None and (ambient := os.environ.get("AWS_ACCESS_KEY_ID")):
             key_id = Secret(ambient)
         if key_id is None or secret is None:

@@ -1,31 +1,33 @@
-"""What is known about one provider's well-being, and whether to ask it. Sans-IO; the guard acts on it.
+"""What is known about one provider's health, and whether to send it requests. Sans-IO; the guard acts on it.
 
-A provider is *healthy*, *down* (its breaker is open: nobody asks it until a probe succeeds) or *estranged*
-(it answers, but its marker is gone or another's).
+A provider is *healthy*, *down* (its breaker is open: it receives no requests until a probe succeeds) or
+*estranged* (it answers, but its marker is missing or another's).
 
-When the breaker opens, and why so:
+The breaker opens:
 
-* After `failures_max` failures in a row, counted apart for reads and writes: a provider whose reads work
-  and whose writes hang or fail would else never be seen as down. One failure alone is noise.
-* After one timeout, if no call of its direction was answered since it began. Waiting out two more
-  deadlines would cost everybody seconds; one that others overtook was an odd call, and counts as one.
+* After `failures_max` failures in a row, counted separately for reads and writes: otherwise, a provider whose
+  reads work and whose writes hang or fail would never count as down. One failure alone is noise.
+* After one timeout, if no call of its direction was answered since it began. Waiting for two more
+  deadlines would cost every client seconds; a call that others overtook was an outlier, and counts once.
 * After `corrupt_max` damaged reads within `corrupt_window_s`. A few damaged objects do not come that fast.
 
-`NotFound`, `Exists`, `Full`, `Unsupported` and `Estranged` are answers, not failures: the breaker stays
-closed. So is `Denied` to a write (a read-only disk, a key that may only read): that costs nobody time, and
-what it holds can be read. Else a store whose providers have all become read-only could not even be read.
+`NotFound`, `Exists`, `Full`, `Unsupported`, and `Estranged` are answers, not failures: the breaker stays
+closed. So is `Denied` for a write (a read-only disk, a key that may only read): it costs no client time, and
+what the provider holds can be read. Otherwise a store whose providers have all become read-only could not
+even be read.
 
-Calls that others gave up early (hedged, outpaced) prove nothing by themselves. But a provider that has not
-answered anything for `silence_s_max` (or, far away, for twice what its answers usually take) while it was
-asked is *suspected*, and `started` says so: its guard then asks a question of its own, with a short
-deadline, to which the rule for timeouts applies. So a hanging provider is found out in two to three seconds
-even if nobody waits for a deadline.
+Calls that were abandoned early (hedged, outpaced) prove nothing by themselves. But a provider that has not
+answered anything for `silence_s_max` (or, if distant, for twice what its answers usually take) while calls
+were in flight is *suspected*, and `started` returns that: its guard then sends a question of its own, with a
+short deadline, to which the rule for timeouts applies. So a hanging provider is detected in two to three
+seconds even if no caller waits for a deadline.
 
-It closes only by a successful probe; these come at `next_probe_at`, with exponential back-off and jitter.
+The breaker closes only after a successful probe; probes run at `next_probe_at`, with exponential back-off and
+jitter.
 
-What a person must mend is kept as `troubles`, also where it opens no breaker (a refused write, a full
-bucket). Each lasts until a call of its kind is answered. That a place is full lasts until as large a write
-is done there: many a full disk still takes a few bytes, which says nothing about a fragment. Its guard tries
+What a person must fix is kept as `troubles`, even where it opens no breaker (a refused write, a full
+bucket). Each lasts until a call of its kind is answered. A place counts as full until a write at least as
+large succeeds: many a full disk still takes a few bytes, which says nothing about a fragment. Its guard tries
 again with `refused_bytes`.
 """
 
@@ -58,16 +60,16 @@ corrupt_max = 3
 corrupt_window_s = 10.0
 silence_s_max = 0.5
 silence_factor = 2.0
-# At most one suspicion a second: the question that it leads to costs the provider something.
+# At most one suspicion a second: the resulting question puts load on the provider.
 suspicion_pause_s = 1.0
 probe_pause_s_min = 0.25
 probe_pause_s_max = 5.0
-# After this long without opening, a breaker's back-off begins anew. A flapping provider stays out longer.
+# After this long without opening, a breaker's back-off restarts. A flapping provider stays out longer.
 calm_s = 30.0
 
 _reads = frozenset({"get", "head", "list"})
 _answers = (NotFound, Exists, Full, Unsupported, Estranged)
-# Rights are given apart for these; what holds for one verb of a kind holds for the others.
+# Rights are granted separately for these; what holds for one verb of a kind holds for the others.
 _full = "full"
 _rights = {"get": "read", "head": "read", "put": "write", "create": "write"}
 
@@ -79,9 +81,9 @@ class Findings:
     name: str
     state: State
     since_s: float
-    """For how long it has been in that state."""
+    """How long it has been in that state."""
     why: str
-    """What made it leave `healthy` last; "" if nothing did."""
+    """What last made it leave `healthy`; "" if nothing did."""
     calls: int
     failures: dict[str, int]
     """Failed calls by cause."""
@@ -93,17 +95,17 @@ class Findings:
 
 
 class _Direction:
-    """Reads, or writes: what the breaker has seen of them."""
+    """Reads, or writes: what the breaker knows about them."""
 
     def __init__(self) -> None:
         self.failures = 0
         self.answered_at = float("-inf")
         self.silent_since: float | None = None
-        """When the first call began since which there was no answer."""
+        """When the oldest call began since which no call was answered."""
 
 
 class _Breaker:
-    """Open: nobody asks the provider until a probe succeeds. Probes come ever later, up to a bound."""
+    """Open: the provider receives no requests until a probe succeeds. Probes back off, up to a bound."""
 
     def __init__(self, entropy: Entropy) -> None:
         self.opened = 0
@@ -138,7 +140,7 @@ class _Breaker:
 
 @dataclass(slots=True)
 class _Tally:
-    """What is counted for people."""
+    """Counters for people."""
 
     calls: int = 0
     corrupt: int = 0
@@ -150,7 +152,7 @@ class _Refusals:
 
     def __init__(self) -> None:
         self.full_bytes: int | None = None
-        """The largest write that did not fit, unless as large a one was done since."""
+        """The largest write that did not fit, unless one as large has succeeded since."""
         self._troubles: dict[str, Trouble] = {}
 
     def note(
@@ -175,7 +177,7 @@ class _Refusals:
         return "write" in self._troubles or _full in self._troubles
 
     def troubles(self) -> tuple[Trouble, ...]:
-        """In the order in which they were met."""
+        """In the order in which they occurred."""
         return tuple(self._troubles.values())
 
 
@@ -191,7 +193,7 @@ class Health:
         self.changed: Callable[[], None] = lambda: None
         """Called after each change of `state`. Set by the guard."""
         self.drill: Callable[[], str] = lambda: ""
-        """What is to be said of a drill that makes it fail now. Set by the guard."""
+        """How to describe a drill that makes it fail now. Set by the guard."""
         self._breaker = _Breaker(entropy)
         self._stranger: Trouble | None = None
         self._since = clock.monotonic()
@@ -214,18 +216,18 @@ class Health:
 
     @property
     def refused_bytes(self) -> int | None:
-        """The size of a write for which the provider was full; None if it is not known to be."""
+        """The size of a write for which the provider was full; None if it is not known to be full."""
         return self._refusals.full_bytes
 
     @property
     def takes_writes(self) -> bool:
-        """Whether it is well, and has refused no write that it has not granted since."""
+        """Whether it is healthy, and has refused no write that it has not granted since."""
         return self.available and not self._refusals.of_writes
 
     # ------------------------------------------------------------ reports
 
     def started(self, verb: str, now: float) -> bool:
-        """A call begins. True: the provider has been silent for too long; ask it something."""
+        """A call begins. True: the provider has been silent for too long; send it a question."""
         direction = self._reading if verb in _reads else self._writing
         if direction.silent_since is None:
             direction.silent_since = now
@@ -237,7 +239,7 @@ class Health:
         return (self._reading if verb in _reads else self._writing).answered_at > since
 
     def silent(self, now: float) -> bool:
-        """As `started`, where no further call begins: those under way are not answered."""
+        """Like `started`, where no further call begins: those in flight are not answered."""
         return self._suspect(self._reading, now) or self._suspect(self._writing, now)
 
     def _suspect(self, direction: _Direction, now: float) -> bool:
@@ -252,7 +254,7 @@ class Health:
         return True
 
     def report(self, verb: str, seconds: float, error: ProviderError | None = None, size: int = 0) -> None:
-        """A call ended after `seconds`, well or with `error`. `size`: bytes moved, or to be moved."""
+        """A call ended after `seconds`, successfully or with `error`. `size`: bytes moved, or to be moved."""
         now = self.clock.monotonic()
         direction = self._reading if verb in _reads else self._writing
         self._tally.calls += 1
@@ -271,11 +273,11 @@ class Health:
             self._open(self._meaning(error), now)
 
     def report_given_up(self, verb: str, seconds: float, size: int = 0) -> None:
-        """A call was cancelled after `seconds` without an answer."""
+        """A call was canceled after `seconds` without an answer."""
         self.durations.add_given_up(verb, seconds, size)
 
     def report_corrupt(self) -> None:
-        """Something read from the provider was not what was written."""
+        """The provider returned something other than what was written."""
         now = self.clock.monotonic()
         self._tally.corrupt += 1
         self._corrupt_at.append(now)
@@ -290,7 +292,7 @@ class Health:
         self._settle(self.clock.monotonic())
 
     def report_examined(self, failure: ProviderError) -> None:
-        """It was asked on purpose, with time to answer, and failed: that is enough to call it down."""
+        """A deliberate question, with time to answer, failed: that is enough to mark it down."""
         self._open(self._meaning(failure), self.clock.monotonic())
 
     def report_probe(self, failure: ProviderError | None = None) -> None:
@@ -309,7 +311,7 @@ class Health:
     # ------------------------------------------------------------ answers
 
     def findings(self) -> Findings:
-        """All of it, for people."""
+        """A summary for people."""
         return Findings(
             name=self.name,
             state=self.state,
@@ -323,7 +325,7 @@ class Health:
         )
 
     def troubles(self) -> tuple[Trouble, ...]:
-        """What somebody should mend, the weightiest first, each once."""
+        """What a person should fix, the most serious first, each once."""
         found = [self._stranger, self._breaker.opened_by, *self._refusals.troubles()]
         return tuple(dict.fromkeys(one for one in found if one is not None))
 
@@ -333,7 +335,7 @@ class Health:
         return self._drilled(trouble.of_error(error))
 
     def _drilled(self, found: Trouble) -> Trouble:
-        """What is found while a drill makes it fail is the drill's doing."""
+        """Failures during a drill are attributed to the drill."""
         drill = self.drill()
         return trouble.of_drill(drill, self.name) if drill else found
 

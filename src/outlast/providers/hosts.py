@@ -1,4 +1,4 @@
-"""Servers in URLs: one way of writing them, and whether they are this computer."""
+"""Servers in URLs: their normal form, and whether they are this computer."""
 
 import ipaddress
 from urllib.parse import SplitResult, urlsplit
@@ -7,9 +7,9 @@ from outlast.base.errors import ConfigError
 
 
 def server_of(name: str, url: str) -> tuple[str, str]:
-    """A server's URL in one way of writing it (no slash at the end), and its host. Raises `ConfigError`."""
+    """The normal form of a server's URL (no slash at the end), and its host. Raises `ConfigError`."""
     complaint = ConfigError(
-        f"provider {name}: its endpoint is not a URL of a server", "https://HOST, and :PORT if need be"
+        f"provider {name}: its endpoint is not the URL of a server", "https://HOST, and :PORT if need be"
     )
     try:
         parts = urlsplit(url)

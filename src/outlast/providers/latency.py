@@ -1,15 +1,14 @@
 """How long one kind of call takes at one provider, from recent calls. Sans-IO.
 
-Two questions: how long will the next one take (`expected_s`, an exponentially weighted mean), and from
-when on is it late (`late_s`, the 95th percentile of the last 64)? A call that was given up tells that it
-would have taken longer than it got; before any has ended that is all there is to go by. An estimate that
-nothing has confirmed for a while fades, so that a provider which is avoided for having been slow is tried
-again some day.
+Two questions: how long will the next one take (`expected_s`, an exponentially weighted mean), and when is it
+late (`late_s`, the 95th percentile of the last 64)? An abandoned call shows that it would have taken longer
+than it was given; before any has ended that is the only evidence. An estimate that nothing has confirmed for
+a while fades, so that a provider that is avoided for having been slow is tried again eventually.
 """
 
-# Weight of the newest call. 0.1 follows a change within some twenty calls and does not jump at one.
+# Weight of the newest call. 0.1 follows a change within about twenty calls, and does not jump after one.
 newest_weight = 0.1
-# Calls that the percentile looks at, and after how many new ones it is computed anew.
+# Calls that the percentile covers, and after how many new ones it is recomputed.
 recent_calls = 64
 refresh_calls = 16
 # An unconfirmed estimate halves in this time.
@@ -29,7 +28,7 @@ class Latency:
 
     @property
     def known(self) -> bool:
-        """Whether there has been a call, if only one that was given up."""
+        """Whether there has been a call, even if only an abandoned one."""
         return self.answered or self._mean > 0
 
     @property
@@ -38,7 +37,7 @@ class Latency:
         return bool(self._recent)
 
     def add(self, seconds: float, now: float) -> None:
-        """A call took so long."""
+        """A call took `seconds`."""
         self._move(seconds, now)
         if len(self._recent) < recent_calls:
             self._recent.append(seconds)
@@ -48,7 +47,7 @@ class Latency:
         self._fresh -= 1
 
     def add_given_up(self, seconds: float, now: float) -> None:
-        """A call would have taken longer than so long."""
+        """A call would have taken longer than `seconds`."""
         if not self._recent:
             self._mean, self._at = max(self._mean, seconds), now
         elif seconds > self._mean:
@@ -60,7 +59,7 @@ class Latency:
         return self._mean if age < 1 else self._mean * 0.5 ** (age / half_life_s)
 
     def late_s(self) -> float:
-        """When the next call may be called late: 95 of 100 were faster. As of the last few calls."""
+        """When the next call is late: 95 of 100 were faster. Recomputed every few calls."""
         if not self._recent:
             return self._mean
         if self._fresh <= 0:

@@ -1,16 +1,16 @@
-"""The marker: what tells a provider of ours from an empty place.
+"""The marker: what distinguishes a provider of ours from an empty place.
 
-Each provider of a store keeps one small object that names the store, the provider and the provider's
+Each provider of a store keeps one small object that names the store, the provider, and the provider's
 incarnation. A provider that was erased, swapped, or not mounted still answers, and answers wrongly: it
-has forgotten what it promised as a voter. Its marker is then gone or another's, and only that tells.
+has forgotten what it promised as a voter. Its marker is then missing or another's, and nothing else shows it.
 A provider that is taken back gets a marker with a new incarnation.
 
-The marker's name sorts before all others, so that an emptying in listing order takes it first. It is not
-a proof against a malicious provider (seals and the log's hash chain are); the checksum is there to tell
-damage from a stranger.
+The marker's name sorts before all others, so that deleting everything in listing order removes it first. It
+is not a proof against a malicious provider (seals and the log's hash chain are); the checksum distinguishes
+damage from another store's marker.
 
-A marker that is there and cannot be read is a value of its own (`Damaged`), so that whoever handles a missing
-marker has to say what happens to a damaged one.
+A marker that exists but cannot be read is a value of its own (`Damaged`), so that code that handles a missing
+marker must say what happens to a damaged one.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from outlast.providers.protocol import Provider
 
 MARKER_KEY = "0-outlast"
-# A marker has some 300 bytes. What is much larger is none, and is not read.
+# A marker has about 300 bytes. Anything much larger is not a marker, and is not read.
 marker_bytes_max = 4096
 
 
@@ -63,14 +63,14 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A marker that is there and cannot be read. `reason` completes "its marker is ..."."""
+    """A marker that exists but cannot be read. `reason` completes "its marker is ..."."""
 
     reason: str
     later: bool = False
-    """It is whole, and of a later version of Outlast."""
+    """It is intact, and of a later version of Outlast."""
 
 
-@lru_cache(maxsize=64)  # the same few are seen at every vote
+@lru_cache(maxsize=64)  # every vote sees the same few markers
 def decode_marker(content: bytes) -> Marker | Damaged:
     """What the object `MARKER_KEY` says."""
     try:

@@ -20,7 +20,7 @@ from outlast.providers.protocol import Data, Entry, Stat, joined, refuse_under
 class MemoryProvider:
     """Objects in a dict. Several stores may share one instance, as gateways share a provider.
 
-    Without `attests` it is as a provider on a network, whose marker has to be read.
+    Without `attests` it is like a provider on a network, whose marker must be read.
     """
 
     def __init__(self, name: str, clock: Clock | None = None, attests: bool = True) -> None:
@@ -39,7 +39,7 @@ class MemoryProvider:
         return self._attests
 
     def wipe(self) -> None:
-        """Forget everything, as a disk does that was formatted."""
+        """Forget everything, as a formatted disk does."""
         self._objects.clear()
         self._sorted.clear()
 
@@ -84,7 +84,7 @@ class MemoryProvider:
         last = start_after
         first = bisect_left(self._sorted, prefix)
         while True:
-            # Looked up anew each time: others write while the consumer holds an entry.
+            # Looked up again each time: others write while the consumer holds an entry.
             at = max(first, bisect_right(self._sorted, last))
             if at >= len(self._sorted) or not self._sorted[at].startswith(prefix):
                 return
@@ -100,7 +100,7 @@ class MemoryProvider:
         await self._turn()
 
     async def close(self) -> None:
-        """Nothing to let go of; what is stored stays for the next who opens it."""
+        """Nothing to release; what is stored stays for the next user of the instance."""
 
     async def _turn(self) -> None:
         if self._clock is not None:
@@ -108,7 +108,7 @@ class MemoryProvider:
 
     @contextmanager
     def _attested(self, verb: str, under: Marker | None) -> Iterator[None]:
-        """Have what the block finds count only if the marker is then the one that it is done under."""
+        """Let the result of the block count only if the marker then is the one that the call is under."""
         if not self._attests:
             refuse_under(under)
         try:

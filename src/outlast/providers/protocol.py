@@ -1,13 +1,13 @@
 """What a provider is: a place that keeps named bytes, and six verbs.
 
 The prose below is a promise that every provider keeps, and the conformance suite
-(`outlast.testing.conformance`) is its proof: memory, disk, cloud and every wrapper run it.
+(`outlast.testing.conformance`) is its proof: memory, disk, cloud, and every wrapper run it.
 
-Names (`providers.names`) are letters, digits, `-`, `_` and `.`, with `/` between parts, of which none is
-empty or begins with `.`; they are at most `limits.provider_key_bytes_max` long; another is a `ValueError`.
+Names (`providers.names`) are letters, digits, `-`, `_`, and `.`, with `/` between parts; no part is empty or
+begins with `.`. They are at most `limits.provider_key_bytes_max` long; any other name is a `ValueError`.
 No name may be both an object and the folder of others; providers that keep files raise `Unsupported`.
 
-Sizes are in bytes. Every verb may raise `Unavailable`, `Denied` or `Estranged`; the other errors are
+Sizes are in bytes. Every verb may raise `Unavailable`, `Denied`, or `Estranged`; the other errors are
 named at the verb.
 
 Lost answers. A `put` or `create` that raised `Unavailable` may have happened, and may even
@@ -33,7 +33,7 @@ from outlast.providers.marker import Marker
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 Data: TypeAlias = bytes | Sequence[Buffer]
-"""What is written: bytes, or several buffers that are written one after another without being joined."""
+"""What is written: bytes, or several buffers that are written in sequence without being joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Provider(Protocol):
         ...
 
     async def put(self, key: str, data: Data, under: Marker | None = None) -> None:
-        """Write the object whole, whether or not there is one. Atomic, durable on return, idempotent.
+        """Write the complete object, whether or not there is one. Atomic, durable on return, idempotent.
 
         Raises `Full`.
         """
@@ -82,7 +82,7 @@ class Provider(Protocol):
     async def create(self, key: str, data: Data, under: Marker | None = None) -> None:
         """Write the object if there is none, in one atomic step, durable on return.
 
-        Of any number of creators at once exactly one succeeds. Raises `Exists`, `Full`, and
+        Of any number of concurrent creators exactly one succeeds. Raises `Exists`, `Full`, and
         `Unsupported` where the provider has no such condition.
         """
         ...
@@ -99,14 +99,14 @@ class Provider(Protocol):
         ...
 
     async def delete(self, key: str) -> None:
-        """Remove the object. Removing what is not there is no error.
+        """Remove the object. Removing an object that does not exist is not an error.
 
         Not durable: after a power cut the object may be back.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of threads and connections. No verb may be called afterwards."""
+        """Release threads and connections. No verb may be called afterwards."""
         ...
 
 
@@ -126,6 +126,6 @@ def data_size(data: Data) -> int:
 
 
 def refuse_under(under: Marker | None) -> None:
-    """For providers that cannot attest. Raises ValueError if a call asks them to."""
+    """For providers that cannot attest. Raises ValueError if a call requires it."""
     if under is not None:
         raise ValueError("this provider cannot look at its marker as part of a call")

@@ -1,11 +1,12 @@
-"""How much of a provider may be used: what its URL says, so that free tiers can be stacked.
+"""How much of a provider may be used, according to its URL, so that free tiers can be combined.
 
     ?quota_bytes=10GB&quota_requests=50000&quota_egress=10GiB
 
-`quota_bytes` is what may lie there, `quota_requests` and `quota_egress` are of one month. Sizes take units:
-kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB of 1024, as operators write them; counts take k and M.
+`quota_bytes` limits what is stored there, `quota_requests` and `quota_egress` are per month. Sizes take
+units: kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB of 1024, as operators write them; counts take
+k and M.
 
-Values only. Who counts, and what becomes of a provider whose quota is used up, is for `store.quotas`.
+Values only. Counting, and what happens to a provider whose quota is used up, is in `store.quotas`.
 """
 
 import re
@@ -23,7 +24,7 @@ _powers = {"k": 1, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Bytes that may lie there, and requests and bytes read from there in a month. None is unlimited."""
+    """Bytes that may be stored there, and requests and bytes read per month. None is unlimited."""
 
     bytes: int | None = None
     requests: int | None = None
@@ -31,7 +32,7 @@ class Quota:
 
     @property
     def monthly(self) -> bool:
-        """Whether something is limited for which months must be counted."""
+        """Whether a limit needs counting by month."""
         return self.requests is not None or self.egress is not None
 
 

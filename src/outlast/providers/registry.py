@@ -2,13 +2,14 @@
 
 A URL says where the provider is (`file:///srv/a`, `s3://bucket/prefix?region=eu-west-1`); options in its
 query say what cannot be measured: `operator`, `region`, `account`, `software`, `location` (what it shares
-with others and can lose together with them), `role`, quotas, and what each kind of provider needs beside. A
-bare path is a file URL. What is left unsaid is guessed as well as can be. A URL never holds a secret.
+with others and can lose together with them), `role`, quotas, and whatever else each kind of provider needs. A
+bare path is a file URL. What is not given is guessed as well as possible. A URL never holds a secret.
 
 Guesses for a directory: it is its own operator (so that two directories count as two; say otherwise if
-they are on one disk), its software is `disk`, its location this computer. For a cloud the endpoint tells.
+they are on one disk), its software is `disk`, its location this computer. For a cloud they come from the
+endpoint.
 
-Every provider comes counted; one on a network also no faster than it bears, and asked again where that
+Every provider is metered; one on a network is also rate-limited to what it tolerates, and retried where that
 helps. The libraries that reach it are imported only when it is opened.
 """
 
@@ -50,13 +51,13 @@ _memories: dict[str, MemoryProvider] = {}
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A provider's URL, taken apart. `domains` has all of `domain_kinds`; "" is unknown."""
+    """A provider's URL, parsed. `domains` has all of `domain_kinds`; "" is unknown."""
 
     name: str
     url: str
-    """Without options, in one way of writing it."""
+    """Without options, in normal form."""
     place: str
-    """The same for two URLs only if they lead to the same objects."""
+    """Equal for two URLs only if they lead to the same objects."""
     options: dict[str, str]
     """As given."""
     domains: dict[str, str]
@@ -65,7 +66,7 @@ class Location:
 
 
 def parse_url(name: str, url: str) -> Location:
-    """Take the URL of provider `name` apart. Raises `ConfigError`."""
+    """Parse the URL of provider `name`. Raises `ConfigError`."""
     parts = _split(name, url)
     scheme = _scheme(name, parts)
     options = _options(name, parts, scheme)
@@ -85,7 +86,7 @@ def parse_url(name: str, url: str) -> Location:
 
 
 def open_provider(name: str, url: str, clock: Clock, entropy: Entropy | None = None) -> Provider:
-    """The provider at `url`. Nothing is asked of it yet, and nothing made. Raises `ConfigError`.
+    """The provider at `url`. It receives no requests yet, and nothing is created. Raises `ConfigError`.
 
     `entropy` is for jitter and for names of drafts; without one it is the system's.
     """
@@ -107,7 +108,7 @@ def is_near(provider: Provider) -> bool:
 
 
 def quiet_period_s(provider: Provider) -> float:
-    """How often an idle gateway looks after the provider: seldom where requests cost money."""
+    """How often an idle gateway checks the provider: rarely where requests cost money."""
     return marker_period_s if is_near(provider) else network_quiet_period_s
 
 
@@ -128,9 +129,9 @@ class _Scheme:
     guess: Callable[[str, SplitResult, Mapping[str, str]], dict[str, str]]
     open: Callable[[str, SplitResult, Mapping[str, str], Means], Provider]
     options: tuple[str, ...] = ()
-    """Beside `domain_kinds`, `role` and quotas."""
+    """In addition to `domain_kinds`, `role`, and quotas."""
     place: Callable[[str, SplitResult, Mapping[str, str]], str] | None = None
-    """Where the URL without options does not tell it."""
+    """Where the URL without options does not imply it."""
 
 
 def _split(name: str, url: str) -> SplitResult:
@@ -166,7 +167,7 @@ def _options(name: str, parts: SplitResult, scheme: _Scheme) -> dict[str, str]:
                 f"name an environment variable that holds it: ?{option}_env=NAME",
             )
         if option.endswith("_env") and option in known and not _variable.fullmatch(options[option]):
-            # Not quoted: it may be the secret itself, in the place of its variable's name.
+            # Not quoted: it may be the secret itself, in place of its variable's name.
             raise ConfigError(
                 f"provider {name}: what {option} says cannot be the name of an environment variable",
                 f"name the variable that holds it: ?{option}=NAME, and never the secret itself",
@@ -185,7 +186,7 @@ def _path(name: str, parts: SplitResult) -> Path:
     path = Path(unquote(parts.path))
     if parts.netloc not in ("", "localhost") or not path.is_absolute() or "\0" in str(path):
         raise ConfigError(
-            f"provider {name}: a file URL needs a whole path on this computer",
+            f"provider {name}: a file URL needs an absolute path on this computer",
             f"file://{Path.cwd() / (parts.netloc + parts.path).lstrip('/')}",
         )
     return path

@@ -1,11 +1,11 @@
-"""How much room a provider has left, and whether that is enough to go on.
+"""How much space a provider has left, and whether that is enough to continue.
 
-Only a file system says how much is free. A cloud does not, and takes what is paid for; where nobody says it,
-nothing is claimed, and a full place shows when it refuses a write (`health`).
+Only a file system reports how much is free. A cloud does not, and accepts as much as is paid for; where the
+figure is not known, nothing is claimed, and a full place shows when it refuses a write (`health`).
 
-A place runs *short* before it is full, so that there is time to do something: when less is free than 5 % of
-it (of large ones 50 GiB), than one extent, or than what it lost in the hour before. The last follows how
-fast the place fills up, whoever fills it; it is known only to a process that has watched it.
+A place runs *short* before it is full, so that there is time to act: when less is free than 5 % of it (on
+large ones 50 GiB), than one extent, or than what it lost in the hour before. The last follows how fast the
+place fills up, regardless of which process fills it; it is known only to a process that has watched it.
 """
 
 from collections import deque
@@ -17,31 +17,31 @@ from outlast.base.clock import Clock
 short_share = 0.05
 short_bytes_max = 50 * limits.GIB
 hour_s = 3600.0
-# How far apart the figures are from which the last hour's loss is known.
+# Interval of the figures from which the last hour's loss is computed.
 sample_s = 60.0
-# With less than this, or an eighth of a small disk, it is as good as full: most fragments do not fit.
+# With less than this, or an eighth of a small disk, it is practically full: most fragments do not fit.
 full_bytes_max = 4 * limits.MIB
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What is free of a place, in bytes, for this process."""
+    """The free space of a place, in bytes, for this process."""
 
     free: int
     total: int
 
 
 class SpaceWatch:
-    """The room of one provider over time. `saw` it as often as is convenient; None: it is not known."""
+    """The free space of one provider over time. Call `record` as often as is convenient; None: not known."""
 
     def __init__(self, clock: Clock) -> None:
         self.space: Space | None = None
-        """As it was last seen."""
+        """The last figure."""
         self._clock = clock
         self._samples: deque[tuple[float, int]] = deque()
 
-    def saw(self, space: Space | None) -> None:
-        """What was found now."""
+    def record(self, space: Space | None) -> None:
+        """Record the present figure."""
         self.space = space
         if space is None:
             return
@@ -53,7 +53,7 @@ class SpaceWatch:
 
     @property
     def lost_in_hour(self) -> int:
-        """By how many bytes it has become less within the last hour, as far as that was watched."""
+        """How many bytes were lost within the last hour, as far as that was watched."""
         if self.space is None or not self._samples:
             return 0
         return max(0, self._samples[0][1] - self.space.free)

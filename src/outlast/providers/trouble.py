@@ -1,10 +1,10 @@
 """What is wrong with a provider, named for people, and what to do about it.
 
-A trouble is something that does not pass by itself or that costs something meanwhile: a credential that has
+A trouble is something that does not resolve itself, or that costs something meanwhile: a credential that has
 expired, an emptied bucket, another store's place, a bucket that keeps what was deleted. `status`, `doctor`,
-`provider probe` and the gateway's log all say the same words, which are here and nowhere else.
+`provider probe`, and the gateway's log all use the same words, which are only here.
 
-Values in, values out: who noticed it, and when it is over, is for `health` and `guard`.
+Values in, values out: `health` and `guard` decide when a trouble begins and ends.
 """
 
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ old_copy = "old-copy"
 
 emptied = Trouble(
     "emptied",
-    f"its marker ({MARKER_KEY}) is gone: it was emptied, or another place is there instead",
+    f"its marker ({MARKER_KEY}) is missing: it was emptied, or another place is there instead",
     "correct its URL or mount the right place; if it was emptied, give it back its data: outlast repair",
 )
 damaged = Trouble(
@@ -49,14 +49,14 @@ damaged = Trouble(
 )
 versioned = Trouble(
     "versioned",
-    "it keeps, and charges for, all that is overwritten or deleted: versioning or object lock is on",
+    "it keeps, and charges for, everything that is overwritten or deleted: versioning or object lock is on",
     "suspend the bucket's versioning and have old versions expire (a lifecycle rule); a bucket with object"
     " lock cannot be freed of them: move to another",
 )
 
 
 def of_marker(expected: Marker, present: Marker | Damaged | None, journals: bool = False) -> Trouble | None:
-    """What it means that a provider has this marker; None if it is the one expected.
+    """The trouble if a provider has this marker; None if it is the expected one.
 
     `journals`: the log can be kept in journals there, as on a disk.
     """
@@ -74,7 +74,7 @@ def of_marker(expected: Marker, present: Marker | Damaged | None, journals: bool
         return Trouble(
             "swapped",
             f"it is the place of {present.provider!r} of this store",
-            "correct the URLs in outlast.toml: two are swapped, or one is there twice",
+            "correct the URLs in outlast.toml: two are swapped, or one is listed twice",
         )
     if present.incarnation != expected.incarnation:
         return Trouble(
@@ -92,7 +92,7 @@ def of_marker(expected: Marker, present: Marker | Damaged | None, journals: bool
 
 
 def of_space(space: Space, lost_in_hour: int = 0) -> Trouble | None:
-    """What it means that so much space is left; None if it is enough."""
+    """The trouble if this much space is left; None if it is enough."""
     left = f"{bytes_text(space.free)} of {bytes_text(space.total)} are free"
     if is_full(space):
         return Trouble("full", f"its disk is full: {left}", _make_room)
@@ -103,12 +103,12 @@ def of_space(space: Space, lost_in_hour: int = 0) -> Trouble | None:
 
 
 def of_lost_log(detail: str) -> Trouble:
-    """What it means that a voter's marker is there without the log that goes with it."""
+    """The trouble if a voter's marker exists without the log that belongs to it."""
     return Trouble("lost-log", detail, "give it back what it lost: outlast repair")
 
 
 def of_damaged(marker: Damaged) -> Trouble:
-    """What it means that a marker cannot be read."""
+    """The trouble if a marker cannot be read."""
     if marker.later:
         return Trouble(
             "later-version",
@@ -117,13 +117,13 @@ def of_damaged(marker: Damaged) -> Trouble:
         )
     return Trouble(
         "damaged-marker",
-        f"its marker ({MARKER_KEY}) is {marker.reason}, so that nobody can tell what it has forgotten",
+        f"its marker ({MARKER_KEY}) is {marker.reason}, so it is not known what it has forgotten",
         "check that its URL leads to its own place, then give it back its marker and data: outlast repair",
     )
 
 
 def of_drill(drill: str, provider: str) -> Trouble:
-    """What is said of a provider that a drill makes fail. `drill`: how, until when, and by whose order."""
+    """The trouble of a provider that a drill makes fail. `drill`: how, until when, and by whose order."""
     return Trouble(
         "drill",
         f"a drill makes it fail: {drill}",
@@ -132,10 +132,10 @@ def of_drill(drill: str, provider: str) -> Trouble:
 
 
 def of_error(error: ProviderError) -> Trouble:
-    """What an error of a provider means, and what to do about it."""
+    """What a provider's error means, and what to do about it."""
     if error.drill:
         return of_drill(error.drill, error.provider)
-    what = str(error).removeprefix(f"{error.provider}: ")  # whoever says it names the provider
+    what = str(error).removeprefix(f"{error.provider}: ")  # the caller names the provider
     for kind, name, remedy in _of_class:
         if isinstance(error, kind):
             return Trouble(name, what, remedy)
@@ -147,7 +147,7 @@ def of_error(error: ProviderError) -> Trouble:
 
 
 def is_lasting(error: ProviderError) -> bool:
-    """Whether somebody must do something about it: it does not pass by itself."""
+    """Whether a person must act: it does not resolve itself."""
     gone = isinstance(error, Unavailable) and error.cause is Cause.MISSING
     return isinstance(error, Denied | Full) or gone
 
@@ -178,14 +178,13 @@ _rights = {
     " (docs/reference/providers)",
 }
 _look = "check its URL in outlast.toml, and measure what it can do: outlast provider probe"
-# In the world, or by a command that works while the provider is as it is.
+# Outside Outlast, or by a command that works while the provider is in this state.
 _of_cause = {
     Cause.MISSING: "correct its URL, or make the bucket again and give it back its data: outlast repair",
     Cause.UNMOUNTED: "mount its disk or correct its path in outlast.toml; if its data is lost for good,"
     " make an empty directory there and give it back its data: outlast repair",
     Cause.PERMISSION: "give the user who runs this the right to read and write there (ls -l, chown, chmod)",
-    Cause.READ_ONLY: "find out why it is read-only (dmesg tells of disk errors), and mount it"
-    " for writing again",
+    Cause.READ_ONLY: "check why it is read-only (dmesg shows disk errors), and mount it for writing again",
     Cause.CLOCK: "compare this computer's clock with others, and keep it right by NTP; if it is right, the"
     " provider's is wrong, which only its operator can set",
     Cause.REFUSED: "check that it runs and that no firewall is in between",
@@ -194,12 +193,12 @@ _of_cause = {
     Cause.PORTAL: "open its address in a browser: log in where the network wants that, or correct the URL"
     " or the proxy's settings",
     Cause.TIMEOUT: "check whether it hangs or is cut off from this computer",
-    Cause.RESET: "find out what breaks the connections (a proxy, its own limits)",
-    Cause.THROTTLED: "ask less of it, or have its limits raised",
+    Cause.RESET: "check what breaks the connections (a proxy, its own limits)",
+    Cause.THROTTLED: "send it fewer requests, or have its limits raised",
     Cause.SERVER: "see its operator's status page; for a directory, the kernel's log (dmesg)",
     Cause.CORRUPT: damaged.remedy,
-    Cause.UNSUPPORTED: "it cannot do that: make the store with a role for it that does without (?role=data)",
-    Cause.SATURATED: "check whether it hangs; if it is only slow, ask less of it at once",
+    Cause.UNSUPPORTED: "it cannot do that: make the store with another role for it (?role=data)",
+    Cause.SATURATED: "check whether it hangs; if it is only slow, send it fewer requests at once",
     Cause.BREAKER: "see why it is down: outlast status",
     Cause.CONFLICT: "try again: another write came first",
 }

@@ -4,8 +4,8 @@ Without a shape it is transparent. With one, calls fail in that shape, and so do
 were in flight when it was set (a cable does not wait for the call to end). Shapes treat writes as badly as
 real failures do: `err` performs half of them and answers 500 anyway.
 
-Whoever sees it fail can know that it is a drill: `drill` says until when and by whose order, and so does each
-error (`ProviderError.drill`).
+A client that sees it fail can learn that it is a drill: `drill` says until when and by whose order, and so
+does each error (`ProviderError.drill`).
 
 A fault may hit only a share of the calls, or only reads or writes, and several may be in force at once: for
 each call the first that hits it decides.

@@ -145,9 +145,9 @@ class Guard(Wrapper):
     async def _look_at_space(self) -> None:
         try:
             async with asyncio.timeout(marker_deadline_s):
-                self.space_watch.saw(await space_of(self.inner))
+                self.space_watch.record(await space_of(self.inner))
         except (TimeoutError, ProviderError):
-            self.space_watch.saw(None)  # calls show what is the matter
+            self.space_watch.record(None)  # calls show what is the matter
 
     def _marker_seen(self, seconds: float, error: ProviderError | None, stranger: Trouble | None) -> None:
         self.health.report("get", seconds, error)
@@ -159,7 +159,7 @@ class Guard(Wrapper):
         return self._attest
 
     def troubles(self) -> tuple[Trouble, ...]:
-        """What somebody should mend, as far as it has shown."""
+        """What a person should fix, as far as known."""
         found = [*self.health.troubles()]
         drill = drill_of(self.inner)
         if drill and not any(one.kind == "drill" for one in found):
@@ -380,7 +380,7 @@ class Guard(Wrapper):
         try:
             answer = await method(*arguments)
         except (Denied, Full) as error:
-            if verb != "get":  # what fails is told by the caller; this is an answer
+            if verb != "get":  # the caller reports failures; this is an answer
                 self.health.report(verb, self._clock.monotonic() - began, error, size)
             raise
         self.health.report(verb, self._clock.monotonic() - began, None, size)

@@ -42,13 +42,13 @@ async def end_log(provider: Provider) -> None:
 
 
 async def space_of(provider: Provider) -> Space | None:
-    """How much room it has; None where nobody says it. Raises `ProviderError`."""
+    """How much space it has; None where that is not known. Raises `ProviderError`."""
     ask: Callable[[], Awaitable[Space | None]] | None = getattr(innermost(provider), "space", None)
     return None if ask is None else await ask()
 
 
 def drill_of(provider: Provider) -> str:
-    """What is to be said of the drill that makes it fail; "" if there is none."""
+    """How to describe the drill that makes it fail; "" if there is none."""
     wrapped: Provider | None = provider
     while wrapped is not None:
         if drill := getattr(wrapped, "drill", ""):
