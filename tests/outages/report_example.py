@@ -116,6 +116,6 @@ DRILLS = (
         shape="hang",
         duration_s=600,
         kept=True,
-        told="0 of 4,812 requests failed; p99 180 ms before, 240 ms during, 176 ms after",
+        observed="0 of 4,812 requests failed; p99 180 ms before, 240 ms during, 176 ms after",
     ),
 )

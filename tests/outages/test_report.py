@@ -72,7 +72,7 @@ def nasty_report() -> Report:
         members,
         {"a": Reach(credential=NASTY)},
         now={"b": "down"},
-        drills=[replace(DRILLS[0], what=NASTY, told=NASTY)],
+        drills=[replace(DRILLS[0], what=NASTY, observed=NASTY)],
         view=replace(VIEW, host=NASTY),
     )
 
@@ -372,12 +372,16 @@ def test_a_drill_is_told_with_what_was_seen_while_it_lasted() -> None:
     assert (told.what, told.kept, told.duration_s, told.began.year) == ("azure", False, 5400, 1970)
     assert told.shape == "hang, then err of 20 %"
     seen = "1 of 120 reads failed, p99 85 ms; noticed after 1.5 s; whole again 30.0 s after the end"
-    assert told.told == f"a write failed; {seen}"
+    assert told.observed == f"a write failed; {seen}"
 
 
 def test_a_drill_of_another_version_still_says_whether_it_was_kept() -> None:
     told = past_drill(drill_record(report=b"{}"))
-    assert (told.kept, told.shape, told.told) == (False, "not known", "written by another version of Outlast")
+    assert (told.kept, told.shape, told.observed) == (
+        False,
+        "not known",
+        "written by another version of Outlast",
+    )
 
 
 def test_drills_are_told_the_newest_first() -> None:

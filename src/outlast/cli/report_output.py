@@ -35,7 +35,7 @@ def print_report(report: Report) -> None:
     print_wrapped(
         f"{len(report.incidents) - len(hit)} of {len(report.incidents)} incidents would hit no provider."
     )
-    _title("How this was worked out")
+    _title("How this was computed")
     for what, how in basis_lines(report):
         print_wrapped(f"{what}: {how}", indent=2)
 

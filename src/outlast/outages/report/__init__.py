@@ -1,4 +1,4 @@
-"""The complete answer in one document: where data lies, and what outages would do.
+"""The complete answer in one document: where data is stored, and what outages would do.
 
 - `contents`: the report as values; every figure that is shown comes from there.
 - `drills`: the results of drills, from the catalog.

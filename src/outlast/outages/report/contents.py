@@ -1,7 +1,8 @@
 """The report as values: the store by operator, the answers, the fixes by how much they help, the drills.
 
-Bytes at a provider are worked out from the catalog: its fragments, those that await collection, and at a
-voter the whole log. One that is estranged has perhaps lost everything: what should be there is missing.
+Bytes at a provider are computed from the catalog: its fragments, those that await collection, and, at a
+voter, the complete log. An estranged provider may have lost everything, so all that should be there counts as
+missing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from outlast.outages.remedy import Fix
 from outlast.placement.domains import one_spelling
 from outlast.placement.members import EARLY, Member
 
-# As many names as a sentence bears.
+# More names than this make a sentence hard to read.
 named_max = 4
 
 RateFrom: TypeAlias = Literal["given", "measured", "not known"]
@@ -25,16 +26,16 @@ RateFrom: TypeAlias = Literal["given", "measured", "not known"]
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How the store was looked at."""
+    """How the store was examined."""
 
     at: datetime
     """UTC."""
     slot: int
-    """How far the log was known."""
+    """The slot up to which the log is known."""
     newest: bool
-    """Whether a majority of the voters said that there is nothing after it."""
+    """Whether a majority of the voters confirmed that there are no later slots."""
     asked: bool
-    """Whether the providers were asked how they are; if not, all were taken to be well."""
+    """Whether the providers were checked; if not, all are assumed to be healthy."""
     host: str
     version: str
     """Of Outlast."""
@@ -45,11 +46,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What lies at one provider. Bytes are about."""
+    """What is stored at one provider. Bytes are approximate."""
 
     member: Member
     state: str
-    """`healthy`, or how it is not; `not asked`."""
+    """`healthy`, the state of an unhealthy one, or `not asked`."""
     votes: bool
     fragment_bytes: int
     log_bytes: int
@@ -68,7 +69,7 @@ class Basket:
 
 @dataclass(frozen=True, slots=True)
 class OperatorBaskets:
-    """The baskets that one operator carries. `name` "": nobody has said whose they are."""
+    """The baskets of one operator. `name` "": the operator is unknown."""
 
     name: str
     baskets: tuple[Basket, ...]
@@ -80,7 +81,7 @@ class OperatorBaskets:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A fix with all that it helps against, the worst first: each with its own before and after."""
+    """A fix with everything that it helps against, the worst first, each with its own before and after."""
 
     text: str
     helps: tuple[tuple[Answer, Fix], ...]
@@ -96,21 +97,21 @@ class PastDrill:
     shape: str
     duration_s: int
     kept: bool
-    """Whether all was as promised."""
-    told: str
-    """In one line: what was seen."""
+    """Whether all promises were kept."""
+    observed: str
+    """What was observed, in one line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything that is told."""
+    """Everything that the report shows."""
 
     view: View
     store: Holdings
     now: Mapping[str, str]
-    """Who is not well, and how: counted as away in each answer."""
+    """The unhealthy providers, each with its state: they count as away in every answer."""
     left: int
-    """How many domains of the policy's kind may go as things are, whichever, before a request fails."""
+    """How many domains of the policy's kind may fail now, whichever they are, before a request fails."""
     operators: tuple[OperatorBaskets, ...]
     answers: tuple[Answer, ...]
     """One for each failure domain."""
@@ -121,7 +122,7 @@ class Report:
 
     @property
     def promised(self) -> tuple[Answer, ...]:
-        """The answers about one domain of the kind of which the policy says how many may be lost."""
+        """The answers about a single domain of the kind that the policy counts."""
         return tuple(one for one in self.answers if one.verdict.outage.kinds == (self.store.policy.domain,))
 
 
@@ -149,13 +150,13 @@ def report_of(
 
 
 def tally(answers: Sequence[Answer]) -> dict[Summary, int]:
-    """How many of each verdict, the best first; verdicts that nobody got are left out."""
+    """How often each verdict occurs, the best first; verdicts that do not occur are left out."""
     found = [answer.verdict.summary for answer in answers]
     return {summary: found.count(summary) for summary in SUMMARIES if summary in found}
 
 
-def borne(answers: Sequence[Answer]) -> int:
-    """How many are borne: no request fails, for certain."""
+def tolerated(answers: Sequence[Answer]) -> int:
+    """How many outages are tolerated: certainly no request fails."""
     return sum(not answer.verdict.bad for answer in answers)
 
 
@@ -163,12 +164,12 @@ def headline(report: Report) -> str:
     """The short answer, in one sentence. It does not count domains that are unavailable already."""
     kind, tolerate, promised = report.store.policy.domain, report.store.policy.tolerate, report.promised
     if tolerate == 0:
-        return f"This store was made to bear the loss of no {kind}."
+        return f"This store was made to tolerate the loss of no {kind}."
     if not promised:
-        return f"What the loss of one {kind} would do is not known: nobody has said whose the providers are."
+        return f"What the loss of one {kind} would do is not known: the {kind} of the providers is not given."
     away = [one for one in promised if one.verdict.outage.providers <= report.now.keys()]
     others = [one for one in promised if one not in away]
-    good, other, already = borne(others), "other " if away else "", _already(away)
+    good, other, already = tolerated(others), "other " if away else "", _already(away)
     if report.left < 0:
         return f"{already}No {other}{kind} may fail: some reads or writes fail already, or may."
     if good == 0:
@@ -179,19 +180,19 @@ def headline(report: Report) -> str:
     count = max(1, tolerate - len(away))
     if report.left < count:
         so_far = f"Any one {other}{kind} may fail, but not any {count} at once"
-        return f"{already}{so_far}, as this store was made to bear."
+        return f"{already}{so_far}, which this store was made to tolerate."
     which = f"one {other}{kind} may fail" if count == 1 else f"{count} {other}{kind}s may fail at once"
     return f"{already}Any {which}: no request fails, and nothing is lost."
 
 
 def _already(away: Sequence[Answer]) -> str:
-    """A sentence about those whose failure has come true; "" if there is none."""
+    """A sentence about the domains that are away already; "" if there are none."""
     names = [one.verdict.outage.name.partition("=")[2] for one in away]
     return f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} away already. " if names else ""
 
 
 def caveat(report: Report) -> str:
-    """What the short answer leaves out: other causes that would be noticed, by name, and what a fast
+    """What the short answer leaves out: other causes that would be noticed, by name, and what an early
     acknowledgement costs; "" if there is nothing.
     """
     early = f"{EARLY.capitalize()}." if report.store.policy.acknowledge == "early" else ""
@@ -209,7 +210,7 @@ def _other_causes(report: Report) -> str:
 
 
 def hits(answer: Answer) -> bool:
-    """Whether anybody fails in it, or may."""
+    """Whether any provider fails in it, or may."""
     return bool(answer.verdict.outage.providers or answer.verdict.outage.maybe)
 
 
@@ -244,7 +245,7 @@ def _basket(store: Holdings, member: Member, state: str) -> Basket:
 
 
 def _ranked(answers: Sequence[Answer]) -> tuple[Ranked, ...]:
-    """First what helps against the worst, then what helps against the most."""
+    """Fixes, those for the worst verdicts first, then those that help against the most outages."""
     groups: dict[str, list[tuple[Answer, Fix]]] = {}
     for answer in sorted(answers, key=_severity, reverse=True):
         if answer.fix:

@@ -81,5 +81,5 @@ def _drill(drill: PastDrill) -> dict[str, Any]:
         "shape": drill.shape,
         "duration_s": drill.duration_s,
         "kept": drill.kept,
-        "told": drill.told,
+        "told": drill.observed,
     }

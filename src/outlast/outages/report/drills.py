@@ -1,4 +1,4 @@
-"""Drills as the catalog keeps them, in the words of a report."""
+"""Drills from the catalog, in the words of a report."""
 
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ DURING = "during"
 
 
 def past_drill(record: DrillReported) -> PastDrill:
-    """What became of a drill. Of one that another version wrote, perhaps only whether it was as promised."""
+    """The result of a drill. If another version wrote it, perhaps only whether the promises were kept."""
     try:
         drill = decoded(record.report)
     except msgspec.DecodeError:
@@ -24,12 +24,12 @@ def past_drill(record: DrillReported) -> PastDrill:
         shape=", then ".join(drill.faults) if drill else "not known",
         duration_s=round((record.ended - record.began) / 1000),
         kept=record.kept,
-        told=_told(drill) if drill else "written by another version of Outlast",
+        observed=_observed(drill) if drill else "written by another version of Outlast",
     )
 
 
-def _told(drill: Drill) -> str:
-    """What was seen, in one line: requests while it lasted, and how long until all was whole again."""
+def _observed(drill: Drill) -> str:
+    """What was observed, in one line: requests during the drill, and the time to recovery."""
     while_it_lasted = drill.requests.get(DURING, {})
     parts = [_requests(kind, one) for kind, one in while_it_lasted.items() if one.done + one.failed]
     noticed = [after for after in drill.noticed_s.values() if after is not None]

@@ -25,7 +25,7 @@ _special = re.compile(r"([\\`*_{}\[\]<>#|~&@])")
 
 
 def report_markdown(report: Report) -> str:
-    """The page's sections in the same order, with the same figures."""
+    """The page's sections, in the same order and with the same figures."""
     blocks = [
         "# If one provider has a bad day",
         " ".join(escaped(text) for text in (headline(report), caveat(report)) if text),
@@ -36,7 +36,7 @@ def report_markdown(report: Report) -> str:
                 f"Drills: {drilled_text(report)}",
             ]
         ),
-        "## What lies where",
+        "## What is stored where",
         _baskets(report),
         "## Every bad day",
         _days(report),
@@ -46,14 +46,14 @@ def report_markdown(report: Report) -> str:
         _incidents(report),
         "## Drills",
         _drills(report),
-        "## How this was worked out",
+        "## How this was computed",
         _list([f"{what}: {how}" for what, how in basis_lines(report)]),
     ]
     return "\n\n".join(blocks)
 
 
 def escaped(text: str) -> str:
-    """The text as it is, whatever it has in it, on one line."""
+    """The text on one line, escaped so that Markdown shows it as it is."""
     return _special.sub(r"\\\1", " ".join(plain(text).split()))
 
 
@@ -62,7 +62,7 @@ def _list(lines: Sequence[str]) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A column whose name ends with `>` is of numbers, aligned to the right."""
+    """A column whose name ends with `>` holds numbers, aligned to the right."""
     lines = [
         [column.rstrip(">") for column in columns],
         ["---:" if c.endswith(">") else "---" for c in columns],
@@ -141,7 +141,7 @@ def _days(report: Report) -> str:
 
 def _fixes(report: Report) -> str:
     lines = [_fix(number, ranked) for number, ranked in enumerate(report.fixes, 1)]
-    return "\n".join(lines) or "Nothing is to be done."
+    return "\n".join(lines) or "Nothing needs to be done."
 
 
 def _fix(number: int, ranked: Ranked) -> str:
@@ -165,9 +165,9 @@ def _incidents(report: Report) -> str:
 
 def _drills(report: Report) -> str:
     if not report.drills:
-        return "This store was never drilled."
+        return "This store has never been drilled."
     return _table(
-        ("what", "when", "how", "for", "promises", "what was seen"),
+        ("what", "when", "how", "for", "promises", "what was observed"),
         [
             (
                 drill.what,
@@ -175,7 +175,7 @@ def _drills(report: Report) -> str:
                 drill.shape,
                 duration_text(drill.duration_s),
                 "kept" if drill.kept else "broken",
-                drill.told,
+                drill.observed,
             )
             for drill in report.drills
         ],

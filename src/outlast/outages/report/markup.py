@@ -1,12 +1,12 @@
-"""HTML from values. Text is escaped unless it is `Html` already, so that nobody's name becomes markup.
+"""HTML from values. Text is escaped unless it is `Html` already, so that no name becomes markup.
 
-What comes out is well-formed XML too: every element is closed, and every attribute has a value.
+The output is well-formed XML too: every element is closed, and every attribute has a value.
 """
 
 import re
 from html import escape
 
-# Not allowed in XML, or able to turn around the text beside it.
+# Not allowed in XML, or able to reverse the direction of adjacent text.
 _unfit = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
 )

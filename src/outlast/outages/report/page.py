@@ -1,6 +1,6 @@
 """The report as one HTML page: it loads nothing, runs nothing, and can be mailed, printed or put on a server.
 
-The policy in its head forbids it to reach out, should anything get into it that would.
+The content security policy in its head blocks requests, should anything that makes them get into the page.
 """
 
 from importlib.resources import files

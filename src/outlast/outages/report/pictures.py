@@ -1,6 +1,6 @@
-"""What is drawn: bars and dots, as inline SVG in per cent of their place, so that no text in them shrinks.
+"""The drawings: bars and dots, as inline SVG in percent of their container, so that no text in them shrinks.
 
-Each has its meaning in words too, as its title for those who cannot see it, and beside it for everybody.
+The meaning of each is also given in words: as its title, for those who cannot see it, and next to it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from outlast.outages.report.words import VERDICTS, contents_text, missing_text
 from outlast.outages.what_if import Outage
 
 dot_px = 14
-# More dots than these are not told apart; the names stand beside them.
+# More dots than this cannot be distinguished; the names are next to them.
 dots_max = 24
 
 
@@ -26,7 +26,7 @@ def hatching() -> Html:
 
 
 def basket_bar(basket: Basket, most: int) -> Html:
-    """What lies at a provider, on a scale on which `most` bytes fill the place."""
+    """What is stored at a provider, on a scale on which `most` bytes fill the width."""
     parts = (
         ("fragments", basket.fragment_bytes),
         ("log", basket.log_bytes),
@@ -40,7 +40,7 @@ def basket_bar(basket: Basket, most: int) -> Html:
 
 
 def tally_bar(counts: Mapping[Summary, int]) -> Html:
-    """How many of each verdict."""
+    """How often each verdict occurs."""
     total = sum(counts.values())
     title = ", ".join(f"{count} \u00d7 {VERDICTS[summary].lower()}" for summary, count in counts.items())
     return _bar([(f"v-{summary}", count / total) for summary, count in counts.items()], title)
@@ -62,7 +62,7 @@ def hit_dots(outage: Outage, names: Sequence[str]) -> Html:
 
 
 def verdict_mark(summary: Summary) -> Html:
-    """A shape for the verdict, for those who do not tell its colours apart."""
+    """A shape for the verdict, for those who cannot distinguish its colors."""
     shapes: dict[Summary, str] = {
         "nothing": "M3 8.5 L6.5 12 L13 4.5",
         "redundancy-less": "M3 8.5 L6.5 12 L13 4.5",

@@ -1,9 +1,9 @@
-"""The report for CI: SARIF 2.1.0 (OASIS, 2020), as code hosts show it beside the lines that it is about.
+"""The report for CI: SARIF 2.1.0 (OASIS, 2020), which code hosts show next to the lines that it concerns.
 
 A result is a failure domain whose loss would be noticed, or may be. Its rule is the kind of the domain, so
-that whoever accepts, say, one machine can switch that rule off and keep the others. Its place is the line of
-`outlast.toml` that names the first provider that goes with it, the others being related places.
-Incidents are left out: whom they hit shares a domain, and that is told already.
+that a team that accepts, say, a single machine can switch that rule off and keep the others. Its location is
+the line of `outlast.toml` that names the first provider that fails with it; the others are related locations.
+Incidents are left out: the providers that an incident hits share a domain, which has its own result.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _levels = dict(zip(SUMMARIES, ("none", "none", "warning", "error", "error", "war
 
 
 def report_sarif(report: Report, uri: str, lines: Mapping[str, int]) -> dict[str, Any]:
-    """One run. `uri` is the settings file's, `lines` the line of each provider in it, from 1."""
+    """One run. `uri` is the settings file's, `lines` has the line of each provider in it, from 1."""
     bad = [answer for answer in report.answers if answer.verdict.bad]
     return {
         "$schema": SCHEMA,
@@ -45,7 +45,7 @@ def report_sarif(report: Report, uri: str, lines: Mapping[str, int]) -> dict[str
 
 
 def rule_id(kind: str) -> str:
-    """The name of a rule, which is never changed: suppressions hang on it."""
+    """The name of a rule, which never changes, since suppressions depend on it."""
     return f"loss-of-{kind}"
 
 
@@ -61,10 +61,10 @@ def _rule(kind: str) -> dict[str, Any]:
         "shortDescription": {"text": text},
         "fullDescription": {
             "text": f"{what} fails, and then reads or writes fail or data are lost, or may be:"
-            " more hangs on it than the store tolerates."
+            " more depends on it than the store tolerates."
         },
         "help": {
-            "text": "outlast what-if tells it at length; docs/guide/what-if.md tells how it is worked out."
+            "text": "outlast what-if shows the details; docs/guide/what-if.md explains how they are computed."
         },
         "defaultConfiguration": {"level": "warning"},
     }
@@ -100,7 +100,7 @@ def _message(answer: Answer) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text without what a message gives a meaning to: placeholders and links (SARIF 3.11.5, 3.11.6)."""
+    """Text without what has a meaning in a message: placeholders and links (SARIF 3.11.5, 3.11.6)."""
     text = plain(text).replace("\\", "\\\\").replace("{", "{{").replace("}", "}}")
     return text.replace("[", "\\[").replace("]", "\\]")
 

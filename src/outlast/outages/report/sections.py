@@ -44,7 +44,7 @@ from outlast.outages.what_if import Verdict
 
 
 def short_answer(report: Report) -> Html:
-    """The sentence for those who read only one, and four figures beside it."""
+    """The sentence for those who read only one, and four figures."""
     store, hit = report.store, [answer for _, answer in report.incidents if hits(answer)]
     kinds = count_text(store.policy.tolerate, store.policy.domain)
     total = store.total
@@ -56,7 +56,7 @@ def short_answer(report: Report) -> Html:
         tag("p", caveat(report), class_="caveat") if caveat(report) else "",
         tag(
             "ul",
-            _tile("Meant to bear", f"the loss of {kinds}", what),
+            _tile("Made to tolerate", f"the loss of {kinds}", what),
             _tile("Failure domains", domains_text(report), tally_bar(tally(report.answers))),
             _tile("Real incidents", incidents_text(report), tally_bar(tally(hit)) if hit else ""),
             _tile("Drills", drilled_text(report), _drill_note(report)),
@@ -67,7 +67,7 @@ def short_answer(report: Report) -> Html:
 
 
 def baskets(report: Report) -> Html:
-    """What lies where: a card for each operator, a bar for each provider."""
+    """What is stored where: a card for each operator, a bar for each provider."""
     every = [basket for operator in report.operators for basket in operator.baskets]
     most = max((basket.bytes + basket.missing_bytes for basket in every), default=0)
     whole = sum(operator.bytes for operator in report.operators)
@@ -76,7 +76,7 @@ def baskets(report: Report) -> Html:
         "The eggs and the baskets",
         tag(
             "p",
-            "What lies where. What is in one card belongs to one operator, and can be lost together.",
+            "What is stored where. Everything in one card belongs to one operator, and can be lost together.",
             class_="lead",
         ),
         hatching(),
@@ -110,7 +110,7 @@ def bad_days(report: Report) -> Html:
         "Every bad day",
         tag(
             "p",
-            "One row for each thing that can fail, with what would then happen to whoever reads and writes.",
+            "One row for each thing that can fail, with what would then happen to reads and writes.",
             class_="lead",
         ),
         _table(
@@ -136,21 +136,19 @@ def bad_days(report: Report) -> Html:
 
 
 def fixes(report: Report) -> Html:
-    """What to do, what helps most first, with before and after."""
+    """What to do, the most helpful fix first, with before and after."""
     if not report.fixes:
-        body = tag(
-            "p", "Nothing is to be done: no single loss that is known of would be noticed.", class_="lead"
-        )
+        body = tag("p", "Nothing needs to be done: no known single loss would be noticed.", class_="lead")
         return _section("fixes", "What to do about it", body)
     lead = tag(
-        "p", "What helps against the worst comes first, then what helps against the most.", class_="lead"
+        "p", "Fixes for the worst verdicts come first, then those that help against the most.", class_="lead"
     )
     items = [_fix(number, ranked) for number, ranked in enumerate(report.fixes, 1)]
     return _section("fixes", "What to do about it", lead, tag("ol", *items, class_="fixes"))
 
 
 def incidents(report: Report) -> Html:
-    """Real outages, as they would hit this store; those that would not are folded away."""
+    """Real outages, as they would hit this store; those that would not are collapsed."""
     numbers = _fix_numbers(report)
     hit = [pair for pair in report.incidents if hits(pair[1])]
     spared = [pair for pair in report.incidents if not hits(pair[1])]
@@ -175,24 +173,24 @@ def incidents(report: Report) -> Html:
 
 
 def drills(report: Report) -> Html:
-    """What was practised."""
+    """Past drills."""
     if not report.drills:
-        text = "This store was never drilled. Until it is, all of this is reckoning: "
+        text = "This store has never been drilled. Until it is, all of this is only computed: "
         body = tag("p", text, tag("code", "outlast drill"), " puts it to the test.", class_="lead")
         return _section("drills", "Drills", body)
     rows = [_drill(drill) for drill in report.drills]
     table = _table(
         "Drills, the newest first",
-        ("What", "When", "How", "For", "Promises", "What was seen"),
+        ("What", "When", "How", "For", "Promises", "What was observed"),
         [tag("tbody", *rows, role="rowgroup")],
     )
     return _section("drills", "Drills", table)
 
 
 def basis(report: Report) -> Html:
-    """How each figure was got, and when."""
+    """How and when each figure was obtained."""
     pairs = [tag("div", tag("dt", what), tag("dd", how)) for what, how in basis_lines(report)]
-    return _section("basis", "How this was worked out", tag("dl", *pairs))
+    return _section("basis", "How this was computed", tag("dl", *pairs))
 
 
 # ---------------------------------------------------------------- pieces
@@ -216,12 +214,12 @@ def _drill_note(report: Report) -> str:
 
 
 def _away(report: Report) -> Html:
-    """Who is not well now: it is in every figure."""
+    """The providers that are unhealthy now, since every figure counts them as away."""
     if not report.now:
         return Html()
     names = ", ".join(f"{name} ({state})" for name, state in sorted(report.now.items()))
     return tag(
-        "p", tag("strong", "Not well now: "), f"{names}. Counted as away in every answer.", class_="notice"
+        "p", tag("strong", "Unhealthy now: "), f"{names}. Counted as away in every answer.", class_="notice"
     )
 
 
@@ -298,7 +296,7 @@ def _takes(answer: Answer, report: Report) -> Html:
 
 
 def _badge(verdict: Verdict | None) -> Html:
-    """The verdict in its colour; of a fix that was not tried there is none."""
+    """The verdict in its color; a fix that was not tried has none."""
     if verdict is None:
         return tag("span", "not tried", class_="badge v-untried")
     summary = verdict.summary
@@ -347,7 +345,7 @@ def _legend(report: Report) -> Html:
 
 
 def _fix(number: int, ranked: Ranked) -> Html:
-    """A fix, and what becomes of what: those with the same before and after in one line."""
+    """A fix and what it changes: outages with the same before and after share one line."""
     changes: dict[tuple[str, str], list[str]] = {}
     for answer, fix in ranked.helps:
         change = _badge(answer.verdict), _badge(fix.after)
@@ -401,6 +399,6 @@ def _drill(drill: PastDrill) -> Html:
         ("How", drill.shape),
         ("For", duration_text(drill.duration_s)),
         ("Promises", "kept" if drill.kept else "broken"),
-        ("What was seen", drill.told),
+        ("What was observed", drill.observed),
     ]
     return tag("tr", tag("th", drill.what, scope="row", role="rowheader"), _cells(cells), role="row")

@@ -1,11 +1,11 @@
-"""What is said in a report, in the words of somebody who does not know Outlast's."""
+"""The wording of a report, for readers who do not know Outlast's terms."""
 
 from collections.abc import Collection
 
 from outlast.base.figures import bytes_text, count_text, duration_text
 from outlast.outages.answer import Drilled
 from outlast.outages.outcome import Effect, Summary
-from outlast.outages.report.contents import Basket, OperatorBaskets, Report, borne, hits
+from outlast.outages.report.contents import Basket, OperatorBaskets, Report, hits, tolerated
 from outlast.outages.what_if import Verdict
 
 VERDICTS: dict[Summary, str] = {
@@ -17,12 +17,12 @@ VERDICTS: dict[Summary, str] = {
     "unknown": "Not known",
 }
 MEANINGS: dict[Summary, str] = {
-    "nothing": "nobody is away that votes or holds data",
-    "redundancy-less": "no request fails; less may fail on top of it",
-    "write-loss": "some writes fail meanwhile, perhaps only large ones; every object can be read",
-    "read-loss": "some objects, or all, cannot be read meanwhile; all comes back with who is away",
-    "data-loss": "some objects, or all, are gone for good",
-    "unknown": "it depends on something that is not known here; shown with the best and the worst it may be",
+    "nothing": "no provider is away that votes or holds data",
+    "redundancy-less": "no request fails; fewer further failures are tolerated",
+    "write-loss": "some writes fail during the outage, perhaps only large ones; every object can be read",
+    "read-loss": "some objects, or all, cannot be read during the outage; all can be once it is over",
+    "data-loss": "some objects, or all, are lost permanently",
+    "unknown": "it depends on something that is not known here; shown with the best and the worst case",
 }
 READS: dict[Effect, str] = {
     "nothing": "go on",
@@ -57,7 +57,7 @@ KINDS = {
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """The verdict in plain words, with both ends where it is not known."""
+    """The verdict in plain words, with the best and the worst case where it is unknown."""
     if verdict.summary != "unknown":
         return VERDICTS[verdict.summary]
     least, most = VERDICTS[verdict.least.summary], VERDICTS[verdict.most.summary]
@@ -66,11 +66,11 @@ def verdict_text(verdict: Verdict) -> str:
 
 def quotas_text(full: Collection[str]) -> str:
     """The providers whose quotas are used up."""
-    return f"used up, so no new data go there: {', '.join(sorted(full))}"
+    return f"used up, so no new data is written there: {', '.join(sorted(full))}"
 
 
 def restore_text(count: int, bytes_per_s: float | None) -> str:
-    """How much has to be written again, and how long that takes if it is known."""
+    """How much must be written again, and how long that takes if known."""
     if not count or bytes_per_s is None:
         return bytes_text(count)
     return f"{bytes_text(count)}, {duration_text(count / bytes_per_s)}"
@@ -84,17 +84,17 @@ def role_text(basket: Basket) -> str:
 
 
 def operator_text(operator: OperatorBaskets) -> str:
-    """Whose the baskets are."""
+    """The operator of the baskets."""
     return operator.name or "operator not known"
 
 
 def share_text(part: int, whole: int) -> str:
-    """A part of a whole in per cent."""
+    """A share in percent."""
     return f"{100 * part / whole:.0f} %" if whole else "0 %"
 
 
 def contents_text(basket: Basket) -> str:
-    """What lies at the provider."""
+    """What is stored at the provider."""
     parts = [f"{bytes_text(basket.fragment_bytes)} in fragments"]
     if basket.dead_bytes:
         parts.append(f"{bytes_text(basket.dead_bytes)} awaiting collection")
@@ -104,7 +104,7 @@ def contents_text(basket: Basket) -> str:
 
 
 def missing_text(basket: Basket) -> str:
-    """What should be there and is not; "" if nothing."""
+    """What is missing at the provider; "" if nothing."""
     if not basket.missing_bytes:
         return ""
     text = f"{bytes_text(basket.missing_bytes)} missing, {count_text(basket.missing_fragments, 'fragment')}"
@@ -114,24 +114,25 @@ def missing_text(basket: Basket) -> str:
 
 
 def domains_text(report: Report) -> str:
-    """How many failure domains are borne."""
-    good, all_ = borne(report.answers), len(report.answers)
+    """How many failure domains are tolerated."""
+    good, all_ = tolerated(report.answers), len(report.answers)
     unknown = sum(answer.verdict.bad and answer.verdict.summary == "unknown" for answer in report.answers)
     return f"{good} of {all_} would not be noticed" + (f"; {unknown} not known" if unknown else "")
 
 
 def incidents_text(report: Report) -> str:
-    """How many real incidents would hit these providers, and how many of those no request would notice."""
+    """How many real incidents would hit these providers, and how many of those would fail no request."""
     hit = [answer for _, answer in report.incidents if hits(answer)]
     if not hit:
         return f"none of {len(report.incidents)} would hit these providers"
     return (
-        f"{len(hit)} of {len(report.incidents)} would hit, or may; {borne(hit)} of these would not be noticed"
+        f"{len(hit)} of {len(report.incidents)} would hit, or may;"
+        f" {tolerated(hit)} of these would not be noticed"
     )
 
 
 def drilled_text(report: Report) -> str:
-    """When the store was drilled last."""
+    """When the store was last drilled."""
     if not report.drills:
         return "never drilled"
     last = report.drills[0]
@@ -140,14 +141,14 @@ def drilled_text(report: Report) -> str:
 
 
 def last_drill_text(drilled: Drilled | None) -> str:
-    """When this very outage was drilled last, and how that went."""
+    """When this outage was last drilled, and with which result."""
     if drilled is None:
         return "never"
     return f"{duration_text(drilled.ago_s)} ago{'' if drilled.kept else ', broken'}"
 
 
 def basis_lines(report: Report) -> list[tuple[str, str]]:
-    """(what, how it was got) of each figure."""
+    """(what, how it was obtained) of each figure."""
     view, kind = report.view, report.store.policy.domain
     away = ", ".join(f"{name} ({state})" for name, state in sorted(report.now.items()))
     rate = (
@@ -158,47 +159,47 @@ def basis_lines(report: Report) -> list[tuple[str, str]]:
     return [
         ("When", f"{view.at:%Y-%m-%d %H:%M} UTC, from {view.host}, with Outlast {view.version}"),
         (
-            "What lies where",
+            "What is stored where",
             f"as the catalog records it for each extent, up to slot {view.slot} of the log"
-            + ("" if view.newest else "; no majority answered, so there may be newer"),
+            + ("" if view.newest else "; no majority answered, so there may be later slots"),
         ),
         (
-            "Who is well",
+            "Health",
             f"counted as away in every answer: {away}"
             if away
-            else "each provider was asked just before, and all were well"
+            else "each provider was checked just before, and all were healthy"
             if view.asked
-            else "nobody was asked; all were taken to be well (--well)",
+            else "no provider was checked; all were assumed to be healthy (--well)",
         ),
         (
             "Verdicts",
-            "worked out by the rules by which the store itself reads and writes; nothing was touched",
+            "computed by the rules by which the store itself reads and writes; nothing was touched",
         ),
         (
             "Left",
-            f"how many more {kind}s may go, whichever, before a request fails; below 0 so many are wanting",
+            f"how many more {kind}s may fail before a request does; negative: how many are missing",
         ),
-        ("At risk", f"bytes of objects that one more lost {kind} may make unreadable"),
+        ("At risk", f"bytes of objects that the loss of one more {kind} may make unreadable"),
         (
             "To restore",
-            "about what has to be written if everybody who is away comes back empty: fragments of what is in"
-            " use, and the whole log of each voter",
+            "approximately what must be written if every provider that is away comes back empty: the"
+            " fragments in use, and the complete log of each voter",
         ),
         ("Speed of repair", rate),
         (
             "Bytes at a provider",
-            "about, from the catalog: fragments, those that await collection, and the log; what killed"
-            " gateways left behind is not known",
+            "approximate, from the catalog: fragments, those that await collection, and the log; what killed"
+            " gateways left there is not known",
         ),
         *([("Quotas", quotas_text(report.store.full))] if report.store.full else []),
         (
             "Fixes",
-            "tried on the same figures; those that were not ask for another store, or for a copy of the key",
+            "tried on the same figures, except those that need another store or a copy of the key",
         ),
-        ("Incidents", "whom they hit is what their sources say; figures of the past, and no forecast"),
+        ("Incidents", "their sources say which providers they hit; figures of the past, not a forecast"),
         (
             "Left out",
-            "the first seconds of an outage, what decayed unseen, whether others can bear the load,"
+            "the first seconds of an outage, undetected decay, whether other providers can take the load,"
             " and money",
         ),
     ]
