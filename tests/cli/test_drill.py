@@ -96,7 +96,7 @@ def test_an_incident_is_played_in_less_time_on_whom_one_says(filled: Any) -> Non
 @pytest.mark.slow
 def test_what_the_store_does_not_bear_is_refused_and_when_forced_does_what_was_said(filled: Any) -> None:
     said = filled.fails("drill", "b", "c")
-    assert "b + c is more than the store bears: read-loss" in said
+    assert "b + c is more than the store tolerates: read-loss" in said
     assert "--force" in said
     report = filled.json("drill", "b", "+", "c", "--force", "--seconds", "15")
     assert (report["verdict"], report["promised"], report["kept"]) == ("read-loss", [], True)
@@ -109,7 +109,7 @@ def test_a_store_that_is_not_healthy_is_not_drilled(filled: Any) -> None:
     assert "b is " in said
     (filled.folder / "elsewhere").rename(filled.folder / "b")
     filled.ok("drill", "a", "--shape", "slow", "--seconds", "60", "--detach")
-    assert "a drill is under way at a" in filled.fails("drill", "b")
+    assert "a drill is in progress at a" in filled.fails("drill", "b")
 
 
 @pytest.mark.slow
@@ -171,12 +171,12 @@ def test_quotas_that_are_used_up_count_before_a_drill(filled: Any) -> None:
     for name in "ab":
         text = text.replace(f'/{name}"', f'/{name}?quota_bytes=1kB"')
     filled.config.write_text(text)
-    assert "more than the store bears: write-loss" in filled.fails("drill", "c", "--detach")
+    assert "more than the store tolerates: write-loss" in filled.fails("drill", "c", "--detach")
 
 
 def test_a_second_one_that_the_store_would_not_bear_is_refused(filled: Any) -> None:
     filled.ok("drill", "b", "--seconds", "60", "--detach")
-    assert "c is more than the store bears" in filled.fails("drill", "c", "--detach")
+    assert "c is more than the store tolerates" in filled.fails("drill", "c", "--detach")
     filled.ok("drill", "c", "--force", "--seconds", "1", "--detach")
 
 

@@ -369,12 +369,12 @@ def test_a_drill_had_better_not_begin() -> None:
         (too_much,) = excess(what_if(store, outage("p1 p2"), {}))
         assert "read-loss" in too_much
         (now_too_much,) = excess(what_if(store, outage("p1"), {"p2": "down"}))
-        assert "p1 is more than the store bears" in now_too_much
+        assert "p1 is more than the store tolerates" in now_too_much
 
     play(main)
     assert ill({}, 0, []) == []
     assert ill({"b": "down"}, 3, [DrillSet("b", "hang", 1)]) == [
         "b is down",
         "3 extents miss a fragment",
-        "a drill is under way at b",
+        "a drill is in progress at b",
     ]

@@ -1,10 +1,10 @@
-"""A client that writes and reads all through a drill, and checks every byte.
+"""A client that writes and reads throughout a drill, and checks every byte.
 
-Each has objects of its own in the drills' bucket, below a prefix that no other drill has, for several may run
-at once: a few small ones (which travel in the log) and a few large ones (which lie in fragments). One half
-overwrites them in turn, each under the condition that it still is the last version; the other half reads
-them. A write whose outcome is not known may land later: its key is given up for a new one, so that every
-read has an answer that is right or wrong.
+Each canary has its own objects in the drills' bucket, below a prefix that no other drill uses, since several
+may run at once: a few small ones (stored in the log) and a few large ones (stored as fragments). One half
+overwrites them in turn, each on the condition that its last version is still current; the other half reads
+them. A write whose outcome is unknown may take effect later: its key is abandoned for a new one, so that
+every read has an answer that is right or wrong.
 """
 
 import asyncio
@@ -30,22 +30,22 @@ from outlast.outages.drill.promise import Deed
 from outlast.store import Store
 
 bucket = "outlast-drill"
-"""The canaries' own. The last one deletes it, unless somebody else has put something there."""
+"""The canaries' own. The last one deletes it, unless another client has put something there."""
 prefix = "canary/"
 objects_of_a_kind = 4
 small_bytes = 1000
-# Longer than the store itself waits for anything: a request that takes so long has failed.
+# Longer than the store itself waits for anything: a request that takes longer has failed.
 answer_s_max = 30.0
-# A canary that runs overwrites its objects every few seconds, unless the store hardly works. What is older
+# A running canary overwrites its objects every few seconds, unless the store hardly works. What is older
 # than this while no drill is in force was left by one that was killed.
 left_s = 120.0
 
 
 @dataclass(slots=True)
 class Window:
-    """What was begun from one moment to another. `seconds`: how long what was done well took.
+    """The requests begun between two moments. `seconds`: durations of those that succeeded.
 
-    What was not over when nobody waited any longer counts with the time that it had taken by then.
+    A request that had not ended when the canary stopped waiting counts with the time elapsed by then.
     """
 
     seconds: "dict[str, array[float]]" = field(
@@ -61,7 +61,7 @@ class _Object:
     content: bytes = b""
     etag: str = ""
     pending: bytes | None = None
-    """What is being written."""
+    """The content that is being written."""
 
 
 class Canary:
@@ -76,9 +76,9 @@ class Canary:
         failed: Callable[[Deed, bool, str], None],
         bucket: str = bucket,
     ) -> None:
-        """`pause_s`: how long each half rests after a request."""
+        """`pause_s`: how long each half pauses after a request."""
         self.window = Window()
-        """Where what begins from now on is counted."""
+        """The window that counts requests begun from now on."""
         self._store = store
         self._bucket = bucket
         self._clock = clock
@@ -87,7 +87,7 @@ class Canary:
         self._failed = failed
         self._prefix = f"{prefix}{entropy.bytes(4).hex()}/"
         self._running: dict[str, tuple[Window, float]] = {}
-        """By kind of request, the one that is under way: where it counts, and when it began."""
+        """By kind of request, the one in flight: the window in which it counts, and when it began."""
         self._named = 0
         self._objects: list[_Object] = []
         self._tasks: list[asyncio.Task[None]] = []
@@ -101,17 +101,17 @@ class Canary:
                 made = _Object(self._name(), size)
                 try:
                     await self._put(made, Condition("absent"))
-                except NoSuchBucket:  # another drill was over just now, and took it along
+                except NoSuchBucket:  # another drill has just ended, and deleted it
                     await self._make_bucket()
                     await self._put(made, Condition("absent"))
                 self._objects.append(made)
 
     def start(self) -> None:
-        """Begin to write and read, until `close`."""
+        """Start writing and reading, until `close`."""
         self._tasks = [asyncio.ensure_future(self._write_all()), asyncio.ensure_future(self._read_all())]
 
     async def close(self) -> None:
-        """Stop, and delete all that was written. Raises `StoreUnavailable`."""
+        """Stop, and delete everything that was written. Raises `StoreUnavailable`."""
         now = self._clock.monotonic()
         for kind, (window, began) in self._running.items():
             window.seconds[kind].append(now - began)
@@ -120,13 +120,13 @@ class Canary:
         try:
             await self._store.delete_bucket(self._bucket)
         except (BucketNotEmpty, NoSuchBucket):
-            pass  # somebody else's objects; or somebody else was quicker
+            pass  # another client's objects are there, or another client was quicker
         for task in self._tasks:
             if not task.cancelled():
-                task.result()  # it ended by itself, which only a fault of ours can make it do
+                task.result()  # it ended by itself, which only a bug of ours can cause
 
     def busy_since(self, before: float) -> bool:
-        """Whether something is under way that began before that moment (clock's monotonic s)."""
+        """Whether a request is in flight that began before that moment (clock's monotonic s)."""
         return any(began < before for _, began in self._running.values())
 
     # ------------------------------------------------------------ the two halves
@@ -202,10 +202,10 @@ class Canary:
         try:
             await self._store.create_bucket(self._bucket)
         except BucketExists:
-            pass  # of a drill that runs, or of one whose runner was killed
+            pass  # of a running drill, or of one whose process was killed
 
     async def _sweep_left(self) -> None:
-        """Delete what killed drills left. While one is in force, others may be unable to write: then wait."""
+        """Delete what killed drills left, unless a drill is in force: others may then be unable to write."""
         now = self._clock.now()
         if any(drill.until / 1000 > now for drill in self._store.catalog.state.drills()):
             return
@@ -229,7 +229,7 @@ class Canary:
 
 
 def _is_wrong(error: Exception) -> bool:
-    """Whether the store gave a false answer, rather than none in time."""
+    """Whether the store gave a wrong answer, rather than none in time."""
     return not isinstance(error, StoreUnavailable | StoreCorrupt | TimeoutError)
 
 

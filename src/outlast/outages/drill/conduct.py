@@ -1,11 +1,11 @@
-"""The drill itself: have the providers fail, watch, end it, see the store whole again, and report.
+"""The drill itself: make the providers fail, watch, end it, wait for full recovery, and report.
 
-The faults are ordered through the log, so that every gateway has them, and with a short lease: each order
-says until when it holds, and only the process that conducts the drill renews it. When that dies, whichever
+The faults are set through the log, so that every gateway applies them, and with a short lease: each order
+says until when it holds, and only the process that conducts the drill renews it. If that process dies, in any
 way, the faults end at every gateway with the lease, by the gateway's own clock.
 
 Where the outage takes the log with it (a forced drill), nothing can be renewed or ended through it. Such an
-order holds until the next change of the faults, and never for longer than `silent_s_max`.
+order holds until the next change of the faults, but never for longer than `silent_s_max`.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from outlast.maintenance.repair import repair
 from outlast.outages.drill.canary import Canary, Window
 from outlast.outages.drill.plan import DrillPlan
 from outlast.outages.drill.promise import Deed, Expectation, Promise
-from outlast.outages.drill.report import DrillReport, End, encoded, failures_told_max, requests_of
+from outlast.outages.drill.report import DrillReport, End, encoded, failures_kept_max, requests_of
 from outlast.providers.wrap.fault import Fault
 from outlast.store import Store
 
@@ -36,22 +36,22 @@ class DrillPace:
     before: float = 5.0
     after: float = 5.0
     lease: float = 12.0
-    """For how long an order holds: what a killed drill lasts at most. Three renewals may get lost."""
+    """How long an order holds, and so how long a killed drill lasts at most. Three renewals may get lost."""
     renew: float = 3.0
     back_max: float = 60.0
-    """After this, providers that are not back, and redundancy that is wanting, are reported as such."""
+    """After this, providers that are not back and redundancy that is missing are reported as such."""
     settle: float = 6.0
-    """For how long nothing must be missing: other gateways may not know for 5 s that a provider is back."""
+    """How long nothing must be missing: other gateways may take 5 s to notice that a provider is back."""
     canary_pause: float = 0.25
     look: float = 0.1
-    """How exactly it is known when something was noticed."""
+    """Resolution of the times at which something was noticed."""
     look_whole: float = 0.5
-    """How exactly it is known when the store was whole again, for which voters are asked each time."""
+    """Resolution of the time at which the store was whole again; each check sends requests to the voters."""
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What is seen, for the report."""
+    """Observations, for the report."""
 
     noticed: dict[str, float | None]
     windows: dict[str, Window]
@@ -65,7 +65,7 @@ _default = DrillPace()
 
 
 class Drill:
-    """`run` it once. `tell` hears of each step in a few words."""
+    """`run` it once. `tell` is called with a few words at each step."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Drill:
         tell: Callable[[str], None] = lambda text: None,
         by: str = "",
     ) -> None:
-        """`by`: whose order it is, as every gateway is to say it."""
+        """`by`: who ordered it, as every gateway reports it."""
         self._store = store
         self._plan = plan
         self._clock = clock
@@ -90,7 +90,7 @@ class Drill:
         self._promised: Promise | None = None
         """What was promised when the faults began."""
         self._doubts: deque[tuple[Deed, str]] = deque()
-        """Failures of which it is not known yet whether they break the promise."""
+        """Failures that may still turn out to break the promise."""
         self._ends_at = self._leased_until = 0.0
         self._ordered = False
         windows = {"before": self._canary.window, "during": Window(), "after": Window()}
@@ -101,9 +101,9 @@ class Drill:
         self._stop_as("stopped")
 
     async def run(self) -> DrillReport:
-        """The whole drill; its report, which is in the catalog then. Raises `StoreUnavailable` beforehand.
+        """Return the report, which the catalog then has. Raises `StoreUnavailable` before the faults begin.
 
-        However it ends, cancelled included, the faults are ended and the canary's objects deleted.
+        However it ends, even canceled, the faults are ended and the canary's objects deleted.
         """
         self._tell("the canary begins to write and read")
         back_s = whole_s = None
@@ -120,7 +120,7 @@ class Drill:
             if not self._stop.is_set():
                 await self._fail_them()
                 ended = unix_ms(self._clock)
-                self._tell("the faults have ended; waiting until the store is whole")
+                self._tell("the faults have ended; waiting for the store to recover fully")
                 back_s, whole_s = await self._recover()
             await self._settle_doubts()
         finally:
@@ -163,7 +163,7 @@ class Drill:
             await self._wait(max(self._pace.look, next_at - (self._clock.monotonic() - begin)))
 
     async def _order(self, faults: tuple[Fault, ...], change_s: float) -> bool:
-        """Have all of the providers fail like this from now on; whether that could be agreed on."""
+        """Make all of the providers fail like this from now on; return whether the log accepted it."""
         lease_s, goes_on = self._pace.lease, self._expectation.promise.log
         if not goes_on:
             lease_s = min(change_s, silent_s_max)
@@ -189,7 +189,7 @@ class Drill:
         await asyncio.gather(*map(self._store.catalog.commit, orders))
 
     async def _end_faults(self) -> None:
-        """Order it; where that cannot be agreed on, wait until the lease has run out."""
+        """Order it; if the log does not accept the order, wait until the lease has expired."""
         while self._clock.now() < self._leased_until:
             try:
                 await self._commit((), 0)
@@ -199,7 +199,7 @@ class Drill:
                 return
 
     async def _watch(self) -> None:
-        """Note when each provider is known to fail, and whether somebody else ends the drill."""
+        """Note when each provider is detected as failing, and whether another process ends the drill."""
         begin, fleet = self._clock.monotonic(), self._store.fleet
         while True:
             for name, noticed in self._seen.noticed.items():
@@ -207,7 +207,7 @@ class Drill:
                     self._seen.noticed[name] = round(self._clock.monotonic() - begin, 2)
             drilled = {one.provider for one in self._store.catalog.state.drills()}
             if self._ordered and drilled.isdisjoint(self._plan.providers):
-                self._seen.notes.append("ended by somebody else")
+                self._seen.notes.append("ended by another process")
                 self.stop()
                 return
             await self._clock.sleep(self._pace.look)
@@ -215,7 +215,7 @@ class Drill:
     # ------------------------------------------------------------ afterwards
 
     async def _recover(self) -> tuple[float | None, float | None]:
-        """After how many seconds all providers were well, and all redundancy was there."""
+        """Seconds until all providers were healthy, and until all redundancy was restored."""
         begin = self._clock.monotonic()
         back_s = await self._seconds_until_well(begin)
         whole_s = None if back_s is None else await self._seconds_until_whole(begin)
@@ -231,7 +231,7 @@ class Drill:
         return None
 
     async def _seconds_until_whole(self, begin: float) -> float | None:
-        """After how many seconds nothing was missing that stayed so: writes that began before end later."""
+        """Seconds until nothing was missing and that lasted: writes that began earlier may end later."""
         since, failure = None, ""
         while (at := self._clock.monotonic() - begin) < self._pace.back_max + self._pace.settle:
             try:
@@ -250,15 +250,15 @@ class Drill:
         return None
 
     async def _is_whole(self, begin: float) -> bool:
-        """Whether nothing is missing; what is known to be missing is repaired.
+        """Return whether nothing is missing; repair what is known to be missing.
 
-        `begin`: what began before that must be over, or it may turn out to miss something yet.
+        `begin`: requests that began before must have ended, or they may still leave something missing.
         """
         catalog, log = self._store.catalog, self._store.log
         await catalog.sync()
         if catalog.state.counts().degraded:
             await repair(self._store, verify=False, only_degraded=True)
-            return False  # until a look finds nothing
+            return False  # until a check finds nothing
         behind = log is not None and bool(log.behind)
         return not behind and not self._canary.busy_since(begin)
 
@@ -268,10 +268,10 @@ class Drill:
         except StoreUnavailable as error:
             self._seen.notes.append(f"the canary's objects were left to the next drill: {error}")
 
-    # ------------------------------------------------------------ what is seen
+    # ------------------------------------------------------------ observation
 
     def _failed(self, deed: Deed, wrong: bool, text: str) -> None:
-        if len(self._seen.failures) < failures_told_max:
+        if len(self._seen.failures) < failures_kept_max:
             self._seen.failures.append(text)
         if wrong:
             self._break(text)
@@ -279,7 +279,7 @@ class Drill:
             self._doubts.append((deed, text))
 
     async def _judge(self) -> None:
-        """Until cancelled, follow who is away besides, and tell which failures break the promise."""
+        """Until canceled, follow which other providers are away, and judge failures by the promise."""
         while True:
             if self._expectation.look():
                 self._adjust()
@@ -297,10 +297,10 @@ class Drill:
                 self._doubts.popleft()
 
     def _adjust(self) -> None:
-        """Who is away besides has changed. What was promised and is no more was not what was to be tried."""
+        """Other providers failed or returned. A promise that no longer holds is not what the drill tests."""
         promise, away = self._expectation.promise, self._expectation.away
         who = " and ".join(f"{name} is {state}" for name, state in sorted(away.items()))
-        text = f"{who or 'nobody else is away any more'}: promised is now {promise.verdict}"
+        text = f"{who or 'no other provider is away any more'}: promised is now {promise.verdict}"
         self._seen.notes.append(text)
         self._tell(text)
         if self._promised is not None and not set(self._promised.deeds) <= set(promise.deeds):
@@ -318,12 +318,12 @@ class Drill:
             self._stop.set()
 
     async def _wait(self, seconds: float) -> None:
-        """Wait, or less if it is to stop."""
+        """Wait, or return early if the drill is to stop."""
         try:
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
         except TimeoutError:
-            pass  # nothing made it stop
+            pass  # no request to stop came
 
     def _report(self, began: int, ended: int, back_s: float | None, whole_s: float | None) -> DrillReport:
         plan, seen = self._plan, self._seen

@@ -9,7 +9,7 @@ from outlast.outages.what_if import INCIDENT, Outage
 def last_drill(reports: Sequence[DrillReported], outage: Outage) -> DrillReported | None:
     """The newest drill in which the same providers failed; None if there was none. `reports`: newest first.
 
-    For a real incident only that one counts: another shape of failure is another question.
+    For a real incident only drills of that incident count: another shape of failure is another question.
     """
     providers = outage.providers | outage.maybe
     for report in reports:

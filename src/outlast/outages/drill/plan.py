@@ -23,7 +23,7 @@ class PlannedFault:
 
 @dataclass(frozen=True, slots=True)
 class DrillPlan:
-    """`outage` fails as `parts` say. `speed`: how much faster than it really was."""
+    """`outage` fails as `parts` say. `speed`: how much faster than the real incident."""
 
     outage: Outage
     parts: tuple[PlannedFault, ...]
@@ -31,12 +31,12 @@ class DrillPlan:
 
     @property
     def name(self) -> str:
-        """What fails, as a person calls it."""
+        """What fails, as shown to people."""
         return self.outage.name
 
     @property
     def providers(self) -> tuple[str, ...]:
-        """Who fails. Who may be hit for all that is known is made to fail too: a drill is for the worst."""
+        """The providers that fail. Those that may be hit fail too: a drill plays the worst case."""
         return tuple(sorted(self.outage.providers | self.outage.maybe))
 
     @property
@@ -55,12 +55,12 @@ class DrillPlan:
 
 
 def plan_shape(outage: Outage, shape: Shape, duration_s: float, share: float = 1.0) -> DrillPlan:
-    """One shape all the time."""
+    """One shape for the entire drill."""
     return DrillPlan(_reachable(outage), (PlannedFault(0.0, duration_s, Fault(shape, share)),))
 
 
 def plan_incident(incident: Incident, outage: Outage, duration_s: float) -> DrillPlan:
-    """The incident's phases, from the first one's beginning, in `duration_s` altogether."""
+    """The incident's phases, from the beginning of the first, within `duration_s` in total."""
     begin_s = min(phase.begin_s for phase in incident.phases)
     speed = (max(phase.end_s for phase in incident.phases) - begin_s) / duration_s
     parts = tuple(
@@ -75,13 +75,13 @@ def plan_incident(incident: Incident, outage: Outage, duration_s: float) -> Dril
 
 
 def span_s(incident: Incident) -> int:
-    """How long the incident's phases took in life, from the first to the last."""
+    """How long the incident's phases really took, from the first to the last."""
     phases = incident.phases
     return max(phase.end_s for phase in phases) - min(phase.begin_s for phase in phases)
 
 
 def played_on(outage: Outage, providers: Sequence[str]) -> Outage:
-    """The outage, as if it hit these providers, whomever it would hit."""
+    """The outage, as if it hit these providers, whichever it would really hit."""
     return replace(outage, providers=frozenset(providers), maybe=frozenset())
 
 

@@ -1,11 +1,11 @@
 """What a verdict promises a client while the outage lasts, as far as a canary can check it.
 
-Whatever happens, what is read is what was written and of conditional writes one wins. Beyond that, what the
-verdict at its worst says goes on must go on, without one failed request.
+In every case, reads return what was written, and of competing conditional writes exactly one wins. Beyond
+that, everything that goes on according to the verdict's worst case must go on without one failed request.
 
-The promise is for the drill's outage together with whoever is away besides (`Expectation`): another provider
-that is really down, or that another drill makes fail. It changes when that does. The guards know it; but
-before a failure counts as a broken promise everybody is asked, for it may be the first sign of a loss.
+The promise is for the drill's outage together with the other providers that are away (`Expectation`): those
+that are really down, or that another drill makes fail. It changes when they do. The guards know them; but
+before a failure counts as a broken promise every provider is checked, for it may be the first sign of a loss.
 """
 
 from dataclasses import dataclass
@@ -25,21 +25,21 @@ class Promise:
     """What goes on."""
 
     verdict: str
-    """What-if's summary; with its two ends where that is `unknown`."""
+    """What-if's summary; with the best and the worst case where that is `unknown`."""
     deeds: tuple[Deed, ...]
 
     def breaks(self, deed: Deed, wrong: bool) -> bool:
-        """Whether a deed's failure breaks it. `wrong`: it did not fail, but gave a false answer."""
+        """Whether a failure of `deed` breaks it. `wrong`: it did not fail, but gave a wrong answer."""
         return wrong or deed in self.deeds
 
     @property
     def log(self) -> bool:
-        """Whether the log goes on, and with it the orders of the drill."""
+        """Whether the log stays available, and with it the orders of the drill."""
         return "small write" in self.deeds
 
 
 def promise_of(verdict: Verdict) -> Promise:
-    """The promise in a verdict. It holds for the time after it has been noticed who is away, and before."""
+    """The promise of a verdict. It holds both before and after the loss has been detected."""
     most = verdict.most
     summary: str = verdict.summary
     if summary == "unknown":
@@ -55,29 +55,29 @@ def promise_of(verdict: Verdict) -> Promise:
 
 
 class Expectation:
-    """What a drill's outage promises on this store as it is: `promise`, with those `away` besides."""
+    """What a drill's outage promises on this store as it is: `promise`, with the others that are `away`."""
 
     def __init__(self, store: Store, outage: Outage) -> None:
         self.promise = Promise("", ("read", "small write", "large write"))  # until something fails
         self.away: dict[str, str] = {}
-        """Who is away and not to fail by this drill, and how."""
+        """The providers that are away, but not by this drill, each with its state."""
         self._store = store
         self._outage = outage
         self._drilled = outage.providers | outage.maybe
 
     def look(self) -> bool:
-        """Take over what the guards know; whether who is away has changed."""
+        """Update `away` from the guards; return whether it changed."""
         fleet = self._store.fleet
         return self._take_over(
             {name: fleet[name].health.state for name in fleet.names if not fleet[name].health.available}
         )
 
     async def ask(self) -> bool:
-        """Ask everybody; whether who is away has changed."""
+        """Update `away` by checking every provider; return whether it changed."""
         return self._take_over(await unwell(self._store))
 
     def settle(self) -> None:
-        """Work the promise out anew."""
+        """Compute the promise again."""
         held = holdings(self._store.catalog.state, self._store.quotas.full())
         self.promise = promise_of(what_if(held, self._outage, self.away))
 

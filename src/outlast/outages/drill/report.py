@@ -1,4 +1,4 @@
-"""What became of a drill: what was promised, what was seen. JSON in the catalog, text for people."""
+"""The result of a drill: what was promised, and what was observed. JSON in the catalog, text for people."""
 
 from array import array
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ import msgspec
 from outlast.outages.drill.canary import Window
 
 End: TypeAlias = Literal["finished", "broken", "stopped", "overtaken"]
-"""It went to its end; a promise was broken; somebody stopped it; a provider failed that was not to."""
+"""It ran to its end; a promise was broken; it was stopped; a provider failed that was not to fail."""
 
-failures_told_max = 20
+failures_kept_max = 20
 
 
 class Requests(msgspec.Struct, frozen=True, kw_only=True):
     """The canary's reads, or writes, that began in one window.
 
-    Percentiles in ms, of those that were done well, and of those that were under way in the end.
+    Percentiles in ms, of requests that succeeded, and of those in flight at the end.
     """
 
     done: int
@@ -28,7 +28,7 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
-    """A drill. Times are ms since the Unix epoch, durations in seconds; None: it was not seen to happen."""
+    """A drill. Times are ms since the Unix epoch, durations in seconds; None: it was not observed."""
 
     what: str
     providers: tuple[str, ...]
@@ -39,7 +39,7 @@ class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
     """When the faults ended."""
     end: End
     verdict: str
-    """What-if's, for this outage on this store as it was, with those who were away already."""
+    """What-if's, for this outage on the store as it was, with the providers that were already away."""
     promised: tuple[str, ...]
     kept: bool
     broken: str
@@ -47,13 +47,13 @@ class DrillReport(msgspec.Struct, frozen=True, kw_only=True):
     requests: dict[str, dict[str, Requests]]
     """By window (before, during, after) and by `read` and `write`."""
     failures: tuple[str, ...]
-    """The first few of the canary's."""
+    """The canary's first failures."""
     noticed_s: dict[str, float | None]
-    """By provider, after how long it was known to fail."""
+    """By provider, how long it took until its failure was detected."""
     back_s: float | None
-    """After the end, until all were known to be well."""
+    """After the end, until all were known to be healthy."""
     whole_s: float | None
-    """After the end, until nothing missed a fragment or a slot of the log, and nothing did for a while."""
+    """After the end, until no fragment and no slot of the log was missing, for a while."""
     notes: tuple[str, ...] = ()
 
 
@@ -72,7 +72,7 @@ def requests_of(window: Window) -> dict[str, Requests]:
 
 
 def percentile_ms(seconds: "array[float]", share: float) -> float | None:
-    """The latency that `share` of them kept below; None of none."""
+    """The latency that a `share` of them stayed below; None if there are none."""
     if not seconds:
         return None
     return round(1000 * sorted(seconds)[min(len(seconds) - 1, int(share * len(seconds)))], 2)
@@ -84,7 +84,7 @@ def encoded(report: DrillReport) -> bytes:
 
 
 def decoded(data: bytes) -> DrillReport:
-    """What `encoded` made; also by another version, as far as the fields are known here."""
+    """Decode what `encoded` made, also in another version, as far as the fields are known here."""
     return msgspec.json.decode(data, type=DrillReport)
 
 
@@ -117,7 +117,7 @@ _ends: Mapping[End, str] = {
     "finished": "played to its end",
     "broken": "ended at a broken promise",
     "stopped": "stopped before its end",
-    "overtaken": "ended because a provider failed that was not to",
+    "overtaken": "ended because a provider failed that was not to fail",
 }
 
 
