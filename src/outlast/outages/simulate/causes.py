@@ -1,8 +1,8 @@
 """From a store to what can fail in it: shared causes as units, and when reads, writes and data are lost.
 
 Each cause is a unit of its own, and takes down all providers that share it: the operator of three buckets is
-one unit with three providers hanging on it. A domain that is not known may be any of the others, so a
-provider whose domain is not known hangs on each of that kind; else it would be called safer than is known.
+one unit on which three providers depend. An unknown domain may be any of the others, so a provider whose
+domain is unknown depends on each of that kind; otherwise it would be called safer than is known.
 
 When the store fails, with k + m fragments in D data domains and 2f + 1 voters:
 
@@ -11,8 +11,8 @@ When the store fails, with k + m fragments in D data domains and 2f + 1 voters:
     data     more than m data domains are erased before repair, or a majority of the voters is
 
 These hold for a store of many extents, where every combination of places is some extent's; so "reads" is:
-some object cannot be read. With several providers in one data domain, one of them down hides what lies there
-(reads, data), while any other of them can be written to. A majority of the voters erased counts as loss: a
+some object cannot be read. With several providers in one data domain, one that is down hides what it holds
+(reads, data), while the others can still be written to. A majority of the voters erased counts as loss: a
 record is only promised to be at a majority.
 """
 
@@ -42,7 +42,7 @@ Promise: TypeAlias = Literal["reads", "writes", "data"]
 
 # A region of one operator has nothing to do with another's of the same name.
 _of_one_operator = {"region": "region", "account": "account", "credential": "account"}
-# What a domain of a kind contains: who differs in the first differs in the others, too.
+# What a domain of a kind contains: members that differ in the first differ in the others, too.
 _inside: dict[DomainKind, tuple[DomainKind, ...]] = {
     "operator": ("operator", "region", "account", "software", "location"),
     "region": ("region", "location"),
@@ -73,7 +73,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class SharedCause:
-    """One shared cause, and the places (in `StoreShape.members`) of those that hang on it."""
+    """One shared cause, and the places (in `StoreShape.members`) of those that depend on it."""
 
     unit: Unit
     rate: CauseRate
@@ -86,10 +86,10 @@ def layout_of(members: Sequence[Member], policy: Policy, voters: Sequence[str]) 
 
 
 def described(providers: int, policy: Policy) -> StoreShape:
-    """A store of so many providers that differ in the policy's domain, and in what that contains.
+    """A store of N providers that differ in the policy's domain, and in what that contains.
 
-    All else they share: for the domain `region`, one operator, one account and one software. Raises
-    `ConfigError` if they are too few, or more shall be tolerated than can be.
+    They share everything else: for the domain `region`, one operator, one account and one software. Raises
+    `ConfigError` if they are too few, or cannot tolerate as many losses as given.
     """
     kinds = _inside["operator"]
     members: list[Member] = []
@@ -103,7 +103,7 @@ def described(providers: int, policy: Policy) -> StoreShape:
 
 
 def causes_of(layout: StoreShape, rates: Rates) -> list[SharedCause]:
-    """Every cause that the table knows of and a member hangs on, each with a name of its own."""
+    """Every cause in the table on which a member depends, each with a unique name."""
     causes: list[SharedCause] = []
     for cause in rates.causes:
         for value, members in _groups(layout, cause):
@@ -115,7 +115,7 @@ def causes_of(layout: StoreShape, rates: Rates) -> list[SharedCause]:
 
 
 def unknown_domains(layout: StoreShape, rates: Rates) -> dict[str, list[str]]:
-    """By domain kind that a cause asks for: the members of which it is not known."""
+    """By domain kind of a cause: the members whose domain of that kind is unknown."""
     unknown: dict[str, list[str]] = {}
     for cause in rates.causes:
         kind = _of_one_operator.get(cause.kind, cause.kind)
@@ -131,7 +131,7 @@ def unknown_domains(layout: StoreShape, rates: Rates) -> dict[str, list[str]]:
 
 
 def model_of(layout: StoreShape, causes: Iterable[SharedCause], rates: Rates, promise: Promise) -> Model:
-    """The units and the structure of one promise. What data hang on is only what erases."""
+    """The units and the structure of one promise. Data depend only on causes that erase."""
     relevant = [cause for cause in causes if promise != "data" or cause.rate.effect == "loss"]
     hanging = [
         [row for row, cause in enumerate(relevant) if place in cause.members]
@@ -142,7 +142,7 @@ def model_of(layout: StoreShape, causes: Iterable[SharedCause], rates: Rates, pr
 
 
 def has_spares(layout: StoreShape) -> bool:
-    """Whether there are more data domains than an extent has fragments: extents lie in different places."""
+    """Whether there are more data domains than an extent has fragments, so that extents differ in places."""
     return len(_data_domains(layout)) > layout.k + layout.m
 
 
@@ -171,7 +171,7 @@ def _data_domains(layout: StoreShape) -> list[list[Member]]:
 
 
 def _unit(cause: CauseRate, value: str, rates: Rates) -> Unit:
-    """An outage ends by itself; what was erased is repaired by us."""
+    """An outage ends by itself; we repair what was erased."""
     name = f"{cause.kind} {value}".rstrip() + (" erased" if cause.effect == "loss" else "")
     duration = cause.duration
     if duration is None:
@@ -180,7 +180,7 @@ def _unit(cause: CauseRate, value: str, rates: Rates) -> Unit:
 
 
 def _asked(layout: StoreShape, cause: CauseRate) -> list[int]:
-    """The places of the members that the cause is of."""
+    """The places of the members that the cause affects."""
     return [place for place, member in enumerate(layout.members) if _meant(member, cause)]
 
 
@@ -212,7 +212,7 @@ def _groups(layout: StoreShape, cause: CauseRate) -> Iterator[tuple[str, tuple[i
 def _by_value(
     layout: StoreShape, places: Sequence[int], kind: DomainKind
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The members of each domain; those whose domain is not known are in every one."""
+    """The members of each domain; those whose domain is unknown are in every one."""
     domains = {place: domain_of(layout.members[place], kind) for place in places}
     values = sorted(set(domains.values()) - {UNKNOWN}) or [UNKNOWN]
     for value in values:

@@ -1,6 +1,6 @@
-"""Many histories at once, each from the moment when all works to the next such moment.
+"""Many histories at once, each from one moment when everything works to the next.
 
-With everything working and constant failure rates, the process forgets its past: it regenerates. What lies
+With everything working and constant failure rates, the process forgets its past: it regenerates. The time
 between two such moments is a *cycle*; cycles are independent and alike, and long-run averages are ratios of
 means over cycles (Crane and Iglehart, "Simulating stable stochastic systems III", Operations Research 23,
 1975). So a million years need not be one long history: they are cycles, walked side by side in numpy arrays.
@@ -10,7 +10,7 @@ cycles are walked under *balanced failure biasing* with *forcing*: another failu
 made likely, each unit that can fail gets a fair chance of being the one, and repairs take longer, until the
 system has failed; after that, nature takes its course. Each path carries the likelihood ratio of what it did
 (its weight), which makes the estimate unbiased. Every single step's ratio is bounded, since each change is
-mixed with the natural law. For systems whose units fail seldom and are repaired fast, the relative error
+mixed with the natural law. For systems whose units fail rarely and are repaired fast, the relative error
 stays bounded however rare the system's failure is (Shahabuddin, "Importance sampling for the simulation of
 highly reliable Markovian systems", Management Science 40, 1994; for repairs that are not exponential:
 Heidelberger, Shahabuddin and Nicola, ACM TOMACS 4, 1994; a survey: Nicola, Shahabuddin and Nakayama, IEEE
@@ -34,9 +34,9 @@ Columns: TypeAlias = NDArray[np.intp]
 
 # How likely another failure comes before the next repair, under biasing, if it is not likelier by nature.
 forced_failure = 0.5
-# How much of the choice of what fails is by lot among all that work, rather than by their rates.
+# Share of the choice of what fails that is uniform among working units, rather than by their rates.
 balance = 0.5
-# How many of the repairs are drawn by their length: it is in a long one that another failure comes.
+# Share of the repairs that are drawn by length: it is during long ones that another failure occurs.
 lengthened = 0.7
 
 
@@ -76,7 +76,7 @@ def walk(
 
 
 class _Walkers:
-    """The paths that are under way, and what was seen of all of them."""
+    """The paths in progress, and what was observed in all of them."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class _Walkers:
         return self._path.size > 0
 
     def begin(self) -> None:
-        """Take every path through its first failure, and to its end those in which nothing else fails.
+        """Take every path through its first failure, and complete those in which nothing else fails.
 
         By nature nearly all are such, and none of them needs a column of its own in the matrices.
         """
@@ -239,14 +239,14 @@ class _Walkers:
         return takes
 
     def _by_a_repairer(self, columns: Columns, takes: Floats) -> Floats:
-        """When a repair that takes so long will be done, by whichever repairer is the first to be free."""
+        """When repairs of these lengths end, each done by the repairer who is free first."""
         repairer = self._free_at[:, columns].argmin(axis=0)
         done: Floats = np.maximum(self._free_at[repairer, columns], self._now[columns]) + takes
         self._free_at[repairer, columns] = done
         return done
 
     def _judge(self) -> None:
-        """See which systems have failed now, and let go of the paths whose cycle is complete."""
+        """Record which systems have failed now, and drop the paths whose cycle is complete."""
         down = self._structure(self._failed)
         begun = np.flatnonzero(down & ~self._down)
         self.seen.outages[self._path[begun]] += 1

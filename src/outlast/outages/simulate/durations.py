@@ -32,7 +32,7 @@ class Duration(Protocol):
     def draw_by_length(self, generator: np.random.Generator, count: int) -> Floats:
         """`count` of them, each as likely as it is long: their density is d / mean times that of `draw`.
 
-        These are the outages that are met by who comes at any one moment (the inspection paradox).
+        These are the outages that an observer meets at a random moment (the inspection paradox).
         """
         ...
 
@@ -76,9 +76,9 @@ class LogNormal:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """One of the durations that were seen, each as likely as the others (the empirical distribution).
+    """One of the observed durations, each as likely as the others (the empirical distribution).
 
-    It knows of nothing longer than the longest that was seen.
+    It never exceeds the longest that was observed.
     """
 
     hours: tuple[float, ...]

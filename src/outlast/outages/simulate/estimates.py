@@ -35,7 +35,7 @@ normal_events_min = 100
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure a year, its 95 % interval, and how both were got.
+    """A figure per year, its 95 % interval, and how both were obtained.
 
     `value` and `standard_error` are None where nothing was seen; `high` is None where nothing seen bounds
     nothing. `events` is how many system failures were seen, in `cycles` cycles.
@@ -52,7 +52,7 @@ class Estimate:
 
     @property
     def relative_error(self) -> float:
-        """The standard error by the value; infinite where nothing was seen."""
+        """The standard error divided by the value; infinite where nothing was seen."""
         return self.standard_error / self.value if self.value and self.standard_error else math.inf
 
 

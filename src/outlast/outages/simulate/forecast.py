@@ -1,4 +1,4 @@
-"""What is to be expected of a store, as far as its causes of failure and their rates are known."""
+"""What to expect of a store, as far as its causes of failure and their rates are known."""
 
 from dataclasses import dataclass
 
@@ -13,10 +13,10 @@ not_counted = (
     "errors in Outlast itself",
     "mistakes and attacks of those who hold the key or all the accounts",
     "the machines of the gateways and the clients, their network and DNS",
-    "damage that nobody looked for (repair finds it, when it is run)",
+    "undetected damage (repair finds it, when it is run)",
     "rates that change, and failures that cause each other in other ways than by a shared cause",
 )
-"""What the figures leave out. Some of it can be put in: as causes of the kind `store`."""
+"""What the figures leave out. Some of it can be added: as causes of the kind `store`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Forecast:
 
 
 def forecast(layout: StoreShape, rates: Rates, years: float, seed: int) -> Forecast:
-    """Simulate the store for so many years, and for as long as rare events need."""
+    """Simulate the store for the given years, and for as long as rare events need."""
     causes = causes_of(layout, rates)
     chance = np.random.SeedSequence(seed).spawn(3)
     reads, writes, data = (

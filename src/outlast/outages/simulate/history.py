@@ -1,12 +1,12 @@
 """How long objects could not be read in real outages, from the incident library.
 
-The library tells how long, not how often: what gets a post-mortem is the large ones, so these lengths go with
-the rate of large ones only.
+The library shows how long outages last, not how often they happen: mostly the large ones get a post-mortem,
+so these lengths go with the rate of large ones only.
 
-Counted are the incidents that kept stored objects from being read, as their sources have it: not those of
-other services, of one customer's account, or of which no source says that they did, nor those of which no
-source tells the end. A phase that hit a share of the requests
-counts for that share of its time, so that an hour here is an hour of which every read failed.
+It counts the incidents that, according to their sources, kept stored objects from being read: not those of
+other services, of one customer's account, of which no source says that they did, or whose end no source
+gives. A phase that hit a share of the requests counts for that share of its time, so that an hour here is an
+hour in which every read failed.
 """
 
 from typing import Literal, TypeAlias
@@ -16,7 +16,7 @@ from outlast.providers.wrap.fault import Shape
 
 Width: TypeAlias = Literal["operator", "region"]
 
-# Who cannot do these cannot read or write; where only others failed, stored objects were there all the time.
+# Planes without which clients cannot read or write; where only others failed, objects stayed available.
 _needed = {"data", "identity", "dns", "network"}
 # Object storage, as scopes name it; "" is everything that an operator runs.
 _storage = {"", "S3", "Azure Blob", "GCS", "R2", "Spaces", "Ceph"}

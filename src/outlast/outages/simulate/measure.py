@@ -1,8 +1,8 @@
 """Availability and time to first failure of a system, by whichever sampling sees enough.
 
-First plain cycles are walked until they make up the years that were asked for: nothing is assumed of what is
-rare, and what was counted can be told to anybody. Where they saw too few failures for a good figure, cycles
-are walked under failure biasing until the figure is good, or enough was tried.
+First, plain cycles are walked until they make up the requested years: this assumes nothing about rare events,
+and the counts are easy to explain. If they saw too few failures for a good figure, cycles are walked under
+failure biasing until the figure is good, or enough was tried.
 """
 
 from dataclasses import dataclass, replace
@@ -19,16 +19,16 @@ from outlast.outages.simulate.structure import Structure
 batch_cycles_max = 1 << 15
 # Plain cycles are good enough with a standard error of this share of the value.
 plain_error_max = 0.1
-# From so many plain cycles the mean length of one is known well enough for what biased ones show.
+# With this many plain cycles, the mean length of one is precise enough for what biased ones show.
 length_cycles_min = 10_000
-# Biased cycles are walked until the standard error is this share of the value, or there are so many.
+# Biased cycles are walked until the standard error is this share of the value, but no more than the maximum.
 biased_error_max = 0.02
 biased_cycles_max = 1 << 20
 # The variance that decides when to stop must itself be known somewhat.
 biased_cycles_min = 1 << 16
 # If more failures than this overlap on average, moments when everything works are rare: e to this power.
 overlap_max = 2.0
-# A repairer who is busy for more of the time than this is never done with what has queued up.
+# A repairer who is busy for a larger share of the time than this never catches up with the queue.
 queue_max = 0.9
 failures_max = 2e9
 
@@ -97,7 +97,7 @@ def _plain(
 def _enough_for_lengths(
     plain: Sums, process: Process, structure: Structure, generator: np.random.Generator, until_failure: bool
 ) -> Sums:
-    """The plain cycles, or others if they are too few (the years that were asked for were few)."""
+    """The plain cycles, or another set if they are too few (few years were requested)."""
     if plain.cycles >= length_cycles_min:
         return plain
     cycles = walk(process, structure, length_cycles_min, generator, until_failure=until_failure)
@@ -141,12 +141,12 @@ def _error(found: Measure) -> float:
 
 
 def _check_ends(process: Process, years: float) -> None:
-    """Every cycle ends when all works: it must come to that, and the cycles must not be too many."""
+    """Check that cycles can end (all works again), and that there are not too many."""
     own = sum(_load(unit) for unit in process.units if process.repairers is None or unit.self_healing)
     ours = sum(map(_load, process.units)) - own
     if own > overlap_max or ours > queue_max * (process.repairers or 1):
         raise ConfigError(
-            "by this table something has nearly always failed, and no end of it is simulated",
+            "by this table something has nearly always failed, so a simulation would not end",
             "lower the rates, or how long outages and repairs last",
         )
     if years * process.rate > failures_max:
@@ -162,6 +162,6 @@ def _load(unit: Unit) -> float:
 
 
 def _nothing_fails(until_failure: bool) -> Measure:
-    """By the table it cannot happen. That is no finding, and no interval is given."""
+    """By the table it cannot happen. That is not an observation, so no interval is given."""
     never = Estimate(0.0, 0.0, 0.0, 0.0, 0, 0, "not simulated", "none")
     return Measure(never, None if until_failure else never, {}, never, 0.0)

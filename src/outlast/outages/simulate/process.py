@@ -4,7 +4,7 @@ The words are those of reliability engineering (Rausand, Barros, Hoyland, "Syste
 edition, 2021). A *unit* (a basic event) alternates between working and failed: an alternating renewal
 process. While it works it fails at a constant rate; how long it stays failed has any distribution. Units fail
 independently of each other. What fails together does so through a unit of its own, a *shared cause*, which
-the structure function lets take down all that hang on it; the beta-factor model is the simplest example.
+the structure function lets take down all that depend on it; the beta-factor model is the simplest example.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Unit:
 class Process:
     """The units, and how many of them can be under repair at once (None: each has its own repairer).
 
-    Who comes first is repaired first. At the start everything works.
+    Repairs are first come, first served. At the start everything works.
     """
 
     units: tuple[Unit, ...]

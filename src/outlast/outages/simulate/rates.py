@@ -1,7 +1,7 @@
-"""The table of rates: how often what fails, for how long, and whose figure that is.
+"""The table of rates: how often what fails, for how long, and the source of each figure.
 
-`rates.toml` beside this module is the default, with a source for every figure, and says what the fields mean.
-A figure that nobody measured says `assumed`.
+`rates.toml` next to this module is the default, with a source for every figure, and says what the fields
+mean. A figure that was never measured says `assumed`.
 """
 
 import tomllib
@@ -29,7 +29,7 @@ sigma_max = 4.0  # the mean is three thousand times the median
 
 
 class Repair(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How long it takes until what was erased is whole again (exponential), and how many at once."""
+    """How long it takes to restore what was erased (exponential), and how many repairs run at once."""
 
     mean_h: float
     basis: Basis
@@ -63,7 +63,7 @@ class CauseRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def duration(self) -> Duration | None:
-        """How long an outage lasts. None for a loss: that is up to repair."""
+        """How long an outage lasts. None for a loss, which lasts until it is repaired."""
         if self.mean_h is not None:
             return Exponential(self.mean_h)
         if self.median_h is not None and self.sigma is not None:
@@ -107,7 +107,7 @@ def load_rates(path: Path) -> Rates:
 
 
 def parse_rates(text: str, name: str) -> Rates:
-    """The table that `text` is; `name` is for errors. Raises `ConfigError`."""
+    """Parse the table in `text`; `name` is for errors. Raises `ConfigError`."""
     try:
         rates = msgspec.convert(tomllib.loads(text), Rates)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
@@ -130,7 +130,7 @@ def parse_rates(text: str, name: str) -> Rates:
 
 
 _length_text = f"above 0 and at most {hours_max:,.0f} h"
-_form = "its form is told in the default one: docs/guide/simulate.md"
+_form = "the default table shows its form: docs/guide/simulate.md"
 
 
 def _check(holds: bool, name: str, problem: str) -> None:
@@ -139,7 +139,7 @@ def _check(holds: bool, name: str, problem: str) -> None:
 
 
 def _lengths(cause: CauseRate) -> int:
-    """In how many ways the length of the outage is said; -1 if one is said by half."""
+    """How many ways of giving the length of the outage are used; -1 if one is incomplete."""
     if (cause.median_h is None) != (cause.sigma is None):
         return -1
     return sum(said is not None for said in (cause.mean_h, cause.median_h, cause.hours))

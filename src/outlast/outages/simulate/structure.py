@@ -2,7 +2,7 @@
 
 A structure takes a matrix of booleans, a row for each unit and a column for each path, True where the unit
 has failed; it returns for each column whether the system has failed. Every structure here is monotone: one
-failure more never mends the system. They compose, so that a fault tree is written as it is drawn.
+more failure never repairs the system. They compose, so that a fault tree is written as it is drawn.
 """
 
 from collections.abc import Callable, Sequence
