@@ -69,7 +69,7 @@ def test_what_cannot_be_read_in_any_case_has_no_fix_here() -> None:
 
 def test_what_nobody_has_said_is_to_be_found_out() -> None:
     assert fix(store(ABC, held(2, "a b c")), one("a", "b")) == (
-        "find out the location of b: if it is not shared, all is well"
+        "determine the location of b: if it is not shared, no request fails"
     )
 
 
@@ -96,7 +96,7 @@ def test_several_at_once_need_a_higher_tolerance() -> None:
     five = store(FIVE, held(4, "a b c d e"))
     text = fix(five, one("a", kind="provider"), one("b", kind="provider"))
     assert text == (
-        "a new store that tolerates 2 (outlast init --tolerate 2): there are providers enough for it"
+        "a new store that tolerates 2 (outlast init --tolerate 2): there are enough providers for it"
     )
 
 

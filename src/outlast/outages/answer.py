@@ -1,6 +1,6 @@
-"""An answer as it is given: a verdict, what to do about it, and the words and figures for both.
+"""An answer as it is given: a verdict, its fix, and the words and figures for both.
 
-What is printed, written as JSON or drawn on a page is all taken from here, so that no two of them differ.
+Everything that is printed, written as JSON, or drawn on a page comes from here, so that the outputs agree.
 """
 
 from dataclasses import asdict, dataclass
@@ -26,14 +26,14 @@ CONSISTENCY: dict[Effect, str] = {
 }
 MANNERS: dict[Manner, str] = {
     "unreachable": "What fails is out of reach, and comes back (--lost: it does not).",
-    "lost": "What fails is gone for good, with what is stored there.",
-    "lost-perhaps": "What fails is out of reach, and some of what is stored there is gone for good.",
+    "lost": "What fails is lost permanently, with what is stored there.",
+    "lost-perhaps": "What fails is out of reach, and some of what is stored there is lost permanently.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Drilled:
-    """The last drill of this outage: how long ago it was, and whether what was promised came true."""
+    """The last drill of this outage: how long ago it was, and whether the promises were kept."""
 
     ago_s: float
     kept: bool
@@ -43,13 +43,13 @@ class Drilled:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verdict with what is said beside it. `fix` None: nothing is to be done; `drilled` None: never."""
+    """A verdict with its fix and last drill. `fix` None: nothing to do; `drilled` None: never drilled."""
 
     verdict: Verdict
     fix: Fix | None = None
     drilled: Drilled | None = None
     restore_usd: float | None = None
-    """The most that restoring costs, if prices are known."""
+    """Upper bound of the cost of restoring, if prices are known."""
 
     @property
     def fix_text(self) -> str:
@@ -58,7 +58,7 @@ class Answer:
 
 
 def as_json(answer: Answer, bytes_per_s: float | None) -> dict[str, Any]:
-    """The answer as `--json` prints it. Numbers are those of the worst that it may be."""
+    """The answer as `--json` prints it. Numbers are those of the worst case."""
     verdict, most = answer.verdict, answer.verdict.most
     return {
         "what": verdict.outage.name,
@@ -88,14 +88,14 @@ def as_json(answer: Answer, bytes_per_s: float | None) -> dict[str, Any]:
 
 
 def summary_text(verdict: Verdict) -> str:
-    """The verdict in words, with both ends where it is not known."""
+    """The verdict in words, with the best and the worst case where it is unknown."""
     if verdict.summary != "unknown":
         return verdict.summary
     return f"unknown ({verdict.least.summary} to {verdict.most.summary})"
 
 
 def takes_text(verdict: Verdict) -> str:
-    """Who fails; with a question mark, who may."""
+    """The providers that fail, and, with a question mark, those that may."""
     outage = verdict.outage
     maybe = [f"{name}?" for name in sorted(outage.maybe)]
     return ", ".join([*sorted(outage.providers), *maybe]) or "no provider"

@@ -1,8 +1,8 @@
 """From what a person types to a failure domain: a provider's name, `operator=Amazon`, or just `amazon`.
 
-Case does not matter. A name that is exactly somebody's wins over one that begins like it, and that over one
-that has it somewhere inside; a provider's name wins over the other kinds. What fits several domains that do
-not take the same providers is refused, with all that it fits.
+Case does not matter. An exact name wins over a name that begins with the term, and that over a name that
+contains it; a provider's name wins over the other kinds. A term that fits several domains which do not take
+the same providers is refused, and the error lists them.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""What it costs to give back what an outage takes: the bytes that are read from the other providers for it.
+"""What it costs to restore what an outage takes: the bytes that are read from the other providers for it.
 
-A lost fragment is made anew from `k` others, which leave their operators' networks; a voter's log is read
-from another voter. Taken are the dearest that may be read from, so the figure is the most that it can be.
-Writes and requests are not in it. Prices are what the caller says; one that is missing makes it unknown.
+A lost fragment is rebuilt from `k` others, which leave their operators' networks; a voter's log is read
+from another voter. The most expensive sources are assumed, so the figure is an upper bound. Writes and
+requests are not included. The caller supplies the prices; if one is missing, the cost is unknown.
 """
 
 import tomllib
@@ -23,7 +23,7 @@ class Egress:
     usd_per_gb: Mapping[str, float]
 
     def restoring(self, store: Holdings, away: Collection[str]) -> float | None:
-        """The most that restoring costs in dollars when those `away` come back empty; None: not known."""
+        """Upper bound in dollars of restoring if the providers in `away` come back empty; None: unknown."""
         total = self._log(store, away)
         for held in store.held:
             there = [name for name in held.holders if name not in away]
@@ -43,7 +43,7 @@ class Egress:
         return None if dearest is None else len(lacking) * store.log_bytes * dearest
 
     def _dearest(self, store: Holdings, names: Collection[str], count: int) -> float | None:
-        """Dollars to read a byte from each of the `count` dearest of these providers."""
+        """Dollars to read a byte from each of the `count` most expensive of these providers."""
         operators = {member.name: member.domains.operator for member in store.members}
         prices = [self.usd_per_gb.get(operators.get(name, "")) for name in names]
         known = [price for price in prices if price is not None]
@@ -51,12 +51,10 @@ class Egress:
 
 
 def load_egress(path: Path) -> Egress:
-    """Prices from a TOML file: a table an operator, of which `egress_gb` counts. Raises `ConfigError`."""
+    """Prices from a TOML file: one table for each operator, with `egress_gb`. Raises `ConfigError`."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-        prices = {name: float(told["egress_gb"]) for name, told in tables.items() if "egress_gb" in told}
+        prices = {name: float(table["egress_gb"]) for name, table in tables.items() if "egress_gb" in table}
     except (OSError, ValueError, TypeError) as error:
-        raise ConfigError(
-            f"{path}: no prices can be read from it: {error}", "see docs/reference/prices.toml"
-        ) from error
+        raise ConfigError(f"{path}: cannot read prices: {error}", "see docs/reference/prices.toml") from error
     return Egress(prices)

@@ -1,9 +1,9 @@
-"""What the store really holds, and where: the catalog's placements in a form in which losses are tried.
+"""What the store really holds, and where: the catalog's placements, in a form in which losses can be tried.
 
-A fragment that the catalog calls missing counts as not there, and so does one at a place that is no member
-any more.
+A fragment that the catalog calls missing counts as not there, and so does one at a place that is no longer a
+member.
 
-What has no extent (small objects, every name, every extent's key) lies in the log, at the voters.
+What has no extent (small objects, every name, every extent's key) is in the log, at the voters.
 """
 
 from collections.abc import Collection, Mapping
@@ -22,7 +22,7 @@ from outlast.placement.policy import data_layout
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """How much. `bytes` are those of objects; extents of uploads under way belong to no object."""
+    """How much. `bytes` are those of objects; extents of unfinished uploads belong to no object."""
 
     objects: int = 0
     bytes: int = 0
@@ -40,19 +40,19 @@ class Holdings:
     wholes: tuple[Whole, ...]
     """Bit j of `entries` stands for `held[j]`."""
     inline: Amount
-    """The objects that lie in the log alone."""
+    """The objects that are only in the log."""
     log_bytes: int = 0
-    """Of the whole log, at each voter: what was overwritten and deleted too."""
+    """Of the complete log, at each voter, including what was overwritten and deleted."""
     dead: Mapping[str, int] = field(default_factory=dict)
-    """Bytes of fragments that await collection, by provider. No repair gives them back."""
+    """Bytes of fragments that await collection, by provider. No repair restores them."""
     full: frozenset[str] = frozenset()
-    """Providers whose quotas are used up: they get no new fragments."""
+    """Providers whose quotas are used up: they receive no new fragments."""
     late: tuple[Late, ...] = ()
-    """Fragments that count as missing, and may be there."""
+    """Fragments that count as missing but may be there."""
 
     @cached_property
     def layout(self) -> tuple[int, int] | None:
-        """(k, m) of what is written now; None where the policy cannot be kept, so that nothing is."""
+        """(k, m) of new extents; None where the policy cannot be met, so that none are written."""
         try:
             return data_layout(self.policy, self._with_room)
         except ConfigError:
@@ -79,19 +79,19 @@ class Holdings:
         )
 
     @cached_property
-    def _borne(self) -> dict[tuple[int, tuple[str, ...]], int]:
-        """Margins that have been worked out: there are many entries and many losses, and few outcomes."""
+    def _margins_known(self) -> dict[tuple[int, tuple[str, ...]], int]:
+        """Cache of margins: there are many entries and many losses, but few outcomes."""
         return {}
 
     def margins(self, away: Collection[str]) -> list[int]:
-        """How many more domains each entry of `held` bears with these away; below 0 so many are wanting."""
+        """How many more domains each entry of `held` tolerates losing; negative: how many are missing."""
         there = [tuple(name for name in held.holders if name not in away) for held in self.held]
         return [self._margin(held.k, names) for held, names in zip(self.held, there, strict=True)]
 
     def _margin(self, k: int, holders: tuple[str, ...]) -> int:
-        known = self._borne.get((k, holders))
+        known = self._margins_known.get((k, holders))
         if known is None:
-            known = self._borne[k, holders] = margin(holders, 0, k, self.members, self.policy)
+            known = self._margins_known[k, holders] = margin(holders, 0, k, self.members, self.policy)
         return known
 
     def amount(self, entries: Collection[int]) -> Amount:
@@ -105,7 +105,7 @@ class Holdings:
 
     @cached_property
     def hopeful(self) -> "Holdings":
-        """As it is if every fragment is right that may be there: of extents that lie alike, all that are."""
+        """The store if all late fragments are intact; one counts for all extents that are placed alike."""
         there: dict[tuple[int, tuple[str, ...], tuple[str, ...]], set[str]] = {}
         for one in self.late:
             there.setdefault((one.k, one.holders, one.gone), set()).add(one.place)
@@ -116,11 +116,11 @@ class Holdings:
         )
 
     def late_bytes(self, name: str) -> int:
-        """Bytes of fragments at a provider that count as missing, and may be there."""
+        """Bytes of fragments at a provider that count as missing but may be there."""
         return sum(one.bytes for one in self.late if one.place == name)
 
     def without(self, lost: Collection[str]) -> "Holdings":
-        """As it would be if these had lost everything."""
+        """The store as it would be if these providers had lost everything."""
         held = tuple(
             one._replace(
                 holders=tuple(name for name in one.holders if name not in lost),
@@ -131,7 +131,7 @@ class Holdings:
         return replace(self, held=held)
 
     def repaired(self) -> "Holdings":
-        """As it would be after a repair with everybody there: what can be read has all its fragments."""
+        """The store after a repair with every provider available: what is readable has all its fragments."""
         held = tuple(
             one._replace(holders=tuple(sorted(one.holders + one.gone)), gone=())
             if len(one.holders) >= one.k
@@ -150,9 +150,9 @@ def _with(held: Alike, names: Collection[str] | None) -> Alike:
 
 
 def holdings(state: State, full: frozenset[str] = frozenset(), late: tuple[Late, ...] = ()) -> Holdings:
-    """What the catalog says, which must have got as far as slot 0. Takes seconds for a million extents.
+    """What the catalog says; it must have applied slot 0. Takes seconds for a million extents.
 
-    The catalog does not know `full`, whose quotas are used up, and `late`, what of the missing may be there.
+    The catalog knows neither `full` (providers over quota) nor `late` (missing fragments that may be there).
     """
     counts, (held, wholes, dead) = state.counts(), state.placements()
     inline = Amount(

@@ -1,9 +1,9 @@
 """Fragments that count as missing although they are in their places.
 
-The catalog's word that a fragment is missing is a hint: it may have arrived late, or a disk that was not
-mounted is back. A reader takes such a fragment when nothing else is left, and a repair that finds it right
-takes the note back. Whether it is right is known only once it is read; here only its size is looked at. So
-what depends on it is not known.
+When the catalog calls a fragment missing, that is a hint: it may have arrived late, or a disk that was not
+mounted may be back. A reader uses such a fragment when nothing else is left, and a repair that finds it
+intact clears the note. Whether it is intact is known only once it is read; this module checks only its size.
+So the outcome of anything that depends on it is unknown.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from outlast.coding.extent import fragment_key
 from outlast.coding.geometry import Geometry
 from outlast.store import Store
 
-# A look at a fragment is a request, which may cost something. Of more extents the rest counts as missing.
+# Checking a fragment is a request, which may cost money. Late fragments of further extents count as missing.
 extents_max = 1000
 looks_at_once = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A fragment that may be there. `holders` and `gone` are the extent's, as `Alike` has them."""
+    """A fragment that may be there. `holders` and `gone` are the extent's, as in `Alike`."""
 
     place: str
     bytes: int
@@ -33,7 +33,7 @@ class Late:
 
 
 async def find_late(store: Store) -> list[Late]:
-    """Look for the fragments that the catalog calls missing, at providers that are there."""
+    """Look for the fragments that the catalog calls missing, at available providers."""
     extents = store.catalog.state.degraded_extents(limit=extents_max)
     slots = asyncio.Semaphore(looks_at_once)
 

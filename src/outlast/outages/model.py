@@ -1,11 +1,11 @@
-"""What a store hangs on: its failure domains, each with the providers that would go together.
+"""What a store depends on: its failure domains, each with the providers that would fail together.
 
-A domain is a cause, not a place: the operator whose accounts are suspended, the region that is flooded, the
-credential that expires. Two providers are in one domain when their values are equal. One whose value is not
-known *may* be in any of the domains of that kind: it is kept apart (`maybe`), and those of a kind of which
-nothing is known are a domain of their own, since they may share one.
+A domain is a cause, not a place: the operator who suspends the accounts, the region that is flooded, the
+credential that expires. Two providers are in one domain when their values are equal. A provider whose value
+is unknown *may* be in any domain of that kind: it is kept apart (`maybe`). The providers of unknown value
+also form a domain of their own, since they may share one.
 
-Regions and accounts are an operator's: the same name at another operator is another one.
+Regions and accounts belong to an operator: the same name at another operator is a different one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,21 +16,21 @@ from outlast.placement.domains import UNKNOWN, domain_of, one_spelling
 from outlast.placement.members import DomainKind, Member
 
 PLACED: tuple[DomainKind, ...] = ("operator", "region", "account", "software", "location")
-"""The kinds that a member itself tells, and that placement can count."""
+"""The kinds that a member states itself, and that placement can count."""
 KINDS = ("provider", *PLACED, "credential", "dns", "gateway", "key")
 _of_an_operator = ("region", "account")
 
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """A cause of loss. `value` "": those of this kind that nothing is known of."""
+    """A cause of loss. `value` "": the members whose value of this kind is unknown."""
 
     kind: str
     value: str
     providers: frozenset[str]
-    """Those that go with it."""
+    """Those that fail with it."""
     maybe: frozenset[str] = frozenset()
-    """Those that go with it for all that is known."""
+    """Those that may fail with it."""
 
     @property
     def name(self) -> str:
@@ -40,12 +40,12 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The machine from which it is looked at."""
+    """The machine from which the store is analyzed."""
 
     host: str
     key_file: str
     reaches: Mapping[str, Reach]
-    """By provider, for those that the settings name."""
+    """By provider, for the providers that the settings name."""
 
 
 def domains(members: Sequence[Member], site: Site) -> list[Domain]:
@@ -62,7 +62,7 @@ def domains(members: Sequence[Member], site: Site) -> list[Domain]:
 
 
 def _shared(kind: str, values: Mapping[str, str]) -> list[Domain]:
-    """A domain for each value; "" is nothing that could fail."""
+    """A domain for each value; "" cannot fail."""
     return [
         Domain(kind, value, frozenset(name for name in values if values[name] == value))
         for value in dict.fromkeys(values.values())

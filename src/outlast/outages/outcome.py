@@ -1,18 +1,18 @@
-"""What an exact set of losses does to a store. Pure: the same rules as those by which it reads and writes.
+"""What an exact set of losses does to a store. Pure: the rules are those by which the store reads and writes.
 
-- Every read and every write needs the log, and the log a majority of the voters (`quorum`).
+- Every read and every write needs the log, and the log needs a majority of the voters (`quorum`).
 - An object is read from the log alone, or needs `k` fragments of each of its extents (`store.gather`).
-- A write of more than `limits.inline_bytes_max` also needs `k` data domains with somebody there (`place`,
-  `store.delivery`): once a provider is known to be away, another of its domain or a spare takes its share.
-  Those whose quotas are used up hold no new data. `k` follows from the others; if they are too few for the
-  policy, no such write is taken, whoever is there (`store.extent_writer`).
-- What no majority has agreed on is not acknowledged, so no outage makes the store inconsistent.
+- A write of more than `limits.inline_bytes_max` also needs `k` data domains with an available provider
+  (`place`, `store.delivery`): once a provider is known to be away, another of its domain or a spare takes its
+  share. Providers over quota take no new data. `k` follows from the others; if they are too few for the
+  policy, no such write is accepted, whichever providers are available (`store.extent_writer`).
+- Nothing is acknowledged without a majority's agreement, so no outage makes the store inconsistent.
 
-This is the state that the store settles in, a few seconds after the loss. In the first moments requests may
-also fail where more domains than tolerated go at once, until it is known who is away.
+This is the state in which the store settles a few seconds after the loss. Until the losses are detected,
+requests may also fail if more domains than tolerated are lost at once.
 
-A loss for good of so many voters that no majority is left, and not of all, is the one that has no certain
-outcome: those that are left may or may not have all that was decided. `careful` takes the worse.
+One case has no certain outcome: the permanent loss of enough voters that no majority is left, but not of all.
+The remaining voters may or may not have everything that was decided. `careful` assumes the worse.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ from outlast.placement.margin import losses_borne
 from outlast.quorum.ballot import majority
 
 Effect: TypeAlias = Literal["nothing", "degraded", "lost", "unknown"]
-"""What happens to one thing: nothing, some of it is lost, all of it; or it is not known."""
+"""What happens to one thing: nothing, some of it is lost, all of it is lost, or unknown."""
 
 Summary: TypeAlias = Literal["nothing", "redundancy-less", "write-loss", "read-loss", "data-loss", "unknown"]
 SUMMARIES: tuple[Summary, ...] = (
@@ -45,30 +45,30 @@ class Outcome:
     """What is left. Effects are never `unknown` here."""
 
     reads: Effect
-    """`lost`: no object can be read meanwhile; `degraded`: some cannot."""
+    """`lost`: no object can be read during the outage; `degraded`: some cannot."""
     writes: Effect
     """`degraded`: only what fits into the log can be written."""
     consistency: Effect
-    """`lost`: what was acknowledged last may be forgotten."""
+    """`lost`: the last acknowledged writes may be forgotten."""
     data: Effect
-    """`degraded`: some objects are lost for good."""
+    """`degraded`: some objects are lost permanently."""
     redundancy: int
-    """How many more domains of the policy's kind may go, whichever, with no read and no write failing.
+    """How many more domains of the policy's kind may fail, whichever they are, before a read or write fails.
 
-    Below 0: so many voters, fragments or domains are wanting.
+    A negative number is how many voters, fragments, or domains are missing.
     """
     unreadable: Amount
     lost: Amount
     at_risk: Amount
-    """What the next such loss may make unreadable, with what is already."""
+    """What is unreadable already or may become so with the next such loss."""
     restore_bytes: int
-    """To be written, about, when what was lost is given back: fragments of what is in use, and the log."""
+    """Approximate bytes to write when everything lost is restored: fragments in use, and the log."""
     touched: bool
-    """Whether anybody is away that votes or holds data."""
+    """Whether a provider is away that votes or holds data."""
 
     @property
     def summary(self) -> Summary:
-        """The worst of it."""
+        """The worst effect."""
         if self.data != "nothing":
             return "data-loss"
         if self.reads != "nothing" or self.unreadable.extents:
@@ -81,7 +81,7 @@ class Outcome:
 def outcome(
     store: Holdings, away: Collection[str], lost: Collection[str] = (), careful: bool = True
 ) -> Outcome:
-    """What happens with the providers in `away` away, those of them in `lost` for good."""
+    """The effect of losing the providers in `away`, and permanently those that are also in `lost`."""
     log, large = _log(store, away), _large_writes(store, away)
     margins = store.margins(away)
     bad = [entry for entry, margin in enumerate(margins) if margin < 0]
@@ -107,9 +107,9 @@ def outcome(
 @dataclass(frozen=True, slots=True)
 class _Large:
     margin: int
-    """How many more domains may go before large objects cannot be written."""
+    """How many more domains may fail before large objects cannot be written."""
     borne: int
-    """How many may go, after such a write, before it cannot be read."""
+    """How many may fail, after such a write, before it cannot be read."""
 
 
 def _effect(amount: Amount, store: Holdings) -> Effect:
@@ -121,7 +121,7 @@ def _effect(amount: Amount, store: Holdings) -> Effect:
 
 
 def _log(store: Holdings, away: Collection[str]) -> int:
-    """How many more domains may go before no majority is left; below 0 so many voters are wanting."""
+    """How many more domains may fail before no majority is left; negative: how many voters are missing."""
     there = Counter(
         domain_of(member, store.policy.domain)
         for member in store.members
@@ -136,7 +136,7 @@ def _log_is_gone(store: Holdings, lost: Collection[str], careful: bool) -> bool:
 
 
 def _broken(store: Holdings, bad: Sequence[int], lost: Collection[str]) -> list[int]:
-    """Those of the entries that cannot be read which will not come back."""
+    """The unreadable entries that will not come back."""
     return [
         entry
         for entry in bad

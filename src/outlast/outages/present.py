@@ -18,13 +18,13 @@ class Present:
     now: Mapping[str, str]
     """The unhealthy providers, each with its state (`unwell`)."""
     slot: int
-    """How far the log was known."""
+    """The slot up to which the log is known."""
     stale: str
-    """Why there may be something after it; "" if there is not."""
+    """Why there may be later slots; "" if there are none."""
 
 
 async def look_at(store: Store, well: bool = False) -> Present:
-    """Look at the store; `well`: as if all providers were. Raises `StoreUnavailable` if nothing is known."""
+    """Look at the store; `well`: assume healthy providers. Raises `StoreUnavailable` if nothing is known."""
     stale = await _catch_up(store)
     now = {} if well else await unwell(store)
     late = tuple(await find_late(store))

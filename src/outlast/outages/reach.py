@@ -1,9 +1,9 @@
-"""How this machine reaches a provider, as its URL tells: what else can fail between the two.
+"""How this machine reaches a provider, derived from its URL: what else can fail between the two.
 
-A credential is known by the name of what holds it (a profile, an environment variable, a file), never by
-its value. A DNS zone is the registered name under which the host is: whoever runs or blocks it takes away
-every host below. Under a country's domain that is guessed from the usual second levels; where the guess is
-wrong two zones count as one, which is the careful way round.
+A credential is identified by the name of what holds it (a profile, an environment variable, a file), never by
+its value. A DNS zone is the registered name above the host: anyone who runs or blocks it can take away every
+host below it. Under a country's domain the zone is guessed from the usual second levels; where
+the guess is wrong, two zones count as one, which errs on the careful side.
 """
 
 import ipaddress
@@ -35,7 +35,7 @@ _second_levels = frozenset({"ac", "co", "com", "edu", "gov", "net", "org"})
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The way to one provider. "" where there is none to fail: a directory needs neither name nor key."""
+    """The way to one provider. "" where nothing can fail: a directory needs neither name nor key."""
 
     credential: str = ""
     zone: str = ""
@@ -44,7 +44,7 @@ class Reach:
 
 
 def reach_of(name: str, url: str) -> Reach:
-    """The way to provider `name`. Raises `ConfigError` for a URL that is none."""
+    """The way to provider `name`. Raises `ConfigError` for an invalid URL."""
     location = parse_url(name, url)
     scheme, host = urlsplit(location.url).scheme, _host(location)
     if not host:
@@ -56,7 +56,7 @@ def reach_of(name: str, url: str) -> Reach:
 
 
 def zone_of(host: str) -> str:
-    """The registered name above a host's; "" for an address."""
+    """The registered name above the host's name; "" for an address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -67,7 +67,7 @@ def zone_of(host: str) -> str:
 
 
 def _host(location: Location) -> str:
-    """The host that is asked; "" for a provider that needs no network."""
+    """The host that receives the requests; "" for a provider that needs no network."""
     scheme = urlsplit(location.url).scheme
     if scheme in ("file", "memory"):
         return ""

@@ -1,14 +1,14 @@
 """The cheapest fix of a bad verdict: what to do, from what costs nothing to what costs providers.
 
-    bring back      who is away already makes the difference
-    repair          what is missing already makes the difference, or what may only be called missing
-    raise quotas    those that are used up make the difference
-    find out        nobody has said whether providers share the domain, and that makes the difference
-    part            fewer providers in the domain: what is left of it is borne
-    add             a new store with more providers, as many as it takes to bear the loss of as many domains
+    bring back      the providers that are already away make the difference
+    repair          what is already missing makes the difference, or what may only be called missing
+    raise quotas    the quotas that are used up make the difference
+    determine       the domain of some providers is unknown, and whether they share it makes the difference
+    part            fewer providers in the domain: the loss of the rest is tolerated
+    add             a new store with as many providers as it takes to tolerate losing as many domains
 
 Each but the last is tried: it is proposed only if the verdict is good with it. The last is what the policy's
-own rules need. Members, their domains and the policy are fixed when a store is made, so where these would
+own rules need. Members, their domains, and the policy are fixed when a store is made, so where these would
 have to change, the fix is a new store, and says so. How a provider is reached (which host, with which
 credential) is a line in `outlast.toml`, and may change.
 """
@@ -23,7 +23,7 @@ from outlast.outages.what_if import INCIDENT, Outage, Verdict, what_if
 from outlast.placement.domains import by_domain, domain_of
 from outlast.placement.policy import TOLERATE_MAX
 
-# To part more providers than these is to make another store.
+# Moving more providers than this amounts to a new store.
 parted_max = 3
 _elsewhere = {
     "credential": "give {} another credential in outlast.toml",
@@ -35,54 +35,54 @@ _new_store = "a new store (outlast init) with {} in another {kind}"
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What to do, in one line for people, and the verdict with it: None where it could not be tried."""
+    """What to do, in one line for people, and the verdict with it; None where it could not be tried."""
 
     text: str
     after: Verdict | None = None
 
 
 def cheapest_fix(store: Holdings, verdict: Verdict, now: Mapping[str, str]) -> Fix | None:
-    """The first fix that helps; None where there is nothing to be fixed."""
+    """The first fix that helps; None where there is nothing to fix."""
     if not verdict.bad:
         return None
     outage = verdict.outage
     if "key" in outage.kinds:
         return Fix("copy the key file to another place, from which outlast recover opens the store anywhere")
     if store.late and not what_if(store.hopeful.repaired(), outage, now).bad:
-        # What it comes to depends on what the repair reads.
+        # The verdict afterwards depends on what the repair reads.
         return Fix("outlast repair: it reads the fragments that count as missing and may be right")
     if what_if(replace(store, full=frozenset()), _only(outage, frozenset()), {}).bad:
-        return Fix("none here: some objects cannot be read with everybody there (outlast repair lists them)")
+        return Fix("none here: some objects are unreadable even with all providers (see outlast repair)")
     return (
-        _mend(store, outage, now)
-        or _find_out(store, outage, now)
+        _fix_present(store, outage, now)
+        or _determine(store, outage, now)
         or _part(store, outage, now)
         or Fix(_add(store, outage))
     )
 
 
-def _mend(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:
-    """The fewest of the steps that the store's present state asks for and that make the difference."""
+def _fix_present(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:
+    """The smallest set of steps on the store's present state that makes the difference."""
     steps = _steps(store, now)
     for count in range(1, len(steps) + 1):
         for some in combinations(steps, count):
-            mended = _repaired(store, now) if any(step.repairs for step in some) else store
+            fixed = _repaired(store, now) if any(step.repairs for step in some) else store
             if any(step.makes_room for step in some):
-                mended = replace(mended, full=frozenset())
+                fixed = replace(fixed, full=frozenset())
             still = {} if any(step.brings_back for step in some) else now
-            if not (after := what_if(mended, outage, still)).bad:
+            if not (after := what_if(fixed, outage, still)).bad:
                 return Fix(", then: ".join(step.text for step in some), after)
     return None
 
 
 def _repaired(store: Holdings, now: Mapping[str, str]) -> Holdings:
-    """As it would be after a repair. An estranged provider may have lost everything."""
+    """The store after a repair. An estranged provider may have lost everything."""
     return store.without({name for name in now if now[name] == "estranged"}).repaired()
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """Something that can be done about the present state, and what it changes."""
+    """A step that improves the present state, and what it changes."""
 
     text: str
     brings_back: bool = False
@@ -91,7 +91,7 @@ class _Step:
 
 
 def _steps(store: Holdings, now: Mapping[str, str]) -> list[_Step]:
-    """In the order in which they are to be done."""
+    """In the order in which to take them."""
     found = []
     down = sorted(name for name in now if now[name] == "down")
     unconfigured = sorted(name for name in now if now[name] == "unconfigured")
@@ -100,7 +100,7 @@ def _steps(store: Holdings, now: Mapping[str, str]) -> list[_Step]:
         *([f"name {_listed(unconfigured)} in outlast.toml"] if unconfigured else []),
     ]
     if "estranged" in now.values():
-        # A repair takes back estranged providers, and is one step with it: either alone would not help.
+        # A repair takes back estranged providers, so both are one step: neither alone would help.
         found.append(_Step(", then: ".join([*back, "outlast repair"]), brings_back=True, repairs=True))
     else:
         if back:
@@ -114,14 +114,15 @@ def _steps(store: Holdings, now: Mapping[str, str]) -> list[_Step]:
     return found
 
 
-def _find_out(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:
+def _determine(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:
     kinds = [kind for kind in dict.fromkeys(outage.kinds) if kind in PLACED]
     if not outage.maybe or not kinds:
         return None
     if (after := what_if(store, _only(outage, outage.providers), now)).bad:
         return None
     names = ", ".join(sorted(outage.maybe))
-    return Fix(f"find out the {' and '.join(kinds)} of {names}: if it is not shared, all is well", after)
+    text = f"determine the {' and '.join(kinds)} of {names}: if it is not shared, no request fails"
+    return Fix(text, after)
 
 
 def _part(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None:
@@ -134,14 +135,14 @@ def _part(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Fix | None
             if not (after := what_if(store, _only(outage, frozenset(hit) - set(parted)), now)).bad:
                 kind = outage.kinds[0]
                 text = _elsewhere.get(kind, _new_store).format(" and ".join(parted), kind=kind)
-                # Two at once that have to be filled anew could be too many.
+                # Two at once that must be refilled could be too many.
                 each = ", each in its own" if kind in PLACED else ", one after the other"
                 return Fix(text + (each if count > 1 else ""), after)
     return None
 
 
 def _add(store: Holdings, outage: Outage) -> str:
-    """What the loss of so many of the policy's domains would need."""
+    """What a store needs to tolerate the loss of all these domains of the policy's kind."""
     kind, hit = store.policy.domain, outage.providers | outage.maybe
     members = [member for member in store.members if member.name in hit]
     count = max(1, len({domain_of(member, kind) or member.name for member in members}))
@@ -156,7 +157,7 @@ def _add(store: Holdings, outage: Outage) -> str:
     ]
     new = f"a new store that tolerates {count} (outlast init --tolerate {count})"
     if not wanted:
-        return f"{new}: there are providers enough for it"
+        return f"{new}: there are enough providers for it"
     return f"{new}, with providers of more {kind}s: {' and '.join(wanted)}"
 
 

@@ -1,4 +1,4 @@
-"""Who is not well at the moment, as what-if and drills must know it."""
+"""Which providers are unhealthy at the moment, for what-if and drills."""
 
 import asyncio
 
@@ -6,9 +6,9 @@ from outlast.store import Store
 
 
 async def unwell(store: Store) -> dict[str, str]:
-    """Who is not well, and how: `down`, `estranged`, `unconfigured`.
+    """The unhealthy providers, each with its state: `down`, `estranged`, `unconfigured`.
 
-    Each is asked, for a command's process has only just begun and knows nothing of them.
+    Each is checked with a request, since a command's process has just started and knows nothing of them.
     """
     fleet = store.fleet
     failures = await asyncio.gather(*(fleet[name].check() for name in fleet.names))

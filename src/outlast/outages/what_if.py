@@ -1,11 +1,11 @@
 """Verdicts: what a set of failure domains does to a store when it fails, as far as that can be known.
 
-What is not known is never taken for the best: the outcome is worked out twice, at its least bad (providers
-that may be hit are not, estranged ones return, fragments that may be there are right) and at its most. More
-losses never make anything better, so the truth lies between the two. Where they agree there is a verdict;
-where not it is `unknown`, with both ends.
+What is unknown is never assumed to be the best: the outcome is computed twice, in the best case (providers
+that may be hit are not, estranged ones return, late fragments are intact) and in the worst. More losses never
+improve anything, so the truth is between the two. Where they agree, that is the verdict; otherwise it is
+`unknown`, with both cases.
 
-Who is down, estranged or not configured now counts as away too, unless told otherwise (`now`).
+Providers that are down, estranged, or not configured now also count as away, unless `now` says otherwise.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,12 +21,12 @@ from outlast.placement.members import EARLY, Member
 from outlast.providers.wrap.fault import Shape
 
 Manner: TypeAlias = Literal["unreachable", "lost", "lost-perhaps"]
-"""`lost`: gone for good, with everything stored there; `lost-perhaps`: some came back, and some did not."""
+"""`lost`: permanently, with everything stored there; `lost-perhaps`: some came back, and some did not."""
 
 INCIDENT = "incident"
-"""The kind of an outage that is a real one's."""
+"""The kind of an outage that replays a real incident."""
 
-# Requests to a provider that is slow, or whose listings are empty, are done all the same.
+# Requests to a provider that is slow, or whose listings are empty, are performed anyway.
 _harmless = (Shape.SLOW, Shape.EMPTY)
 
 
@@ -73,7 +73,7 @@ class Verdict:
 
     @property
     def bad(self) -> bool:
-        """Whether it is, or may be, noticed by anybody who reads or writes."""
+        """Whether readers or writers notice it, or may."""
         return at_least(self.most.summary, "write-loss")
 
 
@@ -92,7 +92,7 @@ def outage_of(domains: Iterable[Domain], manner: Manner = "unreachable") -> Outa
 
 
 def outage_from(incident: Incident, members: Sequence[Member]) -> Outage:
-    """A real incident, as it would hit these members. Who failed at times, or partly, counts as away."""
+    """A real incident, as it would hit these members. One that failed at times, or partly, counts as away."""
     shapes = {phase.shape for phase in incident.phases}
     harmful = any(shape not in _harmless for shape in shapes)
     hits = {member.name: incident.hits(member.domains) if harmful else "no" for member in members}
@@ -106,7 +106,7 @@ def outage_from(incident: Incident, members: Sequence[Member]) -> Outage:
 
 
 def any_of(domains: Iterable[Domain], count: int, manner: Manner = "unreachable") -> list[Outage]:
-    """Every choice of `count` domains that takes more than one of them does; of equal ones, the first."""
+    """Every choice of `count` domains that takes more than any one of them does; of equal ones, the first."""
     distinct: dict[tuple[frozenset[str], frozenset[str]], Domain] = {}
     for domain in domains:
         distinct.setdefault((domain.providers, domain.maybe), domain)
@@ -120,7 +120,7 @@ def any_of(domains: Iterable[Domain], count: int, manner: Manner = "unreachable"
 
 
 def what_if(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
-    """The verdict. `now` says who is not well at the moment, and how: `down`, `estranged`, `unconfigured`."""
+    """The verdict. `now`: state by unhealthy provider (`down`, `estranged`, `unconfigured`)."""
     if "key" in outage.kinds:
         return _without_key(store, outage, now)
     sure = outage.providers | set(now)
@@ -141,19 +141,19 @@ def _late_text(store: Holdings) -> str:
 
 
 def _without_key(store: Holdings, outage: Outage, now: Mapping[str, str]) -> Verdict:
-    """Without the master key nothing can be read, ever; whether there is a copy is not known here.
+    """Without the master key nothing can ever be read; whether there is a copy is not known here.
 
-    A file that cannot be read now may never be read again, so it makes no difference how it fails.
+    A key file that is unreadable now may stay so, so it makes no difference how it fails.
     """
-    everybody = {member.name for member in store.members}
+    everyone = {member.name for member in store.members}
     lost = outage.providers if outage.manner == "lost" else frozenset[str]()
     return Verdict(
         outage,
         outcome(store.hopeful, outage.providers | set(now), lost, careful=False),
-        outcome(store, everybody, everybody),
+        outcome(store, everyone, everyone),
         (
             "the store is lost with its last key: whether there is another copy is not known here",
-            "gateways that run go on; none can be started here until the key file is back",
+            "running gateways continue; none can be started here until the key file is back",
             *_notes(store, outage, now),
         ),
     )

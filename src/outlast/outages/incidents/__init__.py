@@ -1,8 +1,8 @@
 """Real outages as data: one TOML file each, in this folder, every figure from the sources in the file.
 
-An incident says whom it hit (`scope`), when and in which shape (`phases`), and what was reported. Nothing is
-invented: a scope that is only likely has `sure = false`, a figure that had to be chosen has `assumed = true`,
-and `told.unknown` says what remained unknown. `page` writes docs/reference/incidents.md from these files.
+An incident says which providers it hit (`scope`), when and in which shape (`phases`), and what was reported.
+Nothing is invented: a scope that is only likely has `sure = false`, a figure that had to be chosen has
+`assumed = true`, and `told.unknown` says what remained unknown. `page` writes docs/reference/incidents.md.
 
 This is the past, not a forecast: frequencies are not in here.
 """
@@ -23,13 +23,13 @@ Plane: TypeAlias = Literal["data", "control", "identity", "dns", "network", "bil
 Hit: TypeAlias = Literal["yes", "no", "unknown"]
 
 ERASED = "erased"
-"""The one shape of a phase that is not a `Shape`: what was stored is gone."""
+"""The one shape of a phase that is not a `Shape`: what was stored is lost."""
 
 _kinds = ("operator", "region", "account", "software", "location")
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whom an incident hit: everybody with all of the domains that are given; "" is any."""
+    """The providers that an incident hit: those with all of the given domains; "" matches any."""
 
     operator: str = ""
     region: str = ""
@@ -37,14 +37,14 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     software: str = ""
     location: str = ""
     sure: bool = True
-    """False where no source says that these were hit, and none that they were not."""
+    """False where no source says whether these were hit."""
 
     def __post_init__(self) -> None:
         if not any(getattr(self, kind) for kind in _kinds):
-            raise ValueError("a scope without any domain is everybody")
+            raise ValueError("a scope without any domain matches every provider")
 
     def hits(self, domains: Domains) -> Hit:
-        """Whether a provider with `domains` was in this scope; `unknown` if what decides is not known."""
+        """Whether a provider with `domains` was in this scope; `unknown` if that cannot be decided."""
         answer: Hit = "yes" if self.sure else "unknown"
         for kind in _kinds:
             wanted, found = one_spelling(getattr(self, kind)), one_spelling(getattr(domains, kind))
@@ -57,18 +57,18 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How it was for those hit from `begin_s` to `end_s`, in seconds after the beginning."""
+    """What the affected providers did from `begin_s` to `end_s`, in seconds after the beginning."""
 
     begin_s: int
     end_s: int
     shape: str
     """A `Shape`, or `ERASED`."""
     share: float = 1.0
-    """Which part of the requests was hit, above 0 and at most 1."""
+    """The share of requests that was hit, above 0 and at most 1."""
     reads: bool = True
     writes: bool = True
     assumed: bool = False
-    """The source tells of this phase, but not in figures: times or share are a choice, rather too bad."""
+    """The source mentions this phase without figures: times or share are chosen, on the bad side."""
 
     def __post_init__(self) -> None:
         if self.shape not in {*Shape, ERASED}:
@@ -82,7 +82,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the sources tell, in our words."""
+    """What the sources say, in our words."""
 
     seen: str
     """What a client saw."""
@@ -94,7 +94,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where it is told: by the provider (`post-mortem`, `status`), or by others (`press`)."""
+    """Where it was reported: by the provider (`post-mortem`, `status`), or by others (`press`)."""
 
     url: str
     title: str
@@ -111,11 +111,11 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     precision: Literal["minute", "day"] = "minute"
     """How exactly `began` is known. Of `day`, the time of day means nothing."""
     duration_s: int
-    """Until what the source calls recovered."""
+    """Until the point that the source calls recovered."""
     ended: bool = True
     """False where no source gives the end: `duration_s` then lasts until the latest report."""
     permanent: bool = False
-    """Whether something was lost for good."""
+    """Whether something was lost permanently."""
     planes: tuple[Plane, ...]
     """What failed: reading and writing (`data`), managing, signing in, name resolution, ..."""
     scope: tuple[Scope, ...]
