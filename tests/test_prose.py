@@ -97,8 +97,6 @@ PHRASES = (
 
 # By package: how many hits it has at most. Written by this file when it is run.
 UNCONVERTED: dict[str, int] = {
-    "assembly": 3,
-    "catalog": 1,
     "coding": 1,
     "maintenance": 2,
     "outages": 35,

@@ -4,7 +4,7 @@ A gateway's own traffic reveals troubles (`providers.trouble`); this module only
 trouble once when it begins and once when it is over, however many requests meet it.
 
 A marker of another incarnation than expected is an old copy's, or that of a provider that was taken back just
-now, of which this gateway has not heard: the log is asked before anything is said.
+now, which this gateway has not learned yet: the log is read before anything is logged.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ class Alarm:
         try:
             await self._store.catalog.sync()
         except StoreUnavailable:
-            return  # nobody can say more now
+            return  # nothing more can be learned now
         for guard in doubtful:
             await guard.check()
 

@@ -38,7 +38,7 @@ class Examined:
     troubles: tuple[Trouble, ...]
     """The weightiest first."""
     space: Space | None = None
-    """What is free there; None where nobody says it."""
+    """The free space there; None where it is not known."""
 
 
 async def examine(

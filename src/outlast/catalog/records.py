@@ -336,7 +336,7 @@ class DrillSet(Record, tag=18):
     end: int = 0
     """When the drill is to end, for people; 0 if that is `until`, which an order that is renewed puts off."""
     by: str = ""
-    """Who ordered it, for people."""
+    """The person or host that ordered it, for people."""
 
 
 class DrillReported(Record, tag=20):

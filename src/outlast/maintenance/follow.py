@@ -30,11 +30,11 @@ async def follow(store: Store, clock: Clock) -> None:
             store.catalog.note_applied()
             await record_grace(store)
         except (StoreUnavailable, LocalStateCorrupt):
-            pass  # it may come back, or is being rebuilt; requests are told so meanwhile
+            pass  # it may come back, or is being rebuilt; requests fail with that reason meanwhile
 
 
 def _pause_s(store: Store) -> float:
-    # While too few answer, it is asked often: that costs nothing, for open breakers let nothing through.
+    # While too few answer, sync often: that costs nothing, since open breakers let nothing through.
     if not store.catalog.reached_voters:
         return period_s
     try:

@@ -34,9 +34,9 @@ class ProviderStatus:
     quota: QuotaUse | None = None
     """What is used of its quota, if it has one."""
     takes_writes: bool = False
-    """Whether it is well, and refuses no writes (full, read-only, no right to)."""
+    """Whether it is healthy and refuses no writes (full, read-only, no right to write)."""
     space: Space | None = None
-    """What is free there, where that is known."""
+    """The free space there, where known."""
 
 
 @dataclass(frozen=True, slots=True)
