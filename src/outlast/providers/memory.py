@@ -1,8 +1,8 @@
 """A provider in this process's memory: for tests, the simulator and trying things out.
 
 It keeps every promise of the protocol and is as strict as the real ones: names are checked, and a name
-cannot also be the folder of another, as on a disk. It needs no threads; with a `clock` each verb gives others
-a turn before and after the deed, which is where a real provider lets others in and where answers get lost.
+cannot also be the folder of another, as on a disk. It needs no threads; with a `clock` each verb gives other
+tasks a turn before and after the operation, where real providers interleave calls and where answers get lost.
 """
 
 from bisect import bisect_left, bisect_right, insort

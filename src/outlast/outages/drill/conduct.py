@@ -179,11 +179,11 @@ class Drill:
         return True
 
     async def _commit(self, faults: tuple[Fault, ...], until_ms: int) -> None:
-        told = tuple(DrillFault(fault.shape, fault.share, fault.reads, fault.writes) for fault in faults)
+        records = tuple(DrillFault(fault.shape, fault.share, fault.reads, fault.writes) for fault in faults)
         shape = faults[0].shape if faults else ""
         until_ms, end_ms = (until_ms, int(1000 * self._ends_at)) if faults else (0, 0)
         orders = (
-            DrillSet(name, shape, until_ms, told, end_ms, self._by if faults else "")
+            DrillSet(name, shape, until_ms, records, end_ms, self._by if faults else "")
             for name in self._plan.providers
         )
         await asyncio.gather(*map(self._store.catalog.commit, orders))

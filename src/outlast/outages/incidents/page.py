@@ -27,7 +27,7 @@ that is from memory of a post-mortem that could not be read again. Nothing is ma
 - Some belong to operators that store nothing. They hit names, gateways and sites.
 """
 
-_COLUMNS = ("id", "began (UTC)", "duration", "whom", "planes", "what was seen", "sources")
+_COLUMNS = ("id", "began (UTC)", "duration", "affected", "planes", "observed", "sources")
 
 
 def render() -> str:

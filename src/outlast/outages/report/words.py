@@ -177,7 +177,8 @@ def basis_lines(report: Report) -> list[tuple[str, str]]:
         ),
         (
             "Left",
-            f"how many more {kind}s may fail before a request does; negative: how many are missing",
+            f"how many more {kind}s, whichever, may fail before a request does; negative: how many are"
+            " missing",
         ),
         ("At risk", f"bytes of objects that the loss of one more {kind} may make unreadable"),
         (

@@ -75,7 +75,7 @@ class CauseRate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole table."""
+    """The complete table."""
 
     repair: Repair
     causes: tuple[CauseRate, ...]
