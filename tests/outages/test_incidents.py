@@ -247,7 +247,7 @@ def test_a_phase_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
 
 
 def test_a_scope_of_everybody_is_refused() -> None:
-    with pytest.raises(ValueError, match="everybody"):
+    with pytest.raises(ValueError, match="every provider"):
         Scope()
 
 
