@@ -98,15 +98,6 @@ PHRASES = (
 # By package: how many hits it has at most. Written by this file when it is run.
 UNCONVERTED: dict[str, int] = {
     "coding": 1,
-    "maintenance": 2,
-    "outages": 35,
-    "outages/drill": 24,
-    "outages/incidents": 6,
-    "outages/report": 52,
-    "outages/simulate": 26,
-    "providers": 50,
-    "providers/wrap": 4,
-    "store": 1,
 }
 
 

@@ -12,7 +12,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -67,34 +66,6 @@ def test_it_serves_and_the_command_line_sees_the_same(bucket: Any) -> None:
         assert s3.get_object(Bucket="bucket", Key="through/cli")["Body"].read() == b"there"
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-
-
-@pytest.mark.slow
-def test_it_is_not_ready_before_the_store_can_be_read(bucket: Any) -> None:
-    bucket.ok("ls")  # so that there is local state
-    for name in ("a", "b", "c"):
-        (bucket.folder / name).rename(bucket.folder / f"{name}-away")
-    environment = {**os.environ, "OUTLAST_CONFIG": str(bucket.config)}
-    environment["OUTLAST_STATE_DIR"] = str(bucket.folder / "state")
-    command = [sys.executable, "-m", "outlast", "serve", "--port", "0"]
-    with (bucket.folder / "said").open("wb") as said:
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=said)
-    try:
-        wait_said(bucket.folder / "said", "not ready: cannot tell what is newest")
-        assert "\nready" not in (bucket.folder / "said").read_text()
-        for name in ("a", "b", "c"):
-            (bucket.folder / f"{name}-away").rename(bucket.folder / name)
-        wait_said(bucket.folder / "said", "\nready http")
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_said(said: Path, what: str) -> None:
-    began = time.monotonic()
-    while what not in said.read_text():
-        assert time.monotonic() < began + 60, said.read_text()
-        time.sleep(0.1)
 
 
 @pytest.mark.slow
