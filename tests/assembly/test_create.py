@@ -36,7 +36,7 @@ async def test_a_survey_that_is_interrupted_waits_until_every_probe_has_cleaned_
     clock, entropy = SystemClock(), SystemEntropy()
     surveying = asyncio.ensure_future(survey({n: str(tmp_path / n) for n in NAMES}, clock, entropy))
     async with asyncio.timeout(10):
-        while not list(tmp_path.glob("?/probe/*")):  # noqa: ASYNC110
+        while not list(tmp_path.glob("?/probe/*")):  # noqa: ASYNC110 files appear without an event
             await asyncio.sleep(0.001)
     surveying.cancel()
     with pytest.raises(asyncio.CancelledError):
